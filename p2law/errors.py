@@ -1,0 +1,45 @@
+"""Every error p2law raises on purpose, for one `except P2LawError`."""
+
+from collections.abc import Sequence
+
+
+class P2LawError(Exception):
+    """Base of all errors that the caller can mend; its text says how."""
+
+
+class RecordError(P2LawError, ValueError):
+    """A table of records cannot be used as it stands.
+
+    Attributes
+    ----------
+    rows : list
+        Index labels of the offending rows; empty when the fault is not in rows.
+    """
+
+    def __init__(self, message: str, rows: Sequence[object] = ()) -> None:
+        super().__init__(message)
+        self.rows = list(rows)
+
+
+class FormError(P2LawError, ValueError):
+    """A functional form is declared wrongly, or asked for what it does not have."""
+
+
+class FitError(P2LawError, ValueError):
+    """A fit was asked for with settings that contradict the form or the records."""
+
+
+class SavedFitError(P2LawError, ValueError):
+    """A text is not a saved fit, or names a law that the caller did not hand over."""
+
+
+class MissingExtraError(P2LawError, ImportError):
+    """An optional package is needed for what was asked."""
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        super().__init__(
+            f"{purpose} needs the optional package {package!r}, which is not installed; "
+            f"install it with: pip install 'p2law[{extra}]'"
+        )
+        self.package = package
+        self.extra = extra

@@ -1,0 +1,338 @@
+"""Fitting: from checked records and a law to a frozen `Fit`.
+
+Starts come from `projection`; lmfit polishes them; what lies at a bound is held
+there and checked, because a bound transform that starts at a bound stays there and
+reports success. This is the only module that knows lmfit.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from p2law import ladder, objectives, projection, verdicts
+from p2law._version import __version__
+from p2law.declaring import Array, Form
+from p2law.errors import FitError
+from p2law.forms.p2 import p2
+from p2law.gathering import gather
+from p2law.objectives import Objective, squared
+from p2law.problem import End, Problem
+from p2law.result import Fit, Search, Settings
+from p2law.surface import Surface
+
+if TYPE_CHECKING:
+    import lmfit
+
+SQUARED = squared()
+POLISHED = 4
+"""How many distinct minima of the projected squares are polished with the true objective."""
+
+
+def fit(
+    records: pd.DataFrame,
+    form: Form | None = None,
+    *,
+    objective: Objective = SQUARED,
+    weight: str | None = None,
+    fixed: Mapping[str, float] | None = None,
+    tied: Mapping[str, str] | None = None,
+    seed: int = 0,
+) -> Fit:
+    """Fit a law to records; no starting values, no units to choose.
+
+    Parameters
+    ----------
+    records : DataFrame
+        As `load` returns; the columns that the law reads, and its target, are
+        needed. Rows where the law has no value are left out and counted.
+    form : Form or None
+        The law. None: the P² law with as few coefficients held as the records
+        allow, and the result says which and why.
+    objective : Objective
+        `squared()` or `huber(delta, log=...)`; always summed over rows.
+    weight : str or None
+        A column of weights, or ``"run"``: every run counts the same, however
+        densely it was logged.
+    fixed : mapping of str to float
+        Coefficients to hold at a value.
+    tied : mapping of str to str
+        Coefficients to keep equal to another, ``{"beta": "alpha"}``.
+    seed : int
+        For the low-discrepancy starts of laws with more than four non-linear
+        coefficients.
+
+    Returns
+    -------
+    Fit
+
+    Raises
+    ------
+    RecordError
+        A column is missing or holds what it may not, or no row can be used.
+    FormError
+        `fixed` or `tied` names a coefficient that the law does not have.
+    FitError
+        `fixed` and `tied` contradict each other or the bounds, or the law has no
+        finite value anywhere in its bounds.
+
+    Examples
+    --------
+    >>> import p2law
+    >>> from p2law import forms, testing
+    >>> truth = {"E": 1.7, "A": 400.0, "B": 2000.0, "alpha": 0.34, "beta": 0.37}
+    >>> grid = p2law.grid(params=[1e8, 1e9, 1e10], tokens=[1e9, 1e10, 1e11])
+    >>> found = p2law.fit(testing.synthesize(forms.chinchilla, truth, grid), forms.chinchilla)
+    >>> round(found.values["alpha"], 6), found.status.name
+    (0.34, 'CONVERGED')
+    """
+    law = p2 if form is None else form
+    data = gather(records, law, weight, objective, chosen=form is not None)
+    fixed, tied = dict(fixed or {}), dict(tied or {})
+    surface = Surface(law, data.columns, fixed, tied)
+    laddered = ladder.hold(surface) if form is None else {}
+    if laddered:
+        surface = Surface(law, data.columns, fixed | laddered, tied)
+    surface.check_derivatives()
+    problem = Problem(surface, data.target, data.weight, objective)
+    end, minima = _best(problem, seed)
+    held = {name: "asked for" for name in fixed} | {name: f"tied to {to}" for name, to in tied.items()}
+    held |= dict.fromkeys(laddered, ladder.why(data.levels))
+    verdict = verdicts.judge(problem, end, data.levels)
+    values = surface.coefficients(end.q)
+    return Fit(
+        form=law,
+        values=MappingProxyType({name: values[name] for name in law.names}),
+        held=MappingProxyType(held),
+        status=verdict.status,
+        trouble=(*verdict.trouble, *data.trouble),
+        notes=(*data.notes, *filter(None, [surface.note])),
+        settings=Settings(str(objective), weight, fixed, tied, seed, __version__),
+        search=Search(
+            objective=end.cost,
+            minima=minima,
+            gradient=end.gradient,
+            evaluations=end.evaluations,
+            engine="leastsq" if objective.delta is None else "least_squares",
+            derivatives=surface.derivative_kind,
+            left_out=data.left_out,
+        ),
+        _records=data.table,
+    )
+
+
+def minimizer(fitted: Fit) -> "lmfit.Minimizer":
+    """Rebuild the lmfit minimiser of a fit, for `conf_interval` or `emcee`.
+
+    Its parameters are the free coefficients in the units of the law, at the
+    fitted values and with the bounds of the law; its residuals are those of the
+    objective (for `huber`, whose loss lmfit applies elsewhere, the plain ones).
+
+    Parameters
+    ----------
+    fitted : Fit
+
+    Returns
+    -------
+    lmfit.Minimizer
+    """
+    import lmfit
+
+    objective = objectives.parse(fitted.settings.objective)
+    data = fitted.records
+    columns = [data[name].to_numpy() for name in fitted.form.columns]
+    root = np.sqrt(data["weight"].to_numpy()) if "weight" in data else 1.0
+    params = lmfit.Parameters()
+    for each in fitted.form.coefficients:
+        params.add(
+            each.name,
+            value=fitted.values[each.name],
+            min=each.bounds.least,
+            max=each.bounds.most,
+            vary=each.name not in fitted.held,
+        )
+    for name, other in fitted.settings.tied.items():
+        params[name].expr = other
+
+    def residuals(at: "lmfit.Parameters") -> Array:
+        found = np.asarray(fitted.form.function(*columns, **at.valuesdict()))
+        return root * objective.residuals(found, data[fitted.form.target].to_numpy())
+
+    return lmfit.Minimizer(residuals, params)
+
+
+# -- search and polish -------------------------------------------------------------------
+
+
+def _best(problem: Problem, seed: int) -> tuple[End, tuple[float, ...]]:
+    """The best end of all polished starts, and the objective of every distinct minimum."""
+    surface = problem.surface
+    found = projection.search(surface, problem.target, problem.square_weight, seed)
+    if not found:
+        message = (
+            f"{surface.form.name} has no finite value anywhere in its bounds on these records; "
+            f"check the bounds and the units of {', '.join(surface.form.columns)}"
+        )
+        raise FitError(message)
+    costs = [problem.cost(each.q) for each in found]
+    order = sorted(range(len(found)), key=costs.__getitem__)
+    likely = [k for k in order[:POLISHED] if costs[k] <= 2 * costs[order[0]]]
+    starts = [found[k].q for k in likely]
+    if any(np.isinf([*each]).any() for each in zip(*projection.box(surface), strict=True)):
+        starts.append(projection.default_point(surface, problem.target, problem.square_weight))
+    ends = [_polish(problem, q) for q in starts]
+    best = _without_needless_terms(problem, min(ends, key=lambda each: each.cost))
+    apart = _distinct(problem, sorted(ends, key=lambda each: each.cost))
+    return best, (best.cost, *apart[1:], *(costs[k] for k in order if k not in likely))
+
+
+def _distinct(problem: Problem, ends: Sequence[End]) -> list[float]:
+    """Objectives of the ends whose curves differ visibly."""
+    kept: list[Array] = []
+    costs = []
+    visible = 1e-4 * float(np.ptp(problem.target)) + 1e-12
+    for each in ends:
+        curve = problem.surface.predict(each.q)
+        if all(np.max(np.abs(curve - other)) > visible for other in kept):
+            kept.append(curve)
+            costs.append(each.cost)
+    return costs
+
+
+def _without_needless_terms(problem: Problem, end: End) -> End:
+    """Put terms that are nothing but rounding on their bound 0, where that costs nothing."""
+    low, high = problem.box
+    first = len(problem.surface.nonlinear)
+    size = np.abs(end.q * np.abs(problem.surface.jacobian(end.q)).max(axis=1, initial=0.0))
+    signed = np.isfinite(low) | np.isfinite(high)
+    needless = signed & (end.q != 0) & (size < 1e-9 * np.abs(problem.target).max())
+    needless[:first] = False
+    if not needless.any():
+        return end
+    without = _polish(problem, np.where(needless, 0.0, end.q))
+    rounding = np.finfo(float).eps * np.abs(problem.target)
+    floor = problem.objective.total(64 * rounding, problem.weight)
+    return without if without.cost <= end.cost * (1 + 1e-9) + floor else end
+
+
+# -- polish ----------------------------------------------------------------------------
+
+
+def _polish(problem: Problem, q: Array) -> End:
+    """Go to the nearest minimum inside the bounds.
+
+    What lies at a bound is held; what leaves its bounds is put on them and held;
+    what is held although the objective falls inwards is let go.
+    """
+    low, high = problem.box
+    q = np.clip(q, low, high)
+    held = (q <= low) | (q >= high)
+    evaluations, settled = 0, True
+    for _ in range(4 * len(q) + 1):
+        q, used, settled = _unbounded(problem, q, ~held)
+        evaluations += used
+        out = (q < low) | (q > high)
+        if out.any():
+            q, held = np.clip(q, low, high), held | out
+            continue
+        slope = problem.jacobian(q) @ problem.pull(q)
+        inward = held & np.where(q <= low, slope < 0, slope > 0) & _clear(problem, q, slope)
+        if not inward.any():
+            break
+        held[np.argmax(np.where(inward, np.abs(slope), 0.0))] = False
+    gradient = _gradient(problem, q, ~held)
+    return End(q, problem.cost(q), evaluations, settled, gradient)
+
+
+def _clear(problem: Problem, q: Array, slope: Array) -> Array:
+    """Which slopes of the objective are larger than rounding."""
+    size = np.abs(problem.jacobian(q)) @ np.abs(problem.pull(q))
+    return np.abs(slope) > 1e-7 * size
+
+
+def _gradient(problem: Problem, q: Array, free: Array) -> float:
+    """Largest cosine between the pull of the residuals and a free derivative."""
+    pull, slopes = problem.pull(q), problem.jacobian(q)[free]
+    length = np.linalg.norm(slopes, axis=1) * np.linalg.norm(pull)
+    along = np.abs(slopes @ pull)
+    return float(np.max(along[length > 0] / length[length > 0], initial=0.0))
+
+
+def _unbounded(problem: Problem, q: Array, free: Array) -> tuple[Array, int, bool]:
+    """Let lmfit move the free coordinates, the others held; they may leave their bounds."""
+    if not free.any():
+        return q, 0, True
+    run = _Run(problem, q, free)
+    minimizer = run.minimizer()
+    if problem.objective.delta is None:
+        done = minimizer.leastsq(
+            Dfun=run.jacobian, col_deriv=True, ftol=1e-15, xtol=1e-13, gtol=1e-13
+        )
+    else:
+        done = minimizer.least_squares(
+            jac=lambda params: run.jacobian(params).T,
+            loss=run.loss,
+            x_scale="jac",
+            ftol=1e-14,
+            xtol=1e-12,
+            gtol=1e-14,
+        )
+    return run.at(done.params), int(done.nfev), bool(done.success or getattr(done, "ier", 0) in (6, 7, 8))
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What lmfit calls back: parameters in, residuals and derivatives out."""
+
+    problem: Problem
+    q: Array
+    free: Array
+
+    def minimizer(self) -> "lmfit.Minimizer":
+        import lmfit
+
+        params = lmfit.Parameters()
+        for k in np.flatnonzero(self.free):
+            params.add(self.problem.surface.names[k], value=float(self.q[k]))
+        return lmfit.Minimizer(self.residuals, params)
+
+    def at(self, params: "lmfit.Parameters") -> Array:
+        q = self.q.copy()
+        q[self.free] = [params[self.problem.surface.names[k]].value for k in np.flatnonzero(self.free)]
+        return q
+
+    @property
+    def root_weight(self) -> Array | float:
+        return np.sqrt(self.problem.weight) if self.problem.objective.delta is None else 1.0
+
+    def residuals(self, params: "lmfit.Parameters") -> Array:
+        found = self.root_weight * self.problem.residuals(self.at(params))
+        # MINPACK cannot step back from a NaN; a huge residual sends it back.
+        found = np.where(np.isfinite(found), found, 1e100)
+        return self._padded(found)
+
+    def jacobian(self, params: "lmfit.Parameters") -> Array:
+        found = self.root_weight * self.problem.jacobian(self.at(params))[self.free]
+        return self._padded(np.where(np.isfinite(found), found, 0.0))
+
+    def _padded(self, values: Array) -> Array:
+        """Add empty rows where there are fewer rows than coefficients, which MINPACK refuses."""
+        lacking = int(self.free.sum()) - values.shape[-1]
+        if lacking <= 0:
+            return values
+        return np.concatenate([values, np.zeros((*values.shape[:-1], lacking))], axis=-1)
+
+    def loss(self, z: Array) -> Array:
+        """Huber's function in scipy's terms: rho and two derivatives of squared residuals z."""
+        delta = self.problem.objective.delta or 1.0
+        weight = self.problem.weight
+        weight = np.concatenate([weight, np.zeros(len(z) - len(weight))])
+        size = np.sqrt(np.maximum(z, delta**2))
+        inside = z <= delta**2
+        rho = np.where(inside, z, 2 * delta * size - delta**2)
+        first = np.where(inside, 1.0, delta / size)
+        second = np.where(inside, 0.0, -0.5 * delta / size**3)
+        return np.array([weight * rho, weight * first, weight * second])

@@ -1,0 +1,65 @@
+"""One fit in arrays: what an optimiser needs to know, and where it ended."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from p2law import projection
+from p2law.declaring import Array
+from p2law.objectives import Objective
+from p2law.surface import Surface
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One fit in arrays: a surface, what it should predict, and how misfit counts."""
+
+    surface: Surface
+    target: Array
+    weight: Array
+    objective: Objective
+
+    def residuals(self, q: Array) -> Array:
+        return self.objective.residuals(self.surface.predict(q), self.target)
+
+    def cost(self, q: Array) -> float:
+        total = self.objective.total(self.residuals(q), self.weight)
+        return total if np.isfinite(total) else np.inf
+
+    def jacobian(self, q: Array) -> Array:
+        """Derivatives of the residuals, (free, rows)."""
+        slopes = self.surface.jacobian(q)
+        return slopes / self.surface.predict(q) if self.objective.log else slopes
+
+    def pull(self, q: Array) -> Array:
+        """Derivative of each row's objective by its residual."""
+        residuals = self.residuals(q)
+        if self.objective.delta is None:
+            return 2 * self.weight * residuals
+        return self.weight * np.clip(residuals, -self.objective.delta, self.objective.delta)
+
+    @property
+    def square_weight(self) -> Array:
+        """Weights with which plain squares imitate the objective's space."""
+        return self.weight / self.target**2 if self.objective.log else self.weight
+
+    @property
+    def box(self) -> tuple[Array, Array]:
+        """Bounds of the coordinates."""
+        low, high = projection.box(self.surface)
+        signs = projection.signs(self.surface)
+        return (
+            np.concatenate([low, np.where(signs > 0, 0.0, -np.inf)]),
+            np.concatenate([high, np.where(signs < 0, 0.0, np.inf)]),
+        )
+
+
+@dataclass(frozen=True)
+class End:
+    """Where a polish ended: coordinates, objective, work done, and whether it settled."""
+
+    q: Array
+    cost: float
+    evaluations: int
+    settled: bool
+    gradient: float
