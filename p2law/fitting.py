@@ -6,14 +6,14 @@ reports success. This is the only module that knows lmfit.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from p2law import ladder, objectives, projection, verdicts
+from p2law import identify, ladder, objectives, projection, verdicts
 from p2law._version import __version__
 from p2law.declaring import Array, Form
 from p2law.errors import FitError
@@ -93,22 +93,22 @@ def fit(
     data = gather(records, law, weight, objective, chosen=form is not None)
     fixed, tied = dict(fixed or {}), dict(tied or {})
     surface = Surface(law, data.columns, fixed, tied)
-    laddered = ladder.hold(surface) if form is None else {}
-    if laddered:
-        surface = Surface(law, data.columns, fixed | laddered, tied)
+    rung = ladder.choose(surface) if form is None else ladder.Rung({}, {})
+    if rung.held:
+        surface = Surface(law, data.columns, fixed | rung.held, tied)
     surface.check_derivatives()
     problem = Problem(surface, data.target, data.weight, objective)
     end, minima = _best(problem, seed)
     held = {name: "asked for" for name in fixed} | {name: f"tied to {to}" for name, to in tied.items()}
-    held |= dict.fromkeys(laddered, ladder.why(data.levels))
-    verdict = verdicts.judge(problem, end, data.levels)
+    held |= rung.why
+    verdict = verdicts.judge(problem, end)
     values = surface.coefficients(end.q)
     return Fit(
         form=law,
         values=MappingProxyType({name: values[name] for name in law.names}),
         held=MappingProxyType(held),
         status=verdict.status,
-        trouble=(*verdict.trouble, *data.trouble),
+        trouble=(*verdict.trouble, *rung.trouble, *data.trouble),
         notes=(*data.notes, *filter(None, [surface.note])),
         settings=Settings(str(objective), weight, fixed, tied, seed, __version__),
         search=Search(
@@ -181,10 +181,11 @@ def _best(problem: Problem, seed: int) -> tuple[End, tuple[float, ...]]:
     order = sorted(range(len(found)), key=costs.__getitem__)
     likely = [k for k in order[:POLISHED] if costs[k] <= 2 * costs[order[0]]]
     starts = [found[k].q for k in likely]
-    if any(np.isinf([*each]).any() for each in zip(*projection.box(surface), strict=True)):
+    if any(np.isinf([*each]).any() for each in zip(*surface.box, strict=True)):
         starts.append(projection.default_point(surface, problem.target, problem.square_weight))
     ends = [_polish(problem, q) for q in starts]
     best = _without_needless_terms(problem, min(ends, key=lambda each: each.cost))
+    best = _at_default_where_idle(problem, best)
     apart = _distinct(problem, sorted(ends, key=lambda each: each.cost))
     return best, (best.cost, *apart[1:], *(costs[k] for k in order if k not in likely))
 
@@ -202,9 +203,17 @@ def _distinct(problem: Problem, ends: Sequence[End]) -> list[float]:
     return costs
 
 
+def _at_default_where_idle(problem: Problem, end: End) -> End:
+    """Give coefficients that move nothing their default, not the place where they drifted."""
+    surface = problem.surface
+    idle = identify.directions(surface.jacobian(end.q), surface.names).idle
+    moved = np.array([name in idle and name in surface.nonlinear for name in surface.names])
+    return replace(end, q=np.where(moved, surface.generic_point(), end.q))
+
+
 def _without_needless_terms(problem: Problem, end: End) -> End:
     """Put terms that are nothing but rounding on their bound 0, where that costs nothing."""
-    low, high = problem.box
+    low, high = problem.surface.box
     first = len(problem.surface.nonlinear)
     size = np.abs(end.q * np.abs(problem.surface.jacobian(end.q)).max(axis=1, initial=0.0))
     signed = np.isfinite(low) | np.isfinite(high)
@@ -227,7 +236,7 @@ def _polish(problem: Problem, q: Array) -> End:
     What lies at a bound is held; what leaves its bounds is put on them and held;
     what is held although the objective falls inwards is let go.
     """
-    low, high = problem.box
+    low, high = problem.surface.box
     q = np.clip(q, low, high)
     held = (q <= low) | (q >= high)
     evaluations, settled = 0, True

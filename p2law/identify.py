@@ -6,12 +6,14 @@ no row's prediction moves is null: the records say nothing about it, however man
 rows there are.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from p2law.declaring import Array
+from p2law.records import counted
+from p2law.surface import Surface
 
 NULL = 1e-7
 """Singular values below this share of the largest are null (rounding leaves 1e-12, a
@@ -129,9 +131,71 @@ def _groups(names: tuple[str, ...], null: Array) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(name for name in names if name in each) for each in merged)
 
 
-def words(found: Directions) -> list[str]:
-    """Sentences that name what moves together."""
-    return [f"{listed(group)} move together" for group in found.together]
+@dataclass(frozen=True)
+class Loose:
+    """Coefficients that the records leave free together, and what the records lack.
+
+    Attributes
+    ----------
+    names : tuple of str
+        One coefficient that moves nothing, or several that move together.
+    lacking : tuple of str
+        Inputs of which further values would settle them; empty where no single
+        input does.
+    levels : mapping of str to int
+        Number of distinct values that the records hold of each input.
+    """
+
+    names: tuple[str, ...]
+    lacking: tuple[str, ...]
+    levels: Mapping[str, int]
+
+    @property
+    def why(self) -> str:
+        """What the records hold too little of."""
+        if not self.lacking:
+            return "the inputs vary together in the records"
+        return "the records hold " + listed([counted(self.levels[name], name) for name in self.lacking])
+
+    def __str__(self) -> str:
+        if len(self.names) == 1:
+            return f"{self.names[0]} moves no prediction on these records: {self.why}"
+        return f"{listed(self.names)} move together: {self.why}"
+
+
+def loose(surface: Surface, q: Array) -> tuple[Loose, ...]:
+    """What the inputs of a surface leave free at coordinates `q`, each with its cause.
+
+    The cause is found by trial: rows in which one input takes further values are
+    added, and if that settles the coefficients, this input was lacking.
+    """
+    awake = _awake(surface, q)
+    groups = _free(surface, q) & _free(surface, awake)
+    if not groups:
+        return ()
+    columns = dict(zip(surface.form.columns, surface.columns, strict=True))
+    levels = {name: len(np.unique(column)) for name, column in columns.items()}
+    settles: dict[str, set[tuple[str, ...]]] = {}
+    for name, column in columns.items():
+        trial = {other: np.tile(each, 4) for other, each in columns.items()}
+        trial[name] = np.concatenate([column, column * 0.8, column * 0.5, column * 0.3])
+        settles[name] = groups - _free(surface.over(list(trial.values())), awake)
+    return tuple(
+        Loose(group, tuple(name for name in columns if group in settles[name]), levels)
+        for group in sorted(groups, key=lambda group: (-len(group), group))
+    )
+
+
+def _free(surface: Surface, q: Array) -> set[tuple[str, ...]]:
+    """Groups of coefficients that the rows leave free together, and single idle ones."""
+    found = directions(surface.jacobian(q), surface.names)
+    return {*found.together, *((name,) for name in found.idle)}
+
+
+def _awake(surface: Surface, q: Array) -> Array:
+    """The same coordinates with a term of size 1 for every term that is 0."""
+    linear = np.arange(len(q)) >= len(surface.nonlinear)
+    return np.where(linear & (q == 0), 1.0, q)
 
 
 def listed(names: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ rank allows, those first whose loss hurts least.
 """
 
 import itertools
-from collections.abc import Mapping
+from dataclasses import dataclass
 
 from p2law import identify
 from p2law.surface import Surface
@@ -15,40 +15,61 @@ PREFERENCE = ("alpha", "N_C", "delta", "gamma", "beta", "D_C", "E")
 """What to give up first: how the lasting damage depends on size needs the most sizes."""
 
 
-def hold(surface: Surface) -> dict[str, float]:
-    """Smallest set of coefficients whose holding leaves the others determined.
+@dataclass(frozen=True)
+class Rung:
+    """What is held, at which value, and why."""
+
+    held: dict[str, float]
+    why: dict[str, str]
+
+    @property
+    def trouble(self) -> tuple[str, ...]:
+        """Sentences about what the held coefficients leave open."""
+        return tuple(
+            f"{why}, so predictions elsewhere would rest on "
+            f"{identify.listed([f'{name} = {self.held[name]:g}' for name in names])} and come out as "
+            f"NaN; hold {'it' if len(names) == 1 else 'them'} yourself (fixed=) to have them"
+            for why, names in self._by_cause().items()
+        )
+
+    def _by_cause(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for name, why in self.why.items():
+            found.setdefault(why, []).append(name)
+        return found
+
+
+def choose(surface: Surface) -> Rung:
+    """Find the smallest set of coefficients whose holding leaves the others determined.
 
     Parameters
     ----------
     surface : Surface
-        The law over the inputs of the records, with nothing held that is asked about.
+        The law over the inputs of the records; what the caller fixed is not free.
 
     Returns
     -------
-    dict of str to float
+    Rung
         Empty where the records tell all coefficients.
     """
-    jacobian = surface.jacobian(surface.generic_point())
-    names = surface.names
+    generic, names = surface.generic_point(), surface.names
+    jacobian = surface.jacobian(generic)
     rank = identify.directions(jacobian, names).rank
-    excess = len(names) - rank
     order = sorted(names, key=lambda name: (PREFERENCE + names).index(name))
-    for held in itertools.combinations(order, excess):
+    for held in itertools.combinations(order, len(names) - rank):
         free = [k for k, name in enumerate(names) if name not in held]
         if identify.directions(jacobian[free], [names[k] for k in free]).rank == rank:
-            return {name: neutral(surface, name) for name in held}
-    return {}
+            break
+    causes = identify.loose(surface, generic)
+    return Rung(
+        {name: _neutral(surface, name) for name in held},
+        {name: next(each.why for each in causes if name in each.names) for name in held},
+    )
 
 
-def neutral(surface: Surface, name: str) -> float:
+def _neutral(surface: Surface, name: str) -> float:
     """The value at which a coefficient does nothing, or its default where it has none."""
     bounds = surface.bounds[name]
     if name in surface.linear or bounds.least <= 0 <= bounds.most:
         return 0.0
     return surface.form.coefficient(name).start
-
-
-def why(levels: Mapping[str, int]) -> str:
-    """Words for what the records lack, from the number of distinct values of each input."""
-    few = [f"{count} distinct {name}" for name, count in levels.items() if count <= 2]
-    return f"the records hold {identify.listed(few)}" if few else "the inputs vary together"

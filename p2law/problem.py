@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from p2law import projection
 from p2law.declaring import Array
 from p2law.objectives import Objective
 from p2law.surface import Surface
@@ -42,16 +41,6 @@ class Problem:
     def square_weight(self) -> Array:
         """Weights with which plain squares imitate the objective's space."""
         return self.weight / self.target**2 if self.objective.log else self.weight
-
-    @property
-    def box(self) -> tuple[Array, Array]:
-        """Bounds of the coordinates."""
-        low, high = projection.box(self.surface)
-        signs = projection.signs(self.surface)
-        return (
-            np.concatenate([low, np.where(signs > 0, 0.0, -np.inf)]),
-            np.concatenate([high, np.where(signs < 0, 0.0, np.inf)]),
-        )
 
 
 @dataclass(frozen=True)

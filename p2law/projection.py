@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from p2law.declaring import Array, Bounds
-from p2law.surface import Surface
+from p2law.declaring import Array
+from p2law.surface import Surface, per_exponent
 
 GRID_POINTS = 4096
 GRID_SIDES = (64, 24, 12, 7)
@@ -49,6 +49,9 @@ def search(surface: Surface, target: Array, weight: Array, seed: int) -> list[Mi
     list of Minimum
         Empty only where the law has no finite value anywhere in its bounds.
     """
+    if not surface.nonlinear:
+        only = project(surface, target, weight, [])
+        return [Minimum(only.linear * surface.scale(np.zeros(0)), float(only.squares))]
     few = _spread_rows(surface, GRID_ROWS)
     starts = _low_points(surface.at_rows(few), target[few], weight[few], seed)
     some = _spread_rows(surface, DESCENT_ROWS)
@@ -69,8 +72,6 @@ def _spread_rows(surface: Surface, most: int) -> Array:
 def _low_points(surface: Surface, target: Array, weight: Array, seed: int) -> Array:
     """Coordinates of exponents worth descending from, shape (starts, exponents)."""
     ranges = [_search_range(surface, name) for name in surface.nonlinear]
-    if not ranges:
-        return np.zeros((1, 0))
     default = surface.theta(surface.generic_point()[: len(ranges)])
     if len(ranges) <= len(GRID_SIDES):
         axes = [_axis(*each, GRID_SIDES[len(ranges) - 1]) for each in ranges]
@@ -177,7 +178,7 @@ def project(
         linear = _signed_solve(
             _clean(normal / (length[..., None, :] * length[..., :, None])),
             _clean(right / length),
-            signs(surface),
+            _signs(surface),
         )
         linear = linear / length
         left = rest - (linear[..., None, :] @ basis)[..., 0, :]
@@ -189,10 +190,10 @@ def _clean(values: Array) -> Array:
     return np.where(np.isfinite(values), values, 0.0)
 
 
-def signs(surface: Surface) -> Array:
-    """+1 for coefficients that may not be negative, -1 for not positive, 0 for free ones."""
-    bounds = [surface.bounds[each] for each in surface.linear]
-    return np.array([(each.least == 0) * 1 - (each.most == 0) * 1 for each in bounds])
+def _signs(surface: Surface) -> Array:
+    """+1 for linear coefficients that may not be negative, -1 for not positive, 0 for free."""
+    low, high = (each[len(surface.nonlinear) :] for each in surface.box)
+    return (low == 0) * 1 - (high == 0) * 1
 
 
 def _signed_solve(normal: Array, right: Array, signs: Array) -> Array:
@@ -269,9 +270,9 @@ def _solve(normal: Array, right: Array, free: Array) -> Array:
 
 def _descend(surface: Surface, target: Array, weight: Array, u: Array) -> list[Minimum]:
     """Levenberg-Marquardt on the exponents alone, all starts at once; distinct ends."""
-    low, high = box(surface)
+    low, high = (each[: len(surface.nonlinear)] for each in surface.box)
     damping = np.full(len(u), 1e-2)
-    now = project(surface, target, weight, _per_exponent(surface.theta(u)))
+    now = project(surface, target, weight, per_exponent(surface.theta(u)))
     for _ in range(STEPS):
         gradient, curvature = _quadratic(surface, target, weight, surface.theta(u), now)
         blocked = ((u <= low) & (gradient < 0)) | ((u >= high) & (gradient > 0))
@@ -283,7 +284,7 @@ def _descend(surface: Surface, target: Array, weight: Array, u: Array) -> list[M
         damped = damped + damping[:, None, None] * np.eye(u.shape[1])
         step = _solve(damped, gradient / root, ~blocked) / root
         trial = np.clip(u + step, low, high)
-        then = project(surface, target, weight, _per_exponent(surface.theta(trial)))
+        then = project(surface, target, weight, per_exponent(surface.theta(trial)))
         better = then.squares < now.squares
         gain = np.where(better, 1 - then.squares / now.squares, 0.0)
         u = np.where(better[:, None], trial, u)
@@ -292,18 +293,6 @@ def _descend(surface: Surface, target: Array, weight: Array, u: Array) -> list[M
         if np.all((better & (gain < 1e-9)) | (damping > 1e6)):
             break
     return _distinct(surface, target, u, now)
-
-
-def box(surface: Surface) -> tuple[Array, Array]:
-    """Bounds of the exponents in their coordinates."""
-    with np.errstate(divide="ignore"):
-        low = surface.coordinate(np.array([surface.bounds[k].least for k in surface.nonlinear]))
-        high = surface.coordinate(np.array([surface.bounds[k].most for k in surface.nonlinear]))
-    return low, high
-
-
-def _per_exponent(theta: Array) -> list[Array]:
-    return list(np.moveaxis(theta, -1, 0))
 
 
 def _quadratic(

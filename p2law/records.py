@@ -27,6 +27,7 @@ class Column:
 
     domain: Domain
     meaning: str
+    noun: str = ""
     aliases: tuple[str, ...] = ()
     gaps: bool = False
 
@@ -35,26 +36,31 @@ VOCABULARY = {
     "params": Column(
         Domain("> 0", "N0", "param"),
         "parameters of the model before pruning",
+        "model size",
         ("n0", "n", "model_size", "n_params", "num_params", "parameters", "size"),
     ),
     "tokens": Column(
         Domain(">= 0", "D", "token"),
         "post-training tokens seen so far",
+        "token count",
         ("d", "n_tokens", "num_tokens", "tokens_seen", "token_count"),
     ),
     "pruning_rate": Column(
         Domain("[0, 1)", "rho"),
         "fraction of the parameters removed",
+        "pruning rate",
         ("rho", "rate", "sparsity", "pruning_ratio", "prune_rate"),
     ),
     "base_loss": Column(
         Domain("> 0", "L0", "nat"),
         "loss before pruning, on the same text",
+        "base loss",
         ("l0", "dense_loss", "loss_before", "teacher_loss"),
     ),
     "loss": Column(
         Domain("> 0", "L", "nat"),
         "loss after `tokens` tokens",
+        "loss",
         ("l", "val_loss", "eval_loss", "validation_loss", "test_loss", "ce"),
     ),
     "nominal_rate": Column(Domain("[0, 1]"), "share of the pruned layers removed", gaps=True),
@@ -155,7 +161,7 @@ def check(
         _check_shape(table, needs)
         checked = table.copy()
         for name in dict.fromkeys([*needs, *VOCABULARY]):
-            if name in checked.columns:
+            if name in checked.columns and not _sound(checked[name], name):
                 checked[name] = _numbers(checked, name)
         _check_units(checked, accept)
         _check_base_loss(checked)
@@ -163,6 +169,37 @@ def check(
     except RecordError as error:
         raise RecordError(f"{where}{error}", error.rows) from None
     return checked
+
+
+def grid(**columns: Any) -> pd.DataFrame:
+    """Every combination of the given values, one row each, the last column fastest.
+
+    Parameters
+    ----------
+    **columns : float or sequence of float
+
+    Returns
+    -------
+    DataFrame
+
+    Examples
+    --------
+    >>> grid(params=1e9, tokens=[1e8, 1e9])
+             params        tokens
+    0  1000000000.0   100000000.0
+    1  1000000000.0  1000000000.0
+    """
+    values = [np.atleast_1d(each) for each in columns.values()]
+    product = np.meshgrid(*values, indexing="ij")
+    return pd.DataFrame({name: each.ravel() for name, each in zip(columns, product, strict=True)})
+
+
+def counted(count: int, name: str) -> str:
+    """Words for so many distinct values of a column: "1 model size", "2 values of x"."""
+    noun = VOCABULARY[name].noun if name in VOCABULARY else ""
+    if not noun:
+        return f"{count} value{'s' * (count != 1)} of {name}"
+    return f"{count} {noun}{'s' * (count != 1)}" if not noun.endswith("ss") or count == 1 else f"{count} {noun}es"
 
 
 def runs(table: pd.DataFrame) -> tuple[pd.Series, str]:
@@ -304,6 +341,14 @@ def _nearest(name: str, columns: Iterable[object]) -> str:
         found = called[0] if called else lower[close[0]]
         return f"did you mean {found!r}? rename it to {name!r}"
     return f"add it: {known.meaning}" if known else "add it; the law reads it"
+
+
+def _sound(column: pd.Series, name: str) -> bool:
+    """Tell at a glance whether a column is float64, finite and inside its domain."""
+    if column.dtype != np.float64:
+        return False
+    domain = VOCABULARY[name].domain if name in VOCABULARY else Domain()
+    return bool(domain.contains(column.to_numpy()).all())
 
 
 def _numbers(table: pd.DataFrame, name: str) -> pd.Series:

@@ -13,7 +13,7 @@ import pandas as pd
 from p2law import identify, objectives
 from p2law.declaring import Array, Form
 from p2law.errors import FormError, RecordError, SavedFitError
-from p2law.records import runs
+from p2law.identify import listed
 from p2law.surface import Surface
 from p2law.verdicts import Status
 from p2law.views import View, number
@@ -188,7 +188,7 @@ class Fit:
         curves = self._records["run"].nunique()
         return View(
             headline=(
-                f"{self.form.name} fitted to {len(self._records)} records of {curves} "
+                f"{self.form.name}{self._holding()} fitted to {len(self._records)} records of {curves} "
                 f"run{'s' * (curves != 1)}: {self.status.words}"
             ),
             formula=self.form.formula,
@@ -205,6 +205,18 @@ class Fit:
 
     def _repr_html_(self) -> str:
         return self.view().html()
+
+    def _holding(self) -> str:
+        """What the tool itself holds and why, for the first line."""
+        own = {
+            name: why
+            for name, why in self.held.items()
+            if name not in self.settings.fixed and name not in self.settings.tied
+        }
+        if not own:
+            return ""
+        named = listed([f"{name} = {number(self.values[name])}" for name in own])
+        return f", holding {named} because {listed(list(dict.fromkeys(own.values())))},"
 
     def _facts(self) -> list[tuple[str, str]]:
         """What the text view says below the table."""
@@ -237,14 +249,17 @@ class Fit:
         """The last column of the table."""
         if name in self.held:
             return f"held: {self.held[name]}"
-        bounds = self.form.coefficient(name).bounds
-        ends = [end for end in (bounds.low, bounds.high) if end is not None and self.values[name] == end]
-        if ends:
-            return f"AT BOUND {number(ends[0])}"
+        for group in self._directions.together:
+            if name in group:
+                others = [each for each in group if each != name]
+                rests = [each for each in others if each in self.held]
+                return f"rests on {rests[0]}" if rests else f"NOT DETERMINED with {listed(others)}"
         if name in self._directions.idle:
             return "moves no prediction"
-        together = [group for group in self._directions.together if name in group]
-        return f"NOT DETERMINED with {', '.join(each for each in together[0] if each != name)}" if together else ""
+        bounds = self.form.coefficient(name).bounds
+        ends = {"LOWER": bounds.low, "UPPER": bounds.high}
+        at = [f"AT {side} BOUND {number(end)}" for side, end in ends.items() if end == self.values[name]]
+        return "".join(at)
 
     # -- what it knows ---------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from p2law.declaring import Array, Bounds, Form
 from p2law.errors import FitError
@@ -61,11 +62,12 @@ class Surface:
         self.linear = tuple(root for root in self.groups if is_linear[root])
         self.bounds = {root: _common_bounds(form, names) for root, names in self.groups.items()}
         self.log = np.array([self.bounds[each].log for each in self.nonlinear], dtype=bool)
+        self._units = _unit_vectors(len(self.linear))
         self.function = form.function
         if not self._takes_batches():
             self.function = _one_by_one(form.function)
         self.derivative_kind, self.note = "analytic" if form.derivatives else "complex step", ""
-        self.flat = self._terms_without_pivot()
+        self.pivots, self.flat = self._terms_with_pivot()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -110,6 +112,8 @@ class Surface:
 
     def theta(self, u: Array) -> Array:
         """Non-linear coefficients from their coordinates, shape (..., nonlinear)."""
+        if not self.log.any():
+            return u
         return np.where(self.log, np.exp(np.where(self.log, u, 0.0)), u)
 
     def coordinate(self, theta: Array) -> Array:
@@ -148,34 +152,32 @@ class Surface:
         """
         columns = self.columns if columns is None else columns
         with_axes = [np.asarray(each)[..., None, None] for each in theta]
-        out = self._call(columns, self.spread(with_axes, self._units()))
+        out = self._call(columns, self.spread(with_axes, self._units))
         shape = np.broadcast_shapes(*(each.shape for each in with_axes), (len(self.linear) + 1, 1))
-        out = np.array(np.broadcast_to(out, (*shape[:-1], np.size(columns[0]))))
+        shape = (*shape[:-1], np.size(columns[0]))
+        out = out if out.shape == shape else np.array(np.broadcast_to(out, shape))
         out[..., 1:, :] -= out[..., :1, :]
         out[..., 1:, :] /= BIG
         return out
 
-    def _units(self) -> list[Array]:
-        """Linear coefficients that pick out one term after the other."""
-        return [
-            np.where(np.arange(len(self.linear) + 1) == k + 1, BIG, 0.0)[:, None]
-            for k in range(len(self.linear))
-        ]
-
     def scale(self, theta: Array) -> Array:
         """Size of each term at the pivot per unit of its coefficient, shape (..., linear)."""
-        terms = np.abs(self.terms(np.moveaxis(theta, -1, 0), self.pivot)[..., 1:, 0])
-        usable = np.isnan(self.flat) & (terms > 0) & np.isfinite(terms)
-        return np.where(usable, terms, np.where(np.isnan(self.flat), 1.0, self.flat))
+        return self._scale_of(self.terms(per_exponent(theta), self.pivot)[..., 1:, 0])
 
-    def _terms_without_pivot(self) -> Array:
-        """Typical size of the terms that vanish at the pivot; NaN for all others."""
-        few = self.columns if self.rows <= 256 else [each[:: self.rows // 256] for each in self.columns]
+    def _scale_of(self, at_pivot: Array) -> Array:
+        size = np.abs(at_pivot)
+        usable = self.pivots & (size > 0) & np.isfinite(size)
+        return np.where(usable, size, self.flat)
+
+    def _terms_with_pivot(self) -> tuple[NDArray[np.bool_], Array]:
+        """Which terms do not vanish at the pivot, and the scale to use for the others."""
+        few = [each[:: max(1, self.rows // 256)] for each in self.columns]
         theta = [np.asarray(self._probe()[each]) for each in self.nonlinear]
         with np.errstate(all="ignore"):
             typical = np.sqrt(np.mean(self.terms(theta, few)[1:] ** 2, axis=-1))
             middle = np.abs(self.terms(theta, self.pivot)[1:, 0])
-            return np.where((middle < 1e-3 * typical) & np.isfinite(typical), typical, np.nan)
+        vanishes = np.isfinite(typical) & (middle < 1e-3 * typical)
+        return ~vanishes, np.where(vanishes, typical, 1.0)
 
     # -- derivatives ---------------------------------------------------------------
 
@@ -223,10 +225,26 @@ class Surface:
         ]
         return np.concatenate([self.coordinate(np.array(start)), np.ones(len(self.linear))])
 
-    def check_derivatives(self) -> None:
+    def coordinate_bounds(self, name: str) -> tuple[float, float]:
+        """Bounds of one free coefficient's coordinate."""
+        bounds = self.bounds[name]
+        if name in self.linear:
+            return (
+                0.0 if bounds.least == 0 else -np.inf,
+                0.0 if bounds.most == 0 else np.inf,
+            )
+        return (np.log(bounds.least), np.log(bounds.most)) if bounds.log else (bounds.least, bounds.most)
+
+    @property
+    def box(self) -> tuple[Array, Array]:
+        """Bounds of all coordinates."""
+        ends = np.array([self.coordinate_bounds(name) for name in self.names]).reshape(-1, 2)
+        return ends[:, 0], ends[:, 1]
+
+    def check_derivatives(self, q: Array | None = None) -> None:
         """Fall back on central differences, with a note, where exact ones disagree with them."""
         few = self.at_rows(np.unique(np.linspace(0, self.rows - 1, 32).astype(int)))
-        theta, c = self._raw(self.generic_point())
+        theta, c = self._raw(self.generic_point() if q is None else q)
         sound = few._central_slopes(theta, c)
         try:
             exact = np.array([np.broadcast_to(each, few.rows) for each in few.slopes(theta, c, few.columns)])
@@ -259,32 +277,33 @@ class Surface:
 
     def jacobian(self, q: Array) -> Array:
         """Derivatives with respect to the coordinates: (..., free, rows) for q of (..., free)."""
-        theta, c = self._raw(np.asarray(q, dtype=float))
-        scale = self.scale(theta)
-        drift = self._drift(theta, scale)
-        split = theta.shape[-1]
+        q = np.asarray(q, dtype=float)
+        split = len(self.nonlinear)
+        theta = self.theta(q[..., :split])
+        at_pivot = self.terms(per_exponent(theta), self.pivot)[..., 1:, 0]
+        scale = self._scale_of(at_pivot)
+        c = q[..., split:] / scale
+        # moving an exponent with the term at the pivot held moves the coefficient too
+        drift = c[..., None, :] * self._drift(theta, np.sign(at_pivot) / scale)
         out = np.empty((*q.shape, self.rows))
         for part, columns in self._parts(out):
-            terms = self.terms(np.moveaxis(theta, -1, 0), columns)[..., 1:, :]
-            slopes = self.slopes(_columns_of(theta), _columns_of(c), columns)
-            for k, each in enumerate(slopes):
+            terms = self.terms(per_exponent(theta), columns)[..., 1:, :]
+            for k, each in enumerate(self.slopes(_columns_of(theta), _columns_of(c), columns)):
                 part[..., k, :] = each
-            # moving an exponent with the term at the pivot held moves the coefficient too
-            part[..., :split, :] -= (c[..., None, :] * drift) @ terms
+            part[..., :split, :] -= drift @ terms
             part[..., split:, :] = terms / scale[..., None]
-        out[..., :split, :] *= self.jump(theta)[..., None]
+        if self.log.any():
+            out[..., :split, :] *= self.jump(theta)[..., None]
         return out
 
-    def _drift(self, theta: Array, scale: Array) -> Array:
+    def _drift(self, theta: Array, per_size: Array) -> Array:
         """Relative slope of each term at the pivot: (..., nonlinear, linear)."""
-        with_axis = [np.asarray(each)[..., None, None] for each in np.moveaxis(theta, -1, 0)]
-        found = self.slopes(with_axis, self._units(), self.pivot)
+        with_axis = [each[..., None, None] for each in per_exponent(theta)]
         out = np.zeros((*theta.shape, len(self.linear)))
-        for k, each in enumerate(found):
+        for k, each in enumerate(self.slopes(with_axis, self._units, self.pivot)):
             full = np.broadcast_to(each, (*theta.shape[:-1], len(self.linear) + 1, 1))[..., 0]
-            out[..., k, :] = (full[..., 1:] - full[..., :1]) / BIG
-        signs = np.sign(self.terms(np.moveaxis(theta, -1, 0), self.pivot)[..., 1:, 0])
-        return out * np.where(np.isnan(self.flat), signs / scale, 0.0)[..., None, :]
+            out[..., k, :] = full[..., 1:] - full[..., :1]
+        return out * np.where(self.pivots, per_size / BIG, 0.0)[..., None, :]
 
     # -- helpers -------------------------------------------------------------------
 
@@ -344,6 +363,16 @@ def _one_by_one(function: Callable[..., Any]) -> Callable[..., Any]:
 def _columns_of(batch: Array) -> list[Array]:
     """Split (..., coefficients) into one (..., 1) array each, to meet rows on the last axis."""
     return [batch[..., k, None] for k in range(batch.shape[-1])]
+
+
+def per_exponent(theta: Array) -> list[Array]:
+    """Split (..., coefficients) into one (...) array each."""
+    return [theta[..., k] for k in range(theta.shape[-1])]
+
+
+def _unit_vectors(count: int) -> list[Array]:
+    """Linear coefficients, as (1 + count, 1) arrays, that pick out one term after the other."""
+    return [np.where(np.arange(count + 1) == k + 1, BIG, 0.0)[:, None] for k in range(count)]
 
 
 def _middle(column: Array) -> float:

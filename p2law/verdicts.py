@@ -1,15 +1,12 @@
 """What became of a fit: its status, and sentences with cause and cure."""
 
 import enum
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from p2law import identify
 from p2law.declaring import Array
-from p2law.identify import listed
-from p2law.ladder import why
 from p2law.problem import End, Problem
 
 
@@ -45,36 +42,30 @@ class Verdict:
     trouble: tuple[str, ...]
 
 
-def judge(problem: Problem, end: End, levels: Mapping[str, int]) -> Verdict:
+def judge(problem: Problem, end: End) -> Verdict:
     """Decide what an optimiser's end is worth.
 
     Parameters
     ----------
     problem : Problem
     end : End
-    levels : mapping of str to int
-        Number of distinct values of each input.
 
     Returns
     -------
     Verdict
     """
-    found = identify.directions(
-        problem.surface.jacobian(end.q), problem.surface.names, problem.weight
-    )
-    excused = _excused(problem, end.q, found.idle)
-    loose = [name for name in found.idle if name not in excused]
-    bound = _at_bound(problem, end.q)
-    trouble = []
-    if stopped := _stopped(problem, end):
-        trouble.append(stopped)
-    trouble += [f"{listed(group)} move together: {why(levels)}" for group in found.together]
-    trouble += [f"{name} moves no prediction: {why(levels)}" for name in loose]
-    trouble += [text for name, text in bound.items() if name not in excused]
+    stopped = _stopped(problem, end)
+    loose = identify.loose(problem.surface, end.q)
+    excused = _excused(problem, end.q)
+    free = {name for each in loose for name in each.names} | excused.keys()
+    bound = {name: text for name, text in _at_bound(problem, end.q).items() if name not in free}
+    trouble = [stopped] if stopped else []
+    trouble += [f"{each}; add some or hold {'one of them' if len(each.names) > 1 else 'it'} (fixed=)" for each in loose]
+    trouble += bound.values()
     trouble += [f"{name} has no meaning here: {cause} = 0" for name, cause in excused.items()]
     if stopped:
         status = Status.STOPPED
-    elif found.together or loose:
+    elif loose:
         status = Status.NOT_IDENTIFIED
     else:
         status = Status.AT_BOUND if bound else Status.CONVERGED
@@ -92,24 +83,22 @@ def _stopped(problem: Problem, end: End) -> str:
     )
 
 
-def _excused(problem: Problem, q: Array, idle: tuple[str, ...]) -> dict[str, str]:
+def _excused(problem: Problem, q: Array) -> dict[str, str]:
     """Idle coefficients that would have a job if another were not 0, with that other."""
-    names = problem.surface.names
-    first = len(problem.surface.nonlinear)
+    surface = problem.surface
+    idle = identify.directions(surface.jacobian(q), surface.names).idle
     found = {}
-    for zero in np.flatnonzero(q[first:] == 0) + first:
+    for zero in np.flatnonzero(q == 0):
         awake = q.copy()
         awake[zero] = 1.0
-        length = np.linalg.norm(problem.surface.jacobian(awake), axis=1)
-        for name in idle:
-            if length[names.index(name)] > 1e-6 * length.max():
-                found[name] = names[zero]
+        busy = set(idle) - set(identify.directions(surface.jacobian(awake), surface.names).idle)
+        found |= dict.fromkeys(sorted(busy), surface.names[zero])
     return found
 
 
 def _at_bound(problem: Problem, q: Array) -> dict[str, str]:
     """Sentences about free coefficients that lie at a bound."""
-    low, high = problem.box
+    low, high = problem.surface.box
     surface = problem.surface
     found = {}
     for k, name in enumerate(surface.names):
