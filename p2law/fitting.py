@@ -16,6 +16,7 @@ import pandas as pd
 from p2law import identify, ladder, objectives, projection, verdicts
 from p2law._version import __version__
 from p2law.declaring import Array, Form
+from p2law.descent import descend
 from p2law.errors import FitError
 from p2law.forms.p2 import p2
 from p2law.gathering import gather
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     import lmfit
 
 SQUARED = squared()
+HUGE = 1e50
 POLISHED = 4
 """How many distinct minima of the projected squares are polished with the true objective."""
 
@@ -221,10 +223,11 @@ def _without_needless_terms(problem: Problem, end: End) -> End:
     needless[:first] = False
     if not needless.any():
         return end
-    without = _polish(problem, np.where(needless, 0.0, end.q))
-    rounding = np.finfo(float).eps * np.abs(problem.target)
-    floor = problem.objective.total(64 * rounding, problem.weight)
-    return without if without.cost <= end.cost * (1 + 1e-9) + floor else end
+    q = np.where(needless, 0.0, end.q)
+    rounding = 64 * np.finfo(float).eps * np.abs(problem.target)
+    floor = problem.objective.total(rounding, problem.weight)
+    cost = problem.cost(q)
+    return replace(end, q=q, cost=cost) if cost <= end.cost * (1 + 1e-9) + floor else end
 
 
 # -- polish ----------------------------------------------------------------------------
@@ -237,7 +240,7 @@ def _polish(problem: Problem, q: Array) -> End:
     what is held although the objective falls inwards is let go.
     """
     low, high = problem.surface.box
-    q = np.clip(q, low, high)
+    q = _near(problem, np.clip(q, low, high))
     held = (q <= low) | (q >= high)
     evaluations, settled = 0, True
     for _ in range(4 * len(q) + 1):
@@ -254,6 +257,15 @@ def _polish(problem: Problem, q: Array) -> End:
         held[np.argmax(np.where(inward, np.abs(slope), 0.0))] = False
     gradient = _gradient(problem, q, ~held)
     return End(q, problem.cost(q), evaluations, settled, gradient)
+
+
+def _near(problem: Problem, q: Array) -> Array:
+    """Come close with cheap steps where lmfit's are dear (many rows) or stray (Huber)."""
+    if problem.objective.delta is None and problem.surface.rows <= projection.DESCENT_ROWS:
+        return q
+    return descend(
+        problem.surface, problem.target, problem.weight, problem.objective, q[None]
+    ).q[0]
 
 
 def _clear(problem: Problem, q: Array, slope: Array) -> Array:
@@ -320,7 +332,7 @@ class _Run:
     def residuals(self, params: "lmfit.Parameters") -> Array:
         found = self.root_weight * self.problem.residuals(self.at(params))
         # MINPACK cannot step back from a NaN; a huge residual sends it back.
-        found = np.where(np.isfinite(found), found, 1e100)
+        found = np.clip(np.where(np.isnan(found), HUGE, found), -HUGE, HUGE)
         return self._padded(found)
 
     def jacobian(self, params: "lmfit.Parameters") -> Array:

@@ -49,6 +49,23 @@ class Objective:
             size <= self.delta, 0.5 * size**2, self.delta * (size - 0.5 * self.delta)
         )
 
+    def pull(self, residuals: Array) -> Array:
+        """Derivative of each row's objective by its residual (of half of it for squares)."""
+        if self.delta is None:
+            return residuals
+        return np.clip(residuals, -self.delta, self.delta)
+
+    def bend(self, residuals: Array, share: Array | float = 1.0) -> Array:
+        """Curvature of each row's objective (of half of it for squares).
+
+        Beyond `delta` Huber's function is straight; `share` of the curvature of
+        the parabola that majorises it there is given instead.
+        """
+        if self.delta is None:
+            return np.ones_like(residuals)
+        size = np.abs(residuals)
+        return np.where(size <= self.delta, 1.0, share * self.delta / np.maximum(size, self.delta))
+
     def total(self, residuals: Array, weight: Array | float = 1.0) -> float:
         """The objective: weighted sum over rows."""
         return float(np.sum(weight * self.per_row(residuals)))

@@ -31,11 +31,8 @@ class Problem:
         return slopes / self.surface.predict(q) if self.objective.log else slopes
 
     def pull(self, q: Array) -> Array:
-        """Derivative of each row's objective by its residual."""
-        residuals = self.residuals(q)
-        if self.objective.delta is None:
-            return 2 * self.weight * residuals
-        return self.weight * np.clip(residuals, -self.objective.delta, self.objective.delta)
+        """Derivative of each row's objective by its residual (of half of it for squares)."""
+        return self.weight * self.objective.pull(self.residuals(q))
 
     @property
     def square_weight(self) -> Array:

@@ -1,0 +1,138 @@
+"""Downhill with the true objective, many starts or many targets at once.
+
+Damped Gauss-Newton on the normal equations, accumulated block by block so that
+memory stays small. Under Huber's function, rows beyond `delta` get a share of the
+curvature of the parabola that majorises them: a full share is the safe
+reweighted step, none is Newton's; the share falls while steps succeed.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from p2law.declaring import Array
+from p2law.objectives import Objective
+from p2law.surface import Surface
+
+BLOCK = 131_072
+"""Rows times starts that are worked on together."""
+
+
+@dataclass(frozen=True)
+class Descent:
+    """Ends of a descent: coordinates (starts, free), objectives and steps taken."""
+
+    q: Array
+    cost: Array
+    steps: int
+
+
+def descend(
+    surface: Surface,
+    target: Array,
+    weight: Array,
+    objective: Objective,
+    q: Array,
+    *,
+    held: NDArray[np.bool_] | None = None,
+    most: int = 100,
+    gain: float = 1e-12,
+) -> Descent:
+    """Minimise the objective from every start, inside the bounds.
+
+    Parameters
+    ----------
+    surface : Surface
+    target : ndarray of shape (rows,) or (starts, rows)
+    weight : ndarray of shape (rows,) or (starts, rows)
+    objective : Objective
+    q : ndarray of shape (starts, free)
+        Coordinates to start from.
+    held : ndarray of bool, shape (free,)
+        Coordinates that stay as they are.
+    most : int
+        Steps at most.
+    gain : float
+        A start is done when a step gains less than this share of its objective.
+
+    Returns
+    -------
+    Descent
+    """
+    low, high = surface.box
+    fixed = np.zeros(q.shape[1], dtype=bool) if held is None else held
+    damping, share = np.full(len(q), 1e-3), np.ones(len(q))
+    cost = _cost(surface, target, weight, objective, q)
+    steps, done = 0, np.zeros(len(q), dtype=bool)
+    for steps in range(1, most + 1):
+        slope, curvature = _quadratic(surface, target, weight, objective, q, share)
+        stuck = fixed | ((q <= low) & (slope > 0)) | ((q >= high) & (slope < 0))
+        trial = np.clip(q + _step(slope, curvature, stuck, damping), low, high)
+        then = _cost(surface, target, weight, objective, trial)
+        better = then < cost
+        small = better & (cost - then <= gain * np.abs(cost))
+        q, cost = np.where(better[:, None], trial, q), np.where(better, then, cost)
+        damping = np.clip(np.where(better, damping / 8, damping * 8), 1e-12, 1e12)
+        share = np.clip(np.where(better, share / 4, share * 16), 1e-5, 1.0)
+        done |= small | (damping > 1e8)
+        if done.all():
+            break
+    return Descent(q, cost, steps)
+
+
+def _blocks(surface: Surface, starts: int) -> Iterator[slice]:
+    size = max(1, BLOCK // starts)
+    for begin in range(0, surface.rows, size):
+        yield slice(begin, begin + size)
+
+
+def _cost(
+    surface: Surface, target: Array, weight: Array, objective: Objective, q: Array
+) -> Array:
+    """Objective of every start; infinite where the law has no finite value."""
+    total = np.zeros(len(q))
+    with np.errstate(all="ignore"):
+        for rows in _blocks(surface, len(q)):
+            found = surface.at_rows(rows).predict(q)
+            residuals = objective.residuals(found, target[..., rows])
+            total += np.sum(weight[..., rows] * objective.per_row(residuals), axis=-1)
+    return np.where(np.isfinite(total), total, np.inf)
+
+
+def _quadratic(
+    surface: Surface,
+    target: Array,
+    weight: Array,
+    objective: Objective,
+    q: Array,
+    share: Array,
+) -> tuple[Array, Array]:
+    """Slope and curvature of half the objective (squares) or of the objective (Huber)."""
+    slope, curvature = np.zeros(q.shape), np.zeros((*q.shape, q.shape[1]))
+    with np.errstate(all="ignore"):
+        for rows in _blocks(surface, len(q)):
+            part = surface.at_rows(rows)
+            found, slopes = part.predict(q), part.jacobian(q)
+            residuals = objective.residuals(found, target[..., rows])
+            if objective.log:
+                slopes /= found[..., None, :]
+            pull, bend = objective.pull(residuals), objective.bend(residuals, share[:, None])
+            slopes = np.where(np.isfinite(slopes), slopes, 0.0)
+            pull = np.where(np.isfinite(pull), weight[..., rows] * pull, 0.0)
+            bend = np.where(np.isfinite(bend), weight[..., rows] * bend, 0.0)
+            slope += (slopes @ pull[..., None])[..., 0]
+            curvature += (slopes * bend[..., None, :]) @ np.swapaxes(slopes, -1, -2)
+    return slope, curvature
+
+
+def _step(slope: Array, curvature: Array, stuck: NDArray[np.bool_], damping: Array) -> Array:
+    """Damped Newton step in columns of length 1; coordinates that are stuck do not move."""
+    size = np.sqrt(np.maximum(np.diagonal(curvature, axis1=-2, axis2=-1), 1e-300))
+    scaled = curvature / (size[..., :, None] * size[..., None, :])
+    both = stuck[..., :, None] | stuck[..., None, :]
+    eye = np.eye(slope.shape[1])
+    matrix = np.where(both, eye, scaled + damping[:, None, None] * eye)
+    right = np.where(stuck, 0.0, -slope / size)
+    return np.asarray(np.linalg.solve(matrix, right[..., None])[..., 0] / size)
