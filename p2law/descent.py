@@ -127,6 +127,44 @@ def _quadratic(
     return slope, curvature
 
 
+@dataclass(frozen=True)
+class Gradient:
+    """Derivatives of the objective (of half of it for squares) at one point.
+
+    Attributes
+    ----------
+    slope : ndarray of shape (free,)
+    size : ndarray of shape (free,)
+        The slope if no row's contribution cancelled another's.
+    cosine : ndarray of shape (free,)
+        Cosine between the derivatives and the pull of the residuals.
+    """
+
+    slope: Array
+    size: Array
+    cosine: Array
+
+
+def gradient(
+    surface: Surface, target: Array, weight: Array, objective: Objective, q: Array
+) -> Gradient:
+    """Derivatives of the objective at coordinates `q` of shape (free,)."""
+    slope, size, length, force = np.zeros(len(q)), np.zeros(len(q)), np.zeros(len(q)), 0.0
+    with np.errstate(all="ignore"):
+        for rows in _blocks(surface, 1):
+            part = surface.at_rows(rows)
+            found, slopes = part.predict(q), part.jacobian(q)
+            if objective.log:
+                slopes /= found
+            pull = weight[rows] * objective.pull(objective.residuals(found, target[rows]))
+            slope += slopes @ pull
+            size += np.abs(slopes) @ np.abs(pull)
+            length += np.sum(slopes**2, axis=1)
+            force += float(np.sum(pull**2))
+        cosine = np.abs(slope) / np.sqrt(length * force)
+    return Gradient(slope, size, np.where(np.isfinite(cosine), cosine, 0.0))
+
+
 def _step(slope: Array, curvature: Array, stuck: NDArray[np.bool_], damping: Array) -> Array:
     """Damped Newton step in columns of length 1; coordinates that are stuck do not move."""
     size = np.sqrt(np.maximum(np.diagonal(curvature, axis1=-2, axis2=-1), 1e-300))

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from p2law import identify, ladder, objectives, projection, verdicts
 from p2law._version import __version__
 from p2law.declaring import Array, Form
-from p2law.descent import descend
+from p2law.descent import Descent, descend
 from p2law.errors import FitError
 from p2law.forms.p2 import p2
 from p2law.gathering import gather
@@ -30,6 +31,11 @@ if TYPE_CHECKING:
 
 SQUARED = squared()
 HUGE = 1e50
+ROUNDING = 1e-7
+"""Share of its parts below which the sum that makes a slope may be mere rounding."""
+LMFIT_ROWS = 200_000
+"""With more rows block-wise steps go all the way: they need no memory for all derivatives."""
+
 POLISHED = 4
 """How many distinct minima of the projected squares are polished with the true objective."""
 
@@ -118,7 +124,7 @@ def fit(
             minima=minima,
             gradient=end.gradient,
             evaluations=end.evaluations,
-            engine="leastsq" if objective.delta is None else "least_squares",
+            engine=_engine(problem),
             derivatives=surface.derivative_kind,
             left_out=data.left_out,
         ),
@@ -183,7 +189,7 @@ def _best(problem: Problem, seed: int) -> tuple[End, tuple[float, ...]]:
     order = sorted(range(len(found)), key=costs.__getitem__)
     likely = [k for k in order[:POLISHED] if costs[k] <= 2 * costs[order[0]]]
     starts = [found[k].q for k in likely]
-    if any(np.isinf([*each]).any() for each in zip(*surface.box, strict=True)):
+    if np.isinf(np.array(surface.box)[:, : len(surface.nonlinear)]).any():
         starts.append(projection.default_point(surface, problem.target, problem.square_weight))
     ends = [_polish(problem, q) for q in starts]
     best = _without_needless_terms(problem, min(ends, key=lambda each: each.cost))
@@ -208,7 +214,7 @@ def _distinct(problem: Problem, ends: Sequence[End]) -> list[float]:
 def _at_default_where_idle(problem: Problem, end: End) -> End:
     """Give coefficients that move nothing their default, not the place where they drifted."""
     surface = problem.surface
-    idle = identify.directions(surface.jacobian(end.q), surface.names).idle
+    idle = identify.directions(surface.factor(end.q), surface.names).idle
     moved = np.array([name in idle and name in surface.nonlinear for name in surface.names])
     return replace(end, q=np.where(moved, surface.generic_point(), end.q))
 
@@ -224,7 +230,7 @@ def _without_needless_terms(problem: Problem, end: End) -> End:
     if not needless.any():
         return end
     q = np.where(needless, 0.0, end.q)
-    rounding = 64 * np.finfo(float).eps * np.abs(problem.target)
+    rounding = 1e-12 * np.abs(problem.target)
     floor = problem.objective.total(rounding, problem.weight)
     cost = problem.cost(q)
     return replace(end, q=q, cost=cost) if cost <= end.cost * (1 + 1e-9) + floor else end
@@ -250,42 +256,49 @@ def _polish(problem: Problem, q: Array) -> End:
         if out.any():
             q, held = np.clip(q, low, high), held | out
             continue
-        slope = problem.jacobian(q) @ problem.pull(q)
-        inward = held & np.where(q <= low, slope < 0, slope > 0) & _clear(problem, q, slope)
+        found = problem.gradient(q)
+        inward = held & np.where(q <= low, found.slope < 0, found.slope > 0)
+        inward &= np.abs(found.slope) > ROUNDING * found.size
         if not inward.any():
             break
-        held[np.argmax(np.where(inward, np.abs(slope), 0.0))] = False
-    gradient = _gradient(problem, q, ~held)
+        held[np.argmax(np.where(inward, found.cosine, 0.0))] = False
+    gradient = float(np.max(problem.gradient(q).cosine[~held], initial=0.0))
     return End(q, problem.cost(q), evaluations, settled, gradient)
 
 
 def _near(problem: Problem, q: Array) -> Array:
     """Come close with cheap steps where lmfit's are dear (many rows) or stray (Huber)."""
-    if problem.objective.delta is None and problem.surface.rows <= projection.DESCENT_ROWS:
+    rows, straight = problem.surface.rows, problem.objective.delta is None
+    if rows > LMFIT_ROWS or (straight and rows <= projection.DESCENT_ROWS):
         return q
+    return _descend(problem, q, np.zeros(len(q), dtype=bool)).q[0]
+
+
+def _descend(problem: Problem, q: Array, held: NDArray[np.bool_], gain: float = 1e-12) -> Descent:
     return descend(
-        problem.surface, problem.target, problem.weight, problem.objective, q[None]
-    ).q[0]
+        problem.surface,
+        problem.target,
+        problem.weight,
+        problem.objective,
+        q[None],
+        held=held,
+        gain=gain,
+    )
 
 
-def _clear(problem: Problem, q: Array, slope: Array) -> Array:
-    """Which slopes of the objective are larger than rounding."""
-    size = np.abs(problem.jacobian(q)) @ np.abs(problem.pull(q))
-    return np.abs(slope) > 1e-7 * size
-
-
-def _gradient(problem: Problem, q: Array, free: Array) -> float:
-    """Largest cosine between the pull of the residuals and a free derivative."""
-    pull, slopes = problem.pull(q), problem.jacobian(q)[free]
-    length = np.linalg.norm(slopes, axis=1) * np.linalg.norm(pull)
-    along = np.abs(slopes @ pull)
-    return float(np.max(along[length > 0] / length[length > 0], initial=0.0))
+def _engine(problem: Problem) -> str:
+    if problem.surface.rows > LMFIT_ROWS:
+        return "block-wise Gauss-Newton"
+    return f"lmfit {'leastsq' if problem.objective.delta is None else 'least_squares'}"
 
 
 def _unbounded(problem: Problem, q: Array, free: Array) -> tuple[Array, int, bool]:
     """Let lmfit move the free coordinates, the others held; they may leave their bounds."""
     if not free.any():
         return q, 0, True
+    if problem.surface.rows > LMFIT_ROWS:
+        found = _descend(problem, q, ~free, gain=1e-13)
+        return found.q[0], found.steps, True
     run = _Run(problem, q, free)
     minimizer = run.minimizer()
     if problem.objective.delta is None:
@@ -336,8 +349,12 @@ class _Run:
         return self._padded(found)
 
     def jacobian(self, params: "lmfit.Parameters") -> Array:
-        found = self.root_weight * self.problem.jacobian(self.at(params))[self.free]
-        return self._padded(np.where(np.isfinite(found), found, 0.0))
+        found = self.problem.jacobian(self.at(params))
+        found = found if self.free.all() else found[self.free]
+        if self.problem.weight.max() != self.problem.weight.min() or self.problem.weight[0] != 1:
+            found *= self.root_weight
+        found[~np.isfinite(found)] = 0.0
+        return self._padded(found)
 
     def _padded(self, values: Array) -> Array:
         """Add empty rows where there are fewer rows than coefficients, which MINPACK refuses."""

@@ -75,31 +75,26 @@ class Directions:
         return np.asarray((along <= 1e-5 * size) & (idle <= 1e-9 * height))
 
 
-def directions(jacobian: Array, names: Sequence[str], weight: Array | float = 1.0) -> Directions:
-    """Null directions of a Jacobian.
+def directions(jacobian: Array, names: Sequence[str]) -> Directions:
+    """Null directions of a Jacobian, or of its triangular factor.
 
     Parameters
     ----------
     jacobian : ndarray of shape (coefficients, rows)
     names : sequence of str
-    weight : ndarray of shape (rows,) or float
-        Rows of weight 0 tell nothing.
 
     Returns
     -------
     Directions
     """
-    columns = jacobian * np.sqrt(weight)
-    length = np.sqrt(np.sum(columns**2, axis=1))
+    length = np.sqrt(np.sum(jacobian**2, axis=1))
     live = length > IDLE * length.max(initial=0.0)
     length = np.where(live, length, 0.0)
-    scaled = columns[live] / length[live, None]
-    if scaled.shape[1] > 4 * len(names):
-        scaled = np.linalg.qr(scaled.T, mode="r").T
-    left, sizes, _ = np.linalg.svd(scaled, full_matrices=True)
-    sizes = np.concatenate([sizes, np.zeros(len(scaled) - len(sizes))])
-    null = np.zeros((int(np.sum(sizes <= NULL * sizes.max(initial=0.0))), len(names)))
-    null[:, live] = left[:, sizes <= NULL * sizes.max(initial=0.0)].T
+    left, sizes, _ = np.linalg.svd(jacobian[live] / length[live, None], full_matrices=True)
+    sizes = np.concatenate([sizes, np.zeros(len(left) - len(sizes))])
+    gone = sizes <= NULL * sizes.max(initial=0.0)
+    null = np.zeros((int(gone.sum()), len(names)))
+    null[:, live] = left[:, gone].T
     idle = tuple(name for name, each in zip(names, live, strict=True) if not each)
     return Directions(tuple(names), length, null, idle)
 
@@ -170,7 +165,9 @@ def loose(surface: Surface, q: Array) -> tuple[Loose, ...]:
     added, and if that settles the coefficients, this input was lacking.
     """
     awake = _awake(surface, q)
-    groups = _free(surface, q) & _free(surface, awake)
+    groups = _free(surface, q)
+    if groups and not np.array_equal(awake, q):
+        groups &= _free(surface, awake)
     if not groups:
         return ()
     columns = dict(zip(surface.form.columns, surface.columns, strict=True))
@@ -188,7 +185,7 @@ def loose(surface: Surface, q: Array) -> tuple[Loose, ...]:
 
 def _free(surface: Surface, q: Array) -> set[tuple[str, ...]]:
     """Groups of coefficients that the rows leave free together, and single idle ones."""
-    found = directions(surface.jacobian(q), surface.names)
+    found = directions(surface.factor(q), surface.names)
     return {*found.together, *((name,) for name in found.idle)}
 
 

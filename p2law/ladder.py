@@ -53,7 +53,7 @@ def choose(surface: Surface) -> Rung:
         Empty where the records tell all coefficients.
     """
     generic, names = surface.generic_point(), surface.names
-    jacobian = surface.jacobian(generic)
+    jacobian = surface.factor(generic)
     rank = identify.directions(jacobian, names).rank
     order = sorted(names, key=lambda name: (PREFERENCE + names).index(name))
     for held in itertools.combinations(order, len(names) - rank):

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from p2law import descent
 from p2law.declaring import Array
+from p2law.descent import Gradient
 from p2law.objectives import Objective
 from p2law.surface import Surface
 
@@ -28,11 +30,13 @@ class Problem:
     def jacobian(self, q: Array) -> Array:
         """Derivatives of the residuals, (free, rows)."""
         slopes = self.surface.jacobian(q)
-        return slopes / self.surface.predict(q) if self.objective.log else slopes
+        if self.objective.log:
+            slopes /= self.surface.predict(q)
+        return slopes
 
-    def pull(self, q: Array) -> Array:
-        """Derivative of each row's objective by its residual (of half of it for squares)."""
-        return self.weight * self.objective.pull(self.residuals(q))
+    def gradient(self, q: Array) -> Gradient:
+        """How the objective changes with each coordinate, block by block."""
+        return descent.gradient(self.surface, self.target, self.weight, self.objective, q)
 
     @property
     def square_weight(self) -> Array:

@@ -21,6 +21,8 @@ GRID_ROWS = 64
 DESCENT_ROWS = 256
 STARTS = 12
 STEPS = 60
+ENOUGH = 1e-6
+"""Relative gain of a step below which a descent ends; the polish does the rest."""
 
 
 @dataclass(frozen=True)
@@ -271,7 +273,7 @@ def _solve(normal: Array, right: Array, free: Array) -> Array:
 def _descend(surface: Surface, target: Array, weight: Array, u: Array) -> list[Minimum]:
     """Levenberg-Marquardt on the exponents alone, all starts at once; distinct ends."""
     low, high = (each[: len(surface.nonlinear)] for each in surface.box)
-    damping = np.full(len(u), 1e-2)
+    damping, done = np.full(len(u), 1e-2), np.zeros(len(u), dtype=bool)
     now = project(surface, target, weight, per_exponent(surface.theta(u)))
     for _ in range(STEPS):
         gradient, curvature = _quadratic(surface, target, weight, surface.theta(u), now)
@@ -290,7 +292,8 @@ def _descend(surface: Surface, target: Array, weight: Array, u: Array) -> list[M
         u = np.where(better[:, None], trial, u)
         now = _choose(better, then, now)
         damping = np.where(better, damping / 5, damping * 5)
-        if np.all((better & (gain < 1e-9)) | (damping > 1e6)):
+        done |= (better & (gain < ENOUGH)) | (damping > 1e6)
+        if done.all():
             break
     return _distinct(surface, target, u, now)
 

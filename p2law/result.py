@@ -276,8 +276,8 @@ class Fit:
     @functools.cached_property
     def _directions(self) -> identify.Directions:
         """What the records leave free, at the fitted coefficients."""
-        jacobian = self._full.jacobian(self._full.coordinates(self.values))
-        return identify.directions(jacobian, self._full.names)
+        factor = self._full.factor(self._full.coordinates(self.values))
+        return identify.directions(factor, self._full.names)
 
     def _beyond(self, inputs: pd.DataFrame) -> list[str]:
         outside = {

@@ -296,6 +296,31 @@ class Surface:
             out[..., :split, :] *= self.jump(theta)[..., None]
         return out
 
+    def factor(self, q: Array, weight: Array | None = None) -> Array:
+        """The Jacobian without its rows: (free, free) with the same lengths and angles.
+
+        Triangular factor of the derivatives at one `q`, block by block, so that a
+        million rows need no more memory than a few.
+
+        Parameters
+        ----------
+        q : ndarray of shape (free,)
+        weight : ndarray of shape (rows,), optional
+            Rows count with its square root.
+
+        Returns
+        -------
+        ndarray of shape (free, at most rows)
+        """
+        factor = np.zeros((len(q), 0))
+        for start in range(0, self.rows, ROWS_AT_ONCE):
+            block = slice(start, start + ROWS_AT_ONCE)
+            slopes = self.at_rows(block).jacobian(q)
+            if weight is not None:
+                slopes *= np.sqrt(weight[block])
+            factor = np.linalg.qr(np.hstack([factor, slopes]).T, mode="r").T
+        return factor
+
     def _drift(self, theta: Array, per_size: Array) -> Array:
         """Relative slope of each term at the pivot: (..., nonlinear, linear)."""
         with_axis = [each[..., None, None] for each in per_exponent(theta)]

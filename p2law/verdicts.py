@@ -86,12 +86,15 @@ def _stopped(problem: Problem, end: End) -> str:
 def _excused(problem: Problem, q: Array) -> dict[str, str]:
     """Idle coefficients that would have a job if another were not 0, with that other."""
     surface = problem.surface
-    idle = identify.directions(surface.jacobian(q), surface.names).idle
-    found = {}
-    for zero in np.flatnonzero(q == 0):
+    zeros = np.flatnonzero(q[len(surface.nonlinear) :] == 0) + len(surface.nonlinear)
+    if not len(zeros):
+        return {}
+    idle = identify.directions(surface.factor(q), surface.names).idle
+    found: dict[str, str] = {}
+    for zero in zeros:
         awake = q.copy()
         awake[zero] = 1.0
-        busy = set(idle) - set(identify.directions(surface.jacobian(awake), surface.names).idle)
+        busy = set(idle) - set(identify.directions(surface.factor(awake), surface.names).idle)
         found |= dict.fromkeys(sorted(busy), surface.names[zero])
     return found
 
