@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from p2law.errors import FormError
 
 Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 _Kind = TypeVar("_Kind", "Bounds", "Domain")
 
 
@@ -91,7 +92,7 @@ class Domain:
     def __post_init__(self) -> None:
         object.__setattr__(self, "_ends", _read_rule(self.rule))
 
-    def contains(self, values: Array) -> NDArray[np.bool_]:
+    def contains(self, values: Array) -> Mask:
         """Tell which of `values` lie in the domain."""
         low, low_open, high, high_open = self._ends
         above = values > low if low_open else values >= low

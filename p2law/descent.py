@@ -10,14 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from p2law.declaring import Array
+from p2law.declaring import Array, Mask
 from p2law.objectives import Objective
 from p2law.surface import Surface
 
-BLOCK = 131_072
-"""Rows times starts that are worked on together."""
+TOGETHER = 131_072
+"""Rows times starts that are worked on at once."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ def descend(
     objective: Objective,
     q: Array,
     *,
-    held: NDArray[np.bool_] | None = None,
+    held: Mask | None = None,
     most: int = 100,
     gain: float = 1e-12,
 ) -> Descent:
@@ -83,14 +82,12 @@ def descend(
 
 
 def _blocks(surface: Surface, starts: int) -> Iterator[slice]:
-    size = max(1, BLOCK // starts)
+    size = max(1, TOGETHER // starts)
     for begin in range(0, surface.rows, size):
         yield slice(begin, begin + size)
 
 
-def _cost(
-    surface: Surface, target: Array, weight: Array, objective: Objective, q: Array
-) -> Array:
+def _cost(surface: Surface, target: Array, weight: Array, objective: Objective, q: Array) -> Array:
     """Objective of every start; infinite where the law has no finite value."""
     total = np.zeros(len(q))
     with np.errstate(all="ignore"):
@@ -165,7 +162,7 @@ def gradient(
     return Gradient(slope, size, np.where(np.isfinite(cosine), cosine, 0.0))
 
 
-def _step(slope: Array, curvature: Array, stuck: NDArray[np.bool_], damping: Array) -> Array:
+def _step(slope: Array, curvature: Array, stuck: Mask, damping: Array) -> Array:
     """Damped Newton step in columns of length 1; coordinates that are stuck do not move."""
     size = np.sqrt(np.maximum(np.diagonal(curvature, axis1=-2, axis2=-1), 1e-300))
     scaled = curvature / (size[..., :, None] * size[..., None, :])

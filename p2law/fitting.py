@@ -1,23 +1,16 @@
-"""Fitting: from checked records and a law to a frozen `Fit`.
-
-Starts come from `projection`; lmfit polishes them; what lies at a bound is held
-there and checked, because a bound transform that starts at a bound stays there and
-reports success. This is the only module that knows lmfit.
-"""
+"""Fitting: from checked records and a law to a frozen `Fit`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from p2law import identify, ladder, objectives, projection, verdicts
+from p2law import identify, ladder, objectives, polishing, projection, verdicts
 from p2law._version import __version__
 from p2law.declaring import Array, Form
-from p2law.descent import Descent, descend
 from p2law.errors import FitError
 from p2law.forms.p2 import p2
 from p2law.gathering import gather
@@ -30,12 +23,6 @@ if TYPE_CHECKING:
     import lmfit
 
 SQUARED = squared()
-HUGE = 1e50
-ROUNDING = 1e-7
-"""Share of its parts below which the sum that makes a slope may be mere rounding."""
-LMFIT_ROWS = 200_000
-"""With more rows block-wise steps go all the way: they need no memory for all derivatives."""
-
 POLISHED = 4
 """How many distinct minima of the projected squares are polished with the true objective."""
 
@@ -104,10 +91,11 @@ def fit(
     rung = ladder.choose(surface) if form is None else ladder.Rung({}, {})
     if rung.held:
         surface = Surface(law, data.columns, fixed | rung.held, tied)
-    surface.check_derivatives()
     problem = Problem(surface, data.target, data.weight, objective)
     end, minima = _best(problem, seed)
-    held = {name: "asked for" for name in fixed} | {name: f"tied to {to}" for name, to in tied.items()}
+    held = {name: "asked for" for name in fixed} | {
+        name: f"tied to {to}" for name, to in tied.items()
+    }
     held |= rung.why
     verdict = verdicts.judge(problem, end)
     values = surface.coefficients(end.q)
@@ -124,8 +112,8 @@ def fit(
             minima=minima,
             gradient=end.gradient,
             evaluations=end.evaluations,
-            engine=_engine(problem),
-            derivatives=surface.derivative_kind,
+            engine=polishing.engine(problem),
+            derivatives=surface.law.derivatives,
             left_out=data.left_out,
         ),
         _records=data.table,
@@ -147,29 +135,13 @@ def minimizer(fitted: Fit) -> "lmfit.Minimizer":
     -------
     lmfit.Minimizer
     """
-    import lmfit
-
     objective = objectives.parse(fitted.settings.objective)
     data = fitted.records
-    columns = [data[name].to_numpy() for name in fitted.form.columns]
-    root = np.sqrt(data["weight"].to_numpy()) if "weight" in data else 1.0
-    params = lmfit.Parameters()
-    for each in fitted.form.coefficients:
-        params.add(
-            each.name,
-            value=fitted.values[each.name],
-            min=each.bounds.least,
-            max=each.bounds.most,
-            vary=each.name not in fitted.held,
-        )
-    for name, other in fitted.settings.tied.items():
-        params[name].expr = other
-
-    def residuals(at: "lmfit.Parameters") -> Array:
-        found = np.asarray(fitted.form.function(*columns, **at.valuesdict()))
-        return root * objective.residuals(found, data[fitted.form.target].to_numpy())
-
-    return lmfit.Minimizer(residuals, params)
+    columns = {name: data[name].to_numpy() for name in fitted.form.columns}
+    weight = data["weight"].to_numpy() if "weight" in data else np.ones(len(data))
+    target = data[fitted.form.target].to_numpy()
+    problem = Problem(Surface(fitted.form, columns), target, weight, objective)
+    return polishing.rebuild(problem, fitted.values, fitted.held, fitted.settings.tied)
 
 
 # -- search and polish -------------------------------------------------------------------
@@ -191,7 +163,7 @@ def _best(problem: Problem, seed: int) -> tuple[End, tuple[float, ...]]:
     starts = [found[k].q for k in likely]
     if np.isinf(np.array(surface.box)[:, : len(surface.nonlinear)]).any():
         starts.append(projection.default_point(surface, problem.target, problem.square_weight))
-    ends = [_polish(problem, q) for q in starts]
+    ends = [polishing.polish(problem, q) for q in starts]
     best = _without_needless_terms(problem, min(ends, key=lambda each: each.cost))
     best = _at_default_where_idle(problem, best)
     apart = _distinct(problem, sorted(ends, key=lambda each: each.cost))
@@ -234,143 +206,3 @@ def _without_needless_terms(problem: Problem, end: End) -> End:
     floor = problem.objective.total(rounding, problem.weight)
     cost = problem.cost(q)
     return replace(end, q=q, cost=cost) if cost <= end.cost * (1 + 1e-9) + floor else end
-
-
-# -- polish ----------------------------------------------------------------------------
-
-
-def _polish(problem: Problem, q: Array) -> End:
-    """Go to the nearest minimum inside the bounds.
-
-    What lies at a bound is held; what leaves its bounds is put on them and held;
-    what is held although the objective falls inwards is let go.
-    """
-    low, high = problem.surface.box
-    q = _near(problem, np.clip(q, low, high))
-    held = (q <= low) | (q >= high)
-    evaluations, settled = 0, True
-    for _ in range(4 * len(q) + 1):
-        q, used, settled = _unbounded(problem, q, ~held)
-        evaluations += used
-        out = (q < low) | (q > high)
-        if out.any():
-            q, held = np.clip(q, low, high), held | out
-            continue
-        found = problem.gradient(q)
-        inward = held & np.where(q <= low, found.slope < 0, found.slope > 0)
-        inward &= np.abs(found.slope) > ROUNDING * found.size
-        if not inward.any():
-            break
-        held[np.argmax(np.where(inward, found.cosine, 0.0))] = False
-    gradient = float(np.max(problem.gradient(q).cosine[~held], initial=0.0))
-    return End(q, problem.cost(q), evaluations, settled, gradient)
-
-
-def _near(problem: Problem, q: Array) -> Array:
-    """Come close with cheap steps where lmfit's are dear (many rows) or stray (Huber)."""
-    rows, straight = problem.surface.rows, problem.objective.delta is None
-    if rows > LMFIT_ROWS or (straight and rows <= projection.DESCENT_ROWS):
-        return q
-    return _descend(problem, q, np.zeros(len(q), dtype=bool)).q[0]
-
-
-def _descend(problem: Problem, q: Array, held: NDArray[np.bool_], gain: float = 1e-12) -> Descent:
-    return descend(
-        problem.surface,
-        problem.target,
-        problem.weight,
-        problem.objective,
-        q[None],
-        held=held,
-        gain=gain,
-    )
-
-
-def _engine(problem: Problem) -> str:
-    if problem.surface.rows > LMFIT_ROWS:
-        return "block-wise Gauss-Newton"
-    return f"lmfit {'leastsq' if problem.objective.delta is None else 'least_squares'}"
-
-
-def _unbounded(problem: Problem, q: Array, free: Array) -> tuple[Array, int, bool]:
-    """Let lmfit move the free coordinates, the others held; they may leave their bounds."""
-    if not free.any():
-        return q, 0, True
-    if problem.surface.rows > LMFIT_ROWS:
-        found = _descend(problem, q, ~free, gain=1e-13)
-        return found.q[0], found.steps, True
-    run = _Run(problem, q, free)
-    minimizer = run.minimizer()
-    if problem.objective.delta is None:
-        done = minimizer.leastsq(
-            Dfun=run.jacobian, col_deriv=True, ftol=1e-15, xtol=1e-13, gtol=1e-13
-        )
-    else:
-        done = minimizer.least_squares(
-            jac=lambda params: run.jacobian(params).T,
-            loss=run.loss,
-            x_scale="jac",
-            ftol=1e-14,
-            xtol=1e-12,
-            gtol=1e-14,
-        )
-    return run.at(done.params), int(done.nfev), bool(done.success or getattr(done, "ier", 0) in (6, 7, 8))
-
-
-@dataclass(frozen=True)
-class _Run:
-    """What lmfit calls back: parameters in, residuals and derivatives out."""
-
-    problem: Problem
-    q: Array
-    free: Array
-
-    def minimizer(self) -> "lmfit.Minimizer":
-        import lmfit
-
-        params = lmfit.Parameters()
-        for k in np.flatnonzero(self.free):
-            params.add(self.problem.surface.names[k], value=float(self.q[k]))
-        return lmfit.Minimizer(self.residuals, params)
-
-    def at(self, params: "lmfit.Parameters") -> Array:
-        q = self.q.copy()
-        q[self.free] = [params[self.problem.surface.names[k]].value for k in np.flatnonzero(self.free)]
-        return q
-
-    @property
-    def root_weight(self) -> Array | float:
-        return np.sqrt(self.problem.weight) if self.problem.objective.delta is None else 1.0
-
-    def residuals(self, params: "lmfit.Parameters") -> Array:
-        found = self.root_weight * self.problem.residuals(self.at(params))
-        # MINPACK cannot step back from a NaN; a huge residual sends it back.
-        found = np.clip(np.where(np.isnan(found), HUGE, found), -HUGE, HUGE)
-        return self._padded(found)
-
-    def jacobian(self, params: "lmfit.Parameters") -> Array:
-        found = self.problem.jacobian(self.at(params))
-        found = found if self.free.all() else found[self.free]
-        if self.problem.weight.max() != self.problem.weight.min() or self.problem.weight[0] != 1:
-            found *= self.root_weight
-        found[~np.isfinite(found)] = 0.0
-        return self._padded(found)
-
-    def _padded(self, values: Array) -> Array:
-        """Add empty rows where there are fewer rows than coefficients, which MINPACK refuses."""
-        lacking = int(self.free.sum()) - values.shape[-1]
-        if lacking <= 0:
-            return values
-        return np.concatenate([values, np.zeros((*values.shape[:-1], lacking))], axis=-1)
-
-    def loss(self, z: Array) -> Array:
-        """Huber's function in scipy's terms: rho and two derivatives of squared residuals z."""
-        delta = self.problem.objective.delta or 1.0
-        weight = self.problem.weight
-        weight = np.concatenate([weight, np.zeros(len(z) - len(weight))])
-        size = np.sqrt(np.maximum(z, delta**2))
-        inside = z <= delta**2
-        rho = np.where(inside, z, 2 * delta * size - delta**2)
-        first = np.where(inside, 1.0, delta / size)
-        second = np.where(inside, 0.0, -0.5 * delta / size**3)
-        return np.array([weight * rho, weight * first, weight * second])

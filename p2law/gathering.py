@@ -46,7 +46,9 @@ def gather(
     usable, left_out = _usable(table, law, objective)
     trouble = (*_units(table[usable]), *_mixtures(table[usable]))
     labels, note = runs(table)
-    keep = pd.DataFrame({"run": labels} | {name: table[name] for name in [*law.columns, law.target]})
+    keep = pd.DataFrame(
+        {"run": labels} | {name: table[name] for name in [*law.columns, law.target]}
+    )
     keep = keep[usable]
     weights = np.ones(len(keep))
     if weight == "run":
@@ -61,7 +63,13 @@ def gather(
         keep["weight"] = weights
     columns = {name: keep[name].to_numpy() for name in law.columns}
     return Data(
-        keep, columns, keep[law.target].to_numpy(), weights, left_out, trouble, tuple(filter(None, [note]))
+        keep,
+        columns,
+        keep[law.target].to_numpy(),
+        weights,
+        left_out,
+        trouble,
+        tuple(filter(None, [note])),
     )
 
 
@@ -77,7 +85,9 @@ def _usable(
     for name, domain in rules:
         outside = usable & ~domain.contains(table[name].to_numpy())
         if outside.any():
-            left_out.append((f"{name} is not {domain}, where {law.name} has no value", int(outside.sum())))
+            left_out.append(
+                (f"{name} is not {domain}, where {law.name} has no value", int(outside.sum()))
+            )
         usable &= ~outside
     if not usable.any():
         reasons = "; ".join(f"{count} rows: {why}" for why, count in left_out)

@@ -150,7 +150,9 @@ class Loose:
         """What the records hold too little of."""
         if not self.lacking:
             return "the inputs vary together in the records"
-        return "the records hold " + listed([counted(self.levels[name], name) for name in self.lacking])
+        return "the records hold " + listed(
+            [counted(self.levels[name], name) for name in self.lacking]
+        )
 
     def __str__(self) -> str:
         if len(self.names) == 1:

@@ -69,7 +69,6 @@ def choose(surface: Surface) -> Rung:
 
 def _neutral(surface: Surface, name: str) -> float:
     """The value at which a coefficient does nothing, or its default where it has none."""
-    bounds = surface.bounds[name]
-    if name in surface.linear or bounds.least <= 0 <= bounds.most:
-        return 0.0
-    return surface.form.coefficient(name).start
+    bounds = surface.freedom.bounds[name]
+    neutral = name in surface.linear or bounds.least <= 0 <= bounds.most
+    return 0.0 if neutral else surface.freedom.start(name)

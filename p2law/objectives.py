@@ -45,9 +45,7 @@ class Objective:
         if self.delta is None:
             return residuals**2
         size = np.abs(residuals)
-        return np.where(
-            size <= self.delta, 0.5 * size**2, self.delta * (size - 0.5 * self.delta)
-        )
+        return np.where(size <= self.delta, 0.5 * size**2, self.delta * (size - 0.5 * self.delta))
 
     def pull(self, residuals: Array) -> Array:
         """Derivative of each row's objective by its residual (of half of it for squares)."""
@@ -121,9 +119,7 @@ def huber(delta: float, *, log: bool = False) -> Objective:
     return Objective(float(delta), log)
 
 
-_TEXT = re.compile(
-    r"^(squared|huber)\s*\(?\s*([0-9.eE+-]+)?\s*,?\s*(log\s*=\s*True|log)?\s*\)?$"
-)
+_TEXT = re.compile(r"^(squared|huber)\s*\(?\s*([0-9.eE+-]+)?\s*,?\s*(log\s*=\s*True|log)?\s*\)?$")
 
 
 def parse(text: str) -> Objective:

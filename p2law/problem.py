@@ -46,10 +46,9 @@ class Problem:
 
 @dataclass(frozen=True)
 class End:
-    """Where a polish ended: coordinates, objective, work done, and whether it settled."""
+    """Where a polish ended: coordinates, objective, work done, steepness."""
 
     q: Array
     cost: float
     evaluations: int
-    settled: bool
     gradient: float

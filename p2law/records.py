@@ -75,7 +75,7 @@ SHOWN = 5
 
 
 def load(
-    source: str | Path | pd.DataFrame,
+    source: str | Path | Sequence[str | Path] | pd.DataFrame,
     *,
     needs: Sequence[str] = ("loss",),
     accept: Sequence[str] = (),
@@ -84,9 +84,9 @@ def load(
 
     Parameters
     ----------
-    source : str, Path or DataFrame
+    source : str, Path, sequence of these, or DataFrame
         A CSV, Parquet (extra ``parquet``) or JSONL file, a folder or a glob of
-        these, or a table. Columns and units are those of the README, section
+        these, several of them, or a table. Columns and units are those of the README, section
         "Records"; any other column is kept.
     needs : sequence of str
         Columns that must be there. A fit asks for the columns of its law anyway.
@@ -121,7 +121,11 @@ def load(
     if len(tables) == 1:
         return tables[0]
     for path, table in zip(paths, tables, strict=True):
-        lacking = sorted(({*tables[0].columns} & {*VOCABULARY}) - {*table.columns} - {name for name, each in VOCABULARY.items() if each.gaps})
+        lacking = sorted(
+            ({*tables[0].columns} & {*VOCABULARY})
+            - {*table.columns}
+            - {name for name, each in VOCABULARY.items() if each.gaps}
+        )
         if lacking:
             message = f"{path} has no column {', '.join(lacking)}, but {paths[0]} has; add it"
             raise RecordError(message)
@@ -199,7 +203,11 @@ def counted(count: int, name: str) -> str:
     noun = VOCABULARY[name].noun if name in VOCABULARY else ""
     if not noun:
         return f"{count} value{'s' * (count != 1)} of {name}"
-    return f"{count} {noun}{'s' * (count != 1)}" if not noun.endswith("ss") or count == 1 else f"{count} {noun}es"
+    return (
+        f"{count} {noun}{'s' * (count != 1)}"
+        if not noun.endswith("ss") or count == 1
+        else f"{count} {noun}es"
+    )
 
 
 def runs(table: pd.DataFrame) -> tuple[pd.Series, str]:
@@ -226,17 +234,24 @@ def runs(table: pd.DataFrame) -> tuple[pd.Series, str]:
     group = table.groupby(telling, sort=False, dropna=False).ngroup()
     first = table.loc[~group.duplicated(), telling]
     names = [
-        " ".join(f"{name}={value:g}" if isinstance(value, float) else str(value) for name, value in row.items())
+        " ".join(
+            f"{name}={value:g}" if isinstance(value, float) else str(value)
+            for name, value in row.items()
+        )
         for row in first.to_dict("records")
     ]
-    return group.map(dict(enumerate(names))), f"no column run: runs are told apart by {', '.join(telling)}"
+    return group.map(
+        dict(enumerate(names))
+    ), f"no column run: runs are told apart by {', '.join(telling)}"
 
 
 # -- reading -------------------------------------------------------------------------
 
 
-def _paths(source: str | Path) -> list[Path]:
+def _paths(source: str | Path | Sequence[str | Path]) -> list[Path]:
     """Files that a path, folder or glob stands for, sorted."""
+    if not isinstance(source, (str, Path)):
+        return [path for each in source for path in _paths(each)]
     path = Path(source)
     if path.is_dir():
         found = sorted(each for each in path.iterdir() if each.name.endswith(SUFFIXES))
@@ -289,7 +304,11 @@ def _read_jsonl(path: Path) -> pd.DataFrame:
     opener = gzip.open if path.suffix == ".gz" else open
     with opener(path, "rt", encoding="utf-8-sig") as lines:
         return pd.DataFrame(
-            [_json_row(f"{path}: line {number}", line) for number, line in enumerate(lines, 1) if line.strip()]
+            [
+                _json_row(f"{path}: line {number}", line)
+                for number, line in enumerate(lines, 1)
+                if line.strip()
+            ]
         )
 
 
@@ -360,10 +379,22 @@ def _numbers(table: pd.DataFrame, name: str) -> pd.Series:
     values = pd.to_numeric(column, errors="coerce").astype(float)
     text = column[values.isna() & column.notna()]
     text = text[~text.astype(str).str.strip().str.lower().isin(["nan", "inf", "-inf", "+inf"])]
-    _refuse(table, name, text.index, "that is not a number", "write plain numbers: no thousands separators, units or dates")
+    _refuse(
+        table,
+        name,
+        text.index,
+        "that is not a number",
+        "write plain numbers: no thousands separators, units or dates",
+    )
     unknown = column.isna() if known and known.gaps else False
     infinite = values.index[~np.isfinite(values) & ~unknown]
-    _refuse(table, name, infinite, "missing or infinite", "a loss that was not measured is no record: measure it or take the row out")
+    _refuse(
+        table,
+        name,
+        infinite,
+        "missing or infinite",
+        "a loss that was not measured is no record: measure it or take the row out",
+    )
     if known:
         outside = values.index[~known.domain.contains(values.to_numpy()) & values.notna()]
         _refuse(table, name, outside, f"outside {known.domain}", _cure(name, values[outside]))
@@ -374,7 +405,10 @@ def _refuse(table: pd.DataFrame, name: str, rows: pd.Index, what: str, cure: str
     """Raise with the rows, their values and the cure, where there are any rows."""
     if not len(rows):
         return
-    lines = [f"  row {row}: {name} = {_plain(value)}" for row, value in table[name][rows].head(SHOWN).items()]
+    lines = [
+        f"  row {row}: {name} = {_plain(value)}"
+        for row, value in table[name][rows].head(SHOWN).items()
+    ]
     if len(rows) > SHOWN:
         lines.append(f"  and {len(rows) - SHOWN} more")
     have = "has" if len(rows) == 1 else "have"

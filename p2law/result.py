@@ -227,7 +227,10 @@ class Fit:
         rmse = float(np.sqrt(np.mean(found["residual"] ** 2)))
         largest = float(found["residual"].abs().max())
         facts = [
-            ("residuals", f"rmse {number(rmse, 3)} {unit}, worst {number(largest, 3)} {unit}{where}"),
+            (
+                "residuals",
+                f"rmse {number(rmse, 3)} {unit}, worst {number(largest, 3)} {unit}{where}",
+            ),
             ("covered", ", ".join(self._covered())),
             (
                 "objective",
@@ -258,7 +261,11 @@ class Fit:
             return "moves no prediction"
         bounds = self.form.coefficient(name).bounds
         ends = {"LOWER": bounds.low, "UPPER": bounds.high}
-        at = [f"AT {side} BOUND {number(end)}" for side, end in ends.items() if end == self.values[name]]
+        at = [
+            f"AT {side} BOUND {number(end)}"
+            for side, end in ends.items()
+            if end == self.values[name]
+        ]
         return "".join(at)
 
     # -- what it knows ---------------------------------------------------------------
@@ -281,7 +288,8 @@ class Fit:
 
     def _beyond(self, inputs: pd.DataFrame) -> list[str]:
         outside = {
-            name: (inputs[name] < self._records[name].min()) | (inputs[name] > self._records[name].max())
+            name: (inputs[name] < self._records[name].min())
+            | (inputs[name] > self._records[name].max())
             for name in self.form.columns
         }
         return [
@@ -291,7 +299,11 @@ class Fit:
 
     def _inputs(self, table: pd.DataFrame | None, columns: Mapping[str, Any]) -> pd.DataFrame:
         """The inputs as float columns, checked against what the law reads."""
-        given = {} if table is None else {name: table[name] for name in self.form.columns if name in table}
+        given = (
+            {}
+            if table is None
+            else {name: table[name] for name in self.form.columns if name in table}
+        )
         unknown = sorted(set(columns) - set(self.form.columns))
         missing = [name for name in self.form.columns if name not in given and name not in columns]
         if unknown or missing:

@@ -35,7 +35,10 @@ def design(
     table = grid(params=params, pruning_rate=pruning_rate, tokens=tokens)
     losses = base_loss if isinstance(base_loss, Mapping) else dict.fromkeys(params, base_loss)
     table["base_loss"] = table["params"].map(dict(losses)).astype(float)
-    run = [f"{size:.3g}-{rate:g}" for size, rate in zip(table["params"], table["pruning_rate"], strict=True)]
+    run = [
+        f"{size:.3g}-{rate:g}"
+        for size, rate in zip(table["params"], table["pruning_rate"], strict=True)
+    ]
     table.insert(0, "run", run)
     return table
 
@@ -94,15 +97,11 @@ def some_coefficients(form: Form, table: pd.DataFrame, seed: int = 0) -> dict[st
     rng = np.random.default_rng(seed)
     surface = Surface(form, {name: table[name].to_numpy(dtype=float) for name in form.columns})
     q = surface.generic_point()
-    for k, name in enumerate(surface.nonlinear):
-        bounds = surface.bounds[name]
-        reach = 0.3 if bounds.log else 0.3 * max(abs(q[k]), 0.1)
-        low, high = surface.coordinate_bounds(name)
-        q[k] = np.clip(q[k] + reach * rng.uniform(-1, 1), low, high)
-    size = rng.uniform(0.2, 1.0, len(surface.linear))
-    negative = [surface.bounds[name].most == 0 for name in surface.linear]
-    q[len(surface.nonlinear) :] = np.where(negative, -size, size)
-    return surface.coefficients(q)
+    exponents = len(surface.nonlinear)
+    reach = np.where(surface.log, 0.3, 0.3 * np.maximum(np.abs(q[:exponents]), 0.1))
+    q[:exponents] += reach * rng.uniform(-1, 1, exponents)
+    q[exponents:] *= rng.uniform(0.2, 1.0, len(surface.linear))
+    return surface.coefficients(np.clip(q, *surface.box))
 
 
 # -- the contract ----------------------------------------------------------------------
@@ -158,7 +157,9 @@ def _inputs(form: Form) -> pd.DataFrame:
         low, high = usual.get(each.name, (0.1, 0.9))
         values = np.exp(rng.uniform(np.log(low), np.log(high), 24))
         if not each.domain.contains(values).all():
-            message = f"{form.name}: give check_form a table; its domain of {each.name} is {each.domain}"
+            message = (
+                f"{form.name}: give check_form a table; its domain of {each.name} is {each.domain}"
+            )
             raise FormError(message)
         columns[each.name] = values
     return pd.DataFrame(columns)
@@ -174,7 +175,9 @@ def _finite(form: Form, columns: Sequence[Array], at: Mapping[str, float]) -> st
     if np.isfinite(found).all():
         return ""
     row = int(np.argmin(np.isfinite(found)))
-    where = ", ".join(f"{name} = {column[row]:.4g}" for name, column in zip(form.columns, columns, strict=True))
+    where = ", ".join(
+        f"{name} = {column[row]:.4g}" for name, column in zip(form.columns, columns, strict=True)
+    )
     return f"is not finite at {where}; narrow the domain or mend the function"
 
 
@@ -189,7 +192,9 @@ def _pure(form: Form, columns: Sequence[Array], at: Mapping[str, float]) -> str:
 def _rowwise(form: Form, columns: Sequence[Array], at: Mapping[str, float]) -> str:
     order = np.random.default_rng(3).permutation(len(columns[0]))
     straight = np.broadcast_to(_value(form, columns, at), columns[0].shape)
-    permuted = np.broadcast_to(_value(form, [each[order] for each in columns], at), columns[0].shape)
+    permuted = np.broadcast_to(
+        _value(form, [each[order] for each in columns], at), columns[0].shape
+    )
     if np.allclose(permuted, straight[order], rtol=1e-12, atol=0):
         return ""
     return "lets one row depend on another; a prediction may only use its own row"
@@ -206,16 +211,17 @@ def _scalars(form: Form, columns: Sequence[Array], at: Mapping[str, float]) -> s
 def _linear(form: Form, columns: Sequence[Array], at: Mapping[str, float]) -> str:
     for name in form.linear:
         zero, one, three = (_value(form, columns, {**at, name: k * at[name]}) for k in (0, 1, 3))
-        if not np.allclose(three - zero, 3 * (one - zero), rtol=1e-9, atol=1e-9 * np.abs(one).max()):
+        if not np.allclose(
+            three - zero, 3 * (one - zero), rtol=1e-9, atol=1e-9 * np.abs(one).max()
+        ):
             return f"declares {name} linear, but the prediction is not linear in it"
     return ""
 
 
 def _derivatives(form: Form, columns: Sequence[Array], at: Mapping[str, float]) -> str:
     surface = Surface(form, dict(zip(form.columns, columns, strict=True)))
-    surface.check_derivatives(surface.coordinates(at))
-    if surface.note:
-        return f"{surface.note}; write it with powers, exp, log and np.maximum"
+    if note := surface.note:
+        return f"{note}; write it with powers, exp, log and np.maximum"
     return ""
 
 
@@ -223,7 +229,10 @@ def _rescaled(form: Form, columns: Sequence[Array], at: Mapping[str, float]) -> 
     for name in form.rescales:
         unit = next(each.domain.unit for each in form.inputs if each.name == name)
         factor = 0.5
-        moved = [each * factor if other == name else each for other, each in zip(form.columns, columns, strict=True)]
+        moved = [
+            each * factor if other == name else each
+            for other, each in zip(form.columns, columns, strict=True)
+        ]
         theta = {
             each.name: at[each.name] * (factor if each.bounds.unit == unit and unit != "1" else 1.0)
             for each in form.coefficients
@@ -233,7 +242,9 @@ def _rescaled(form: Form, columns: Sequence[Array], at: Mapping[str, float]) -> 
         wanted = _value(form, columns, at) - terms[0]
         length = np.linalg.norm(terms[1:], axis=1, keepdims=True)
         basis = (terms[1:] / length).T
-        left = wanted - basis @ np.linalg.lstsq(basis, wanted, rcond=None)[0] if basis.size else wanted
+        left = (
+            wanted - basis @ np.linalg.lstsq(basis, wanted, rcond=None)[0] if basis.size else wanted
+        )
         if np.abs(left).max() > 1e-8 * np.abs(wanted).max():
             return f"declares that {name} may be rescaled, but no coefficients give the same predictions then"
     return ""

@@ -60,7 +60,10 @@ def judge(problem: Problem, end: End) -> Verdict:
     free = {name for each in loose for name in each.names} | excused.keys()
     bound = {name: text for name, text in _at_bound(problem, end.q).items() if name not in free}
     trouble = [stopped] if stopped else []
-    trouble += [f"{each}; add some or hold {'one of them' if len(each.names) > 1 else 'it'} (fixed=)" for each in loose]
+    trouble += [
+        f"{each}; add some or hold {'one of them' if len(each.names) > 1 else 'it'} (fixed=)"
+        for each in loose
+    ]
     trouble += bound.values()
     trouble += [f"{name} has no meaning here: {cause} = 0" for name, cause in excused.items()]
     if stopped:
@@ -105,7 +108,7 @@ def _at_bound(problem: Problem, q: Array) -> dict[str, str]:
     surface = problem.surface
     found = {}
     for k, name in enumerate(surface.names):
-        bounds = surface.bounds[name]
+        bounds = surface.freedom.bounds[name]
         if q[k] <= low[k]:
             found[name] = f"{name} is at its lower bound {bounds.low:g}"
         elif q[k] >= high[k]:

@@ -92,7 +92,9 @@ def _wrapped(text: str, first: str, later: str) -> str:
 
 def _is_numeric(cells: Sequence[str]) -> bool:
     try:
-        return bool(cells) and all(float(cell) is not None for cell in cells if cell not in {"", "-"})
+        return bool(cells) and all(
+            float(cell) is not None for cell in cells if cell not in {"", "-"}
+        )
     except ValueError:
         return False
 

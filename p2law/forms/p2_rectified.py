@@ -18,8 +18,12 @@ def p2_rectified(
     pruning_rate: PruningRate,
     base_loss: BaseLoss,
     *,
-    N_C: Annotated[float, Bounds(0, None, "nat param^(alpha+delta)", "damage that shrinks with size")],
-    D_C: Annotated[float, Bounds(0, None, "nat token^beta param^delta", "damage that tokens remove")],
+    N_C: Annotated[
+        float, Bounds(0, None, "nat param^(alpha+delta)", "damage that shrinks with size")
+    ],
+    D_C: Annotated[
+        float, Bounds(0, None, "nat token^beta param^delta", "damage that tokens remove")
+    ],
     E: Annotated[float, Bounds(None, None, "nat param^delta", "damage that neither removes")],
     alpha: Annotated[float, Bounds(0.01, 3, "1", "how fast lasting damage falls with size")] = 0.4,
     beta: Annotated[float, Bounds(0.01, 3, "1", "how fast tokens pay in the end")] = 0.4,

@@ -46,7 +46,9 @@ def repeated_data(
     B: Annotated[float, Bounds(1e-3, 1e12, "nat token^beta", "data term", log=True)] = 1500.0,
     alpha: Annotated[float, Bounds(0.01, 3, "1", "how fast size pays")] = 0.35,
     beta: Annotated[float, Bounds(0.01, 3, "1", "how fast tokens pay")] = 0.35,
-    R_D: Annotated[float, Bounds(0.01, 1e4, "1", "repetitions until worth is 1/e", log=True)] = 15.0,
+    R_D: Annotated[
+        float, Bounds(0.01, 1e4, "1", "repetitions until worth is 1/e", log=True)
+    ] = 15.0,
     R_N: Annotated[float, Bounds(0.01, 1e4, "1", "spare sizes until worth is 1/e", log=True)] = 5.0,
 ) -> Array:
     """Loss after training on `tokens`, of which only `unique_tokens` differ.

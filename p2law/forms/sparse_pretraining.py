@@ -54,7 +54,9 @@ def sparse_pretraining(
     b_S: Annotated[float, Bounds(0.01, 3, "1", "how fast it saves")] = 0.7,
     c_S: Annotated[float, Bounds(0, None, "nat param^b_N", "size term of a very sparse model")],
     b_N: Annotated[float, Bounds(0.01, 3, "1", "how fast non-zeros pay")] = 0.3,
-    a_D: Annotated[float, Bounds(1e-3, 1e18, "token", "tokens at which data cost 1 nat", log=True)] = 1e9,
+    a_D: Annotated[
+        float, Bounds(1e-3, 1e18, "token", "tokens at which data cost 1 nat", log=True)
+    ] = 1e9,
     b_D: Annotated[float, Bounds(0.01, 3, "1", "how fast tokens pay")] = 0.3,
     c: Annotated[float, Bounds(0, None, "nat", "loss that nothing removes")],
 ) -> Array:

@@ -1,0 +1,136 @@
+"""Calling a law: many coefficients at once, and exact derivatives."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from p2law.declaring import Array
+from p2law.freeing import Freedom
+
+ANALYTIC, COMPLEX_STEP, CENTRAL = "analytic", "complex step", "central differences"
+
+
+class Law:
+    """The function of a form, called with its free coefficients.
+
+    Arrays of coefficients have one more axis than their batch, of length 1, where
+    the rows go: (..., 1).
+
+    Parameters
+    ----------
+    freedom : Freedom
+    columns : sequence of ndarray of shape (rows,)
+        Inputs on which to find out what the function can take.
+
+    Attributes
+    ----------
+    derivatives : str
+        How slopes are found: analytic, complex step or central differences.
+    """
+
+    def __init__(self, freedom: Freedom, columns: Sequence[Array]) -> None:
+        self.freedom = freedom
+        self.function = freedom.form.function
+        if not _takes_batches(self.function, [each[:2] for each in columns], freedom):
+            self.function = _one_by_one(self.function)
+        self.derivatives = ANALYTIC if freedom.form.derivatives else COMPLEX_STEP
+
+    def __call__(self, columns: Sequence[Any], theta: Sequence[Any], linear: Sequence[Any]) -> Any:
+        """Value of the law: (..., rows)."""
+        with np.errstate(all="ignore"):
+            return np.asarray(self.function(*columns, **self.freedom.spread(theta, linear)))
+
+    def slopes(
+        self, columns: Sequence[Any], theta: Sequence[Any], linear: Sequence[Any]
+    ) -> list[Array]:
+        """Derivative with respect to each free non-linear coefficient: (..., rows) each."""
+        exact = self.freedom.form.derivatives
+        if self.derivatives == ANALYTIC and exact is not None:
+            with np.errstate(all="ignore"):
+                found = exact(*columns, **self.freedom.spread(theta, linear))
+            groups = self.freedom.groups
+            return [sum(found[each] for each in groups[root]) for root in self.freedom.nonlinear]
+        step = self._central if self.derivatives == CENTRAL else self._complex_step
+        return [step(k, columns, theta, linear) for k in range(len(theta))]
+
+    def _complex_step(
+        self, k: int, columns: Sequence[Any], theta: Sequence[Any], linear: Sequence[Any]
+    ) -> Array:
+        # No difference is taken, so the step can be tiny and costs no digits.
+        moved = [*theta[:k], theta[k] + 1e-40j, *theta[k + 1 :]]
+        return np.asarray(self(columns, moved, linear).imag / 1e-40)
+
+    def _central(
+        self, k: int, columns: Sequence[Any], theta: Sequence[Any], linear: Sequence[Any]
+    ) -> Array:
+        step = np.cbrt(np.finfo(float).eps) * np.maximum(np.abs(theta[k]), 1e-3)
+        ahead, behind = (
+            self(columns, [*theta[:k], theta[k] + move, *theta[k + 1 :]], linear)
+            for move in (step, -step)
+        )
+        return np.asarray((ahead - behind) / (2 * step))
+
+    def distrust(self, columns: Sequence[Array], theta: Array, linear: Array) -> str:
+        """Compare exact slopes with central differences; fall back on these where they differ.
+
+        Returns
+        -------
+        str
+            A sentence for the user, empty where the two agree.
+        """
+        count = range(len(theta))
+        sound = [self._central(k, columns, theta, linear) for k in count]
+        try:
+            exact = self.slopes(columns, theta, linear)
+            size = [1e-4 * np.max(np.abs(each)) + 1e-8 for each in sound]
+            agree = all(np.all(np.abs(exact[k] - sound[k]) <= size[k]) for k in count)
+        except Exception:  # noqa: BLE001 - whatever exact slopes raise, the others remain
+            agree = False
+        if agree:
+            return ""
+        broken, self.derivatives = self.derivatives, CENTRAL
+        return (
+            f"{CENTRAL} instead of {broken} derivatives: the two disagree for "
+            f"{self.freedom.form.name} (np.abs, comparisons and real-only functions break "
+            f"complex steps)"
+        )
+
+
+def _takes_batches(function: Callable[..., Any], few: Sequence[Array], freedom: Freedom) -> bool:
+    """Tell whether a law accepts arrays of coefficients, not only single ones."""
+    probe = {
+        each.name: freedom.fixed.get(each.name, 1.0 if each.linear else each.start)
+        for each in freedom.form.coefficients
+    }
+    shape = (2, len(few[0]))
+    batch = {name: np.array([[value], [0.9 * value]]) for name, value in probe.items()}
+    with np.errstate(all="ignore"):
+        try:
+            together = np.broadcast_to(function(*few, **batch), shape)
+        except Exception:  # noqa: BLE001 - whatever a law raises, the slow way is tried
+            return False
+        alone = [
+            function(*few, **{name: part * value for name, value in probe.items()})
+            for part in (1.0, 0.9)
+        ]
+    alone = [np.broadcast_to(each, shape[1:]) for each in alone]
+    return bool(np.allclose(together, alone, rtol=1e-12, atol=0, equal_nan=True))
+
+
+def _one_by_one(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a law that takes single coefficients take arrays of them."""
+
+    def looped(*columns: Any, **at: Any) -> Any:
+        batch = np.broadcast_shapes(*(np.shape(each)[:-1] for each in at.values()))
+        full = {name: np.broadcast_to(each, (*batch, 1)) for name, each in at.items()}
+        rows = np.size(columns[0])
+        found = [
+            np.broadcast_to(
+                function(*columns, **{name: each[index][0] for name, each in full.items()}), rows
+            )
+            for index in np.ndindex(*batch)
+        ]
+        return np.array(found).reshape(*batch, rows)
+
+    return looped

@@ -1,0 +1,204 @@
+"""The last digits: lmfit, with what lies at a bound held there and checked.
+
+lmfit's transform of bounded parameters, started at a bound, stays there and
+reports success. So lmfit only ever sees free coordinates without bounds; which are
+free is decided here. This is the only module that knows lmfit.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from p2law import projection
+from p2law.declaring import Array, Mask
+from p2law.descent import Descent, descend
+from p2law.problem import End, Problem
+
+if TYPE_CHECKING:
+    import lmfit
+
+HUGE = 1e50
+"""MINPACK cannot step back from a NaN or an infinity; from a huge residual it does."""
+
+ROUNDING = 1e-7
+"""Share of its parts below which the sum that makes a slope may be mere rounding."""
+
+LMFIT_ROWS = 200_000
+"""With more rows block-wise steps go all the way: they need no memory for all derivatives."""
+
+
+def polish(problem: Problem, q: Array) -> End:
+    """Go to the nearest minimum inside the bounds.
+
+    What lies at a bound is held; what leaves its bounds is put on them and held;
+    what is held although the objective falls inwards is let go.
+
+    Parameters
+    ----------
+    problem : Problem
+    q : ndarray of shape (free,)
+        Coordinates to start from.
+
+    Returns
+    -------
+    End
+    """
+    low, high = problem.surface.box
+    q = _come_near(problem, np.clip(q, low, high))
+    held = (q <= low) | (q >= high)
+    evaluations = 0
+    for _ in range(4 * len(q) + 1):
+        q, used = _move(problem, q, ~held)
+        evaluations += used
+        out = (q < low) | (q > high)
+        if out.any():
+            q, held = np.clip(q, low, high), held | out
+            continue
+        found = problem.gradient(q)
+        inward = held & np.where(q <= low, found.slope < 0, found.slope > 0)
+        inward &= np.abs(found.slope) > ROUNDING * found.size
+        if not inward.any():
+            break
+        held[np.argmax(np.where(inward, found.cosine, 0.0))] = False
+    gradient = float(np.max(problem.gradient(q).cosine[~held], initial=0.0))
+    return End(q, problem.cost(q), evaluations, gradient)
+
+
+def engine(problem: Problem) -> str:
+    """Name of what polishes a problem of this size and objective."""
+    if problem.surface.rows > LMFIT_ROWS:
+        return "block-wise Gauss-Newton"
+    return f"lmfit {'leastsq' if problem.objective.delta is None else 'least_squares'}"
+
+
+def rebuild(
+    problem: Problem, values: Mapping[str, float], held: Collection[str], tied: Mapping[str, str]
+) -> "lmfit.Minimizer":
+    """The lmfit minimiser of a problem in the units of its law, with the bounds of the law.
+
+    Parameters
+    ----------
+    problem : Problem
+    values : mapping of str to float
+        All coefficients; the start.
+    held : collection of str
+        Those that do not vary.
+    tied : mapping of str to str
+        Those that follow another one.
+
+    Returns
+    -------
+    lmfit.Minimizer
+    """
+    import lmfit
+
+    law, params = problem.surface.form, lmfit.Parameters()
+    for each in law.coefficients:
+        low, high = each.bounds.least, each.bounds.most
+        free = each.name not in held
+        params.add(each.name, value=values[each.name], min=low, max=high, vary=free)
+    for name, other in tied.items():
+        params[name].expr = other
+
+    def residuals(at: "lmfit.Parameters") -> Array:
+        found = np.asarray(law.function(*problem.surface.columns, **at.valuesdict()))
+        return np.sqrt(problem.weight) * problem.objective.residuals(found, problem.target)
+
+    return lmfit.Minimizer(residuals, params)
+
+
+def _come_near(problem: Problem, q: Array) -> Array:
+    """Come close with cheap steps where lmfit's are dear (many rows) or stray (Huber)."""
+    rows, straight = problem.surface.rows, problem.objective.delta is None
+    if rows > LMFIT_ROWS or (straight and rows <= projection.DESCENT_ROWS):
+        return q
+    return _descend(problem, q, np.zeros(len(q), dtype=bool), gain=1e-12).q[0]
+
+
+def _descend(problem: Problem, q: Array, held: Mask, gain: float) -> Descent:
+    surface, objective = problem.surface, problem.objective
+    return descend(
+        surface, problem.target, problem.weight, objective, q[None], held=held, gain=gain
+    )
+
+
+def _move(problem: Problem, q: Array, free: Mask) -> tuple[Array, int]:
+    """Move the free coordinates to a minimum; they may leave their bounds."""
+    if not free.any():
+        return q, 0
+    if problem.surface.rows > LMFIT_ROWS:
+        found = _descend(problem, q, ~free, gain=1e-13)
+        return found.q[0], found.steps
+    run = _Run(problem, q, free)
+    if problem.objective.delta is None:
+        done = run.minimizer().leastsq(
+            Dfun=run.jacobian, col_deriv=True, ftol=1e-15, xtol=1e-13, gtol=1e-13
+        )
+    else:
+        done = run.minimizer().least_squares(
+            jac=lambda params: run.jacobian(params).T,
+            loss=run.loss,
+            x_scale="jac",
+            ftol=1e-14,
+            xtol=1e-12,
+            gtol=1e-14,
+        )
+    return run.at(done.params), int(done.nfev)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What lmfit calls back: parameters in, residuals and derivatives out."""
+
+    problem: Problem
+    q: Array
+    free: Mask
+
+    def minimizer(self) -> "lmfit.Minimizer":
+        import lmfit
+
+        params = lmfit.Parameters()
+        for k in np.flatnonzero(self.free):
+            params.add(self.problem.surface.names[k], value=float(self.q[k]))
+        return lmfit.Minimizer(self.residuals, params)
+
+    def at(self, params: "lmfit.Parameters") -> Array:
+        q = self.q.copy()
+        q[self.free] = list(params.valuesdict().values())
+        return q
+
+    def residuals(self, params: "lmfit.Parameters") -> Array:
+        found = self._root_weight() * self.problem.residuals(self.at(params))
+        return self._padded(np.clip(np.where(np.isnan(found), HUGE, found), -HUGE, HUGE))
+
+    def jacobian(self, params: "lmfit.Parameters") -> Array:
+        found = self.problem.jacobian(self.at(params))
+        found = found if self.free.all() else found[self.free]
+        found *= self._root_weight()
+        found[~np.isfinite(found)] = 0.0
+        return self._padded(found)
+
+    def _root_weight(self) -> Array | float:
+        """Weights of residuals; under Huber's function `loss` weighs, not these."""
+        return np.sqrt(self.problem.weight) if self.problem.objective.delta is None else 1.0
+
+    def _padded(self, values: Array) -> Array:
+        """Add empty rows where there are fewer rows than coefficients, which MINPACK refuses."""
+        lacking = int(self.free.sum()) - values.shape[-1]
+        if lacking <= 0:
+            return values
+        return np.concatenate([values, np.zeros((*values.shape[:-1], lacking))], axis=-1)
+
+    def loss(self, z: Array) -> Array:
+        """Huber's function in scipy's terms: rho and two derivatives of squared residuals z."""
+        delta = self.problem.objective.delta or 1.0
+        weight = np.zeros(len(z))
+        weight[: len(self.problem.weight)] = self.problem.weight
+        size = np.sqrt(np.maximum(z, delta**2))
+        inside = z <= delta**2
+        rho = np.where(inside, z, 2 * delta * size - delta**2)
+        first = np.where(inside, 1.0, delta / size)
+        second = np.where(inside, 0.0, -0.5 * delta / size**3)
+        return np.array([weight * rho, weight * first, weight * second])
