@@ -6,12 +6,12 @@ reached through its module: `p2law.forms`, `p2law.records`, `p2law.testing`.
 
 from p2law import fitting, forms, records, result, testing
 from p2law._version import __version__
-from p2law.declaring import Bounds, Domain, Form, Published, form
+from p2law.declaring import Bounds, Domain, Form, form
 from p2law.errors import P2LawError
 from p2law.fitting import fit
 from p2law.objectives import huber, squared
 from p2law.records import grid, load
-from p2law.result import Fit, Status, from_json
+from p2law.result import Fit
 
 __all__ = [
     "Bounds",
@@ -19,14 +19,11 @@ __all__ = [
     "Fit",
     "Form",
     "P2LawError",
-    "Published",
-    "Status",
     "__version__",
     "fit",
     "fitting",
     "form",
     "forms",
-    "from_json",
     "grid",
     "huber",
     "load",

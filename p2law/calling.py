@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from p2law.declaring import Array
+from p2law.errors import FormError
 from p2law.freeing import Freedom
 
 ANALYTIC, COMPLEX_STEP, CENTRAL = "analytic", "complex step", "central differences"
@@ -38,8 +39,15 @@ class Law:
 
     def __call__(self, columns: Sequence[Any], theta: Sequence[Any], linear: Sequence[Any]) -> Any:
         """Value of the law: (..., rows)."""
-        with np.errstate(all="ignore"):
-            return np.asarray(self.function(*columns, **self.freedom.spread(theta, linear)))
+        at = self.freedom.spread(theta, linear)
+        try:
+            with np.errstate(all="ignore"):
+                return np.asarray(self.function(*columns, **at))
+        except Exception as error:
+            raise FormError(
+                f"{self.freedom.form.name} cannot be evaluated: {type(error).__name__}: {error}; "
+                f"a law takes arrays and changes none of them"
+            ) from error
 
     def slopes(
         self, columns: Sequence[Any], theta: Sequence[Any], linear: Sequence[Any]
@@ -71,7 +79,9 @@ class Law:
         )
         return np.asarray((ahead - behind) / (2 * step))
 
-    def distrust(self, columns: Sequence[Array], theta: Array, linear: Array) -> str:
+    def distrust(
+        self, columns: Sequence[Array], theta: Sequence[Any], linear: Sequence[Any]
+    ) -> str:
         """Compare exact slopes with central differences; fall back on these where they differ.
 
         Returns

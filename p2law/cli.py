@@ -117,7 +117,7 @@ def _summary(found: Fit) -> dict[str, Any]:
 
 def _predict(asked: argparse.Namespace) -> str:
     own = (_find_form(asked.form),) if asked.form else ()
-    found = p2law.from_json(asked.fit.read_text(encoding="utf-8"), forms=own)
+    found = p2law.Fit.from_json(asked.fit.read_text(encoding="utf-8"), forms=own)
     table = found.predict(p2law.grid(**_inputs(asked.inputs)))
     if asked.json:
         return json.dumps(

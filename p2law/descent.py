@@ -64,8 +64,9 @@ def descend(
     fixed = np.zeros(q.shape[1], dtype=bool) if held is None else held
     damping, share = np.full(len(q), 1e-3), np.ones(len(q))
     cost = _cost(surface, target, weight, objective, q)
-    steps, done = 0, np.zeros(len(q), dtype=bool)
-    for steps in range(1, most + 1):
+    done, steps = np.zeros(len(q), dtype=bool), 0
+    while steps < most and not done.all():
+        steps += 1
         slope, curvature = _quadratic(surface, target, weight, objective, q, share)
         stuck = fixed | ((q <= low) & (slope > 0)) | ((q >= high) & (slope < 0))
         trial = np.clip(q + _step(slope, curvature, stuck, damping), low, high)
@@ -76,8 +77,6 @@ def descend(
         damping = np.clip(np.where(better, damping / 8, damping * 8), 1e-12, 1e12)
         share = np.clip(np.where(better, share / 4, share * 16), 1e-5, 1.0)
         done |= small | (damping > 1e8)
-        if done.all():
-            break
     return Descent(q, cost, steps)
 
 

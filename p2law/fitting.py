@@ -11,9 +11,9 @@ import pandas as pd
 from p2law import identify, ladder, objectives, polishing, projection, verdicts
 from p2law._version import __version__
 from p2law.declaring import Array, Form
-from p2law.errors import FitError
+from p2law.errors import FitError, RecordError
 from p2law.forms.p2 import p2
-from p2law.gathering import gather
+from p2law.gathering import Data, gather, weights_of
 from p2law.objectives import Objective, squared
 from p2law.problem import End, Problem
 from p2law.result import Fit, Search, Settings
@@ -85,18 +85,17 @@ def fit(
     (0.34, 'CONVERGED')
     """
     law = p2 if form is None else form
-    data = gather(records, law, weight, objective, chosen=form is not None)
+    data = _gather(records, law, weight, objective, chosen=form is not None)
+    columns, target, weights = data.arrays(law)
     fixed, tied = dict(fixed or {}), dict(tied or {})
-    surface = Surface(law, data.columns, fixed, tied)
+    surface = Surface(law, columns, fixed, tied)
     rung = ladder.choose(surface) if form is None else ladder.Rung({}, {})
     if rung.held:
-        surface = Surface(law, data.columns, fixed | rung.held, tied)
-    problem = Problem(surface, data.target, data.weight, objective)
+        surface = Surface(law, columns, fixed | rung.held, tied)
+    problem = Problem(surface, target, weights, objective)
     end, minima = _best(problem, seed)
-    held = {name: "asked for" for name in fixed} | {
-        name: f"tied to {to}" for name, to in tied.items()
-    }
-    held |= rung.why
+    held = dict.fromkeys(fixed, "asked for")
+    held |= {name: f"tied to {other}" for name, other in tied.items()} | rung.why
     verdict = verdicts.judge(problem, end)
     values = surface.coefficients(end.q)
     return Fit(
@@ -138,10 +137,24 @@ def minimizer(fitted: Fit) -> "lmfit.Minimizer":
     objective = objectives.parse(fitted.settings.objective)
     data = fitted.records
     columns = {name: data[name].to_numpy() for name in fitted.form.columns}
-    weight = data["weight"].to_numpy() if "weight" in data else np.ones(len(data))
     target = data[fitted.form.target].to_numpy()
-    problem = Problem(Surface(fitted.form, columns), target, weight, objective)
+    problem = Problem(Surface(fitted.form, columns), target, weights_of(data), objective)
     return polishing.rebuild(problem, fitted.values, fitted.held, fitted.settings.tied)
+
+
+def _gather(
+    records: pd.DataFrame, law: Form, weight: str | None, objective: Objective, *, chosen: bool
+) -> Data:
+    """Gather the rows; where no law was named, say that another may fit the columns."""
+    try:
+        return gather(records, law, weight, objective)
+    except RecordError as error:
+        if chosen or "missing columns" not in str(error):
+            raise
+        raise RecordError(
+            f"{error}\nTo fit a law that reads other columns, name it, for instance forms.chinchilla.",
+            error.rows,
+        ) from None
 
 
 # -- search and polish -------------------------------------------------------------------

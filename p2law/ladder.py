@@ -27,8 +27,8 @@ class Rung:
         """Sentences about what the held coefficients leave open."""
         return tuple(
             f"{why}, so predictions elsewhere would rest on "
-            f"{identify.listed([f'{name} = {self.held[name]:g}' for name in names])} and come out as "
-            f"NaN; hold {'it' if len(names) == 1 else 'them'} yourself (fixed=) to have them"
+            f"{identify.listed([f'{name} = {self.held[name]:g}' for name in names])} "
+            f"and come out as NaN; hold {'it' if len(names) == 1 else 'them'} yourself (fixed=) to have them"
             for why, names in self._by_cause().items()
         )
 
@@ -55,7 +55,7 @@ def choose(surface: Surface) -> Rung:
     generic, names = surface.generic_point(), surface.names
     jacobian = surface.factor(generic)
     rank = identify.directions(jacobian, names).rank
-    order = sorted(names, key=lambda name: (PREFERENCE + names).index(name))
+    order = sorted(names, key=(PREFERENCE + names).index)
     for held in itertools.combinations(order, len(names) - rank):
         free = [k for k, name in enumerate(names) if name not in held]
         if identify.directions(jacobian[free], [names[k] for k in free]).rank == rank:

@@ -104,7 +104,8 @@ def rebuild(
 
     def residuals(at: "lmfit.Parameters") -> Array:
         found = np.asarray(law.function(*problem.surface.columns, **at.valuesdict()))
-        return np.sqrt(problem.weight) * problem.objective.residuals(found, problem.target)
+        left = problem.objective.residuals(found, problem.target)
+        return np.asarray(np.sqrt(problem.weight) * left)
 
     return lmfit.Minimizer(residuals, params)
 
@@ -171,7 +172,7 @@ class _Run:
 
     def residuals(self, params: "lmfit.Parameters") -> Array:
         found = self._root_weight() * self.problem.residuals(self.at(params))
-        return self._padded(np.clip(np.where(np.isnan(found), HUGE, found), -HUGE, HUGE))
+        return self._padded(np.clip(np.nan_to_num(found, nan=HUGE), -HUGE, HUGE))
 
     def jacobian(self, params: "lmfit.Parameters") -> Array:
         found = self.problem.jacobian(self.at(params))

@@ -13,7 +13,16 @@ from p2law.surface import Surface
 
 @dataclass(frozen=True)
 class Problem:
-    """One fit in arrays: a surface, what it should predict, and how misfit counts."""
+    """A surface, what it should predict, and how misfit counts.
+
+    Attributes
+    ----------
+    surface : Surface
+    target : ndarray of shape (rows,)
+    weight : ndarray of shape (rows,)
+        Of each row's objective.
+    objective : Objective
+    """
 
     surface: Surface
     target: Array
@@ -21,9 +30,11 @@ class Problem:
     objective: Objective
 
     def residuals(self, q: Array) -> Array:
+        """Residuals at coordinates `q`, (rows,)."""
         return self.objective.residuals(self.surface.predict(q), self.target)
 
     def cost(self, q: Array) -> float:
+        """The objective at coordinates `q`; infinite where the law has no finite value."""
         total = self.objective.total(self.residuals(q), self.weight)
         return total if np.isfinite(total) else np.inf
 

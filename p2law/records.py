@@ -5,20 +5,32 @@ are fractions. Nothing is dropped, filled or clipped here: a table is taken as i
 is or refused, by row and with the cure.
 """
 
+import csv
 import difflib
 import glob
 import gzip
+import itertools
 import json
-from collections.abc import Callable, Iterable, Sequence
+import os
+import re
+import reprlib
+import warnings
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from numbers import Real
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, cast
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from p2law.declaring import Domain
-from p2law.errors import MissingExtraError, RecordError
+from p2law.errors import MissingExtraError, P2LawError, RecordError
+
+Mask = NDArray[np.bool_]
+Source = str | os.PathLike[str]
 
 
 @dataclass(frozen=True)
@@ -72,10 +84,11 @@ VOCABULARY = {
 LABELS = ("model", "family", "method", "seed", "corpus", "eval_text", "schedule")
 SUFFIXES = (".csv", ".csv.gz", ".parquet", ".jsonl", ".jsonl.gz")
 SHOWN = 5
+"""How many rows a message shows."""
 
 
 def load(
-    source: str | Path | Sequence[str | Path] | pd.DataFrame,
+    source: Source | Sequence[Source] | pd.DataFrame,
     *,
     needs: Sequence[str] = ("loss",),
     accept: Sequence[str] = (),
@@ -86,8 +99,8 @@ def load(
     ----------
     source : str, Path, sequence of these, or DataFrame
         A CSV, Parquet (extra ``parquet``) or JSONL file, a folder or a glob of
-        these, several of them, or a table. Columns and units are those of the README, section
-        "Records"; any other column is kept.
+        these, several of them, or a table. Columns and units are those of the
+        README, section "Records"; any other column is kept.
     needs : sequence of str
         Columns that must be there. A fit asks for the columns of its law anyway.
     accept : sequence of str
@@ -97,12 +110,15 @@ def load(
     Returns
     -------
     DataFrame
-        A checked copy, numeric columns as float64, rows as they came.
+        A checked copy, numeric columns as float64, rows as they came. Several
+        files follow each other, those of a folder or glob by name, with new row
+        labels; a column that only some of them have is empty for the others.
 
     Raises
     ------
     RecordError
-        The table cannot be used; the text names rows, values and the cure.
+        The table cannot be used; the text names rows, values and the cure. Rows
+        of a file are counted from 0.
     MissingExtraError
         A Parquet file, and pyarrow is not installed.
 
@@ -120,17 +136,7 @@ def load(
     tables = [check(_read(path), needs=needs, accept=accept, where=f"{path}: ") for path in paths]
     if len(tables) == 1:
         return tables[0]
-    for path, table in zip(paths, tables, strict=True):
-        lacking = sorted(
-            ({*tables[0].columns} & {*VOCABULARY})
-            - {*table.columns}
-            - {name for name, each in VOCABULARY.items() if each.gaps}
-        )
-        if lacking:
-            message = f"{path} has no column {', '.join(lacking)}, but {paths[0]} has; add it"
-            raise RecordError(message)
-    together = pd.concat(tables, ignore_index=True)
-    return check(together, needs=needs, accept=accept, where=f"{source}: ")
+    return check(_joined(paths, tables), needs=needs, accept=accept).reset_index(drop=True)
 
 
 def check(
@@ -146,7 +152,7 @@ def check(
     ----------
     table : DataFrame
     needs : sequence of str
-        Columns that must be there and be numbers.
+        Columns that must be there and, but for `run`, be numbers.
     accept : sequence of str
         As in `load`.
     where : str
@@ -161,13 +167,15 @@ def check(
     RecordError
         As in `load`.
     """
+    needs, accept = _names(needs), _names(accept)
     try:
         _check_shape(table, needs)
         checked = table.copy()
         for name in dict.fromkeys([*needs, *VOCABULARY]):
-            if name in checked.columns and not _sound(checked[name], name):
+            if name in checked.columns and name != "run" and not _sound(checked[name], name):
                 checked[name] = _numbers(checked, name)
         _check_units(checked, accept)
+        _check_runs(checked)
         _check_base_loss(checked)
         _check_repeats(checked)
     except RecordError as error:
@@ -200,14 +208,10 @@ def grid(**columns: Any) -> pd.DataFrame:
 
 def counted(count: int, name: str) -> str:
     """Words for so many distinct values of a column: "1 model size", "2 values of x"."""
-    noun = VOCABULARY[name].noun if name in VOCABULARY else ""
-    if not noun:
-        return f"{count} value{'s' * (count != 1)} of {name}"
-    return (
-        f"{count} {noun}{'s' * (count != 1)}"
-        if not noun.endswith("ss") or count == 1
-        else f"{count} {noun}es"
-    )
+    known = VOCABULARY.get(name)
+    noun, of = (known.noun, "") if known and known.noun else ("value", f" of {name}")
+    plural = "" if count == 1 else "es" if noun.endswith("ss") else "s"
+    return f"{count} {noun}{plural}{of}"
 
 
 def runs(table: pd.DataFrame) -> tuple[pd.Series, str]:
@@ -220,145 +224,284 @@ def runs(table: pd.DataFrame) -> tuple[pd.Series, str]:
     Returns
     -------
     labels : Series
-        One label per row.
+        One label per row; rows of one run share it, rows of two never do.
     note : str
         Empty where the table has a column `run`.
+
+    Raises
+    ------
+    RecordError
+        A column that tells runs apart holds lists or other nested values.
     """
     if "run" in table.columns:
         return table["run"], ""
     telling = [name for name in ("pruning_rate", "nominal_rate", *LABELS) if name in table.columns]
     if not telling:
-        rows = pd.Series(np.arange(len(table)), index=table.index)
+        rows = pd.Series(np.arange(len(table)), index=table.index, name="run")
         return rows, "no column run: every row counts as a run of its own"
     telling = [name for name in ("params", "base_loss") if name in table.columns] + telling
-    group = table.groupby(telling, sort=False, dropna=False).ngroup()
-    first = table.loc[~group.duplicated(), telling]
+    group = _groups(table, telling)
+    first = table.loc[~pd.Series(group).duplicated().to_numpy(), telling]
     names = [
-        " ".join(
-            f"{name}={value:g}" if isinstance(value, float) else str(value)
-            for name, value in row.items()
-        )
-        for row in first.to_dict("records")
+        " ".join(parts) for parts in zip(*(_said(first[each]) for each in telling), strict=True)
     ]
-    return group.map(
-        dict(enumerate(names))
-    ), f"no column run: runs are told apart by {', '.join(telling)}"
+    if len(set(names)) < len(names):
+        names = [f"{name} ({k})" for k, name in enumerate(names)]
+    labels = np.array(names, dtype=object)[group]
+    note = f"no column run: runs are told apart by {', '.join(telling)}"
+    return pd.Series(labels, index=table.index, name="run"), note
+
+
+def _said(column: pd.Series) -> list[str]:
+    """Each value as a word of a run's name, no two values alike."""
+    code, values = pd.factorize(column)
+    words = [
+        f"{column.name}={_plain(value)}" if isinstance(value, Real) else str(value)
+        for value in values.tolist()
+    ]
+    words.append(f"{column.name}=?")  # code -1: missing
+    return [words[k] for k in code]
+
+
+def _plain(value: Any) -> str:
+    """Write a number short where that is exact, else in full."""
+    short = f"{value:g}"
+    return short if float(short) == value else repr(value)
 
 
 # -- reading -------------------------------------------------------------------------
 
 
-def _paths(source: str | Path | Sequence[str | Path]) -> list[Path]:
-    """Files that a path, folder or glob stands for, sorted."""
-    if not isinstance(source, (str, Path)):
-        return [path for each in source for path in _paths(each)]
+def _paths(source: Source | Sequence[Source]) -> list[Path]:
+    """Files that a path, folder or glob, or several of them, stand for."""
+    if isinstance(source, (str, os.PathLike)):
+        return _files(source)
+    if not isinstance(source, Sequence) or not all(
+        isinstance(each, (str, os.PathLike)) for each in source
+    ):
+        raise RecordError(
+            f"load takes a file, folder or glob, a list of these, or a DataFrame; "
+            f"got {_short(source)} ({type(source).__name__})"
+        )
+    if not source:
+        raise RecordError("the list of files is empty; name at least one")
+    paths = [path for each in source for path in _files(each)]
+    doubled = sorted({str(path) for path in paths if paths.count(path) > 1})
+    if doubled:
+        raise RecordError(f"{', '.join(doubled)} would be read more than once; name it once")
+    return paths
+
+
+def _files(source: Source) -> list[Path]:
+    """Files that one path, folder or glob stands for, by name."""
     path = Path(source)
-    if path.is_dir():
-        found = sorted(each for each in path.iterdir() if each.name.endswith(SUFFIXES))
-        if not found:
-            message = f"folder {path} holds no file ending in {', '.join(SUFFIXES)}"
-            raise RecordError(message)
-        return found
-    if path.is_file():
-        return [path]
-    found = sorted(Path(each) for each in glob.glob(str(source)) if Path(each).is_file())
+    try:
+        if path.is_file():
+            return [path]
+        if path.is_dir():
+            found = [each for each in path.iterdir() if each.name.lower().endswith(SUFFIXES)]
+            none = f"folder {path} holds no file ending in {', '.join(SUFFIXES)}"
+        else:
+            # Path.glob takes no absolute patterns.
+            names = glob.glob(os.fspath(source), recursive=True)  # noqa: PTH207
+            found, none = [Path(name) for name in names], f"{source}: no such file, folder or glob"
+        found = sorted(each for each in found if each.is_file())
+    except (OSError, ValueError) as error:
+        raise RecordError(f"{_short(os.fspath(source))} cannot be looked up: {error}") from error
     if not found:
-        message = f"{source}: no such file, folder or glob"
-        raise RecordError(message)
+        raise RecordError(none)
     return found
 
 
 def _read(path: Path) -> pd.DataFrame:
     """Read one file by its ending."""
-    readers: dict[str, Callable[[Path], pd.DataFrame]] = {
-        ".csv": _read_csv,
-        ".jsonl": _read_jsonl,
-        ".parquet": _read_parquet,
-    }
-    ending = path.suffixes[-2] if path.suffix == ".gz" and path.suffixes[1:] else path.suffix
-    if ending not in readers:
-        message = f"{path}: cannot tell what this is; records end in {', '.join(SUFFIXES)}"
-        raise RecordError(message)
+    readers = {".csv": _read_csv, ".jsonl": _read_jsonl, ".parquet": _read_parquet}
+    ending = "".join(path.suffixes[-2:]).lower()
+    kind = next((each for each in readers if ending.removesuffix(".gz").endswith(each)), "")
+    if not kind:
+        raise RecordError(f"{path}: cannot tell what this is; records end in {', '.join(SUFFIXES)}")
+    what = "Parquet" if kind == ".parquet" else kind[1:].upper()
     try:
-        return readers[ending](path)
-    except (OSError, EOFError, UnicodeError, ValueError) as error:
-        if isinstance(error, RecordError):
-            raise
-        message = f"{path} is not a {ending[1:]} table that can be read: {error}"
-        raise RecordError(message) from error
+        return readers[kind](path)
+    except P2LawError:
+        raise
+    except UnicodeError as error:
+        raise RecordError(f"{path} is not UTF-8 text: {error}; save it as UTF-8") from error
+    # What a parser raises on bytes that are no table is not limited to any list of types.
+    except Exception as error:  # noqa: BLE001
+        raise RecordError(f"{path} cannot be read as {what}: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0][:200]
+
+
+def _text(path: Path) -> TextIO:
+    opener: Any = gzip.open if path.suffix.lower() == ".gz" else open
+    return cast("TextIO", opener(path, "rt", encoding="utf-8-sig", newline=""))
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
-    # Only an empty cell is missing: "NA" may be a family, and "NaN" in a number column is refused.
-    return pd.read_csv(
-        path,
-        encoding="utf-8-sig",
+    with _text(path) as text:
+        header = next(csv.reader(text), [])
+        if not header:
+            raise RecordError(f"{path} is empty")
+        _check_doubled(header, f"{path}: ")
+        text.seek(0)
+        with warnings.catch_warnings():
+            # A first line that is longer than the header is worth no more than a warning to pandas.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            try:
+                table = _parse_csv(text, [name for name in header if name in ("run", *LABELS)])
+            except (pd.errors.ParserError, pd.errors.ParserWarning):
+                _check_width(path, len(header))
+                raise
+    if table.iloc[:, -1].isna().any():  # pandas fills lines that are too short
+        _check_width(path, len(header))
+    return table
+
+
+def _parse_csv(text: TextIO, labels: Sequence[str]) -> pd.DataFrame:
+    """Read a CSV to the last bit; labels stay as they are written, "007" and "1.10" too."""
+    options: dict[str, Any] = {}
+    if tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1):
+        options["float_precision"] = "round_trip"  # the only way since
+    table = pd.read_csv(
+        text,
+        index_col=False,
+        dtype=dict.fromkeys(labels, str),
+        # Only an empty cell is missing: "NA" may be a family, and "NaN" as a loss is refused.
         keep_default_na=False,
         na_values=[""],
-        float_precision="round_trip",
         low_memory=False,
+        **options,
     )
+    for name in labels:
+        if all(isinstance(each, str) and _WHOLE.match(each) for each in table[name].unique()):
+            table[name] = table[name].astype(np.int64)
+    return table
+
+
+_WHOLE = re.compile(r"^(0|-?[1-9][0-9]{0,17})$")
+
+
+def _check_width(path: Path, width: int) -> None:
+    """Refuse the first line of a CSV that has more or fewer cells than the header."""
+    with _text(path) as text:
+        lines = csv.reader(text)
+        for cells in lines:
+            if len(cells) != width and "".join(cells).strip():
+                raise RecordError(
+                    f"{path}: line {lines.line_num} has {len(cells)} cells, but the header has "
+                    f"{width}; quote cells that hold a comma, complete lines that were cut short"
+                )
 
 
 def _read_jsonl(path: Path) -> pd.DataFrame:
-    opener = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rt", encoding="utf-8-sig") as lines:
-        return pd.DataFrame(
-            [
-                _json_row(f"{path}: line {number}", line)
-                for number, line in enumerate(lines, 1)
-                if line.strip()
-            ]
-        )
+    decode = json.JSONDecoder(object_pairs_hook=_json_object).decode
+    rows = []
+    with _text(path) as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            try:
+                row = decode(line)
+            except (ValueError, RecursionError) as error:
+                last = not any(each.strip() for each in lines)
+                cure = "; it is the last: if the file was cut short, take it out" if last else ""
+                message = f"{path}: line {number} is not JSON ({_first_line(error)}){cure}"
+                raise RecordError(message) from error
+            if not isinstance(row, dict):
+                message = f"{path}: line {number} is not a JSON object with one value per column"
+                raise RecordError(message)
+            rows.append(row)
+    return pd.DataFrame(rows)
 
 
-def _json_row(where: str, line: str) -> dict[str, Any]:
-    try:
-        row = json.loads(line)
-    except ValueError as error:
-        message = f"{where} is not JSON ({error}); if the file was cut short, take this line out"
-        raise RecordError(message) from error
-    if not isinstance(row, dict):
-        message = f"{where} is not a JSON object with one value per column"
-        raise RecordError(message)
-    return row
+def _json_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Build an object; of two values under one name the parser would keep the last."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        doubled = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{doubled!r} stands more than once")
+    return found
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
     try:
-        return pd.read_parquet(path)
+        return pd.read_parquet(path, engine="pyarrow")
     except ImportError as error:
         raise MissingExtraError("pyarrow", "parquet", f"reading {path}") from error
+
+
+def _joined(paths: Sequence[Path], tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Put tables below each other, rows labelled by file and row."""
+    must = {"run"} | {name for name, each in VOCABULARY.items() if not each.gaps}
+    for name in sorted(must):
+        has = [name in table.columns for table in tables]
+        if any(has) and not all(has):
+            lacks, holds = paths[has.index(False)], paths[has.index(True)]
+            raise RecordError(f"{lacks} has no column {name}, but {holds} has; add it")
+    with warnings.catch_warnings():
+        # pandas 2 announces that empty columns will have a say in the type of the whole.
+        warnings.simplefilter("ignore", FutureWarning)
+        return pd.concat(tables, keys=[str(path) for path in paths])
 
 
 # -- checking ------------------------------------------------------------------------
 
 
+def _names(names: Sequence[str]) -> list[str]:
+    return [names] if isinstance(names, str) else list(names)
+
+
 def _check_shape(table: pd.DataFrame, needs: Sequence[str]) -> None:
-    doubled = sorted({str(name) for name in table.columns[table.columns.duplicated()]})
-    if doubled:
-        message = f"column {', '.join(doubled)} stands more than once; keep one"
-        raise RecordError(message)
+    if not isinstance(table, pd.DataFrame):
+        raise RecordError(
+            f"records are a DataFrame, got {_short(table)} ({type(table).__name__}); "
+            f"p2law.load reads files"
+        )
+    if table.columns.nlevels > 1:
+        raise RecordError(f"the columns have {table.columns.nlevels} levels; name each by one text")
+    _check_doubled(table.columns)
+    if len(table) == 0:
+        raise RecordError("the table has no rows; a fit needs at least one measured loss")
     missing = [name for name in needs if name not in table.columns]
-    if missing:
-        lines = [f"  {name}: {_nearest(name, table.columns)}" for name in missing]
-        had = ", ".join(str(name) for name in list(table.columns)[:20]) or "none"
-        message = "\n".join([f"missing columns (the table has {had}):", *lines])
-        raise RecordError(message)
-    if table.empty:
-        message = "the table has no rows; a fit needs at least one measured loss"
-        raise RecordError(message)
+    if not missing:
+        return
+    columns = [str(name) for name in table.columns]
+    had = ", ".join(each[:80] for each in columns[:20]) or "none"
+    more = f" and {len(columns) - 20} more" if len(columns) > 20 else ""
+    lines = [f"missing columns (the table has {had}{more}):"]
+    lines += [f"  {name}: {_nearest(name, columns, needs)}" for name in missing]
+    if len(columns) == 1 and (separator := re.search(r"[;\t|]", columns[0])):
+        lines.append(f"cells seem to be separated by {separator[0]!r}; separate them by commas")
+    raise RecordError("\n".join(lines))
 
 
-def _nearest(name: str, columns: Iterable[object]) -> str:
+def _check_doubled(columns: Iterable[object], where: str = "") -> None:
+    index = pd.Index(columns, dtype=object)
+    doubled = sorted({str(name)[:80] for name in index[index.duplicated()]})
+    if doubled:
+        raise RecordError(f"{where}column {', '.join(doubled)} stands more than once; keep one")
+
+
+def _nearest(name: str, columns: Sequence[str], needs: Sequence[str]) -> str:
     """Words for a missing column: the likely one in the table, or what belongs there."""
-    lower = {str(each).lower(): str(each) for each in columns}
     known = VOCABULARY.get(name)
-    called = [lower[alias] for alias in (known.aliases if known else ()) if alias in lower]
-    close = difflib.get_close_matches(name, lower, n=1, cutoff=0.6)
-    if called or close:
-        found = called[0] if called else lower[close[0]]
-        return f"did you mean {found!r}? rename it to {name!r}"
+    taken = {"run", *LABELS, *VOCABULARY, *needs}
+    plain = {
+        re.sub(r"\W+", "_", each.strip().lower()): each
+        for each in columns
+        if each not in taken and len(each) <= 80
+    }
+    called = [each for each in (name, *(known.aliases if known else ())) if each in plain]
+    # Comparing letters takes its time; nobody looks for a name among thousands.
+    close = called or difflib.get_close_matches(name, list(plain)[:1000], n=1)
+    if close:
+        return f"did you mean {plain[close[0]]!r}? rename it to {name!r}"
     return f"add it: {known.meaning}" if known else "add it; the law reads it"
 
 
@@ -370,103 +513,175 @@ def _sound(column: pd.Series, name: str) -> bool:
     return bool(domain.contains(column.to_numpy()).all())
 
 
-def _numbers(table: pd.DataFrame, name: str) -> pd.Series:
+def _numbers(table: pd.DataFrame, name: str) -> NDArray[np.float64]:
     """One column as float64, refusing what is no finite number inside its domain."""
-    column, known = table[name], VOCABULARY.get(name)
-    if column.dtype.kind in "bmMc":
-        message = f"column {name} holds {column.dtype} values; write plain numbers"
-        raise RecordError(message)
-    values = pd.to_numeric(column, errors="coerce").astype(float)
-    text = column[values.isna() & column.notna()]
-    text = text[~text.astype(str).str.strip().str.lower().isin(["nan", "inf", "-inf", "+inf"])]
+    known = VOCABULARY.get(name)
+    values, text = _floats(table[name])
     _refuse(
         table,
         name,
-        text.index,
+        text,
         "that is not a number",
-        "write plain numbers: no thousands separators, units or dates",
+        "write plain numbers: no thousands separators, percent signs, units or dates",
     )
-    unknown = column.isna() if known and known.gaps else False
-    infinite = values.index[~np.isfinite(values) & ~unknown]
-    _refuse(
-        table,
-        name,
-        infinite,
-        "missing or infinite",
-        "a loss that was not measured is no record: measure it or take the row out",
-    )
+    empty = table[name].isna().to_numpy() if known and known.gaps else np.zeros(len(table), bool)
+    _refuse(table, name, ~np.isfinite(values) & ~empty, "missing or infinite", _filling(name))
     if known:
-        outside = values.index[~known.domain.contains(values.to_numpy()) & values.notna()]
-        _refuse(table, name, outside, f"outside {known.domain}", _cure(name, values[outside]))
+        outside = ~known.domain.contains(values) & ~empty
+        cure = _cure(name, values[outside])
+        _refuse(table, name, outside, f"outside {known.domain}", cure)
     return values
 
 
-def _refuse(table: pd.DataFrame, name: str, rows: pd.Index, what: str, cure: str) -> None:
-    """Raise with the rows, their values and the cure, where there are any rows."""
-    if not len(rows):
+def _floats(column: pd.Series) -> tuple[NDArray[np.float64], Mask]:
+    """Values as float64, NaN where there is none, and where there is no number but something."""
+    if column.dtype.kind in "iuf":
+        with np.errstate(over="ignore"):  # long doubles
+            values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+        return values, np.zeros(len(column), dtype=bool)
+    found = [_float(each) for each in column.tolist()]
+    text = np.array([each is None for each in found], dtype=bool)
+    return np.array([np.nan if each is None else each for each in found], dtype=np.float64), text
+
+
+def _float(value: Any) -> float | None:
+    """A number as float, NaN for nothing, None for what is no number."""
+    if value is None or value is pd.NA or value is pd.NaT:
+        return np.nan
+    if isinstance(value, (bool, np.timedelta64)) or not isinstance(value, (str, Real, Decimal)):
+        return None
+    if isinstance(value, str) and "_" in value:
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return np.inf
+    except (ValueError, TypeError):
+        return None
+
+
+def _refuse(
+    table: pd.DataFrame,
+    name: str,
+    at: Mask,
+    what: str,
+    cure: str,
+    *,
+    keys: Sequence[str] = (),
+) -> None:
+    """Raise with the rows, their values and the cure, where there are any rows.
+
+    With `keys` the rows contradict each other: one row is shown for each value
+    at each value of the keys, and these are shown too.
+    """
+    if not at.any():
         return
+    rows = np.flatnonzero(at)
+    bad = table.iloc[rows]
+    shown = ~pd.Series(_groups(bad, [*keys, name])).duplicated().to_numpy() if keys else rows >= 0
+    bad = bad[shown].head(SHOWN)
     lines = [
-        f"  row {row}: {name} = {_plain(value)}"
-        for row, value in table[name][rows].head(SHOWN).items()
+        f"  row {_label(bad.index[k])}: {name} = {_short(bad[name].iloc[k])}"
+        + (
+            f" at {', '.join(f'{key} = {_short(bad[key].iloc[k])}' for key in keys)}"
+            if keys
+            else ""
+        )
+        for k in range(len(bad))
     ]
-    if len(rows) > SHOWN:
-        lines.append(f"  and {len(rows) - SHOWN} more")
+    if len(rows) > len(bad):
+        lines.append(f"  and {len(rows) - len(bad)} more")
     have = "has" if len(rows) == 1 else "have"
     head = f"{len(rows)} of {len(table)} records {have} {name} {what}:"
-    raise RecordError("\n".join([head, *lines, cure]), list(rows))
+    raise RecordError("\n".join([head, *lines, cure]), table.index[rows].tolist())
 
 
-def _plain(value: Any) -> str:
-    return f"{value:.10g}" if isinstance(value, (int, float)) else repr(value)
+def _label(label: object) -> str:
+    return ", ".join(map(str, label)) if isinstance(label, tuple) else str(label)
 
 
-def _cure(name: str, values: pd.Series) -> str:
-    """What to do about values outside a column's domain."""
-    if name == "pruning_rate" and values.between(1, 100).any():
-        return "`pruning_rate` is the fraction of parameters removed; divide by 100 if these are percentages."
+def _short(value: Any) -> str:
+    """A value as it may stand in a message: numbers to ten digits, long things cut."""
+    if isinstance(value, float | np.floating):
+        return f"{float(value):.10g}"
+    return _REPR.repr(value.item() if isinstance(value, np.generic) else value)
+
+
+def _filling(name: str) -> str:
+    """What to do about values that are missing or infinite."""
+    if name in VOCABULARY and VOCABULARY[name].gaps:
+        return "leave the cell empty where it is not known"
     if name == "loss":
-        return "`loss` is a cross entropy in nats per token and positive; turn the sign of log-likelihoods."
+        return "a loss that was not measured is no record: measure it or take the row out"
+    return f"write it, or take the rows out (or the column {name}, where the law does not read it)"
+
+
+def _cure(name: str, values: NDArray[np.float64]) -> str:
+    """What to do about values outside a column's domain."""
+    if name == "pruning_rate" and ((values > 1) & (values <= 100)).any():
+        return (
+            "`pruning_rate` is the fraction of parameters removed; "
+            "divide by 100 if these are percentages."
+        )
+    if name == "pruning_rate" and (values == 1).any():
+        return (
+            "`pruning_rate` is the fraction of parameters removed: "
+            "1 would remove all, and a dense model has 0."
+        )
+    if name == "loss":
+        return (
+            "`loss` is a cross entropy in nats per token and positive; "
+            "turn the sign of log-likelihoods."
+        )
     return f"`{name}`: {VOCABULARY[name].meaning}; it lies in {VOCABULARY[name].domain}."
 
 
 def _check_units(table: pd.DataFrame, accept: Sequence[str]) -> None:
     """Refuse counts that look like billions, unless they are accepted by name."""
-    if wrong := sorted(set(accept) - {"params", "tokens"}):
-        message = f"accept takes 'params' and 'tokens', got {', '.join(map(repr, wrong))}"
-        raise RecordError(message)
-    if "params" in table and "params" not in accept:
-        small = table.index[table["params"] < 1000]
-        _refuse(table, "params", small, "below 1,000", _looks_like_billions("params"))
-    if "tokens" in table and "tokens" not in accept:
-        tokens = table["tokens"]
-        every = tokens.max() < 1000
-        small = table.index[(tokens > 0) & (tokens < 1000) & (every | (tokens % 1 != 0))]
-        _refuse(table, "tokens", small, "below 1,000", _looks_like_billions("tokens"))
+    if wrong := [name for name in accept if name not in ("params", "tokens")]:
+        raise RecordError(f"accept takes 'params' and 'tokens', got {', '.join(map(repr, wrong))}")
+    for name in ("params", "tokens"):
+        if name not in table.columns or name in accept:
+            continue
+        values = table[name].to_numpy()
+        small = (values > 0) & (values < 1000)
+        if name == "tokens" and values.max() >= 1000:
+            small &= values % 1 != 0  # a first checkpoint may come early, but after whole tokens
+        cure = (
+            f"These look like billions (or millions); `{name}` is a plain count, so multiply "
+            f"by 1e9 (or 1e6). If they are meant as they stand, pass accept=({name!r},)."
+        )
+        _refuse(table, name, small, "below 1,000", cure)
 
 
-def _looks_like_billions(name: str) -> str:
-    return (
-        f"These look like billions; `{name}` is a plain count, so multiply by 1e9. "
-        f"If they are meant as they stand, pass accept=({name!r},)."
-    )
+def _check_runs(table: pd.DataFrame) -> None:
+    if "run" in table.columns:
+        _refuse(
+            table,
+            "run",
+            table["run"].isna().to_numpy(),
+            "missing",
+            "name the curve of every row, or take the column out: "
+            "runs are then told apart by the other columns",
+        )
 
 
 def _check_base_loss(table: pd.DataFrame) -> None:
     """Refuse more than one base loss for one model and evaluation text."""
-    model = [name for name in ("model", "params") if name in table.columns][:1]
-    keys = model + [name for name in ("family", "eval_text") if name in table.columns]
-    if "base_loss" not in table.columns or not model:
+    keys = [name for name in ("model", "params") if name in table.columns]
+    if "base_loss" not in table.columns or not keys:
         return
-    group = table.groupby(keys, sort=False, dropna=False)["base_loss"]
-    least, most = group.transform("min"), group.transform("max")
-    rows = table.index[most - least > 1e-9 * most]
+    keys += [name for name in ("family", "eval_text") if name in table.columns]
+    loss = table["base_loss"].groupby(_groups(table, keys))
+    least, most = loss.transform("min").to_numpy(), loss.transform("max").to_numpy()
     _refuse(
         table,
         "base_loss",
-        rows,
+        most - least > 1e-9 * most,
         f"that differs within one {' and '.join(keys)}",
         "`base_loss` is one number per model and evaluation text; "
         "name models or texts apart in the columns `model` and `eval_text`.",
+        keys=keys,
     )
 
 
@@ -475,14 +690,42 @@ def _check_repeats(table: pd.DataFrame) -> None:
     if not {"run", "tokens", "loss"} <= set(table.columns):
         return
     keys = ["run", "tokens"] + [name for name in ("seed", "eval_text") if name in table.columns]
-    doubled = table[table.duplicated(keys, keep=False)]
-    if doubled.empty:
+    group = _groups(table, keys)
+    if group.max() + 1 == len(table):
         return
-    different = doubled.groupby(keys, dropna=False)["loss"].transform("nunique") > 1
+    loss = table["loss"].groupby(group)
     _refuse(
         table,
         "loss",
-        doubled.index[different],
+        (loss.transform("min") != loss.transform("max")).to_numpy(),
         f"that differs at one {', '.join(keys)}",
         "One run has one loss at a token count: name repeated trials apart in `run` or `seed`.",
+        keys=keys,
     )
+
+
+def _groups(table: pd.DataFrame, keys: Sequence[str]) -> NDArray[np.int64]:
+    """Number the combinations of values of some columns, in order of appearance."""
+    group = np.zeros(len(table), dtype=np.int64)
+    for name in keys:
+        try:
+            code = pd.factorize(table[name])[0].astype(np.int64) + 1  # 0: missing
+        except (TypeError, ValueError, NotImplementedError) as error:
+            nested = np.array([not _hashable(each) for each in table[name].tolist()])
+            cure = "a label is one text or number; write such values into other columns"
+            _refuse(table, name, nested, "that is nested", cure)
+            raise RecordError(f"column {name} cannot be compared ({error}); {cure}") from error
+        group = pd.factorize(group * (code.max(initial=0) + 1) + code)[0].astype(np.int64)
+    return group
+
+
+def _hashable(value: object) -> bool:
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True
+
+
+_REPR = reprlib.Repr()
+_REPR.maxstring = _REPR.maxother = _REPR.maxlong = 60

@@ -1,7 +1,6 @@
 """A fit as a value: frozen, readable, savable, and never saying more than it knows."""
 
 import functools
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
@@ -10,9 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from p2law import identify, objectives
-from p2law.declaring import Array, Form
-from p2law.errors import FormError, RecordError, SavedFitError
+from p2law import asking, identify, saving
+from p2law.declaring import Form
+from p2law.errors import SavedFitError
+from p2law.gathering import WEIGHT
 from p2law.identify import listed
 from p2law.surface import Surface
 from p2law.verdicts import Status
@@ -123,15 +123,15 @@ class Fit:
         RecordError
             An input is not a number, or the law has no value there.
         """
-        inputs = self._inputs(table, columns)
-        columns = [inputs[name].to_numpy() for name in self.form.columns]
-        found = self.form.function(*columns, **self.values)
-        slopes = self._full.over(columns).jacobian(self._full.coordinates(self.values))
+        inputs = asking.inputs(self.form, table, columns)
+        arrays = [inputs[name].to_numpy() for name in self.form.columns]
+        found = self.form.function(*arrays, **self.values)
+        slopes = self._full.over(arrays).jacobian(self._full.coordinates(self.values))
         determined = self._directions.determined(slopes)
         out = inputs.copy()
         out[self.form.target] = np.where(determined, found, np.nan)
         out["determined"] = determined
-        out["beyond"] = self._beyond(inputs)
+        out["beyond"] = asking.beyond(inputs, self._records)
         return out
 
     def table(self) -> pd.DataFrame:
@@ -173,23 +173,15 @@ class Fit:
 
     def view(self) -> View:
         """The content of the text and HTML views."""
-        table = self.table()
-        count = table.reset_index()
-        rows = [
-            (
-                row.coefficient,
-                number(row.estimate),
-                "" if np.isnan(row.term) else number(row.term, 3),
-                row.unit,
-                row.note,
-            )
-            for row in count.itertuples()
-        ]
+        rows = []
+        for name, row in self.table().to_dict("index").items():
+            term = "" if np.isnan(row["term"]) else number(row["term"], 3)
+            rows.append((str(name), number(row["estimate"]), term, row["unit"], row["note"]))
         curves = self._records["run"].nunique()
         return View(
             headline=(
-                f"{self.form.name}{self._holding()} fitted to {len(self._records)} records of {curves} "
-                f"run{'s' * (curves != 1)}: {self.status.words}"
+                f"{self.form.name}{self._holding()} fitted to {len(self._records)} records of "
+                f"{curves} run{'s' * (curves != 1)}: {self.status.words}"
             ),
             formula=self.form.formula,
             warnings=self.trouble,
@@ -219,24 +211,21 @@ class Fit:
         return f", holding {named} because {listed(list(dict.fromkeys(own.values())))},"
 
     def _facts(self) -> list[tuple[str, str]]:
-        """What the text view says below the table."""
-        found, target = self.residuals(), self.form.target
-        worst = found["residual"].abs().idxmax() if found.index.is_unique else None
-        where = f" (run {found['run'].loc[worst]})" if worst is not None else ""
-        unit = "nat" if target == "loss" else f"in {target}"
-        rmse = float(np.sqrt(np.mean(found["residual"] ** 2)))
-        largest = float(found["residual"].abs().max())
+        """What the views say below the table."""
+        residuals = self.residuals()["residual"].to_numpy()
+        worst = int(np.argmax(np.abs(residuals)))
+        unit = "nat" if self.form.target == "loss" else f"in {self.form.target}"
+        rmse, largest = np.sqrt(np.mean(residuals**2)), abs(residuals[worst])
+        where = f"run {self._records['run'].iloc[worst]}"
+        count, total = len(self.search.minima), number(self.search.objective, 8)
+        minima = "minimum" if count == 1 else "minima"
         facts = [
             (
                 "residuals",
-                f"rmse {number(rmse, 3)} {unit}, worst {number(largest, 3)} {unit}{where}",
+                f"rmse {number(rmse, 3)} {unit}, worst {number(largest, 3)} {unit} ({where})",
             ),
             ("covered", ", ".join(self._covered())),
-            (
-                "objective",
-                f"{self.settings.objective}, summed: {number(self.search.objective, 8)}; "
-                f"{len(self.search.minima)} distinct minim{'um' if len(self.search.minima) == 1 else 'a'}",
-            ),
+            ("objective", f"{self.settings.objective}, summed: {total}; {count} distinct {minima}"),
         ]
         facts += [("left out", f"{count} rows: {why}") for why, count in self.search.left_out]
         return facts + [("note", each) for each in self.notes]
@@ -286,149 +275,66 @@ class Fit:
         factor = self._full.factor(self._full.coordinates(self.values))
         return identify.directions(factor, self._full.names)
 
-    def _beyond(self, inputs: pd.DataFrame) -> list[str]:
-        outside = {
-            name: (inputs[name] < self._records[name].min())
-            | (inputs[name] > self._records[name].max())
-            for name in self.form.columns
-        }
-        return [
-            ", ".join(name for name in self.form.columns if outside[name].iloc[row])
-            for row in range(len(inputs))
-        ]
-
-    def _inputs(self, table: pd.DataFrame | None, columns: Mapping[str, Any]) -> pd.DataFrame:
-        """The inputs as float columns, checked against what the law reads."""
-        given = (
-            {}
-            if table is None
-            else {name: table[name] for name in self.form.columns if name in table}
-        )
-        unknown = sorted(set(columns) - set(self.form.columns))
-        missing = [name for name in self.form.columns if name not in given and name not in columns]
-        if unknown or missing:
-            message = (
-                f"{self.form.name} reads {', '.join(self.form.columns)}"
-                + (f"; missing: {', '.join(missing)}" if missing else "")
-                + (f"; it does not read: {', '.join(unknown)}" if unknown else "")
-            )
-            raise FormError(message)
-        try:
-            inputs = pd.DataFrame({**given, **columns}, index=_index(table, columns))
-            inputs = inputs[list(self.form.columns)].astype(float)
-        except (ValueError, TypeError) as error:
-            message = f"cannot line up the inputs of a prediction: {error}"
-            raise RecordError(message) from error
-        for each in self.form.inputs:
-            bad = ~each.domain.contains(inputs[each.name].to_numpy())
-            if bad.any():
-                rows = inputs.index[bad]
-                message = (
-                    f"{self.form.name} has no value at {each.name} = "
-                    f"{number(inputs[each.name].iloc[int(np.argmax(bad))])} (row {rows[0]}"
-                    f"{f' and {len(rows) - 1} more' if len(rows) > 1 else ''}): "
-                    f"{each.name} must be {each.domain}"
-                )
-                raise RecordError(message, list(rows))
-        return inputs
-
     # -- keeping it ------------------------------------------------------------------
 
     def to_json(self) -> str:
         """The whole fit as JSON text; `from_json` gives the same fit, bit for bit."""
-        table = {name: self._records[name].tolist() for name in self._records.columns}
         content = {
-            "format": FORMAT,
             "form": self.form.name,
             "values": dict(self.values),
             "held": dict(self.held),
             "status": self.status.name,
             "trouble": list(self.trouble),
             "notes": list(self.notes),
-            "settings": {**asdict(self.settings)},
+            "settings": asdict(self.settings),
             "search": asdict(self.search),
-            "index": self._records.index.tolist(),
-            "records": table,
         }
-        return json.dumps(content, allow_nan=False, ensure_ascii=False)
+        return saving.encode(content, self._records)
 
+    @classmethod
+    def from_json(cls, text: str, forms: Sequence[Form] = ()) -> "Fit":
+        """Read a fit that `to_json` wrote.
 
-FORMAT = "p2law fit 1"
+        Nothing is evaluated or imported: a law of your own is found only among the
+        `forms` you hand over.
 
+        Parameters
+        ----------
+        text : str
+        forms : sequence of Form
+            Laws that are not built in.
 
-def from_json(text: str, forms: Sequence[Form] = ()) -> Fit:
-    """Read a fit that `Fit.to_json` wrote.
+        Returns
+        -------
+        Fit
 
-    Nothing is evaluated or imported: a law of your own is found only among the
-    `forms` you hand over.
-
-    Parameters
-    ----------
-    text : str
-    forms : sequence of Form
-        Laws that are not built in.
-
-    Returns
-    -------
-    Fit
-
-    Raises
-    ------
-    SavedFitError
-        The text is no saved fit, or its law is neither built in nor handed over.
-    """
-    try:
-        content = json.loads(text)
-        if content["format"] != FORMAT:
-            message = f"not a fit saved as {FORMAT!r}: format is {content['format']!r}"
-            raise SavedFitError(message)
-        return _rebuild(content, _find_form(content, forms))
-    except SavedFitError:
-        raise
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        message = f"not a saved fit: {type(error).__name__} {error}"
-        raise SavedFitError(message) from error
-
-
-def _find_form(content: Mapping[str, Any], handed: Sequence[Form]) -> Form:
-    from p2law.forms import builtin
-
-    for each in (*handed, *builtin):
-        if each.name == content["form"]:
-            if set(each.names) == set(content["values"]):
-                return each
-            message = (
-                f"the fit has coefficients {', '.join(content['values'])}, "
-                f"but the law {each.name} has {', '.join(each.names)}"
+        Raises
+        ------
+        SavedFitError
+            The text is no saved fit, or its law is neither built in nor handed over.
+        """
+        content, table = saving.decode(text)
+        try:
+            form = saving.find_form(content["form"], list(content["values"]), forms)
+            search = content["search"]
+            search["minima"] = tuple(search["minima"])
+            search["left_out"] = tuple((why, count) for why, count in search["left_out"])
+            return cls(
+                form=form,
+                values=MappingProxyType(
+                    {name: float(content["values"][name]) for name in form.names}
+                ),
+                held=MappingProxyType(dict(content["held"])),
+                status=Status[content["status"]],
+                trouble=tuple(content["trouble"]),
+                notes=tuple(content["notes"]),
+                settings=Settings(**content["settings"]),
+                search=Search(**search),
+                _records=table[
+                    ["run", *form.columns, form.target, *table.columns.intersection([WEIGHT])]
+                ],
             )
-            raise SavedFitError(message)
-    message = (
-        f"the fit is of a law {content['form']!r}, which is not built in; "
-        f"hand it over: from_json(text, forms=({content['form']},))"
-    )
-    raise SavedFitError(message)
-
-
-def _rebuild(content: Mapping[str, Any], form: Form) -> Fit:
-    search = {**content["search"]}
-    search["minima"] = tuple(search["minima"])
-    search["left_out"] = tuple((why, count) for why, count in search["left_out"])
-    return Fit(
-        form=form,
-        values=MappingProxyType({name: float(content["values"][name]) for name in form.names}),
-        held=MappingProxyType(dict(content["held"])),
-        _records=pd.DataFrame(content["records"], index=content["index"]),
-        status=Status[content["status"]],
-        trouble=tuple(content["trouble"]),
-        notes=tuple(content["notes"]),
-        settings=Settings(**content["settings"]),
-        search=Search(**search),
-    )
-
-
-def _index(table: pd.DataFrame | None, columns: Mapping[str, Any]) -> pd.Index:
-    """Rows of the answer: those of the table, or as many as the longest column has."""
-    if table is not None:
-        return table.index
-    lengths = [len(each) for each in columns.values() if np.ndim(each) > 0]
-    return pd.RangeIndex(max(lengths, default=1))
+        except (ValueError, TypeError, KeyError) as error:
+            raise SavedFitError(
+                f"not a whole saved fit: {type(error).__name__}: {error}"
+            ) from error

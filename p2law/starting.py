@@ -27,9 +27,7 @@ def spread_rows(surface: Surface, most: int) -> "np.ndarray[tuple[int], np.dtype
     return order[np.linspace(0, surface.rows - 1, most).round().astype(np.intp)]
 
 
-def low_points(
-    surface: Surface, squares: Callable[[Sequence[Array]], Array], seed: int
-) -> Array:
+def low_points(surface: Surface, squares: Callable[[Sequence[Array]], Array], seed: int) -> Array:
     """Coordinates of exponents worth descending from.
 
     Parameters
@@ -94,9 +92,7 @@ def _fill(ranges: Sequence[tuple[float, float]], seed: int) -> Array:
     shift = np.random.default_rng(seed).random(len(ranges))
     unit = (shift + np.arange(1, POINTS + 1)[:, None] * steps) % 1
     cells = np.minimum((unit * POINTS).astype(np.intp), POINTS - 1)
-    return np.stack(
-        [_axis(*each, POINTS)[cells[:, k]] for k, each in enumerate(ranges)], axis=-1
-    )
+    return np.stack([_axis(*each, POINTS)[cells[:, k]] for k, each in enumerate(ranges)], axis=-1)
 
 
 def _is_low(heights: Array) -> Mask:

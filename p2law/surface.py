@@ -63,7 +63,8 @@ class Surface:
         self._units = _unit_vectors(len(self.linear))
         self._pivots, self._flat = self._terms_with_pivot()
         few = self.at_rows(np.unique(np.linspace(0, self.rows - 1, 32).astype(int)))
-        self.note = self.law.distrust(few.columns, *self._raw(self.generic_point()))
+        theta, c = self._raw(self.generic_point())
+        self.note = self.law.distrust(few.columns, list(theta), list(c))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -122,8 +123,7 @@ class Surface:
     def generic_point(self) -> Array:
         """Coordinates at which every term is there: default exponents, terms of size 1."""
         start = np.array([self.freedom.start(name) for name in self.nonlinear])
-        low, high = self.box
-        size = np.where(high[len(start) :] == 0, -1.0, 1.0)
+        size = np.where(self.box[1][len(start) :] == 0, -1.0, 1.0)
         return np.concatenate([self.coordinate(start), size])
 
     def theta(self, u: Array) -> Array:
@@ -169,8 +169,9 @@ class Surface:
         shape = (*batch, len(self.linear) + 1, np.size(columns[0]))
         if out.shape != shape:
             out = np.array(np.broadcast_to(out, shape))
-        out[..., 1:, :] -= out[..., :1, :]
-        out[..., 1:, :] /= BIG
+        with np.errstate(all="ignore"):
+            out[..., 1:, :] -= out[..., :1, :]
+            out[..., 1:, :] /= BIG
         return np.asarray(out, dtype=float)
 
     def scale(self, theta: Array) -> Array:

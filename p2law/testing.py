@@ -133,9 +133,11 @@ def check_form(form: Form, table: pd.DataFrame | None = None) -> None:
     >>> testing.check_form(forms.p2)
     """
     inputs = _inputs(form) if table is None else table
-    columns = [inputs[name].to_numpy(dtype=float) for name in form.columns]
+    columns = [np.array(inputs[name], dtype=float) for name in form.columns]
+    if words := _pure(form, columns, {each.name: each.start for each in form.coefficients}):
+        raise FormError(f"{form.name}: {words}")
     at = some_coefficients(form, inputs)
-    for check in (_finite, _pure, _rowwise, _scalars, _linear, _derivatives, _rescaled, _formula):
+    for check in (_finite, _rowwise, _scalars, _linear, _derivatives, _rescaled, _formula):
         if words := check(form, columns, at):
             message = f"{form.name}: {words}"
             raise FormError(message)
@@ -186,7 +188,8 @@ def _pure(form: Form, columns: Sequence[Array], at: Mapping[str, float]) -> str:
     first, second = _value(form, copies, at), _value(form, copies, at)
     if any(not np.array_equal(a, b) for a, b in zip(copies, columns, strict=True)):
         return "changes its inputs; work on copies"
-    return "" if np.array_equal(first, second) else "gives another answer when called twice"
+    same = np.array_equal(first, second, equal_nan=True)
+    return "" if same else "gives another answer when called twice"
 
 
 def _rowwise(form: Form, columns: Sequence[Array], at: Mapping[str, float]) -> str:
@@ -218,7 +221,7 @@ def _linear(form: Form, columns: Sequence[Array], at: Mapping[str, float]) -> st
     return ""
 
 
-def _derivatives(form: Form, columns: Sequence[Array], at: Mapping[str, float]) -> str:
+def _derivatives(form: Form, columns: Sequence[Array], _at: Mapping[str, float]) -> str:
     surface = Surface(form, dict(zip(form.columns, columns, strict=True)))
     if note := surface.note:
         return f"{note}; write it with powers, exp, log and np.maximum"
@@ -246,7 +249,7 @@ def _rescaled(form: Form, columns: Sequence[Array], at: Mapping[str, float]) -> 
             wanted - basis @ np.linalg.lstsq(basis, wanted, rcond=None)[0] if basis.size else wanted
         )
         if np.abs(left).max() > 1e-8 * np.abs(wanted).max():
-            return f"declares that {name} may be rescaled, but no coefficients give the same predictions then"
+            return f"declares that {name} may be rescaled, but no coefficients make up for it"
     return ""
 
 

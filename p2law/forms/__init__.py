@@ -28,4 +28,15 @@ builtin = (
     repeated_data,
 )
 
-__all__ = ["builtin", *(each.name for each in builtin)]
+__all__ = [
+    "builtin",
+    "chinchilla",
+    "compression",
+    "p2",
+    "p2_no_delta",
+    "p2_rectified",
+    "repeated_data",
+    "retention",
+    "sparse_pretraining",
+    "token_power",
+]

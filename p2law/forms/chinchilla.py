@@ -15,7 +15,7 @@ PUBLISHED = (
     Published(
         "Besiroglu et al. 2024, arXiv:2404.10102, official notebook",
         {"E": 1.81686, "A": 482.00572, "B": 2085.43420, "alpha": 0.34781, "beta": 0.36585},
-        "maximum of a Huber likelihood with a free scale, not the minimum of huber(0.001, log=True)",
+        "maximum of a Huber likelihood with a free scale, not a minimum of huber(0.001, log=True)",
     ),
 )
 

@@ -9,7 +9,7 @@ from p2law.forms.inputs import BaseLoss, Params, PruningRate, Tokens
 
 
 def _derivatives(
-    params: Array, tokens: Array, pruning_rate: Array, base_loss: Array, **at: Any
+    params: Array, tokens: Array, pruning_rate: Array, _base_loss: Array, **at: Any
 ) -> dict[str, Array]:
     """Derivatives of the law with respect to its four exponents."""
     scale = pruning_rate ** -at["gamma"] * params ** -at["delta"]
@@ -28,7 +28,7 @@ def _derivatives(
 @form(
     "L = L0 + rho^-gamma * N0^-delta * (N_C * N0^-alpha + D_C * D^-beta + E)",
     linear=("N_C", "D_C", "E"),
-    rescales=("params", "tokens", "pruning_rate"),
+    rescales=("params", "tokens"),
     reference="arXiv:2411.10272",
     derivatives=_derivatives,
 )

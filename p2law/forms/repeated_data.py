@@ -28,7 +28,7 @@ PUBLISHED = (
 def _worth(used: Array, unique: Array, half_life: float) -> Array:
     """Effective amount: what is unique, plus repetitions of fading worth."""
     repeats = np.maximum(used / unique - 1, 0)
-    return unique + unique * half_life * (1 - np.exp(-repeats / half_life))
+    return np.asarray(unique + unique * half_life * (1 - np.exp(-repeats / half_life)))
 
 
 @form(

@@ -1,0 +1,48 @@
+"""What several test files share."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import settings
+
+from p2law import forms, testing
+
+settings.register_profile("p2law", derandomize=True, deadline=None, max_examples=50)
+settings.load_profile("p2law")
+
+BILLION = 1e9
+TRUTH = {
+    "alpha": 0.4,
+    "beta": 0.3,
+    "gamma": -1.2,
+    "delta": 0.2,
+    "N_C": 0.3 * BILLION**0.6,
+    "D_C": 0.3 * BILLION**0.5,
+    "E": 0.3 * BILLION**0.2,
+}
+
+
+@pytest.fixture
+def truth():
+    """A P² law, in plain counts."""
+    return dict(TRUTH)
+
+
+@pytest.fixture
+def p2_records():
+    """Make P² records for given sizes, rates and noise."""
+
+    def make(params=(0.5e9, 1.5e9, 3e9, 8e9), rates=(0.15, 0.25, 0.35, 0.5), **noise):
+        table = testing.design(params, rates, np.geomspace(2e7, 1e9, 20))
+        return testing.synthesize(forms.p2, TRUTH, table, **noise)
+
+    return make
+
+
+@pytest.fixture
+def dense_records():
+    """Chinchilla records of nine dense runs, noisy."""
+    sizes, tokens = np.meshgrid([1e8, 1e9, 1e10], np.geomspace(1e9, 1e11, 8), indexing="ij")
+    table = pd.DataFrame({"params": sizes.ravel(), "tokens": tokens.ravel()})
+    truth = {"E": 1.7, "A": 400.0, "B": 2000.0, "alpha": 0.34, "beta": 0.37}
+    return testing.synthesize(forms.chinchilla, truth, table, noise=0.005, seed=3)

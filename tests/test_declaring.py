@@ -1,0 +1,185 @@
+"""A law is declared by its signature, and a contradiction is named."""
+
+import pickle
+from typing import Annotated
+
+import numpy as np
+import pytest
+
+import p2law
+from p2law.declaring import Domain, form
+from p2law.errors import FormError
+
+
+def test_signature_is_the_declaration():
+    """
+    Positional arguments become inputs, keyword-only ones coefficients, with all they carry.
+    """
+    law = p2law.forms.token_power
+
+    assert ("tokens",) == law.columns
+    assert ("floor", "scale", "beta") == law.names
+    assert ("floor", "scale") == law.linear
+    assert "D" == law.inputs[0].symbol
+    assert "nat token^beta" == law.coefficient("scale").bounds.unit
+    assert 0.4 == law.coefficient("beta").start
+
+
+def test_a_form_can_still_be_called_like_its_function():
+    """
+    Declaring a law does not take the function away, nor its name and docstring.
+    """
+    law = p2law.forms.token_power
+
+    assert 2.3 == law(100.0, floor=2.0, scale=3.0, beta=0.5)
+    assert "token_power" == law.__name__
+    assert law.__doc__.startswith("The smallest law")
+
+
+def test_arguments_without_annotations_take_any_number():
+    """
+    A law may be written with no annotation at all.
+    """
+
+    @form()
+    def line(x, *, a=1.0, b=0.0):
+        return a * x + b
+
+    assert line.inputs[0].domain.contains(np.array([-1e9, 0.0, 1e9])).all()
+    assert -np.inf == line.coefficient("a").bounds.least
+
+
+def test_annotations_may_be_postponed_strings():
+    """
+    Annotations that a module keeps as text are resolved.
+    """
+    scope = {"form": form, "Annotated": Annotated, "Domain": Domain}
+    code = (
+        "from __future__ import annotations\n"
+        "@form()\n"
+        "def law(x: Annotated[float, Domain('> 0')], *, a=1.0):\n"
+        "    return a * x\n"
+    )
+    exec(compile(code, "cell", "exec"), scope)  # noqa: S102 - as a notebook cell would
+
+    assert "> 0" == scope["law"].inputs[0].domain.rule
+
+
+@pytest.mark.parametrize(
+    ("rule", "inside", "outside"),
+    [
+        ("> 0", [1e-300, 5], [0, -1, np.inf, np.nan]),
+        (">= 0", [0, 5], [-1e-300]),
+        ("< 1", [0.99, -7], [1]),
+        ("<= 1", [1], [1.01]),
+        ("(0, 1)", [0.5], [0, 1]),
+        ("[0, 1)", [0, 0.5], [1, -0.1]),
+        ("(0, 1]", [1], [0]),
+        ("", [-5, 0, 5], [np.nan, np.inf]),
+    ],
+)
+def test_domains_say_where_a_law_has_a_value(rule, inside, outside):
+    """
+    Open and closed ends are told apart, and nothing infinite is ever inside.
+    """
+    domain = Domain(rule)
+
+    assert domain.contains(np.array(inside, dtype=float)).all()
+    assert not domain.contains(np.array(outside, dtype=float)).any()
+
+
+@pytest.mark.parametrize("rule", ["0..1", "positive", "> a", "[0, 1"])
+def test_a_domain_that_cannot_be_read_is_refused(rule):
+    """
+    A rule that is no rule is quoted, with examples of good ones.
+    """
+    with pytest.raises(FormError, match=r"cannot read the domain .*write for instance '> 0'"):
+        Domain(rule)
+
+
+def wrong_default_on_linear(x, *, a=1.0):
+    return a * x
+
+
+def wrong_start(x, *, a: Annotated[float, p2law.Bounds(2, 3)] = 0.5):
+    return a * x
+
+
+def wrong_bounds(x, *, a: Annotated[float, p2law.Bounds(3, 2)] = 2.5):
+    return a * x
+
+
+def wrong_linear_bounds(x, *, a: Annotated[float, p2law.Bounds(1, 2)]):
+    return a * x
+
+
+def wrong_log(x, *, a: Annotated[float, p2law.Bounds(0, 2, log=True)] = 1.0):
+    return a * x
+
+
+def wrong_star(*x, a=1.0):
+    return a * x[0]
+
+
+def wrong_no_coefficient(x):
+    return x
+
+
+def wrong_annotation(x: "NoSuchThing", *, a=1.0):  # noqa: F821 - that is the point
+    return a * x
+
+
+@pytest.mark.parametrize(
+    ("function", "options", "words"),
+    [
+        (wrong_default_on_linear, {"linear": ("a",)}, "a is linear.*remove its default 1.0"),
+        (wrong_start, {}, "the start a = 0.5 lies outside its bounds 2..3"),
+        (wrong_bounds, {}, "a has bounds 3..2, which hold nothing"),
+        (wrong_linear_bounds, {"linear": ("a",)}, "a is linear and may have a sign"),
+        (wrong_log, {}, "a is on a logarithmic scale, so its lower bound must be above 0"),
+        (wrong_star, {}, r"\*x hides what the law reads"),
+        (wrong_no_coefficient, {}, "at least one positional argument .* put a \\* between them"),
+        (wrong_annotation, {}, "an annotation cannot be resolved"),
+        (wrong_default_on_linear, {"linear": ("b",)}, "linear names b, which is no keyword-only"),
+        (wrong_default_on_linear, {"rescales": ("y",)}, r"rescales names \['y'\]"),
+    ],
+)
+def test_contradictions_in_a_declaration_are_named(function, options, words):
+    """
+    What contradicts itself is refused where it is declared, naming law and argument.
+    """
+    with pytest.raises(FormError, match=words) as error:
+        form(**options)(function)
+
+    assert function.__name__ in str(error.value)
+
+
+def test_forgotten_parentheses_are_named():
+    """
+    @form without parentheses is answered with how to write it.
+    """
+    with pytest.raises(FormError, match=r"write @form\(\) with parentheses"):
+        form(wrong_no_coefficient)
+
+
+def test_unknown_coefficients_are_answered_with_the_known_ones():
+    """
+    Asking a law for a coefficient it lacks lists those it has.
+    """
+    with pytest.raises(FormError, match="token_power has no coefficient 'gama'; it has floor, scale, beta"):
+        p2law.forms.token_power.coefficient("gama")
+
+
+def test_forms_are_frozen():
+    """
+    A law cannot be changed after it is declared.
+    """
+    with pytest.raises(AttributeError, match="cannot assign to field 'name'"):
+        p2law.forms.p2.name = "p3"
+
+
+def test_built_in_forms_survive_pickling():
+    """
+    A law can be sent to another process.
+    """
+    assert pickle.loads(pickle.dumps(p2law.forms.p2)) is p2law.forms.p2  # noqa: S301

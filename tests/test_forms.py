@@ -1,0 +1,256 @@
+"""Every law, built in or a user's, keeps one contract; breaches are put into words."""
+
+from typing import Annotated
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import p2law
+from p2law import forms, testing
+from p2law.errors import FormError
+
+EACH_FORM = pytest.mark.parametrize("law", forms.builtin, ids=lambda law: law.name)
+
+
+@EACH_FORM
+def test_built_in_laws_keep_the_contract(law):
+    """
+    Starts, domains, linearity, rescalings, purity, derivatives and formula are as declared.
+    """
+    testing.check_form(law)
+
+
+@EACH_FORM
+def test_every_coefficient_says_its_unit_and_meaning(law):
+    """
+    A table of coefficients can be read without the code.
+    """
+    for each in law.coefficients:
+        assert each.bounds.unit, each.name
+        assert each.bounds.meaning, each.name
+
+
+@EACH_FORM
+def test_noiseless_records_give_back_the_curve_that_made_them(law):
+    """
+    Without noise, the fitted curve is the true one, whatever the coefficients.
+
+    Curves are compared, not coefficients: a law may be right and its coefficients
+    still not unique.
+    """
+    table = rich_table(law)
+    truth = testing.some_coefficients(law, table, seed=5)
+    records = testing.synthesize(law, truth, table)
+
+    fit = p2law.fit(records, law)
+
+    np.testing.assert_allclose(fit.residuals()["residual"], 0, rtol=0, atol=1e-10)
+
+
+@EACH_FORM
+def test_order_of_the_rows_does_not_matter(law):
+    """
+    Shuffled records give the same fit to rounding.
+    """
+    table = rich_table(law)
+    truth = testing.some_coefficients(law, table, seed=5)
+    records = testing.synthesize(law, truth, table, noise=0.01, seed=1)
+
+    fit = p2law.fit(records, law)
+    shuffled = p2law.fit(records.sample(frac=1, random_state=2), law)
+
+    # Compared where it counts: the objective is flat around its minimum.
+    assert shuffled.search.objective == pytest.approx(fit.search.objective, rel=1e-9)
+
+
+@EACH_FORM
+@settings(max_examples=8)
+@given(factor=st.floats(1e-3, 1e3))
+def test_a_change_of_unit_changes_no_prediction(law, factor):
+    """
+    Records in another unit are fitted as well as before, in every declared input.
+    """
+    table = rich_table(law)
+    truth = testing.some_coefficients(law, table, seed=5)
+    records = testing.synthesize(law, truth, table, noise=0.01, seed=1)
+    before = p2law.fit(records, law).search.objective
+
+    for name in law.rescales:
+        after = p2law.fit(records.assign(**{name: records[name] * factor}), law)
+
+        assert after.search.objective == pytest.approx(before, rel=1e-6)
+
+
+def rich_table(law):
+    """Inputs that determine every built-in law."""
+    rng = np.random.default_rng(11)
+    count = 160
+    tokens = np.exp(rng.uniform(np.log(2e7), np.log(2e9), count))
+    params = rng.choice([0.5e9, 1.5e9, 3e9, 8e9], count)
+    columns = {
+        "params": params,
+        "params_after": rng.choice([0.4e9, 1.2e9, 2e9, 6e9], count),
+        "tokens": tokens,
+        "unique_tokens": tokens / rng.choice([1.0, 4.0, 16.0, 64.0], count),
+        "pruning_rate": rng.choice([0.15, 0.25, 0.35, 0.5], count),
+        "base_loss": 4.0 * params**-0.03,
+        "base_score": rng.choice([0.5, 0.6, 0.7], count),
+    }
+    return pd.DataFrame({name: columns[name] for name in law.columns})
+
+
+# -- reference values ------------------------------------------------------------------
+
+
+def test_chinchilla_reproduces_the_printed_predictions():
+    """
+    Hoffmann's rounded coefficients and Besiroglu's paper, at two points computed by hand.
+    """
+    hoffmann = forms.chinchilla.published[0].values
+    besiroglu = {"E": 1.8172, "A": 482.01, "B": 2085.43, "alpha": 0.3478, "beta": 0.3658}
+    points = np.array([70e9, 280e9]), np.array([1.4e12, 300e9])
+
+    assert [1.93664547, 1.99325846] == pytest.approx(forms.chinchilla(*points, **hoffmann), abs=5e-9)
+    assert [1.97388186, 1.99960768] == pytest.approx(forms.chinchilla(*points, **besiroglu), abs=5e-9)
+
+
+def test_repeated_data_reproduces_the_official_examples():
+    """
+    The two predictions in the README of huggingface/datablations, to all digits.
+    """
+    law = forms.repeated_data
+    at = law.published[0].values
+
+    assert 2.2256440889984477 == pytest.approx(law(6.34e9, 242e9, 25e9, **at), rel=1e-15)
+    assert 2.2269634075087867 == pytest.approx(law(8.67e9, 178e9, 25e9, **at), rel=1e-15)
+
+
+def test_sparse_pretraining_constants_are_those_of_the_paper():
+    """
+    The notebook's constants, in plain counts, round to the table that the paper prints.
+    """
+    t5, vit = (each.values for each in forms.sparse_pretraining.published)
+
+    assert (16.8, 45.0, 6.90e8) == tuple(float(f"{t5[k]:.3g}") for k in ("a_S", "c_S", "a_D"))
+    assert (294, 468, 2.37e8) == tuple(float(f"{vit[k]:.3g}") for k in ("a_S", "c_S", "a_D"))
+
+
+def test_rectified_law_tends_to_p2_and_is_finite_at_zero(truth):
+    """
+    Far beyond D_0 tokens the two agree; at no tokens at all only the rectified law has a value.
+    """
+    at = {**truth, "D_0": 1e6}
+    many, none = np.array([1e12]), np.array([0.0])
+
+    rectified = forms.p2_rectified(1e9, many, 0.25, 2.0, **at)
+    damage = forms.p2_rectified(1e9, none, 0.25, 2.0, **at) - 2.0
+
+    np.testing.assert_allclose(rectified, forms.p2(1e9, many, 0.25, 2.0, **truth), rtol=1e-6)
+    assert np.isfinite(damage).all()
+    assert (damage > 0).all()
+
+
+# -- what check_form says --------------------------------------------------------------
+
+POSITIVE = Annotated[float, p2law.Domain("> 0", symbol="D")]
+
+
+def breach(function, **options):
+    """Words of check_form for a law."""
+    with pytest.raises(FormError) as error:
+        testing.check_form(p2law.form(**options)(function))
+    return str(error.value)
+
+
+def test_a_law_that_is_not_finite_is_told_where():
+    """
+    The inputs of the first bad row are given.
+    """
+
+    def law(tokens: POSITIVE, *, a=1.0):
+        return a * np.log(tokens - 1e9)
+
+    assert "law: is not finite at tokens = " in breach(law)
+
+
+def test_a_law_that_changes_its_inputs_is_caught():
+    """
+    Working in place on a column is refused.
+    """
+
+    def law(tokens: POSITIVE, *, a=1.0):
+        tokens *= 2
+        return a * tokens
+
+    assert "changes its inputs; work on copies" in breach(law)
+
+
+def test_a_law_whose_rows_depend_on_each_other_is_caught():
+    """
+    A mean over the column is no function of a row.
+    """
+
+    def law(tokens: POSITIVE, *, a=1.0):
+        return a * tokens / (np.mean(tokens) + np.arange(np.size(tokens)))
+
+    assert "lets one row depend on another" in breach(law)
+
+
+def test_a_coefficient_that_is_not_linear_is_caught():
+    """
+    Declared linear, used squared.
+    """
+
+    def law(tokens: POSITIVE, *, a):
+        return a**2 * tokens
+
+    assert "declares a linear, but the prediction is not linear in it" in breach(law, linear=("a",))
+
+
+def test_a_law_without_complex_steps_is_told_why():
+    """
+    np.abs hides the derivative from a complex step.
+    """
+
+    def law(tokens: POSITIVE, *, a=1.5):
+        return np.abs(a) * np.log(tokens)
+
+    assert "central differences instead of complex step" in breach(law)
+
+
+def test_a_false_rescaling_is_caught():
+    """
+    A law with a fixed unit inside cannot be rescaled.
+    """
+
+    def law(tokens: POSITIVE, *, floor, scale, beta=0.5):
+        return floor + scale * (1 + tokens / 1e9) ** -beta
+
+    words = breach(law, linear=("floor", "scale"), rescales=("tokens",))
+
+    assert "declares that tokens may be rescaled" in words
+
+
+def test_a_formula_that_says_something_else_is_caught():
+    """
+    The text of a law is evaluated against its function.
+    """
+
+    def law(tokens: POSITIVE, *, floor, beta=0.5):
+        return floor + tokens**-beta
+
+    words = breach(law, formula="L = floor + D^beta", linear=("floor",))
+
+    assert "does not compute what its formula says" in words
+
+
+@pytest.mark.parametrize("text", ["L = open('x')", "L = D.real", "L = D[0]", "L = unknown * D", "L = D +"])
+def test_formulas_are_arithmetic_and_nothing_else(text):
+    """
+    A formula cannot run code; what cannot be read is quoted.
+    """
+    with pytest.raises(FormError, match="cannot read"):
+        testing.evaluate(text, {"D": np.ones(2)})
