@@ -15,6 +15,9 @@ from p2law.declaring import Array, Mask
 from p2law.objectives import Objective
 from p2law.surface import Surface
 
+IDLE = 1e-12
+"""A column of derivatives this much shorter than the longest one moves no prediction."""
+
 TOGETHER = 131_072
 """Rows times starts that are worked on at once."""
 
@@ -133,7 +136,8 @@ class Gradient:
     size : ndarray of shape (free,)
         The slope if no row's contribution cancelled another's.
     cosine : ndarray of shape (free,)
-        Cosine between the derivatives and the pull of the residuals.
+        Cosine between the derivatives and the pull of the residuals; 0 for
+        coordinates that move no prediction.
     """
 
     slope: Array
@@ -158,7 +162,8 @@ def gradient(
             length += np.sum(slopes**2, axis=1)
             force += float(np.sum(pull**2))
         cosine = np.abs(slope) / np.sqrt(length * force)
-    return Gradient(slope, size, np.where(np.isfinite(cosine), cosine, 0.0))
+    moving = np.isfinite(cosine) & (length > IDLE**2 * length.max(initial=0.0))
+    return Gradient(slope, size, np.where(moving, cosine, 0.0))
 
 
 def _step(slope: Array, curvature: Array, stuck: Mask, damping: Array) -> Array:

@@ -12,15 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from p2law.declaring import Array
+from p2law.descent import IDLE
 from p2law.records import counted
 from p2law.surface import Surface
 
 NULL = 1e-7
 """Singular values below this share of the largest are null (rounding leaves 1e-12, a
 design that barely determines a law 1e-5)."""
-
-IDLE = 1e-12
-"""A column this much shorter than the longest one moves no prediction at all."""
 
 
 @dataclass(frozen=True)

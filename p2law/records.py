@@ -9,12 +9,12 @@ import csv
 import difflib
 import glob
 import gzip
-import itertools
 import json
 import os
 import re
 import reprlib
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -196,10 +196,10 @@ def grid(**columns: Any) -> pd.DataFrame:
 
     Examples
     --------
-    >>> grid(params=1e9, tokens=[1e8, 1e9])
-             params        tokens
-    0  1000000000.0   100000000.0
-    1  1000000000.0  1000000000.0
+    >>> grid(pruning_rate=[0.25, 0.5], base_loss=2)
+       pruning_rate  base_loss
+    0          0.25          2
+    1          0.50          2
     """
     values = [np.atleast_1d(each) for each in columns.values()]
     product = np.meshgrid(*values, indexing="ij")
@@ -253,20 +253,20 @@ def runs(table: pd.DataFrame) -> tuple[pd.Series, str]:
 
 
 def _said(column: pd.Series) -> list[str]:
-    """Each value as a word of a run's name, no two values alike."""
-    code, values = pd.factorize(column)
+    """Each value as a word of a run's name."""
+    code, values = _factorized(column)
     words = [
-        f"{column.name}={_plain(value)}" if isinstance(value, Real) else str(value)
+        value if isinstance(value, str) else f"{column.name}={_exact(value)}"
         for value in values.tolist()
     ]
     words.append(f"{column.name}=?")  # code -1: missing
     return [words[k] for k in code]
 
 
-def _plain(value: Any) -> str:
-    """Write a number short where that is exact, else in full."""
-    short = f"{value:g}"
-    return short if float(short) == value else repr(value)
+def _exact(value: object) -> str:
+    """A number short where that is all of it, else in full."""
+    text = _short(value)
+    return text if not isinstance(value, float) or float(text) == value else repr(value)
 
 
 # -- reading -------------------------------------------------------------------------
@@ -286,7 +286,7 @@ def _paths(source: Source | Sequence[Source]) -> list[Path]:
     if not source:
         raise RecordError("the list of files is empty; name at least one")
     paths = [path for each in source for path in _files(each)]
-    doubled = sorted({str(path) for path in paths if paths.count(path) > 1})
+    doubled = [str(path) for path, count in Counter(paths).items() if count > 1]
     if doubled:
         raise RecordError(f"{', '.join(doubled)} would be read more than once; name it once")
     return paths
@@ -307,7 +307,7 @@ def _files(source: Source) -> list[Path]:
             found, none = [Path(name) for name in names], f"{source}: no such file, folder or glob"
         found = sorted(each for each in found if each.is_file())
     except (OSError, ValueError) as error:
-        raise RecordError(f"{_short(os.fspath(source))} cannot be looked up: {error}") from error
+        raise RecordError(f"cannot look up {_short(source)}: {_first_line(error)}") from error
     if not found:
         raise RecordError(none)
     return found
@@ -328,7 +328,7 @@ def _read(path: Path) -> pd.DataFrame:
     except UnicodeError as error:
         raise RecordError(f"{path} is not UTF-8 text: {error}; save it as UTF-8") from error
     # What a parser raises on bytes that are no table is not limited to any list of types.
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         raise RecordError(f"{path} cannot be read as {what}: {_first_line(error)}") from error
 
 
@@ -367,7 +367,7 @@ def _parse_csv(text: TextIO, labels: Sequence[str]) -> pd.DataFrame:
     options: dict[str, Any] = {}
     if tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1):
         options["float_precision"] = "round_trip"  # the only way since
-    table = pd.read_csv(
+    table: pd.DataFrame = pd.read_csv(
         text,
         index_col=False,
         dtype=dict.fromkeys(labels, str),
@@ -471,7 +471,7 @@ def _check_shape(table: pd.DataFrame, needs: Sequence[str]) -> None:
     missing = [name for name in needs if name not in table.columns]
     if not missing:
         return
-    columns = [str(name) for name in table.columns]
+    columns = [name if isinstance(name, str) else repr(name) for name in table.columns]
     had = ", ".join(each[:80] for each in columns[:20]) or "none"
     more = f" and {len(columns) - 20} more" if len(columns) > 20 else ""
     lines = [f"missing columns (the table has {had}{more}):"]
@@ -482,8 +482,7 @@ def _check_shape(table: pd.DataFrame, needs: Sequence[str]) -> None:
 
 
 def _check_doubled(columns: Iterable[object], where: str = "") -> None:
-    index = pd.Index(columns, dtype=object)
-    doubled = sorted({str(name)[:80] for name in index[index.duplicated()]})
+    doubled = [str(name)[:80] for name, count in Counter(columns).items() if count > 1]
     if doubled:
         raise RecordError(f"{where}column {', '.join(doubled)} stands more than once; keep one")
 
@@ -602,9 +601,9 @@ def _label(label: object) -> str:
 
 def _short(value: Any) -> str:
     """A value as it may stand in a message: numbers to ten digits, long things cut."""
-    if isinstance(value, float | np.floating):
+    if isinstance(value, (float, np.floating)):
         return f"{float(value):.10g}"
-    return _REPR.repr(value.item() if isinstance(value, np.generic) else value)
+    return _REPR.repr_instance(value.item() if isinstance(value, np.number) else value, 1)
 
 
 def _filling(name: str) -> str:
@@ -709,14 +708,20 @@ def _groups(table: pd.DataFrame, keys: Sequence[str]) -> NDArray[np.int64]:
     group = np.zeros(len(table), dtype=np.int64)
     for name in keys:
         try:
-            code = pd.factorize(table[name])[0].astype(np.int64) + 1  # 0: missing
-        except (TypeError, ValueError, NotImplementedError) as error:
+            code = _factorized(table[name])[0] + 1  # 0: missing
+        except (TypeError, ValueError, ArithmeticError, NotImplementedError) as error:
             nested = np.array([not _hashable(each) for each in table[name].tolist()])
             cure = "a label is one text or number; write such values into other columns"
             _refuse(table, name, nested, "that is nested", cure)
             raise RecordError(f"column {name} cannot be compared ({error}); {cure}") from error
-        group = pd.factorize(group * (code.max(initial=0) + 1) + code)[0].astype(np.int64)
+        group = pd.factorize(group * (code.max(initial=0) + 1) + code)[0]
     return group
+
+
+def _factorized(column: pd.Series) -> tuple[NDArray[np.int64], pd.Index]:
+    with np.errstate(over="ignore"):  # pandas takes long doubles for doubles
+        code, values = pd.factorize(column)
+    return code.astype(np.int64), pd.Index(values)
 
 
 def _hashable(value: object) -> bool:
@@ -728,4 +733,4 @@ def _hashable(value: object) -> bool:
 
 
 _REPR = reprlib.Repr()
-_REPR.maxstring = _REPR.maxother = _REPR.maxlong = 60
+_REPR.maxother = 60

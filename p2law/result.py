@@ -227,7 +227,10 @@ class Fit:
             ("covered", ", ".join(self._covered())),
             ("objective", f"{self.settings.objective}, summed: {total}; {count} distinct {minima}"),
         ]
-        facts += [("left out", f"{count} rows: {why}") for why, count in self.search.left_out]
+        facts += [
+            ("left out", f"{count} row{'s' * (count != 1)}: {why}")
+            for why, count in self.search.left_out
+        ]
         return facts + [("note", each) for each in self.notes]
 
     def _covered(self) -> list[str]:

@@ -38,7 +38,8 @@ class View:
 
     def text(self) -> str:
         """Plain text, at most 96 characters wide where the content allows."""
-        parts = ["\n".join(filter(None, [self.headline, self.formula]))]
+        headline = _wrapped(self.headline, "", "  ")
+        parts = ["\n".join(filter(None, [headline, self.formula]))]
         parts += ["\n".join(_wrapped(each, "! ", "  ") for each in self.warnings)]
         parts += ["\n".join(self._table_lines())]
         label = max((len(name) for name, _ in self.facts), default=0) + 2

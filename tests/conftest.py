@@ -10,6 +10,12 @@ from p2law import forms, testing
 settings.register_profile("p2law", derandomize=True, deadline=None, max_examples=50)
 settings.load_profile("p2law")
 
+
+def pytest_addoption(parser):
+    """Let golden files be written anew on purpose."""
+    parser.addoption("--rewrite-golden", action="store_true", help="write golden files anew")
+
+
 BILLION = 1e9
 TRUTH = {
     "alpha": 0.4,

@@ -166,7 +166,9 @@ def test_unknown_coefficients_are_answered_with_the_known_ones():
     """
     Asking a law for a coefficient it lacks lists those it has.
     """
-    with pytest.raises(FormError, match="token_power has no coefficient 'gama'; it has floor, scale, beta"):
+    with pytest.raises(
+        FormError, match="token_power has no coefficient 'gama'; it has floor, scale, beta"
+    ):
         p2law.forms.token_power.coefficient("gama")
 
 

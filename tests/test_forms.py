@@ -113,8 +113,12 @@ def test_chinchilla_reproduces_the_printed_predictions():
     besiroglu = {"E": 1.8172, "A": 482.01, "B": 2085.43, "alpha": 0.3478, "beta": 0.3658}
     points = np.array([70e9, 280e9]), np.array([1.4e12, 300e9])
 
-    assert [1.93664547, 1.99325846] == pytest.approx(forms.chinchilla(*points, **hoffmann), abs=5e-9)
-    assert [1.97388186, 1.99960768] == pytest.approx(forms.chinchilla(*points, **besiroglu), abs=5e-9)
+    assert [1.93664547, 1.99325846] == pytest.approx(
+        forms.chinchilla(*points, **hoffmann), abs=5e-9
+    )
+    assert [1.97388186, 1.99960768] == pytest.approx(
+        forms.chinchilla(*points, **besiroglu), abs=5e-9
+    )
 
 
 def test_repeated_data_reproduces_the_official_examples():
@@ -247,7 +251,9 @@ def test_a_formula_that_says_something_else_is_caught():
     assert "does not compute what its formula says" in words
 
 
-@pytest.mark.parametrize("text", ["L = open('x')", "L = D.real", "L = D[0]", "L = unknown * D", "L = D +"])
+@pytest.mark.parametrize(
+    "text", ["L = open('x')", "L = D.real", "L = D[0]", "L = unknown * D", "L = D +"]
+)
 def test_formulas_are_arithmetic_and_nothing_else(text):
     """
     A formula cannot run code; what cannot be read is quoted.

@@ -1,0 +1,409 @@
+"""A fit finds the best law from no starts, says what it did, and refuses nonsense."""
+
+from typing import Annotated
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import p2law
+from p2law import fitting, forms, testing
+from p2law.errors import FitError, FormError, RecordError
+from p2law.polishing import LMFIT_ROWS
+from p2law.verdicts import Status
+
+EXPONENTS = ("alpha", "beta", "gamma", "delta")
+
+
+def curve_error(fit, records, truth):
+    """Largest distance between the fitted and the true curve on the records."""
+    inputs = [records[name].to_numpy() for name in forms.p2.columns]
+    return np.abs(forms.p2(*inputs, **fit.values) - forms.p2(*inputs, **truth)).max()
+
+
+# -- recovery --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_laws_are_recovered_without_noise(seed):
+    """
+    Curve to 1e-10 nat and exponents to rtol 1e-6, from records alone.
+
+    The 200 truths of benchmarks/recovery.py in small.
+    """
+    rng = np.random.default_rng(seed)
+    truth = {
+        "alpha": rng.uniform(0.2, 0.9),
+        "beta": rng.uniform(0.1, 0.7),
+        "gamma": rng.uniform(-2, -0.5),
+        "delta": rng.uniform(0.05, 0.6),
+    }
+    power = {"N_C": truth["alpha"] + truth["delta"], "D_C": truth["beta"] + truth["delta"]}
+    power["E"] = truth["delta"]
+    truth |= {name: rng.uniform(0.1, 0.6) * 1e9 ** power[name] for name in power}
+    records = testing.synthesize(forms.p2, truth, testing.design())
+
+    fit = p2law.fit(records)
+
+    assert Status.CONVERGED is fit.status
+    assert curve_error(fit, records, truth) <= 1e-10
+    assert [truth[k] for k in EXPONENTS] == pytest.approx(
+        [fit.values[k] for k in EXPONENTS], rel=1e-6
+    )
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_outliers_hardly_move_a_huber_fit(truth, seed):
+    """
+    With 1 % of the rows off by half a nat the curve stays within 1e-3 nat.
+    """
+    records = testing.synthesize(forms.p2, truth, testing.design())
+    rows = np.random.default_rng(seed).choice(len(records), len(records) // 100, replace=False)
+    records.loc[rows, "loss"] += 0.5
+
+    fit = p2law.fit(records, objective=p2law.huber(1e-3))
+
+    assert curve_error(fit, records, truth) <= 1e-3
+
+
+@pytest.mark.parametrize(("zero", "jobless"), [("N_C", "alpha"), ("D_C", "beta")])
+def test_a_term_that_is_not_there_is_put_on_its_bound(truth, zero, jobless):
+    """
+    Right curve, coefficient exactly 0, and the exponent that lost its job is named.
+    """
+    truth[zero] = 0.0
+    records = testing.synthesize(forms.p2, truth, testing.design())
+
+    fit = p2law.fit(records)
+
+    assert Status.AT_BOUND is fit.status
+    assert 0.0 == fit.values[zero]
+    assert f"{jobless} has no meaning here: {zero} = 0" in fit.trouble
+    assert curve_error(fit, records, truth) <= 1e-10
+
+
+def test_coefficients_are_within_four_standard_errors_of_a_noisy_truth(truth):
+    """
+    Independent noise: lmfit's standard errors are right there, so they judge.
+    """
+    records = testing.synthesize(forms.p2, truth, testing.design(), noise=0.003, seed=1)
+
+    fit = p2law.fit(records)
+    raw = fitting.minimizer(fit).leastsq().params
+
+    for name in EXPONENTS:
+        assert abs(fit.values[name] - truth[name]) < 4 * raw[name].stderr
+
+
+def test_one_run_a_fit_of_more_rows_than_lmfit_gets_is_as_good(truth):
+    """
+    Beyond 200,000 rows block-wise steps replace lmfit; the minimum is the same kind of minimum.
+    """
+    many = testing.design(tokens=np.geomspace(2e7, 1e9, LMFIT_ROWS // 16 + 1))
+    records = testing.synthesize(forms.p2, truth, many, noise=0.01, seed=1)
+
+    fit = p2law.fit(records, forms.p2)
+
+    assert "block-wise Gauss-Newton" == fit.search.engine
+    assert fit.search.gradient < 1e-7
+    assert curve_error(fit, records, truth) < 1e-3
+
+
+def test_block_wise_steps_and_lmfit_agree(truth, monkeypatch):
+    """
+    The same records through either engine give the same objective.
+    """
+    records = testing.synthesize(forms.p2, truth, testing.design(), noise=0.01, seed=1)
+    for objective in (p2law.squared(), p2law.huber(0.01), p2law.huber(1e-3, log=True)):
+        by_lmfit = p2law.fit(records, forms.p2, objective=objective)
+        with monkeypatch.context() as patch:
+            patch.setattr("p2law.polishing.LMFIT_ROWS", 0)
+            by_blocks = p2law.fit(records, forms.p2, objective=objective)
+
+        assert by_blocks.search.objective == pytest.approx(by_lmfit.search.objective, rel=1e-9)
+
+
+# -- objectives, weights, fixed, tied ----------------------------------------------------
+
+
+def test_the_objective_is_a_sum(dense_records):
+    """
+    Two copies of every row double it and move nothing.
+    """
+    once = p2law.fit(dense_records, forms.chinchilla)
+    twice = p2law.fit(pd.concat([dense_records] * 2, ignore_index=True), forms.chinchilla)
+
+    assert 2 * once.search.objective == pytest.approx(twice.search.objective, rel=1e-9)
+    assert once.values["alpha"] == pytest.approx(twice.values["alpha"], rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("objective", "by_hand"),
+    [
+        (p2law.squared(), lambda p, m: np.sum((p - m) ** 2)),
+        (p2law.squared(log=True), lambda p, m: np.sum(np.log(p / m) ** 2)),
+        (p2law.huber(0.003), lambda p, m: np.sum(huber(p - m, 0.003))),
+        (p2law.huber(0.002, log=True), lambda p, m: np.sum(huber(np.log(p / m), 0.002))),
+    ],
+    ids=str,
+)
+def test_the_stated_objective_is_what_its_name_says(dense_records, objective, by_hand):
+    """
+    The reported minimum is the objective computed by hand at the fitted coefficients.
+    """
+    fit = p2law.fit(dense_records, forms.chinchilla, objective=objective)
+    rows = fit.residuals()
+
+    expected = by_hand(rows["predicted"].to_numpy(), rows["loss"].to_numpy())
+
+    assert expected == pytest.approx(fit.search.objective, rel=1e-12)
+    assert str(objective) == fit.settings.objective
+
+
+def huber(residual, delta):
+    """Huber's function, written out."""
+    size = np.abs(residual)
+    return np.where(size <= delta, size**2 / 2, delta * (size - delta / 2))
+
+
+def test_a_row_of_weight_two_counts_like_two_rows(dense_records):
+    """
+    Weights multiply a row's objective, for squares and for Huber.
+    """
+    doubled = pd.concat([dense_records, dense_records.iloc[:6]], ignore_index=True)
+    weighted = dense_records.assign(w=np.where(np.arange(len(dense_records)) < 6, 2.0, 1.0))
+    for objective in (p2law.squared(), p2law.huber(0.002, log=True)):
+        by_rows = p2law.fit(doubled, forms.chinchilla, objective=objective)
+        by_weight = p2law.fit(weighted, forms.chinchilla, objective=objective, weight="w")
+
+        assert by_rows.search.objective == pytest.approx(by_weight.search.objective, rel=1e-9)
+
+
+def test_weight_run_makes_every_curve_count_the_same(p2_records):
+    """
+    A run logged ten times as densely gets no more say.
+    """
+    records = p2_records(noise=0.01)
+    dense = records[records["run"] == records["run"].iloc[0]]
+    often = pd.concat(
+        [records, *[dense.assign(tokens=dense["tokens"] * (1 + k / 100)) for k in range(1, 10)]]
+    )
+
+    fit = p2law.fit(often.reset_index(drop=True), weight="run")
+    total = fit.records.groupby("run")["fit_weight"].sum()
+
+    np.testing.assert_allclose(total, total.iloc[0])
+    assert len(often) == pytest.approx(total.sum())
+
+
+def test_a_fixed_coefficient_stays_where_it_is_put(p2_records):
+    """
+    It is not fitted, and the result says who held it.
+    """
+    fit = p2law.fit(p2_records(noise=0.003), forms.p2, fixed={"alpha": 0.3})
+
+    assert 0.3 == fit.values["alpha"]
+    assert {"alpha": "asked for"} == dict(fit.held)
+
+
+def test_tied_coefficients_are_equal(dense_records):
+    """
+    Tying two exponents gives one exponent, by whichever name.
+    """
+    one = p2law.fit(dense_records, forms.chinchilla, tied={"beta": "alpha"})
+    other = p2law.fit(dense_records, forms.chinchilla, tied={"alpha": "beta"})
+
+    assert one.values["alpha"] == one.values["beta"]
+    assert one.search.objective == pytest.approx(other.search.objective, rel=1e-12)
+    assert {"beta": "tied to alpha"} == dict(one.held)
+
+
+def test_a_law_with_everything_held_is_only_evaluated(dense_records):
+    """
+    Published coefficients can be scored on one's own records.
+    """
+    published = forms.chinchilla.published[0].values
+
+    fit = p2law.fit(dense_records, forms.chinchilla, fixed=published)
+
+    assert dict(published) == dict(fit.values)
+    assert np.sum(fit.residuals()["residual"] ** 2) == pytest.approx(fit.search.objective)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"fixed": {"alhpa": 1}}, FormError, "chinchilla has no coefficient 'alhpa'"),
+        ({"fixed": {"alpha": 9}}, FitError, r"fixed alpha = 9 lies outside its bounds 0.01\.\.3"),
+        ({"fixed": {"alpha": 1}, "tied": {"alpha": "beta"}}, FitError, "fixed and tied at once"),
+        ({"tied": {"alpha": "beta", "beta": "alpha"}}, FitError, "tied in a circle"),
+        ({"weight": "w"}, RecordError, "missing columns"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(dense_records, options, error, words):
+    """
+    The message names the coefficient and what is wrong with the setting.
+    """
+    with pytest.raises(error, match=words):
+        p2law.fit(dense_records, forms.chinchilla, **options)
+
+
+def test_negative_weights_are_refused_by_row(dense_records):
+    """
+    The offending rows are carried by the error.
+    """
+    records = dense_records.assign(w=[-1.0, *[1.0] * (len(dense_records) - 1)])
+
+    with pytest.raises(RecordError, match="weights in column w must not be negative") as error:
+        p2law.fit(records, forms.chinchilla, weight="w")
+
+    assert [0] == error.value.rows
+
+
+# -- rows --------------------------------------------------------------------------------
+
+
+def test_rows_without_a_value_are_left_out_and_counted(p2_records):
+    """
+    No tokens and no pruning: the P² law has no value there, and nothing is dropped in silence.
+    """
+    records = p2_records(noise=0.003)
+    extra = records.iloc[:5].assign(tokens=0.0, loss=9.0)
+    dense = records.iloc[:3].assign(pruning_rate=0.0, run="dense", loss=2.0)
+
+    fit = p2law.fit(pd.concat([records, extra, dense], ignore_index=True), forms.p2)
+
+    assert len(records) == len(fit.records)
+    assert (
+        ("p2 has no value where tokens is not > 0", 5),
+        ("p2 has no value where pruning_rate is not (0, 1)", 3),
+    ) == fit.search.left_out
+    assert "left out" in str(fit)
+
+
+def test_records_of_which_no_row_can_be_used_are_refused(p2_records):
+    """
+    The message says why each group of rows is of no use.
+    """
+    records = p2_records().assign(tokens=0.0).drop_duplicates("run")
+
+    with pytest.raises(RecordError, match="no row is left for p2 .*tokens is not > 0"):
+        p2law.fit(records, forms.p2)
+
+
+def test_a_law_needs_only_its_own_columns(dense_records):
+    """
+    Without a run column rows count as independent, and the result says so.
+    """
+    fit = p2law.fit(dense_records, forms.chinchilla)
+
+    assert ("no column run: every row counts as a run of its own",) == fit.notes
+
+
+def test_missing_columns_are_answered_with_another_law(dense_records):
+    """
+    A dense table given to the default law is told which columns are missing and what else to do.
+    """
+    with pytest.raises(RecordError, match="pruning_rate(.|\n)*forms.chinchilla"):
+        p2law.fit(dense_records)
+
+
+def test_mixtures_are_named(p2_records):
+    """
+    Two methods in one fit: the law does not know them apart.
+    """
+    records = p2_records(noise=0.003)
+    records["method"] = np.where(records["pruning_rate"] > 0.3, "depth", "width")
+
+    fit = p2law.fit(records)
+
+    assert any("2 values of method in one fit (width, depth)" in each for each in fit.trouble)
+
+
+def test_counts_in_billions_are_named(dense_records):
+    """
+    The fit is the same law in another unit, so it is made, but the slip is said.
+    """
+    fit = p2law.fit(dense_records.assign(params=dense_records["params"] / 1e9), forms.chinchilla)
+
+    assert "params look like billions, but `params` is a plain count" in fit.trouble
+
+
+def test_fewer_rows_than_coefficients_is_no_crash(p2_records):
+    """
+    Three rows cannot tell seven coefficients; that is a status, not an exception.
+    """
+    fit = p2law.fit(p2_records().iloc[[0, 30, 200]], forms.p2)
+
+    assert Status.NOT_IDENTIFIED is fit.status
+
+
+# -- a user's law ------------------------------------------------------------------------
+
+
+def test_a_law_from_a_notebook_is_fitted_like_a_built_in(dense_records):
+    """
+    Declared in a cell, with loops over scalars and central differences, it reaches the optimum.
+    """
+    import math  # noqa: PLC0415 - as in a cell
+
+    @p2law.form(linear=("E",))
+    def scalar_law(
+        params: Annotated[float, p2law.Domain("> 0")],
+        tokens: Annotated[float, p2law.Domain("> 0")],
+        *,
+        E: Annotated[float, p2law.Bounds(0, None, "nat", "floor")],
+        A: Annotated[float, p2law.Bounds(1, 1e6, "nat", "size", log=True)] = 100.0,
+        B: Annotated[float, p2law.Bounds(1, 1e7, "nat", "data", log=True)] = 100.0,
+        alpha: Annotated[float, p2law.Bounds(0.01, 3)] = 0.5,
+        beta: Annotated[float, p2law.Bounds(0.01, 3)] = 0.5,
+    ):
+        return (
+            E + A * np.exp(-alpha * np.log(params)) + B * np.exp(-math.fabs(beta) * np.log(tokens))
+        )
+
+    own = p2law.fit(dense_records, scalar_law)
+    built_in = p2law.fit(dense_records, forms.chinchilla)
+
+    assert "central differences" == own.search.derivatives
+    assert any("central differences instead of complex step" in each for each in own.notes)
+    assert own.search.objective == pytest.approx(built_in.search.objective, rel=1e-8)
+
+
+def test_a_law_that_fails_is_named_with_its_error(dense_records):
+    """
+    An exception in a user's law becomes an error that names the law and keeps the words.
+    """
+
+    @p2law.form()
+    def broken(params, *, a=1.0):
+        raise KeyError("oops")
+
+    with pytest.raises(FormError, match="broken cannot be evaluated: KeyError: 'oops'"):
+        p2law.fit(dense_records, broken)
+
+
+def test_a_law_of_another_target_reads_its_own_column():
+    """
+    Accuracy, or anything else, may be what a law predicts.
+    """
+    rates = np.array([0.1, 0.2, 0.3, 0.4, 0.5])
+    records = pd.DataFrame({"pruning_rate": rates, "base_score": 0.7})
+    records["score"] = 0.7 * 0.95 * (1 - rates) ** 0.6
+
+    fit = p2law.fit(records, forms.retention)
+
+    assert {"P_0": 0.95, "alpha": 0.6} == pytest.approx(dict(fit.values))
+    assert "score" in fit.predict(pruning_rate=0.25, base_score=0.7)
+
+
+def test_minimizer_stands_at_the_fit(dense_records):
+    """
+    lmfit, started at the fitted coefficients in raw units, finds nothing better.
+    """
+    fit = p2law.fit(dense_records, forms.chinchilla)
+
+    again = fitting.minimizer(fit).leastsq()
+
+    assert again.chisqr == pytest.approx(fit.search.objective, rel=1e-9)
+    assert {"E", "A", "B", "alpha", "beta"} == set(again.params)

@@ -1,0 +1,185 @@
+"""What the records cannot tell is found from the Jacobian, not from counting levels."""
+
+import numpy as np
+import pytest
+
+import p2law
+from p2law import forms, identify, testing
+from p2law.surface import Surface
+from p2law.verdicts import Status
+
+SIZES = [0.49e9, 1.54e9, 3.09e9, 8e9, 14e9, 32e9]
+RATES = [0.15, 0.25, 0.35]
+
+
+def surface_of(records, form=forms.p2):
+    return Surface(form, {name: records[name].to_numpy() for name in form.columns})
+
+
+@pytest.mark.parametrize(
+    ("sizes", "rates", "rank"),
+    [
+        (1, 1, 3),
+        (1, 3, 4),
+        (2, 1, 5),
+        (2, 3, 6),
+        (3, 1, 6),
+        (3, 2, 7),
+        (3, 3, 7),
+        (4, 1, 6),
+        (6, 3, 7),
+    ],
+)
+def test_rank_of_the_p2_law_on_usual_designs(p2_records, truth, sizes, rates, rank):
+    """
+    The table of ranks: sizes by rates, whatever the number of rows.
+    """
+    surface = surface_of(p2_records(SIZES[:sizes], RATES[:rates]))
+
+    found = identify.directions(surface.factor(surface.coordinates(truth)), surface.names)
+
+    assert rank == found.rank
+
+
+def test_two_sizes_leave_three_coefficients_together(p2_records):
+    """
+    With two sizes N_C, alpha and E move together, and only at these sizes is the loss known.
+    """
+    fit = p2law.fit(p2_records(SIZES[:2], RATES, noise=0.002), forms.p2)
+
+    told = fit.predict(
+        params=[0.49e9, 1.54e9, 0.8e9, 3e9], tokens=1e8, pruning_rate=0.2, base_loss=2
+    )
+
+    assert Status.NOT_IDENTIFIED is fit.status
+    assert any(
+        "alpha, N_C and E move together: the records hold 2 model sizes" in t for t in fit.trouble
+    )
+    assert [True, True, False, False] == told["determined"].tolist()
+    assert [False, False, True, True] == told["loss"].isna().tolist()
+
+
+def test_one_rate_leaves_the_rate_exponent_free(p2_records):
+    """
+    With one pruning rate, predictions at that rate are determined, at another they are not.
+    """
+    fit = p2law.fit(p2_records(SIZES[:4], [0.25], noise=0.002), forms.p2)
+
+    told = fit.predict(params=1e9, tokens=1e8, pruning_rate=[0.25, 0.35], base_loss=2)
+
+    assert Status.NOT_IDENTIFIED is fit.status
+    assert any(
+        "gamma moves no prediction on these records: the records hold 1 pruning rate" in t
+        for t in fit.trouble
+    )
+    assert [True, False] == told["determined"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("sizes", "rates", "held"),
+    [
+        (4, 3, set()),
+        (3, 2, set()),
+        (2, 3, {"alpha"}),
+        (4, 1, {"gamma"}),
+        (2, 1, {"alpha", "gamma"}),
+        (1, 3, {"alpha", "N_C", "delta"}),
+        (1, 1, {"alpha", "N_C", "delta", "gamma"}),
+    ],
+)
+def test_the_default_fit_holds_as_few_coefficients_as_the_records_allow(
+    p2_records, sizes, rates, held
+):
+    """
+    The ladder gives full rank, loses nothing in fit, and its first line says what and why.
+    """
+    records = p2_records(SIZES[:sizes], RATES[:rates], noise=0.002)
+
+    fit = p2law.fit(records)
+    free = p2law.fit(records, forms.p2)
+    first = fit.view().headline
+
+    assert held == set(fit.held)
+    assert fit.status in {Status.CONVERGED, Status.AT_BOUND}
+    assert fit.search.objective <= free.search.objective * (1 + 1e-6)
+    assert all(f"{name} = " in first for name in held)
+    assert ("because the records hold" in first) == bool(held)
+
+
+def test_what_the_ladder_holds_determines_no_other_prediction(p2_records):
+    """
+    Between and beyond two sizes a prediction would rest on the held coefficient: it is withheld.
+    """
+    fit = p2law.fit(p2_records(SIZES[:2], RATES, noise=0.002))
+
+    told = fit.predict(params=[0.49e9, 0.8e9], tokens=1e8, pruning_rate=0.2, base_loss=2)
+
+    assert [True, False] == told["determined"].tolist()
+    assert any("come out as NaN" in each for each in fit.trouble)
+
+
+def test_what_the_user_holds_is_taken_on_trust(p2_records):
+    """
+    The same coefficient held by the caller gives predictions everywhere.
+    """
+    fit = p2law.fit(p2_records(SIZES[:2], RATES, noise=0.002), fixed={"alpha": 0.4})
+
+    told = fit.predict(params=[0.49e9, 0.8e9, 3e9], tokens=1e8, pruning_rate=0.2, base_loss=2)
+
+    assert Status.CONVERGED is fit.status
+    assert told["determined"].all()
+
+
+def test_one_model_size_of_dense_runs():
+    """
+    The Chinchilla law with a single size: E and A are one number, alpha has nothing to act on.
+    """
+    grid = p2law.grid(params=1e9, tokens=np.geomspace(1e9, 1e11, 40))
+    truth = {"E": 1.7, "A": 400.0, "B": 2000.0, "alpha": 0.34, "beta": 0.37}
+    records = testing.synthesize(forms.chinchilla, truth, grid, noise=0.005)
+
+    fit = p2law.fit(records, forms.chinchilla)
+
+    assert Status.NOT_IDENTIFIED is fit.status
+    assert "E and A move together: the records hold 1 model size" in fit.trouble[0]
+    assert "alpha moves no prediction" in fit.trouble[1]
+
+
+def test_a_rich_design_raises_no_alarm(p2_records):
+    """
+    Four sizes and three rates determine everything.
+    """
+    fit = p2law.fit(p2_records(SIZES[:4], RATES, noise=0.002))
+
+    assert () == fit.trouble
+    assert fit.predict(params=20e9, tokens=1e10, pruning_rate=0.5, base_loss=2)["determined"].all()
+
+
+def test_units_do_not_matter_to_what_is_determined(p2_records):
+    """
+    Tokens counted in millions: the same null directions.
+    """
+    records = p2_records(SIZES[:2], RATES, noise=0.002)
+    plain = p2law.fit(records, forms.p2)
+    millions = p2law.fit(records.assign(tokens=records["tokens"] / 1e6), forms.p2)
+
+    assert plain.status is millions.status
+    assert plain.trouble == tuple(each for each in millions.trouble if "look like" not in each)
+
+
+def test_independent_ambiguities_are_told_apart():
+    """
+    Two null directions that share no coefficient are two sentences, not one.
+    """
+    jacobian = np.array([[1.0, 2, 3, 4], [2, 4, 6, 8], [1, 0, 1, 0], [3, 0, 3, 0]])
+
+    found = identify.directions(jacobian, ("a", "b", "c", "d"))
+
+    assert {("a", "b"), ("c", "d")} == set(found.together)
+
+
+def test_names_are_listed_as_a_sentence():
+    """
+    One, two and three names.
+    """
+    assert ["a", "a and b", "a, b and c"] == [identify.listed(list("abc")[:k]) for k in (1, 2, 3)]

@@ -1,0 +1,205 @@
+"""The fitter against NIST's certified coefficients for 27 nonlinear regression problems.
+
+Problems, both starting points of each and the certified values are read from the files of
+the Statistical Reference Datasets, https://www.itl.nist.gov/div898/strd/, in
+`reference/nist_strd`.
+"""
+
+import re
+import types
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import p2law
+
+FOLDER = Path(__file__).resolve().parent / "reference" / "nist_strd"
+DIGITS = 6
+
+
+# -- the laws, as the files print them -----------------------------------------------
+
+
+def bennett(x, *, b1, b2, b3):
+    """Print of Bennett5."""
+    return b1 * (b2 + x) ** (-1 / b3)
+
+
+def saturation(x, *, b1, b2):
+    """Print of BoxBOD and Misra1a."""
+    return b1 * (1 - np.exp(-b2 * x))
+
+
+def chwirut(x, *, b1, b2, b3):
+    """Print of Chwirut1 and Chwirut2."""
+    return np.exp(-b1 * x) / (b2 + b3 * x)
+
+
+def power(x, *, b1, b2):
+    """Print of DanWood."""
+    return b1 * x**b2
+
+
+def enso(x, *, b1, b2, b3, b4, b5, b6, b7, b8, b9):
+    """Print of ENSO: a yearly cycle and two of unknown period."""
+    year, slow, fast = (2 * np.pi * x / period for period in (12, b4, b7))
+    yearly = b2 * np.cos(year) + b3 * np.sin(year)
+    others = b5 * np.cos(slow) + b6 * np.sin(slow) + b8 * np.cos(fast) + b9 * np.sin(fast)
+    return b1 + yearly + others
+
+
+def eckerle(x, *, b1, b2, b3):
+    """Print of Eckerle4."""
+    return b1 / b2 * np.exp(-0.5 * ((x - b3) / b2) ** 2)
+
+
+def two_peaks(x, *, b1, b2, b3, b4, b5, b6, b7, b8):
+    """Print of Gauss1, Gauss2 and Gauss3."""
+    first, second = (((x - b4) / b5) ** 2, ((x - b7) / b8) ** 2)
+    return b1 * np.exp(-b2 * x) + b3 * np.exp(-first) + b6 * np.exp(-second)
+
+
+def cubic_over_cubic(x, *, b1, b2, b3, b4, b5, b6, b7):
+    """Print of Hahn1 and Thurber."""
+    return (b1 + b2 * x + b3 * x**2 + b4 * x**3) / (1 + b5 * x + b6 * x**2 + b7 * x**3)
+
+
+def square_over_square(x, *, b1, b2, b3, b4, b5):
+    """Print of Kirby2."""
+    return (b1 + b2 * x + b3 * x**2) / (1 + b4 * x + b5 * x**2)
+
+
+def three_decays(x, *, b1, b2, b3, b4, b5, b6):
+    """Print of Lanczos1, Lanczos2 and Lanczos3."""
+    return b1 * np.exp(-b2 * x) + b3 * np.exp(-b4 * x) + b5 * np.exp(-b6 * x)
+
+
+def kowalik(x, *, b1, b2, b3, b4):
+    """Print of MGH09."""
+    return b1 * (x**2 + x * b2) / (x**2 + x * b3 + b4)
+
+
+def meyer(x, *, b1, b2, b3):
+    """Print of MGH10."""
+    return b1 * np.exp(b2 / (x + b3))
+
+
+def two_decays(x, *, b1, b2, b3, b4, b5):
+    """Print of MGH17."""
+    return b1 + b2 * np.exp(-x * b4) + b3 * np.exp(-x * b5)
+
+
+def misra1b(x, *, b1, b2):
+    """Print of Misra1b."""
+    return b1 * (1 - (1 + b2 * x / 2) ** -2)
+
+
+def misra1c(x, *, b1, b2):
+    """Print of Misra1c."""
+    return b1 * (1 - (1 + 2 * b2 * x) ** -0.5)
+
+
+def misra1d(x, *, b1, b2):
+    """Print of Misra1d."""
+    return b1 * b2 * x * (1 + b2 * x) ** -1
+
+
+def nelson(x1, x2, *, b1, b2, b3):
+    """Print of Nelson: a law of the logarithm of what was measured."""
+    return b1 - b2 * x1 * np.exp(-b3 * x2)
+
+
+def logistic(x, *, b1, b2, b3):
+    """Print of Rat42."""
+    return b1 / (1 + np.exp(b2 - b3 * x))
+
+
+def richards(x, *, b1, b2, b3, b4):
+    """Print of Rat43."""
+    return b1 / (1 + np.exp(b2 - b3 * x)) ** (1 / b4)
+
+
+def roszman(x, *, b1, b2, b3, b4):
+    """Print of Roszman1."""
+    return b1 - b2 * x - np.arctan(b3 / (x - b4)) / np.pi
+
+
+LAWS = {
+    "Bennett5": (bennett, ("b1",)),
+    "BoxBOD": (saturation, ("b1",)),
+    "Chwirut1": (chwirut, ()),
+    "Chwirut2": (chwirut, ()),
+    "DanWood": (power, ("b1",)),
+    "ENSO": (enso, ("b1", "b2", "b3", "b5", "b6", "b8", "b9")),
+    "Eckerle4": (eckerle, ("b1",)),
+    "Gauss1": (two_peaks, ("b1", "b3", "b6")),
+    "Gauss2": (two_peaks, ("b1", "b3", "b6")),
+    "Gauss3": (two_peaks, ("b1", "b3", "b6")),
+    "Hahn1": (cubic_over_cubic, ("b1", "b2", "b3", "b4")),
+    "Kirby2": (square_over_square, ("b1", "b2", "b3")),
+    "Lanczos1": (three_decays, ("b1", "b3", "b5")),
+    "Lanczos2": (three_decays, ("b1", "b3", "b5")),
+    "Lanczos3": (three_decays, ("b1", "b3", "b5")),
+    "MGH09": (kowalik, ("b1",)),
+    "MGH10": (meyer, ("b1",)),
+    "MGH17": (two_decays, ("b1", "b2", "b3")),
+    "Misra1a": (saturation, ("b1",)),
+    "Misra1b": (misra1b, ("b1",)),
+    "Misra1c": (misra1c, ("b1",)),
+    "Misra1d": (misra1d, ("b1",)),
+    "Nelson": (nelson, ("b1", "b2")),
+    "Rat42": (logistic, ("b1",)),
+    "Rat43": (richards, ("b1",)),
+    "Roszman1": (roszman, ("b1", "b2")),
+    "Thurber": (cubic_over_cubic, ("b1", "b2", "b3", "b4")),
+}
+"""Law of each problem, and the coefficients in which it is linear as it is printed."""
+
+
+# -- the files -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One file: measurements, two starting points, certified coefficients and squares."""
+
+    table: pd.DataFrame
+    starts: tuple[dict[str, float], dict[str, float]]
+    certified: dict[str, float]
+    squares: float
+
+
+@cache
+def problem(name: str) -> Problem:
+    """Read one file of the collection."""
+    text = (FOLDER / f"{name}.dat").read_text(encoding="ascii")
+    lines = text.splitlines()
+    found = re.findall(r"^ *(b\d+) *= *(\S+) +(\S+) +(\S+) +\S+ *$", text, flags=re.MULTILINE)
+    starts = tuple({each[0]: float(each[k]) for each in found} for k in (1, 2))
+    certified = {each[0]: float(each[3]) for each in found}
+    squares = re.search(r"^Residual Sum of Squares: *(\S+)", text, flags=re.MULTILINE)
+    first, last = re.search(r"Data +\(lines +(\d+) to +(\d+)\)", text).groups()
+    names = lines[int(first) - 2].removeprefix("Data:").split()
+    rows = [[float(each) for each in line.split()] for line in lines[int(first) - 1 : int(last)]]
+    table = pd.DataFrame(rows, columns=names)
+    table["log_y"] = np.log(table["y"].where(table["y"] > 0, 1.0))
+    return Problem(table, starts, certified, float(squares[1]))
+
+
+def law(name: str, starts: dict[str, float], linear: tuple[str, ...] = ()) -> p2law.Form:
+    """Declare the law of a problem as a user would, starts as defaults of what is not linear."""
+    function, _ = LAWS[name]
+    own = types.FunctionType(function.__code__, function.__globals__, function.__name__)
+    own.__kwdefaults__ = {each: value for each, value in starts.items() if each not in linear}
+    return p2law.form(linear=linear, target="log_y" if name == "Nelson" else "y")(own)
+
+
+def digits(values: dict[str, float], certified: dict[str, float]) -> float:
+    """Matching digits of the worst coefficient."""
+    worst = max(abs(values[each] - true) / abs(true) for each, true in certified.items())
+    return -np.log10(max(worst, 1e-16))
