@@ -152,7 +152,7 @@ def _gather(
         if chosen or "missing columns" not in str(error):
             raise
         raise RecordError(
-            f"{error}\nTo fit a law that reads other columns, name it, for instance forms.chinchilla.",
+            f"{error}\nTo fit a law that reads other columns, name it: forms.chinchilla.",
             error.rows,
         ) from None
 

@@ -21,6 +21,9 @@ NULL = 1e-7
 design that barely determines a law 1e-5)."""
 
 
+HOLD = "the records hold "
+
+
 @dataclass(frozen=True)
 class Directions:
     """What a set of rows leaves free.
@@ -148,7 +151,7 @@ class Loose:
         """What the records hold too little of."""
         if not self.lacking:
             return "the inputs vary together in the records"
-        return "the records hold " + listed(
+        return HOLD + listed(
             [counted(self.levels[name], name) for name in self.lacking]
         )
 

@@ -25,12 +25,15 @@ class Rung:
     @property
     def trouble(self) -> tuple[str, ...]:
         """Sentences about what the held coefficients leave open."""
-        return tuple(
-            f"{why}, so predictions elsewhere would rest on "
-            f"{identify.listed([f'{name} = {self.held[name]:g}' for name in names])} "
-            f"and come out as NaN; hold {'it' if len(names) == 1 else 'them'} yourself (fixed=) to have them"
-            for why, names in self._by_cause().items()
-        )
+        sentences = []
+        for why, names in self._by_cause().items():
+            held = identify.listed([f"{name} = {self.held[name]:g}" for name in names])
+            them = "it" if len(names) == 1 else "them"
+            sentences.append(
+                f"{why}, so predictions elsewhere would rest on {held} and come out as NaN; "
+                f"hold {them} yourself (fixed=) to have them"
+            )
+        return tuple(sentences)
 
     def _by_cause(self) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}

@@ -115,7 +115,8 @@ def _come_near(problem: Problem, q: Array) -> Array:
     rows, straight = problem.surface.rows, problem.objective.delta is None
     if rows > LMFIT_ROWS or (straight and rows <= projection.DESCENT_ROWS):
         return q
-    return _descend(problem, q, np.zeros(len(q), dtype=bool), gain=1e-12).q[0]
+    found = _descend(problem, q, np.zeros(len(q), dtype=bool), gain=1e-12)
+    return np.asarray(found.q[0])
 
 
 def _descend(problem: Problem, q: Array, held: Mask, gain: float) -> Descent:
@@ -131,7 +132,7 @@ def _move(problem: Problem, q: Array, free: Mask) -> tuple[Array, int]:
         return q, 0
     if problem.surface.rows > LMFIT_ROWS:
         found = _descend(problem, q, ~free, gain=1e-13)
-        return found.q[0], found.steps
+        return np.asarray(found.q[0]), found.steps
     run = _Run(problem, q, free)
     if problem.objective.delta is None:
         done = run.minimizer().leastsq(
@@ -172,7 +173,7 @@ class _Run:
 
     def residuals(self, params: "lmfit.Parameters") -> Array:
         found = self._root_weight() * self.problem.residuals(self.at(params))
-        return self._padded(np.clip(np.nan_to_num(found, nan=HUGE), -HUGE, HUGE))
+        return self._padded(np.clip(np.asarray(np.nan_to_num(found, nan=HUGE)), -HUGE, HUGE))
 
     def jacobian(self, params: "lmfit.Parameters") -> Array:
         found = self.problem.jacobian(self.at(params))

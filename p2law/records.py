@@ -344,7 +344,7 @@ def _text(path: Path) -> TextIO:
 
 def _read_csv(path: Path) -> pd.DataFrame:
     with _text(path) as text:
-        header = next(csv.reader(text), [])
+        header = next(filter(None, csv.reader(text)), [])
         if not header:
             raise RecordError(f"{path} is empty")
         _check_doubled(header, f"{path}: ")
@@ -410,7 +410,8 @@ def _read_jsonl(path: Path) -> pd.DataFrame:
             except (ValueError, RecursionError) as error:
                 last = not any(each.strip() for each in lines)
                 cure = "; it is the last: if the file was cut short, take it out" if last else ""
-                message = f"{path}: line {number} is not JSON ({_first_line(error)}){cure}"
+                what = getattr(error, "msg", error)
+                message = f"{path}: line {number} is not JSON ({what}){cure}"
                 raise RecordError(message) from error
             if not isinstance(row, dict):
                 message = f"{path}: line {number} is not a JSON object with one value per column"
@@ -423,9 +424,7 @@ def _json_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Build an object; of two values under one name the parser would keep the last."""
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        doubled = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"{doubled!r} stands more than once")
+        _check_doubled(name for name, _ in pairs)
     return found
 
 
@@ -475,7 +474,10 @@ def _check_shape(table: pd.DataFrame, needs: Sequence[str]) -> None:
     had = ", ".join(each[:80] for each in columns[:20]) or "none"
     more = f" and {len(columns) - 20} more" if len(columns) > 20 else ""
     lines = [f"missing columns (the table has {had}{more}):"]
-    lines += [f"  {name}: {_nearest(name, columns, needs)}" for name in missing]
+    for name in missing:
+        indexed = name in table.index.names
+        cure = "it is in the index; pass table.reset_index()" if indexed else ""
+        lines.append(f"  {name}: {cure or _nearest(name, columns, needs)}")
     if len(columns) == 1 and (separator := re.search(r"[;\t|]", columns[0])):
         lines.append(f"cells seem to be separated by {separator[0]!r}; separate them by commas")
     raise RecordError("\n".join(lines))
@@ -527,8 +529,8 @@ def _numbers(table: pd.DataFrame, name: str) -> NDArray[np.float64]:
     _refuse(table, name, ~np.isfinite(values) & ~empty, "missing or infinite", _filling(name))
     if known:
         outside = ~known.domain.contains(values) & ~empty
-        cure = _cure(name, values[outside])
-        _refuse(table, name, outside, f"outside {known.domain}", cure)
+        what = f"{'outside' if ',' in known.domain.rule else 'that is not'} {known.domain}"
+        _refuse(table, name, outside, what, _cure(name, values[outside]))
     return values
 
 
@@ -560,13 +562,7 @@ def _float(value: Any) -> float | None:
 
 
 def _refuse(
-    table: pd.DataFrame,
-    name: str,
-    at: Mask,
-    what: str,
-    cure: str,
-    *,
-    keys: Sequence[str] = (),
+    table: pd.DataFrame, name: str, at: Mask, what: str, cure: str, keys: Sequence[str] = ()
 ) -> None:
     """Raise with the rows, their values and the cure, where there are any rows.
 
@@ -579,15 +575,10 @@ def _refuse(
     bad = table.iloc[rows]
     shown = ~pd.Series(_groups(bad, [*keys, name])).duplicated().to_numpy() if keys else rows >= 0
     bad = bad[shown].head(SHOWN)
-    lines = [
-        f"  row {_label(bad.index[k])}: {name} = {_short(bad[name].iloc[k])}"
-        + (
-            f" at {', '.join(f'{key} = {_short(bad[key].iloc[k])}' for key in keys)}"
-            if keys
-            else ""
-        )
-        for k in range(len(bad))
-    ]
+    lines = []
+    for k, label in enumerate(bad.index):
+        value, *others = (f"{each} = {_short(bad[each].iloc[k])}" for each in (name, *keys))
+        lines.append(f"  row {_label(label)}: {value}{' at ' if keys else ''}{', '.join(others)}")
     if len(rows) > len(bad):
         lines.append(f"  and {len(rows) - len(bad)} more")
     have = "has" if len(rows) == 1 else "have"
@@ -603,7 +594,9 @@ def _short(value: Any) -> str:
     """A value as it may stand in a message: numbers to ten digits, long things cut."""
     if isinstance(value, (float, np.floating)):
         return f"{float(value):.10g}"
-    return _REPR.repr_instance(value.item() if isinstance(value, np.number) else value, 1)
+    return _REPR.repr_instance(
+        value.item() if isinstance(value, (np.number, np.bool_)) else value, 1
+    )
 
 
 def _filling(name: str) -> str:
@@ -677,7 +670,7 @@ def _check_base_loss(table: pd.DataFrame) -> None:
         table,
         "base_loss",
         most - least > 1e-9 * most,
-        f"that differs within one {' and '.join(keys)}",
+        f"that differs within one {', '.join(keys)}",
         "`base_loss` is one number per model and evaluation text; "
         "name models or texts apart in the columns `model` and `eval_text`.",
         keys=keys,

@@ -13,7 +13,7 @@ from p2law import asking, identify, saving
 from p2law.declaring import Form
 from p2law.errors import SavedFitError
 from p2law.gathering import WEIGHT
-from p2law.identify import listed
+from p2law.identify import HOLD, listed
 from p2law.surface import Surface
 from p2law.verdicts import Status
 from p2law.views import View, number
@@ -208,7 +208,9 @@ class Fit:
         if not own:
             return ""
         named = listed([f"{name} = {number(self.values[name])}" for name in own])
-        return f", holding {named} because {listed(list(dict.fromkeys(own.values())))},"
+        reasons = [each.removeprefix(HOLD) for each in dict.fromkeys(own.values())]
+        start = HOLD if all(each.startswith(HOLD) for each in own.values()) else ""
+        return f", holding {named} because {start}{listed(reasons)},"
 
     def _facts(self) -> list[tuple[str, str]]:
         """What the views say below the table."""

@@ -287,7 +287,7 @@ def test_records_of_which_no_row_can_be_used_are_refused(p2_records):
     """
     records = p2_records().assign(tokens=0.0).drop_duplicates("run")
 
-    with pytest.raises(RecordError, match="no row is left for p2 .*tokens is not > 0"):
+    with pytest.raises(RecordError, match=r"no row is left for p2 .*tokens is not > 0"):
         p2law.fit(records, forms.p2)
 
 
@@ -304,7 +304,7 @@ def test_missing_columns_are_answered_with_another_law(dense_records):
     """
     A dense table given to the default law is told which columns are missing and what else to do.
     """
-    with pytest.raises(RecordError, match="pruning_rate(.|\n)*forms.chinchilla"):
+    with pytest.raises(RecordError, match=r"pruning_rate(.|\n)*forms.chinchilla"):
         p2law.fit(dense_records)
 
 
@@ -345,7 +345,7 @@ def test_a_law_from_a_notebook_is_fitted_like_a_built_in(dense_records):
     """
     Declared in a cell, with loops over scalars and central differences, it reaches the optimum.
     """
-    import math  # noqa: PLC0415 - as in a cell
+    import math
 
     @p2law.form(linear=("E",))
     def scalar_law(
@@ -376,7 +376,7 @@ def test_a_law_that_fails_is_named_with_its_error(dense_records):
     """
 
     @p2law.form()
-    def broken(params, *, a=1.0):
+    def broken(params, *, a=1.0):  # noqa: ARG001 - it never gets there
         raise KeyError("oops")
 
     with pytest.raises(FormError, match="broken cannot be evaluated: KeyError: 'oops'"):

@@ -23,7 +23,7 @@ def p2_no_delta(
     E: Annotated[float, Bounds(None, None, "nat", "damage that neither removes")],
     alpha: Annotated[float, Bounds(0.01, 3, "1", "how fast lasting damage falls with size")] = 0.4,
     beta: Annotated[float, Bounds(0.01, 3, "1", "how fast tokens pay")] = 0.4,
-    gamma: Annotated[float, Bounds(-6, 3, "1", "minus the power of the pruning rate")] = -1.0,
+    gamma: Annotated[float, Bounds(-12, 4, "1", "minus the power of the pruning rate")] = -1.0,
 ) -> Array:
     """`p2` with delta = 0: it cannot say that smaller models recover faster."""
     return base_loss + pruning_rate**-gamma * (N_C * params**-alpha + D_C * tokens**-beta + E)

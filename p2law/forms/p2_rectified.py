@@ -27,7 +27,7 @@ def p2_rectified(
     E: Annotated[float, Bounds(None, None, "nat param^delta", "damage that neither removes")],
     alpha: Annotated[float, Bounds(0.01, 3, "1", "how fast lasting damage falls with size")] = 0.4,
     beta: Annotated[float, Bounds(0.01, 3, "1", "how fast tokens pay in the end")] = 0.4,
-    gamma: Annotated[float, Bounds(-6, 3, "1", "minus the power of the pruning rate")] = -1.0,
+    gamma: Annotated[float, Bounds(-12, 4, "1", "minus the power of the pruning rate")] = -1.0,
     delta: Annotated[float, Bounds(-2, 2, "1", "how fast all damage falls with size")] = 0.2,
     D_0: Annotated[float, Bounds(1, 1e15, "token", "tokens a run seems ahead", log=True)] = 1e6,
 ) -> Array:
