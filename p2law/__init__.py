@@ -1,17 +1,23 @@
 """Scaling laws of pruned models: fit, predict, and know what the data cannot tell.
 
 `load` reads records, `fit` fits a law, `Fit.predict` answers. Everything else is
-reached through its module: `p2law.forms`, `p2law.records`, `p2law.testing`.
+reached through its module: `p2law.forms`, `p2law.testing`, `p2law.fitting`, ...
 """
 
-from p2law import fitting, forms, records, result, testing
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from p2law import forms
 from p2law._version import __version__
 from p2law.declaring import Bounds, Domain, Form, form
 from p2law.errors import P2LawError
-from p2law.fitting import fit
 from p2law.objectives import huber, squared
 from p2law.records import grid, load
-from p2law.result import Fit
+
+if TYPE_CHECKING:
+    from p2law import fitting, records, result, testing
+    from p2law.fitting import fit
+    from p2law.result import Fit
 
 __all__ = [
     "Bounds",
@@ -32,3 +38,26 @@ __all__ = [
     "squared",
     "testing",
 ]
+
+_LATER = {
+    "Fit": "p2law.result",
+    "fit": "p2law.fitting",
+    "fitting": "p2law.fitting",
+    "result": "p2law.result",
+    "testing": "p2law.testing",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load what a fit needs when it is first asked for; an import alone stays cheap."""
+    if name not in _LATER:
+        raise AttributeError(f"module 'p2law' has no attribute {name!r}")
+    module = importlib.import_module(_LATER[name])
+    found = module if _LATER[name] == f"p2law.{name}" else getattr(module, name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    """Everything public, loaded or not."""
+    return __all__
