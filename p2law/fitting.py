@@ -178,7 +178,7 @@ def _best(problem: Problem, seed: int) -> tuple[End, tuple[float, ...]]:
         starts.append(projection.default_point(surface, problem.target, problem.square_weight))
     ends = [polishing.polish(problem, q) for q in starts]
     best = _without_needless_terms(problem, min(ends, key=lambda each: each.cost))
-    best = _at_default_where_idle(problem, best)
+    best = _at_default_where_free(problem, best)
     apart = _distinct(problem, sorted(ends, key=lambda each: each.cost))
     return best, (best.cost, *apart[1:], *(costs[k] for k in order if k not in likely))
 
@@ -196,12 +196,29 @@ def _distinct(problem: Problem, ends: Sequence[End]) -> list[float]:
     return costs
 
 
-def _at_default_where_idle(problem: Problem, end: End) -> End:
-    """Give coefficients that move nothing their default, not the place where they drifted."""
+def _at_default_where_free(problem: Problem, end: End) -> End:
+    """Give what the records leave free its default, not the place where the search ended.
+
+    Many coefficients fit equally well then; these are the ones that another search,
+    or another machine, would report too.
+    """
     surface = problem.surface
-    idle = identify.directions(surface.factor(end.q), surface.names).idle
-    moved = np.array([name in idle and name in surface.nonlinear for name in surface.names])
-    return replace(end, q=np.where(moved, surface.generic_point(), end.q))
+    found = identify.directions(surface.factor(end.q), surface.names)
+    spare = {*found.idle, *identify.spare(found)}
+    pinned = np.array([name in spare for name in surface.nonlinear + surface.linear])
+    pinned[len(surface.nonlinear) :] = False
+    if not pinned.any():
+        return end
+    q = np.where(pinned, surface.generic_point(), end.q)
+    if not set(spare) - set(found.idle):
+        return replace(end, q=q)
+    moved = polishing.polish(problem, q, pinned)
+    return moved if moved.cost <= end.cost * (1 + 1e-6) + _floor(problem) else end
+
+
+def _floor(problem: Problem) -> float:
+    """Objective of residuals that are nothing but rounding."""
+    return problem.objective.total(1e-12 * np.abs(problem.target), problem.weight)
 
 
 def _without_needless_terms(problem: Problem, end: End) -> End:
@@ -215,7 +232,6 @@ def _without_needless_terms(problem: Problem, end: End) -> End:
     if not needless.any():
         return end
     q = np.where(needless, 0.0, end.q)
-    rounding = 1e-12 * np.abs(problem.target)
-    floor = problem.objective.total(rounding, problem.weight)
     cost = problem.cost(q)
-    return replace(end, q=q, cost=cost) if cost <= end.cost * (1 + 1e-9) + floor else end
+    enough = cost <= end.cost * (1 + 1e-9) + _floor(problem)
+    return replace(end, q=q, cost=cost) if enough else end

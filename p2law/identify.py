@@ -127,6 +127,22 @@ def _groups(names: tuple[str, ...], null: Array) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(name for name in names if name in each) for each in merged)
 
 
+def spare(found: Directions) -> tuple[str, ...]:
+    """Coefficients whose holding removes all null directions, the first of each that can.
+
+    The others are then determined; the order of the names says what is held first.
+    """
+    null, held = found.null.copy(), []
+    for _ in range(len(null)):
+        weights = np.abs(null).max(axis=0)
+        column = int(np.argmax(weights > 1e-4))
+        row = int(np.argmax(np.abs(null[:, column])))
+        pivot = null[row] / null[row, column]
+        null = np.delete(null - null[:, column][:, None] * pivot, row, axis=0)
+        held.append(found.names[column])
+    return tuple(held)
+
+
 @dataclass(frozen=True)
 class Loose:
     """Coefficients that the records leave free together, and what the records lack.
@@ -151,9 +167,7 @@ class Loose:
         """What the records hold too little of."""
         if not self.lacking:
             return "the inputs vary together in the records"
-        return HOLD + listed(
-            [counted(self.levels[name], name) for name in self.lacking]
-        )
+        return HOLD + listed([counted(self.levels[name], name) for name in self.lacking])
 
     def __str__(self) -> str:
         if len(self.names) == 1:

@@ -29,7 +29,7 @@ LMFIT_ROWS = 200_000
 """With more rows block-wise steps go all the way: they need no memory for all derivatives."""
 
 
-def polish(problem: Problem, q: Array) -> End:
+def polish(problem: Problem, q: Array, pinned: Mask | None = None) -> End:
     """Go to the nearest minimum inside the bounds.
 
     What lies at a bound is held; what leaves its bounds is put on them and held;
@@ -40,14 +40,17 @@ def polish(problem: Problem, q: Array) -> End:
     problem : Problem
     q : ndarray of shape (free,)
         Coordinates to start from.
+    pinned : ndarray of bool, shape (free,), optional
+        Coordinates that stay where they are.
 
     Returns
     -------
     End
     """
     low, high = problem.surface.box
-    q = _come_near(problem, np.clip(q, low, high))
-    held = (q <= low) | (q >= high)
+    pinned = np.zeros(len(q), dtype=bool) if pinned is None else pinned
+    q = _come_near(problem, np.clip(q, low, high), pinned)
+    held = (q <= low) | (q >= high) | pinned
     evaluations = 0
     for _ in range(4 * len(q) + 1):
         q, used = _move(problem, q, ~held)
@@ -57,7 +60,7 @@ def polish(problem: Problem, q: Array) -> End:
             q, held = np.clip(q, low, high), held | out
             continue
         found = problem.gradient(q)
-        inward = held & np.where(q <= low, found.slope < 0, found.slope > 0)
+        inward = held & ~pinned & np.where(q <= low, found.slope < 0, found.slope > 0)
         inward &= np.abs(found.slope) > ROUNDING * found.size
         if not inward.any():
             break
@@ -110,12 +113,12 @@ def rebuild(
     return lmfit.Minimizer(residuals, params)
 
 
-def _come_near(problem: Problem, q: Array) -> Array:
+def _come_near(problem: Problem, q: Array, pinned: Mask) -> Array:
     """Come close with cheap steps where lmfit's are dear (many rows) or stray (Huber)."""
     rows, straight = problem.surface.rows, problem.objective.delta is None
     if rows > LMFIT_ROWS or (straight and rows <= projection.DESCENT_ROWS):
         return q
-    found = _descend(problem, q, np.zeros(len(q), dtype=bool), gain=1e-12)
+    found = _descend(problem, q, pinned, gain=1e-12)
     return np.asarray(found.q[0])
 
 
