@@ -5,9 +5,10 @@ reports success. So lmfit only ever sees free coordinates without bounds; which 
 free is decided here. This is the only module that knows lmfit.
 """
 
+import warnings
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -137,19 +138,10 @@ def _move(problem: Problem, q: Array, free: Mask) -> tuple[Array, int]:
         found = _descend(problem, q, ~free, gain=1e-13)
         return np.asarray(found.q[0]), found.steps
     run = _Run(problem, q, free)
-    if problem.objective.delta is None:
-        done = run.minimizer().leastsq(
-            Dfun=run.jacobian, col_deriv=True, ftol=1e-15, xtol=1e-13, gtol=1e-13
-        )
-    else:
-        done = run.minimizer().least_squares(
-            jac=lambda params: run.jacobian(params).T,
-            loss=run.loss,
-            x_scale="jac",
-            ftol=1e-14,
-            xtol=1e-12,
-            gtol=1e-14,
-        )
+    with warnings.catch_warnings():
+        # lmfit also makes standard errors, and warns of them; none of them is used.
+        warnings.simplefilter("ignore")
+        done = run.minimise()
     return run.at(done.params), int(done.nfev)
 
 
@@ -161,7 +153,23 @@ class _Run:
     q: Array
     free: Mask
 
-    def minimizer(self) -> "lmfit.Minimizer":
+    def minimise(self) -> Any:
+        """Levenberg-Marquardt for squares, a trust region for Huber."""
+        minimizer = self._minimizer()
+        if self.problem.objective.delta is None:
+            return minimizer.leastsq(
+                Dfun=self.jacobian, col_deriv=True, ftol=1e-15, xtol=1e-13, gtol=1e-13
+            )
+        return minimizer.least_squares(
+            jac=lambda params: self.jacobian(params).T,
+            loss=self.loss,
+            x_scale="jac",
+            ftol=1e-14,
+            xtol=1e-12,
+            gtol=1e-14,
+        )
+
+    def _minimizer(self) -> "lmfit.Minimizer":
         import lmfit
 
         params = lmfit.Parameters()
