@@ -1,0 +1,138 @@
+"""Coordinates are well conditioned in any unit, and derivatives are exact."""
+
+from typing import Annotated
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import p2law
+from p2law import forms, testing
+from p2law.surface import Surface
+
+
+def a_surface(form=forms.p2, table=None, **options):
+    table = testing.design() if table is None else table
+    return Surface(form, {name: table[name].to_numpy() for name in form.columns}, **options)
+
+
+def test_coordinates_and_coefficients_are_inverse(truth):
+    """
+    There and back, for a law with coefficients from 0.3 to 80,000.
+    """
+    surface = a_surface()
+
+    back = surface.coefficients(surface.coordinates(truth))
+
+    assert truth == pytest.approx(back, rel=1e-14)
+
+
+def test_predictions_are_those_of_the_law(truth):
+    """
+    Through coordinates or straight, the same numbers.
+    """
+    table = testing.design()
+    surface = a_surface(table=table)
+
+    straight = forms.p2(*(table[name].to_numpy() for name in forms.p2.columns), **truth)
+
+    np.testing.assert_allclose(surface.predict(surface.coordinates(truth)), straight, rtol=1e-13)
+
+
+def test_linear_coordinates_are_sizes_at_the_middle(truth):
+    """
+    The coordinate of N_C is what its term adds at the geometric mean of every input.
+    """
+    surface = a_surface()
+    size = dict(zip(surface.names, surface.coordinates(truth), strict=True))
+
+    at = {**truth, "D_C": 0.0, "E": 0.0}
+    term = forms.p2(*surface.pivot, **at) - surface.pivot[3]
+
+    assert size["N_C"] == pytest.approx(term, rel=1e-12)
+
+
+@pytest.mark.parametrize("form", forms.builtin, ids=lambda form: form.name)
+def test_the_jacobian_agrees_with_central_differences(form):
+    """
+    In pivoted coordinates, for every law, with a batch of two points at once.
+    """
+    table = (
+        testing._inputs(form)
+        if form is not forms.retention
+        else p2law.grid(pruning_rate=[0.1, 0.3, 0.5], base_score=[0.5, 0.7])
+    )
+    surface = a_surface(form, table)
+    q = np.stack([surface.coordinates(testing.some_coefficients(form, table, k)) for k in (1, 2)])
+
+    exact = surface.jacobian(q)
+
+    step = 1e-6
+    for k in range(q.shape[1]):
+        move = np.eye(q.shape[1])[k] * step
+        slope = (surface.predict(q + move) - surface.predict(q - move)) / (2 * step)
+        np.testing.assert_allclose(exact[:, k], slope, rtol=1e-5, atol=1e-7 * np.abs(slope).max())
+
+
+def test_the_factor_has_the_lengths_and_angles_of_the_jacobian(truth, monkeypatch):
+    """
+    Block by block or at once: the same Gram matrix.
+    """
+    surface = a_surface()
+    q = surface.coordinates(truth)
+    whole = surface.jacobian(q)
+
+    monkeypatch.setattr("p2law.surface.BLOCK", 37)
+    factor = surface.factor(q)
+
+    np.testing.assert_allclose(factor @ factor.T, whole @ whole.T, rtol=1e-9)
+
+
+@given(exponent=st.floats(-60, 60))
+def test_terms_keep_their_digits_whatever_their_size(exponent):
+    """
+    A term of 1e-60 beside a base of 2 is read off without losing a digit.
+    """
+
+    @p2law.form(linear=("a",))
+    def law(x, *, a, b=1.0):
+        return 2.0 + a * 10.0**exponent * x**b
+
+    x = np.array([1.0, 3.0, 7.0])
+
+    terms = Surface(law, {"x": x}).terms([np.array(1.0)])
+
+    np.testing.assert_allclose(terms[1], 10.0**exponent * x, rtol=1e-14)
+
+
+def test_a_term_that_vanishes_at_the_middle_does_no_harm():
+    """
+    A straight line through the pivot has no size there; its typical size serves instead.
+    """
+
+    @p2law.form(linear=("a", "b"))
+    def line(x, *, a, b):
+        return a + b * x
+
+    surface = Surface(line, {"x": np.linspace(-1, 1, 9)})
+
+    assert {"a": 2.0, "b": -3.0} == pytest.approx(
+        surface.coefficients(surface.coordinates({"a": 2.0, "b": -3.0}))
+    )
+
+
+def test_a_law_that_takes_only_single_coefficients_is_called_one_by_one():
+    """
+    `if` on a coefficient is allowed; batches then go through a loop.
+    """
+
+    @p2law.form()
+    def law(x, *, a: Annotated[float, p2law.Bounds(0, 2)] = 0.5):
+        return x * (a if a > 1 else a**2)
+
+    surface = Surface(law, {"x": np.arange(1.0, 4.0)})
+
+    found = surface.predict(np.array([[0.5], [1.5]]))
+
+    np.testing.assert_allclose(found, [[0.25, 0.5, 0.75], [1.5, 3.0, 4.5]])
