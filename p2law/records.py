@@ -26,10 +26,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from p2law.declaring import Domain
+from p2law.domains import Array, Domain, Mask
 from p2law.errors import MissingExtraError, P2LawError, RecordError
 
-Mask = NDArray[np.bool_]
 Source = str | os.PathLike[str]
 
 
@@ -83,6 +82,7 @@ VOCABULARY = {
 }
 LABELS = ("model", "family", "method", "seed", "corpus", "eval_text", "schedule")
 SUFFIXES = (".csv", ".csv.gz", ".parquet", ".jsonl", ".jsonl.gz")
+MOST_COLUMNS = 10_000
 SHOWN = 5
 """How many rows a message shows."""
 
@@ -347,7 +347,7 @@ def _read_csv(path: Path) -> pd.DataFrame:
         header = next(filter(None, csv.reader(text)), [])
         if not header:
             raise RecordError(f"{path} is empty")
-        _check_doubled(header, f"{path}: ")
+        _check_names(header, f"{path}: ")
         text.seek(0)
         with warnings.catch_warnings():
             # A first line that is longer than the header is worth no more than a warning to pandas.
@@ -424,7 +424,7 @@ def _json_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Build an object; of two values under one name the parser would keep the last."""
     found = dict(pairs)
     if len(found) < len(pairs):
-        _check_doubled(name for name, _ in pairs)
+        _check_names(name for name, _ in pairs)
     return found
 
 
@@ -463,8 +463,9 @@ def _check_shape(table: pd.DataFrame, needs: Sequence[str]) -> None:
             f"p2law.load reads files"
         )
     if table.columns.nlevels > 1:
-        raise RecordError(f"the columns have {table.columns.nlevels} levels; name each by one text")
-    _check_doubled(table.columns)
+        first = _short(next(iter(table.columns), ()))
+        raise RecordError(f"column {first} has a name of several levels; name columns by one text")
+    _check_names(table.columns)
     if len(table) == 0:
         raise RecordError("the table has no rows; a fit needs at least one measured loss")
     missing = [name for name in needs if name not in table.columns]
@@ -483,10 +484,15 @@ def _check_shape(table: pd.DataFrame, needs: Sequence[str]) -> None:
     raise RecordError("\n".join(lines))
 
 
-def _check_doubled(columns: Iterable[object], where: str = "") -> None:
-    doubled = [str(name)[:80] for name, count in Counter(columns).items() if count > 1]
+def _check_names(columns: Iterable[object], where: str = "") -> None:
+    found = Counter(columns)
+    doubled = [str(name)[:80] for name, count in found.items() if count > 1]
     if doubled:
         raise RecordError(f"{where}column {', '.join(doubled)} stands more than once; keep one")
+    if len(found) > MOST_COLUMNS:
+        raise RecordError(
+            f"{where}{len(found):,} columns; keep those that matter, at most {MOST_COLUMNS:,}"
+        )
 
 
 def _nearest(name: str, columns: Sequence[str], needs: Sequence[str]) -> str:
@@ -514,7 +520,7 @@ def _sound(column: pd.Series, name: str) -> bool:
     return bool(domain.contains(column.to_numpy()).all())
 
 
-def _numbers(table: pd.DataFrame, name: str) -> NDArray[np.float64]:
+def _numbers(table: pd.DataFrame, name: str) -> Array:
     """One column as float64, refusing what is no finite number inside its domain."""
     known = VOCABULARY.get(name)
     values, text = _floats(table[name])
@@ -534,7 +540,7 @@ def _numbers(table: pd.DataFrame, name: str) -> NDArray[np.float64]:
     return values
 
 
-def _floats(column: pd.Series) -> tuple[NDArray[np.float64], Mask]:
+def _floats(column: pd.Series) -> tuple[Array, Mask]:
     """Values as float64, NaN where there is none, and where there is no number but something."""
     if column.dtype.kind in "iuf":
         with np.errstate(over="ignore"):  # long doubles
@@ -608,7 +614,7 @@ def _filling(name: str) -> str:
     return f"write it, or take the rows out (or the column {name}, where the law does not read it)"
 
 
-def _cure(name: str, values: NDArray[np.float64]) -> str:
+def _cure(name: str, values: Array) -> str:
     """What to do about values outside a column's domain."""
     if name == "pruning_rate" and ((values > 1) & (values <= 100)).any():
         return (
