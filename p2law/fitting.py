@@ -177,7 +177,11 @@ def _best(problem: Problem, seed: int) -> tuple[End, tuple[float, ...]]:
     if np.isinf(np.array(surface.box)[:, : len(surface.nonlinear)]).any():
         starts.append(projection.default_point(surface, problem.target, problem.square_weight))
     ends = [polishing.polish(problem, q) for q in starts]
-    best = _without_needless_terms(problem, min(ends, key=lambda each: each.cost))
+    least = min(each.cost for each in ends)
+    # Of ends that are equally good, as where like terms may change places, the last one counts:
+    # it started from the defaults of the law.
+    best = [each for each in ends if each.cost <= least * (1 + 1e-9) + _floor(problem)][-1]
+    best = _without_needless_terms(problem, best)
     best = _at_default_where_free(problem, best)
     apart = _distinct(problem, sorted(ends, key=lambda each: each.cost))
     return best, (best.cost, *apart[1:], *(costs[k] for k in order if k not in likely))

@@ -255,16 +255,32 @@ def _choose(better: Mask, then: Projected, now: Projected) -> Projected:
 
 
 def _distinct(surface: Surface, target: Array, u: Array, now: Projected) -> list[Minimum]:
-    """Ends whose curves differ visibly, best first."""
-    kept: list[Minimum] = []
-    curves: list[Array] = []
+    """Ends whose curves differ visibly, best first; of equal ones the nearest to the defaults.
+
+    Where like terms may change places, the defaults of the law say which is which.
+    """
+    default = surface.generic_point()[: u.shape[1]]
+    away = np.sum(((u - default) / (1e-3 + np.abs(default))) ** 2, axis=1)
     visible = 1e-3 * float(np.ptp(target)) + 1e-12
+    rounding = len(target) * (1e-3 * visible) ** 2
+    kept: list[int] = []
+    curves: list[Array] = []
     for k in np.argsort(now.squares, kind="stable"):
         if not np.isfinite(now.squares[k]):
-            continue
+            break
         curve = now.terms[k, 0] + now.linear[k] @ now.terms[k, 1:]
-        if all(np.max(np.abs(curve - other)) > visible for other in curves):
+        same = [j for j, other in enumerate(curves) if np.max(np.abs(curve - other)) <= visible]
+        if not same:
+            kept.append(int(k))
             curves.append(curve)
-            q = np.concatenate([u[k], now.linear[k] * surface.scale(surface.theta(u[k]))])
-            kept.append(Minimum(q, float(now.squares[k])))
-    return kept
+        else:
+            rival, first = int(k), kept[same[0]]
+            equal = now.squares[rival] <= now.squares[first] * (1 + 1e-4) + rounding
+            kept[same[0]] = rival if equal and away[rival] < away[first] else first
+    return [
+        Minimum(
+            np.concatenate([u[k], now.linear[k] * surface.scale(surface.theta(u[k]))]),
+            float(now.squares[k]),
+        )
+        for k in kept
+    ]

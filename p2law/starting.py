@@ -68,7 +68,7 @@ def _search_range(surface: Surface, name: str) -> tuple[float, float]:
         if bounds.log and bounds.unit == each.domain.unit and np.any(column > 0):
             low = max(low, 1e-2 * float(column[column > 0].min()))
             high = min(high, 1e2 * float(column.max()))
-    nearest, farthest = sorted((start / 10, start * 10)) if start else (-1.0, 1.0)
+    nearest, farthest = sorted((start / 100, start * 100)) if start else (-1.0, 1.0)
     low = nearest if np.isinf(low) else low
     high = farthest if np.isinf(high) else high
     return (low, high) if low < high else (bounds.least, bounds.most)
