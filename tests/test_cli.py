@@ -1,0 +1,571 @@
+"""The command line says what Python says, and one clear message on bad input."""
+
+import argparse
+import io
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import p2law
+from p2law import cli, forms
+from p2law.errors import P2LawError
+
+INPUTS = ("--params", "8.03e9", "--tokens", "10e9", "--pruning-rate", "0.25", "--base-loss", "2.05")
+LAW = '''
+"""A law of the user's, and things that are none."""
+
+from typing import Annotated
+
+import numpy as np
+
+from p2law import Bounds, Domain, form
+
+
+@form("L = c * exp(-k * D / 1e9)", linear=("c",))
+def fading(
+    tokens: Annotated[np.ndarray, Domain(">= 0", "D", "token")],
+    *,
+    c: Annotated[float, Bounds(0, None, "nat")],
+    k: Annotated[float, Bounds(0, 10)] = 1.0,
+):
+    """A law for tests."""
+    return c * np.exp(-k * tokens / 1e9)
+
+
+@form()
+def failing(tokens: Annotated[np.ndarray, Domain("> 0")], *, k: Annotated[float, Bounds(0, 9)] = 1):
+    """A law that cannot be computed."""
+    raise ZeroDivisionError("no such thing")
+
+
+number = 3
+'''
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch, p2_records):
+    """A folder with records, a law and a saved fit, in which the commands run."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    p2_records(noise=0.003).to_csv("records.csv", index=False)
+    (tmp_path / "laws.py").write_text(LAW)
+    (tmp_path / "broken.py").write_text("def (")
+    (tmp_path / "exits.py").write_text("raise SystemExit('bye')")
+    (tmp_path / "fit.json").write_text(p2law.fit(p2law.load("records.csv")).to_json())
+    yield tmp_path
+    for name in ("laws", "broken", "exits"):
+        sys.modules.pop(name, None)
+
+
+@pytest.fixture
+def run(capsys):
+    """Run a command in this process: its exit code, what it printed, what it complained."""
+
+    def call(*words):
+        try:
+            code = cli.main([str(word) for word in words])
+        except SystemExit as end:
+            code = end.code
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return call
+
+
+@pytest.fixture
+def refused(run):
+    """Run a command that must be refused, and give its message."""
+
+    def call(*words):
+        code, out, err = run(*words)
+
+        assert (2, "") == (code, out)
+        assert "Traceback" not in err
+        return err
+
+    return call
+
+
+def prediction(place):
+    """What Python predicts for the inputs above from the saved fit."""
+    fit = p2law.Fit.from_json((place / "fit.json").read_text())
+    return fit.predict(params=8.03e9, tokens=10e9, pruning_rate=0.25, base_loss=2.05)
+
+
+# -- what it says --------------------------------------------------------------------
+
+
+def test_the_command_works_as_a_program(place):
+    """
+    `python -m p2law` is the command line: answers on the one stream, complaints on the other.
+    """
+
+    def program(*words):
+        return subprocess.run(  # noqa: S603 - our own interpreter and module
+            [sys.executable, "-m", "p2law", *words], capture_output=True, text=True, check=False
+        )
+
+    good = program("predict", "fit.json", *INPUTS)
+    assert (0, "") == (good.returncode, good.stderr)
+    assert good.stdout == prediction(place).to_string(index=False) + "\n"
+
+    bad = program("predict", place / "none.json", *INPUTS)
+    assert (2, "") == (bad.returncode, bad.stdout)
+    assert bad.stderr.startswith("p2law predict: cannot read the saved fit")
+    assert "Traceback" not in bad.stderr
+
+
+def test_version(run):
+    """
+    The version is the package's.
+    """
+    assert (0, f"p2law {p2law.__version__}\n", "") == run("--version")
+
+
+def test_help_explains_each_command(run):
+    """
+    Help exists and names what the commands take.
+    """
+    assert "fit a law to records" in run("--help")[1]
+    assert "--objective OBJECTIVE" in run("fit", "--help")[1]
+    assert "--params 8.03e9 --tokens 1e9" in run("predict", "--help")[1]
+
+
+def test_fit_prints_what_python_prints(place, run):
+    """
+    The text of the fit, nothing more.
+    """
+    expected = str(p2law.fit(p2law.load(place / "records.csv")))
+
+    assert (0, expected + "\n", "") == run("fit", "records.csv")
+
+
+def test_fit_as_json_holds_what_python_holds(place, run):
+    """
+    The same numbers to the last bit, as JSON that any program reads.
+    """
+    expected = p2law.fit(p2law.load(place / "records.csv"))
+
+    found = json.loads(run("fit", "records.csv", "--json")[1], parse_constant=pytest.fail)
+
+    assert dict(expected.values) == found["values"]
+    assert dict(expected.held) == found["held"]
+    assert "p2" == found["form"]
+    assert expected.form.formula == found["formula"]
+    assert "CONVERGED" == found["status"]
+    assert list(expected.trouble) == found["trouble"]
+    assert list(expected.notes) == found["notes"]
+    assert len(expected.records) == found["rows"]
+    assert expected.search.objective == found["search"]["objective"]
+    assert "squared()" == found["settings"]["objective"]
+
+
+def test_saved_fit_is_the_one_python_saves(place, run):
+    """
+    `--save` writes what `to_json` gives, byte for byte, and the fit is printed all the same.
+    """
+    expected = p2law.fit(p2law.load(place / "records.csv"))
+
+    code, out, err = run("fit", "records.csv", "--save", "new.json")
+
+    assert (0, str(expected) + "\n", "") == (code, out, err)
+    assert expected.to_json().encode() == (place / "new.json").read_bytes()
+
+
+def test_every_option_of_fit_reaches_the_fit(place, run):
+    """
+    Form, objective, weight, fixed and tied coefficients are those of Python.
+    """
+    expected = p2law.fit(
+        p2law.load(place / "records.csv"),
+        forms.p2,
+        objective=p2law.huber(1e-3, log=True),
+        weight="run",
+        fixed={"gamma": -1.2, "delta": 0.2},
+        tied={"beta": "alpha"},
+    )
+
+    options = ("--form", "p2", "--objective", "huber(1e-3, log=True)", "--weight", "run")
+    held = ("--fixed", "gamma=-1.2", "--tied", "beta=alpha", "--fixed", "delta=0.2")
+    code, out, err = run("fit", "records.csv", *options, *held)
+
+    assert (0, str(expected) + "\n", "") == (code, out, err)
+
+
+def test_several_sources_are_read_together(place, run):
+    """
+    Files, folders and globs, as for `load`.
+    """
+    table = pd.read_csv("records.csv")
+    (place / "parts").mkdir()
+    for k, (_, part) in enumerate(table.groupby("params")):
+        part.to_csv(f"parts/{k}.csv", index=False)
+    expected = str(p2law.fit(p2law.load("parts")))
+
+    assert (0, expected + "\n", "") == run("fit", "parts")
+    assert (0, expected + "\n", "") == run("fit", "parts/*.csv")
+    assert (0, expected + "\n", "") == run("fit", *(f"parts/{k}.csv" for k in range(4)))
+
+
+@pytest.mark.usefixtures("place")
+def test_small_counts_are_accepted_by_name(run, refused):
+    """
+    Counts that look like billions are refused, unless they are meant.
+    """
+    table = pd.read_csv("records.csv")
+    table.assign(params=table["params"] / 1e9, tokens=table["tokens"] / 1e9).to_csv("small.csv")
+
+    message = refused("fit", "small.csv")
+
+    assert message.startswith("p2law fit: small.csv: 320 of 320 records have params below 1,000:")
+    assert 0 == run("fit", "small.csv", "--accept", "params", "tokens")[0]
+    assert 0 == run("fit", "small.csv", "--accept", "params", "--accept", "tokens")[0]
+
+
+def test_predict_prints_what_python_prints(place, run):
+    """
+    One row for each combination of the values, as a table.
+    """
+    fit = p2law.Fit.from_json((place / "fit.json").read_text())
+    expected = fit.predict(
+        p2law.grid(params=8.03e9, tokens=[1e9, 1e10], pruning_rate=[0.25, 0.5], base_loss=2.05)
+    )
+
+    words = ("--params", "8.03e9", "--pruning-rate", "0.25", "0.5", "--base-loss=2.05")
+    found = run("predict", "fit.json", *words, "--tokens", "1e9", "--tokens", "1e10")
+
+    assert (0, expected.to_string(index=False) + "\n", "") == found
+
+
+def test_predict_as_json_is_bit_identical(place, run):
+    """
+    Every float reads back to the bits that Python has, wherever the options stand.
+    """
+    expected = prediction(place).to_dict("records")
+
+    for words in (("--json", "fit.json", *INPUTS), ("fit.json", *INPUTS, "--json")):
+        code, out, err = run("predict", *words)
+        assert (0, "") == (code, err)
+        assert expected == json.loads(out)
+
+
+def test_what_is_not_determined_is_null_and_explained(place, run, p2_records):
+    """
+    Where the records leave a prediction open there is no number, but the reason.
+    """
+    p2_records(params=(1e9,), noise=0.003).to_csv("one.csv", index=False)
+    run("fit", "one.csv", "--save", "one.json")
+    fit = p2law.Fit.from_json((place / "one.json").read_text())
+
+    code, out, _ = run("predict", "one.json", *INPUTS)
+    assert 0 == code
+    assert out.startswith(f"! {fit.trouble[0]}\n")
+    assert "NaN" in out
+
+    found = json.loads(run("predict", "one.json", *INPUTS, "--json")[1], parse_constant=pytest.fail)
+    assert found[0]["loss"] is None
+    assert found[0]["determined"] is False
+
+
+@pytest.mark.usefixtures("place")
+def test_a_law_of_the_user_works_like_a_built_in(run, refused):
+    """
+    `module:name` is imported from the current folder; a saved fit wants it named again.
+    """
+    table = pd.DataFrame({"tokens": np.linspace(0, 3e9, 20)})
+    table.assign(loss=3 * np.exp(-0.4 * table["tokens"] / 1e9)).to_csv("own.csv", index=False)
+    code, out, err = run("fit", "own.csv", "--form", "laws:fading", "--save", "own.json")
+    assert (0, "") == (code, err)
+    assert out.startswith("fading fitted to 20 records")
+
+    words = ("predict", "own.json", "--tokens", "1e9")
+    found = json.loads(run(*words, "--form", "laws:fading", "--json")[1])
+    assert found[0]["loss"] == pytest.approx(3 * np.exp(-0.4), rel=1e-9)
+
+    message = refused(*words)
+    assert message.startswith("p2law predict: own.json: ")
+    assert "the saved fit is of a law 'fading', which is not built in" in message
+    assert "On the command line: --form module:name" in message
+
+
+# -- what it refuses -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("fit none.csv", "p2law fit: none.csv: no such file, folder or glob"),
+        ("fit laws.py", "p2law fit: laws.py: cannot tell what this is; records end in .csv"),
+        ("fit empty", "p2law fit: folder empty holds no file ending in"),
+        ("fit records.csv records.csv", "records.csv would be read more than once"),
+        ("fit records.csv --form p3", "no built-in law 'p3'; there are p2, "),
+        ("fit records.csv --form none:law", "cannot import 'none' for the law 'none:law'"),
+        ("fit records.csv --form broken:law", "cannot import 'broken' for the law 'broken:law'"),
+        ("fit records.csv --form exits:law", "SystemExit: bye"),
+        ("fit records.csv --form :law", "cannot import '' for the law ':law'"),
+        ("fit records.csv --form .laws:fading", "cannot import '.laws'"),
+        ("fit records.csv --form laws:number", "laws has no @form function 'number'"),
+        ("fit records.csv --form laws:none", "laws has no @form function 'none'"),
+        ("fit records.csv --form laws:", "laws has no @form function ''"),
+        ("fit records.csv --form laws:failing", "ZeroDivisionError: no such thing"),
+        ("fit records.csv --form repeated_data", "unique_tokens: add it"),
+        ("fit records.csv --objective cubic", "cannot read the objective 'cubic'"),
+        ("fit records.csv --objective huber(-1)", "huber(0.001, log=True)"),
+        ("fit records.csv --objective huber(x)", "cannot read the objective"),
+        ("fit records.csv --weight size", "missing columns"),
+        ("fit records.csv --weight lawless", "lawless: add it"),
+        ("fit records.csv --fixed alpha", "--fixed takes NAME=VALUE, got 'alpha'"),
+        ("fit records.csv --fixed =3", "--fixed takes NAME=VALUE, got '=3'"),
+        ("fit records.csv --fixed alpha=", "--fixed takes NAME=VALUE, got 'alpha='"),
+        ("fit records.csv --fixed alpha=x", "alpha = 'x' is not a number"),
+        ("fit records.csv --fixed omega=1", "omega"),
+        ("fit records.csv --fixed alpha=-1", "alpha"),
+        ("fit records.csv --fixed alpha=nan", "alpha"),
+        ("fit records.csv --fixed alpha=1 alpha=2", "--fixed names alpha twice"),
+        ("fit records.csv --fixed alpha=1 --fixed alpha=2", "--fixed names alpha twice"),
+        ("fit records.csv --tied beta", "--tied takes NAME=VALUE, got 'beta'"),
+        ("fit records.csv --tied beta=omega", "omega"),
+        ("fit records.csv --tied beta=beta", "beta"),
+        ("fit records.csv --tied beta=alpha --fixed beta=1", "beta"),
+        ("fit records.csv --accept loss", "invalid choice: 'loss'"),
+        ("fit records.csv --save none/fit.json", "--save none/fit.json: name a file in a folder"),
+        ("fit records.csv --save empty", "--save empty: name a file in a folder that exists"),
+        ("fit records.csv --seed 3", "unrecognized arguments: --seed 3"),
+        ("fit records.csv --js", "unrecognized arguments: --js"),
+        ("fit --json", "the following arguments are required: records"),
+        ("predict", "the following arguments are required: fit"),
+        ("predict none.json --params 1", "cannot read the saved fit 'none.json': [Errno 2]"),
+        ("predict --params 1e9 fit.json", "It comes first: p2law predict fit.json --params"),
+        ("predict empty", "cannot read the saved fit 'empty': "),
+        ("predict latin.json", "cannot read the saved fit 'latin.json': 'utf-8' codec"),
+        ("predict records.csv", "records.csv: not a saved fit"),
+        ("predict fit.json", "required: --params, --tokens, --pruning-rate, --base-loss"),
+        ("predict fit.json --params 1e9", "required: --tokens, --pruning-rate, --base-loss"),
+        ("predict fit.json INPUTS --loss 2", "unrecognized arguments: --loss 2"),
+        ("predict fit.json INPUTS --par 2", "unrecognized arguments: --par 2"),
+        ("predict fit.json INPUTS --params", "--params: expected at least one argument"),
+        ("predict fit.json INPUTS --params 8b", "--params: invalid float value: '8b'"),
+        ("predict fit.json INPUTS --params 1,5", "--params: invalid float value: '1,5'"),
+        ("predict fit.json INPUTS --params nan", "p2 has no value at params = nan"),
+        ("predict fit.json INPUTS --params -1", "p2 has no value at params = -1"),
+        ("predict fit.json INPUTS --tokens 0", "tokens must be > 0"),
+        ("predict fit.json INPUTS --pruning-rate 25", "pruning_rate must be "),
+        ("predict fit.json stray INPUTS", "unrecognized arguments: stray"),
+        ("predict fit.json INPUTS --form p3", "no built-in law 'p3'"),
+        ("predict fit.json INPUTS --form laws:number", "laws has no @form function 'number'"),
+        ("", "the following arguments are required: COMMAND"),
+        ("refit records.csv", "invalid choice: 'refit'"),
+        ("--verbose", "the following arguments are required: COMMAND"),
+    ],
+)
+def test_bad_input_is_one_message_and_exit_code_2(place, refused, words, said):
+    """
+    Whatever is wrong is said in words that name it, on the error stream, without a traceback.
+    """
+    (place / "empty").mkdir()
+    (place / "latin.json").write_bytes("{é".encode("latin-1"))
+
+    assert said in refused(*words.replace("INPUTS", " ".join(INPUTS)).split())
+
+
+def test_a_refused_table_is_told_as_in_python(place, refused):
+    """
+    Rows, values and cure come through unchanged, after the name of the command.
+    """
+    (place / "bad.csv").write_text("loss,pruning_rate\n2.5,25\n2.4,0.2\n")
+
+    expected = (
+        "p2law fit: bad.csv: 1 of 2 records has pruning_rate outside [0, 1):\n"
+        "  row 0: pruning_rate = 25\n"
+        "`pruning_rate` is the fraction of parameters removed; "
+        "divide by 100 if these are percentages.\n"
+    )
+
+    assert expected == refused("fit", "bad.csv")
+
+
+def test_nothing_is_fitted_for_a_place_where_nothing_can_be_saved(place, refused, monkeypatch):
+    """
+    An impossible file is refused before the work, not after it.
+    """
+    monkeypatch.setattr(p2law, "load", pytest.fail)
+
+    assert "folder that exists" in refused("fit", "records.csv", "--save", place / "no" / "x.json")
+
+
+def test_a_file_that_cannot_be_written_is_told(place, refused, monkeypatch):
+    """
+    What the system forbids is told in its words.
+    """
+
+    def forbid(*_, **__):
+        raise PermissionError(13, "Permission denied", "new.json")
+
+    monkeypatch.setattr("pathlib.Path.write_text", forbid)
+
+    message = refused("fit", place / "records.csv", "--save", "new.json")
+
+    assert "p2law fit: [Errno 13] Permission denied: 'new.json'\n" == message
+
+
+def test_a_reader_who_has_read_enough_is_no_error(place, monkeypatch):
+    """
+    `p2law fit records.csv | head -1` ends quietly.
+    """
+
+    class Closed(io.StringIO):
+        def write(self, _):
+            raise BrokenPipeError
+
+        def fileno(self):
+            return handle
+
+    handle = os.open(place / "out", os.O_WRONLY | os.O_CREAT)
+    monkeypatch.setattr(sys, "stdout", Closed())
+    try:
+        assert 0 == cli.main(["fit", "records.csv"])
+    finally:
+        os.close(handle)
+
+
+def test_a_terminal_without_the_letters_is_no_error(place, monkeypatch):
+    """
+    What a terminal cannot show is escaped.
+    """
+    screen = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", screen)
+    table = pd.read_csv(place / "records.csv")
+    table.assign(family=["café", "naïve"] * (len(table) // 2)).to_csv("x.csv", index=False)
+
+    assert 0 == cli.main(["fit", "x.csv", "--form", "p2"])
+
+    assert b"caf\\xe9" in screen.buffer.getvalue()
+
+
+# -- any input at all ----------------------------------------------------------------
+
+WORDS = st.lists(
+    st.sampled_from(
+        ["fit", "predict", "records.csv", "fit.json", *INPUTS, "--form", "p2", "laws:fading", "--",
+         "--objective", "huber(1e-3)", "--fixed", "alpha=0.3", "--tied", "beta=alpha", "--weight",
+         "run", "--save", "x.json", "--json", "--accept", "params", "-1", "--x", "", "-", "\0", "é"]
+    ),
+    max_size=7,
+)  # fmt: skip
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(words=WORDS)
+def test_any_words_give_an_answer_or_a_message(place, run, words):
+    """
+    Exit code 0 and an answer, or 2 and a message; never anything else.
+    """
+    assert place.is_dir()
+    code, out, err = run(*words)
+
+    assert (code, bool(out), bool(err)) in [(0, True, False), (2, False, True)]
+
+
+def parts(content, path=()):
+    """Where the parts of a JSON value are, the first three of long lists."""
+    yield path
+    if isinstance(content, dict):
+        for name in content:
+            yield from parts(content[name], (*path, name))
+    elif isinstance(content, list):
+        for k in range(min(len(content), 3)):
+            yield from parts(content[k], (*path, k))
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    random=st.randoms(use_true_random=False),
+    new=st.sampled_from(
+        ["CUT", "GONE", None, True, -1, 0, 1.5, "x", "", [], {}, [1], {"a": 1}, 10**400, "run",
+         "CONVERGED", float("nan"), 1e308]
+    ),
+)  # fmt: skip
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_damaged_fit_gives_an_answer_or_a_message(place, run, random, new):
+    """
+    A saved fit with any part cut, missing or replaced is answered or refused in words.
+    """
+    content = json.loads((place / "fit.json").read_text())
+    *way, last = random.choice([*parts(content)][1:])
+    inner = content
+    for step in way:
+        inner = inner[step]
+    if new == "GONE":
+        del inner[last]
+    else:
+        inner[last] = new
+    text = json.dumps(content)
+    text = text[: random.randrange(len(text))] if new == "CUT" else text
+    (place / "damaged.json").write_text(text)
+
+    code, out, err = run("predict", "damaged.json", *INPUTS)
+
+    assert (code, bool(out), bool(err)) in [(0, True, False), (2, False, True)]
+    assert 0 == code or "damaged.json" in err or err.startswith("p2law predict: p2 ")
+
+
+# -- the surface ---------------------------------------------------------------------
+
+
+def test_the_surface_of_the_command_line():
+    """
+    A new option is a decision: it belongs in this list, the README and the changelog.
+    """
+    commands = next(
+        each.choices
+        for each in cli._parser()._actions
+        if isinstance(each, argparse._SubParsersAction)
+    )
+
+    assert {
+        name: sorted(option for action in command._actions for option in
+                     (action.option_strings or [action.dest]))
+        for name, command in commands.items()
+    } == {
+        "fit": ["--accept", "--fixed", "--form", "--help", "--json", "--objective", "--save",
+                "--tied", "--weight", "-h", "records"],
+        "predict": ["--form", "--help", "--json", "-h", "fit"],
+    }  # fmt: skip
+
+
+def test_the_inputs_of_predict_are_those_of_the_law():
+    """
+    Every built-in law can be asked with its own columns as options.
+    """
+    for form in forms.builtin:
+        words = [w for name in form.columns for w in (f"--{name.replace('_', '-')}", "0.5")]
+        assert {name: [0.5] for name in form.columns} == cli._inputs(words, form)
+
+
+def test_json_has_no_words_for_missing_numbers():
+    """
+    NaN and infinity are no JSON; they become null, however deep they lie.
+    """
+    found = cli._json({"a": [float("nan"), (1.5, float("inf"))], "b": {"c": np.float64(0.1)}})
+
+    assert {"a": [None, [1.5, None]], "b": {"c": 0.1}} == json.loads(found)
+
+
+def test_every_error_of_p2law_ends_with_code_2(place, refused, monkeypatch):
+    """
+    The base class decides, so errors to come are covered.
+    """
+
+    def fail(*_, **__):
+        raise P2LawError("in words")
+
+    monkeypatch.setattr(p2law, "load", fail)
+
+    assert "p2law fit: in words\n" == refused("fit", place / "records.csv")
