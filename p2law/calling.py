@@ -72,7 +72,8 @@ class Law:
     def _central(
         self, k: int, columns: Sequence[Any], theta: Sequence[Any], linear: Sequence[Any]
     ) -> Array:
-        size = np.where(theta[k] == 0, 1e-3, np.abs(theta[k]))
+        typical = abs(self.freedom.start(self.freedom.nonlinear[k])) or 1.0
+        size = np.maximum(np.abs(theta[k]), 1e-3 * typical)
         step = np.cbrt(np.finfo(float).eps) * size
         ahead, behind = (
             self(columns, [*theta[:k], theta[k] + move, *theta[k + 1 :]], linear)

@@ -1,5 +1,6 @@
 """Fitting: from checked records and a law to a frozen `Fit`."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
@@ -181,10 +182,35 @@ def _best(problem: Problem, seed: int) -> tuple[End, tuple[float, ...]]:
     # Of ends that are equally good, as where like terms may change places, the last one counts:
     # it started from the defaults of the law.
     best = [each for each in ends if each.cost <= least * (1 + 1e-9) + _floor(problem)][-1]
-    best = _without_needless_terms(problem, best)
+    best = _without_needless_terms(problem, _in_order(problem, best))
     best = _at_default_where_free(problem, best)
     apart = _distinct(problem, sorted(ends, key=lambda each: each.cost))
     return best, (best.cost, *apart[1:], *(costs[k] for k in order if k not in likely))
+
+
+def _in_order(problem: Problem, end: End) -> End:
+    """Put like coefficients in the order of their defaults, where the curve stays the same.
+
+    Terms of one kind can change places without changing any prediction. The records
+    cannot tell which is which; the defaults can.
+    """
+    surface = problem.surface
+    home, visible = surface.generic_point(), 1e-6 * float(np.ptp(problem.target))
+    low, high = surface.box
+    for i, j in itertools.combinations(range(len(surface.nonlinear)), 2):
+        if (end.q[i] - end.q[j]) * (home[i] - home[j]) >= 0:
+            continue
+        u = end.q[: len(surface.nonlinear)].copy()
+        u[[i, j]] = u[[j, i]]
+        if np.any((u < low[: len(u)]) | (u > high[: len(u)])):
+            continue
+        q = projection.solved(surface, problem.target, problem.square_weight, u)
+        if np.max(np.abs(surface.predict(q) - surface.predict(end.q))) > visible:
+            continue
+        other = polishing.polish(problem, q)
+        if other.cost <= end.cost * (1 + 1e-9) + _floor(problem):
+            end = other
+    return end
 
 
 def _distinct(problem: Problem, ends: Sequence[End]) -> list[float]:

@@ -57,14 +57,25 @@ def search(surface: Surface, target: Array, weight: Array, seed: int) -> list[Mi
     def squares(theta: Sequence[Array]) -> Array:
         return project(sparse, target[few], weight[few], theta).squares
 
-    starts = starting.low_points(surface, squares, seed)
     some = starting.spread_rows(surface, DESCENT_ROWS)
-    return _descend(surface.at_rows(some), target[some], weight[some], starts)
+    part, found = surface.at_rows(some), list[Minimum]()
+    for reach in starting.REACHES:
+        starts = starting.low_points(surface, squares, seed, reach)
+        ends = [each.q[: len(surface.nonlinear)] for each in found]
+        found = _descend(part, target[some], weight[some], np.vstack([*ends, starts]))
+        best = found[0].q[: starts.shape[1]] if found else starts[-1]
+        if starting.searched(surface, surface.theta(best), reach):
+            break
+    return found
 
 
 def default_point(surface: Surface, target: Array, weight: Array) -> Array:
     """Coordinates of the law's own default exponents with the best linear coefficients."""
-    u = surface.generic_point()[: len(surface.nonlinear)]
+    return solved(surface, target, weight, surface.generic_point()[: len(surface.nonlinear)])
+
+
+def solved(surface: Surface, target: Array, weight: Array, u: Array) -> Array:
+    """Coordinates `u` of exponents, completed by the best linear coefficients."""
     theta = surface.theta(u)
     linear = project(surface, target, weight, by_coefficient(theta)).linear
     return np.concatenate([u, linear * surface.scale(theta)])
@@ -255,32 +266,16 @@ def _choose(better: Mask, then: Projected, now: Projected) -> Projected:
 
 
 def _distinct(surface: Surface, target: Array, u: Array, now: Projected) -> list[Minimum]:
-    """Ends whose curves differ visibly, best first; of equal ones the nearest to the defaults.
-
-    Where like terms may change places, the defaults of the law say which is which.
-    """
-    default = surface.generic_point()[: u.shape[1]]
-    away = np.sum(((u - default) / (1e-3 + np.abs(default))) ** 2, axis=1)
-    visible = 1e-3 * float(np.ptp(target)) + 1e-12
-    rounding = len(target) * (1e-3 * visible) ** 2
-    kept: list[int] = []
+    """Ends whose curves differ visibly, best first."""
+    kept: list[Minimum] = []
     curves: list[Array] = []
+    visible = 1e-3 * float(np.ptp(target)) + 1e-12
     for k in np.argsort(now.squares, kind="stable"):
         if not np.isfinite(now.squares[k]):
             break
         curve = now.terms[k, 0] + now.linear[k] @ now.terms[k, 1:]
-        same = [j for j, other in enumerate(curves) if np.max(np.abs(curve - other)) <= visible]
-        if not same:
-            kept.append(int(k))
+        if all(np.max(np.abs(curve - other)) > visible for other in curves):
             curves.append(curve)
-        else:
-            rival, first = int(k), kept[same[0]]
-            equal = now.squares[rival] <= now.squares[first] * (1 + 1e-4) + rounding
-            kept[same[0]] = rival if equal and away[rival] < away[first] else first
-    return [
-        Minimum(
-            np.concatenate([u[k], now.linear[k] * surface.scale(surface.theta(u[k]))]),
-            float(now.squares[k]),
-        )
-        for k in kept
-    ]
+            q = np.concatenate([u[k], now.linear[k] * surface.scale(surface.theta(u[k]))])
+            kept.append(Minimum(q, float(now.squares[k])))
+    return kept

@@ -18,6 +18,10 @@ GRID_ROWS = 64
 POINTS = 4096
 STARTS = 12
 
+REACHES = (10.0, 100.0, 1000.0)
+"""How far from its default a coefficient without bounds is looked for, either way: farther
+where the best end lies outside what was searched."""
+
 
 def spread_rows(surface: Surface, most: int) -> "np.ndarray[tuple[int], np.dtype[np.intp]]":
     """Indices of at most so many rows, spread evenly over the design."""
@@ -27,7 +31,9 @@ def spread_rows(surface: Surface, most: int) -> "np.ndarray[tuple[int], np.dtype
     return order[np.linspace(0, surface.rows - 1, most).round().astype(np.intp)]
 
 
-def low_points(surface: Surface, squares: Callable[[Sequence[Array]], Array], seed: int) -> Array:
+def low_points(
+    surface: Surface, squares: Callable[[Sequence[Array]], Array], seed: int, reach: float
+) -> Array:
     """Coordinates of exponents worth descending from.
 
     Parameters
@@ -38,13 +44,15 @@ def low_points(surface: Surface, squares: Callable[[Sequence[Array]], Array], se
         Sum of squares at every point that one array per exponent broadcasts to.
     seed : int
         Shifts the points where there are too many exponents for a grid.
+    reach : float
+        Factor by which a coefficient without bounds may differ from its default.
 
     Returns
     -------
     ndarray of shape (starts, exponents)
         Lowest points first, then the default of the law.
     """
-    ranges = [_search_range(surface, name) for name in surface.nonlinear]
+    ranges = [_search_range(surface, name, reach) for name in surface.nonlinear]
     if len(ranges) <= len(GRID_SIDES):
         axes = [_axis(*each, GRID_SIDES[len(ranges) - 1]) for each in ranges]
         heights = squares(np.meshgrid(*axes, indexing="ij", sparse=True))
@@ -60,7 +68,15 @@ def low_points(surface: Surface, squares: Callable[[Sequence[Array]], Array], se
     return np.vstack([surface.coordinate(points[best]), default])
 
 
-def _search_range(surface: Surface, name: str) -> tuple[float, float]:
+def searched(surface: Surface, theta: Array, reach: float) -> bool:
+    """Tell whether coefficients without bounds lie where `low_points` looked for them."""
+    low, high = np.array([_search_range(surface, name, reach) for name in surface.nonlinear]).T
+    low_bound, high_bound = (each[: len(theta)] for each in surface.box)
+    inside = ((theta >= low) | ~np.isinf(low_bound)) & ((theta <= high) | ~np.isinf(high_bound))
+    return bool(inside.all())
+
+
+def _search_range(surface: Surface, name: str, reach: float) -> tuple[float, float]:
     """Where to look for a non-linear coefficient: its bounds, or what the data suggest."""
     bounds, start = surface.freedom.bounds[name], surface.freedom.start(name)
     low, high = bounds.least, bounds.most
@@ -68,7 +84,7 @@ def _search_range(surface: Surface, name: str) -> tuple[float, float]:
         if bounds.log and bounds.unit == each.domain.unit and np.any(column > 0):
             low = max(low, 1e-2 * float(column[column > 0].min()))
             high = min(high, 1e2 * float(column.max()))
-    nearest, farthest = sorted((start / 100, start * 100)) if start else (-1.0, 1.0)
+    nearest, farthest = sorted((start / reach, start * reach)) if start else (-1.0, 1.0)
     low = nearest if np.isinf(low) else low
     high = farthest if np.isinf(high) else high
     return (low, high) if low < high else (bounds.least, bounds.most)
@@ -77,7 +93,7 @@ def _search_range(surface: Surface, name: str) -> tuple[float, float]:
 def _axis(low: float, high: float, points: int) -> Array:
     """Middles of equal cells, equal on a logarithmic scale where the range spans decades."""
     middles = (np.arange(points) + 0.5) / points
-    if low > 0 and high / low > 20:
+    if low * high > 0 and max(high / low, low / high) > 20:
         return np.asarray(low * (high / low) ** middles)
     return np.asarray(low + (high - low) * middles)
 
