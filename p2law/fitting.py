@@ -15,6 +15,7 @@ from p2law.declaring import Array, Form
 from p2law.errors import FitError, RecordError
 from p2law.forms.p2 import p2
 from p2law.gathering import Data, gather, weights_of
+from p2law.identify import Directions
 from p2law.objectives import Objective, squared
 from p2law.problem import End, Problem
 from p2law.result import Fit, Search, Settings
@@ -94,10 +95,10 @@ def fit(
     if rung.held:
         surface = Surface(law, columns, fixed | rung.held, tied)
     problem = Problem(surface, target, weights, objective)
-    end, minima = _best(problem, seed)
+    end, found, minima = _best(problem, seed)
     held = dict.fromkeys(fixed, "asked for")
     held |= {name: f"tied to {other}" for name, other in tied.items()} | rung.why
-    verdict = verdicts.judge(problem, end)
+    verdict = verdicts.judge(problem, end, found)
     values = surface.coefficients(end.q)
     return Fit(
         form=law,
@@ -161,8 +162,8 @@ def _gather(
 # -- search and polish -------------------------------------------------------------------
 
 
-def _best(problem: Problem, seed: int) -> tuple[End, tuple[float, ...]]:
-    """The best end of all polished starts, and the objective of every distinct minimum."""
+def _best(problem: Problem, seed: int) -> tuple[End, Directions, tuple[float, ...]]:
+    """The best end, what it leaves free, and the objective of every distinct minimum."""
     surface = problem.surface
     found = projection.search(surface, problem.target, problem.square_weight, seed)
     if not found:
@@ -183,9 +184,10 @@ def _best(problem: Problem, seed: int) -> tuple[End, tuple[float, ...]]:
     # it started from the defaults of the law.
     best = [each for each in ends if each.cost <= least * (1 + 1e-9) + _floor(problem)][-1]
     best = _without_needless_terms(problem, _in_order(problem, best))
-    best = _at_default_where_free(problem, best)
+    best, free = _at_default_where_free(problem, best)
     apart = _distinct(problem, sorted(ends, key=lambda each: each.cost))
-    return best, (best.cost, *apart[1:], *(costs[k] for k in order if k not in likely))
+    others = (costs[k] for k in order if k not in likely)
+    return best, free, (best.cost, *apart[1:], *others)
 
 
 def _in_order(problem: Problem, end: End) -> End:
@@ -215,6 +217,8 @@ def _in_order(problem: Problem, end: End) -> End:
 
 def _distinct(problem: Problem, ends: Sequence[End]) -> list[float]:
     """Objectives of the ends whose curves differ visibly."""
+    if len(ends) == 1:
+        return [ends[0].cost]
     kept: list[Array] = []
     costs = []
     visible = 1e-4 * float(np.ptp(problem.target)) + 1e-12
@@ -226,24 +230,24 @@ def _distinct(problem: Problem, ends: Sequence[End]) -> list[float]:
     return costs
 
 
-def _at_default_where_free(problem: Problem, end: End) -> End:
+def _at_default_where_free(problem: Problem, end: End) -> tuple[End, Directions]:
     """Give what the records leave free its default, not the place where the search ended.
 
     Many coefficients fit equally well then; these are the ones that another search,
     or another machine, would report too.
     """
     surface = problem.surface
-    found = identify.directions(surface.factor(end.q), surface.names)
+    found = identify.at(surface, end.q)
     spare = {*found.idle, *identify.spare(found)}
     pinned = np.array([name in spare for name in surface.nonlinear + surface.linear])
     pinned[len(surface.nonlinear) :] = False
     if not pinned.any():
-        return end
+        return end, found
     q = np.where(pinned, surface.generic_point(), end.q)
-    if not set(spare) - set(found.idle):
-        return replace(end, q=q)
-    moved = polishing.polish(problem, q, pinned)
-    return moved if moved.cost <= end.cost * (1 + 1e-6) + _floor(problem) else end
+    moved = polishing.polish(problem, q, pinned) if spare - {*found.idle} else replace(end, q=q)
+    if moved.cost > end.cost * (1 + 1e-6) + _floor(problem):
+        return end, found
+    return moved, identify.at(surface, moved.q)
 
 
 def _floor(problem: Problem) -> float:
@@ -254,13 +258,13 @@ def _floor(problem: Problem) -> float:
 def _without_needless_terms(problem: Problem, end: End) -> End:
     """Put terms that are nothing but rounding on their bound 0, where that costs nothing."""
     low, high = problem.surface.box
-    first = len(problem.surface.nonlinear)
-    size = np.abs(end.q * np.abs(problem.surface.jacobian(end.q)).max(axis=1, initial=0.0))
-    signed = np.isfinite(low) | np.isfinite(high)
-    needless = signed & (end.q != 0) & (size < 1e-9 * np.abs(problem.target).max())
-    needless[:first] = False
-    if not needless.any():
+    largest = np.abs(problem.target).max()
+    small = (np.isfinite(low) | np.isfinite(high)) & (end.q != 0) & (np.abs(end.q) < 1e-6 * largest)
+    small[: len(problem.surface.nonlinear)] = False
+    if not small.any():
         return end
+    size = np.abs(end.q * np.abs(problem.surface.jacobian(end.q)).max(axis=1, initial=0.0))
+    needless = small & (size < 1e-9 * largest)
     q = np.where(needless, 0.0, end.q)
     cost = problem.cost(q)
     enough = cost <= end.cost * (1 + 1e-9) + _floor(problem)

@@ -175,16 +175,27 @@ class Loose:
         return f"{listed(self.names)} move together: {self.why}"
 
 
-def loose(surface: Surface, q: Array) -> tuple[Loose, ...]:
+def loose(surface: Surface, q: Array, found: Directions) -> tuple[Loose, ...]:
     """What the inputs of a surface leave free at coordinates `q`, each with its cause.
 
     The cause is found by trial: rows in which one input takes further values are
     added, and if that settles the coefficients, this input was lacking.
+
+    Parameters
+    ----------
+    surface : Surface
+    q : ndarray of shape (free,)
+    found : Directions
+        Null directions at `q`.
+
+    Returns
+    -------
+    tuple of Loose
     """
     awake = _awake(surface, q)
-    groups = _free(surface, q)
+    groups = _groups_of(found)
     if groups and not np.array_equal(awake, q):
-        groups &= _free(surface, awake)
+        groups &= _groups_of(at(surface, awake))
     if not groups:
         return ()
     columns = dict(zip(surface.form.columns, surface.columns, strict=True))
@@ -193,16 +204,20 @@ def loose(surface: Surface, q: Array) -> tuple[Loose, ...]:
     for name, column in columns.items():
         trial = {other: np.tile(each, 4) for other, each in columns.items()}
         trial[name] = np.concatenate([column, column * 0.8, column * 0.5, column * 0.3])
-        settles[name] = groups - _free(surface.over(list(trial.values())), awake)
+        settles[name] = groups - _groups_of(at(surface.over(list(trial.values())), awake))
     return tuple(
         Loose(group, tuple(name for name in columns if group in settles[name]), levels)
         for group in sorted(groups, key=lambda group: (-len(group), group))
     )
 
 
-def _free(surface: Surface, q: Array) -> set[tuple[str, ...]]:
+def at(surface: Surface, q: Array) -> Directions:
+    """Null directions of a surface at coordinates `q` of shape (free,)."""
+    return directions(surface.factor(q), surface.names)
+
+
+def _groups_of(found: Directions) -> set[tuple[str, ...]]:
     """Groups of coefficients that the rows leave free together, and single idle ones."""
-    found = directions(surface.factor(q), surface.names)
     return {*found.together, *((name,) for name in found.idle)}
 
 

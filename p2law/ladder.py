@@ -63,7 +63,7 @@ def choose(surface: Surface) -> Rung:
         free = [k for k, name in enumerate(names) if name not in held]
         if identify.directions(jacobian[free], [names[k] for k in free]).rank == rank:
             break
-    causes = identify.loose(surface, generic)
+    causes = identify.loose(surface, generic, identify.at(surface, generic))
     return Rung(
         {name: _neutral(surface, name) for name in held},
         {name: next(each.why for each in causes if name in each.names) for name in held},

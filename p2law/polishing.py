@@ -57,16 +57,15 @@ def polish(problem: Problem, q: Array, pinned: Mask | None = None) -> End:
         q, used = _move(problem, q, ~held)
         evaluations += used
         out = (q < low) | (q > high)
-        if out.any():
-            q, held = np.clip(q, low, high), held | out
-            continue
+        q, held = np.clip(q, low, high), held | out
         found = problem.gradient(q)
         inward = held & ~pinned & np.where(q <= low, found.slope < 0, found.slope > 0)
         inward &= np.abs(found.slope) > ROUNDING * found.size
-        if not inward.any():
+        if not out.any() and not inward.any():
             break
-        held[np.argmax(np.where(inward, found.cosine, 0.0))] = False
-    gradient = float(np.max(problem.gradient(q).cosine[~held], initial=0.0))
+        if not out.any():
+            held[np.argmax(np.where(inward, found.cosine, 0.0))] = False
+    gradient = float(np.max(found.cosine[~held], initial=0.0))
     return End(q, problem.cost(q), evaluations, gradient)
 
 
@@ -119,7 +118,7 @@ def _come_near(problem: Problem, q: Array, pinned: Mask) -> Array:
     rows, straight = problem.surface.rows, problem.objective.delta is None
     if rows > LMFIT_ROWS or (straight and rows <= projection.DESCENT_ROWS):
         return q
-    found = _descend(problem, q, pinned, gain=1e-12)
+    found = _descend(problem, q, pinned, gain=1e-9)
     return np.asarray(found.q[0])
 
 

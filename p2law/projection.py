@@ -18,7 +18,7 @@ from p2law.surface import Surface, by_coefficient
 
 DESCENT_ROWS = 256
 STEPS = 60
-ENOUGH = 1e-6
+ENOUGH = 1e-4
 """Relative gain of a step below which a descent ends; the polish does the rest."""
 
 

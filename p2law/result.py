@@ -277,8 +277,7 @@ class Fit:
     @functools.cached_property
     def _directions(self) -> identify.Directions:
         """What the records leave free, at the fitted coefficients."""
-        factor = self._full.factor(self._full.coordinates(self.values))
-        return identify.directions(factor, self._full.names)
+        return identify.at(self._full, self._full.coordinates(self.values))
 
     # -- keeping it ------------------------------------------------------------------
 

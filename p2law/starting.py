@@ -11,7 +11,7 @@ import numpy as np
 from p2law.declaring import Array, Mask
 from p2law.surface import Surface
 
-GRID_SIDES = (64, 24, 12, 7)
+GRID_SIDES = (64, 18, 12, 7)
 """Points per axis with one, two, three and four exponents."""
 
 GRID_ROWS = 64

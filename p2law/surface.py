@@ -61,6 +61,7 @@ class Surface:
         self.log: Mask = np.array([self.freedom.bounds[k].log for k in self.nonlinear], dtype=bool)
         self.law = Law(self.freedom, self.columns)
         self._units = _unit_vectors(len(self.linear))
+        self._latest: list[Any] = [None, None]
         self._pivots, self._flat = self._terms_with_pivot()
         few = self.at_rows(np.unique(np.linspace(0, self.rows - 1, 32).astype(int)))
         theta, c = self._raw(self.generic_point())
@@ -176,7 +177,16 @@ class Surface:
 
     def scale(self, theta: Array) -> Array:
         """Size of each term at the pivot per unit of its coefficient, (..., linear)."""
-        return self._scale_of(self.terms(by_coefficient(theta), self.pivot)[..., 1:, 0])
+        return self._scale_of(self._at_pivot(theta))
+
+    def _at_pivot(self, theta: Array) -> Array:
+        """Each term at the pivot per unit of its coefficient, (..., linear)."""
+        # Predictions and derivatives at one place both ask for this, one after the other.
+        key = (theta.shape, theta.tobytes())
+        if self._latest[0] != key:
+            terms = self.terms(by_coefficient(theta), self.pivot)[..., 1:, 0]
+            self._latest[:] = [key, terms]
+        return np.asarray(self._latest[1])
 
     def _scale_of(self, at_pivot: Array) -> Array:
         size = np.abs(at_pivot)
@@ -220,7 +230,7 @@ class Surface:
         q = np.asarray(q, dtype=float)
         split = len(self.nonlinear)
         theta = self.theta(q[..., :split])
-        at_pivot = self.terms(by_coefficient(theta), self.pivot)[..., 1:, 0]
+        at_pivot = self._at_pivot(theta)
         scale = self._scale_of(at_pivot)
         c = q[..., split:] / scale
         # Moving an exponent while the term at the pivot stays moves its coefficient too.

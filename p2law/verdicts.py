@@ -7,6 +7,7 @@ import numpy as np
 
 from p2law import identify
 from p2law.declaring import Array
+from p2law.identify import Directions
 from p2law.problem import End, Problem
 
 
@@ -42,21 +43,23 @@ class Verdict:
     trouble: tuple[str, ...]
 
 
-def judge(problem: Problem, end: End) -> Verdict:
+def judge(problem: Problem, end: End, found: Directions) -> Verdict:
     """Decide what an optimiser's end is worth.
 
     Parameters
     ----------
     problem : Problem
     end : End
+    found : Directions
+        Null directions at the end.
 
     Returns
     -------
     Verdict
     """
     stopped = _stopped(problem, end)
-    loose = identify.loose(problem.surface, end.q)
-    excused = _excused(problem, end.q)
+    loose = identify.loose(problem.surface, end.q, found)
+    excused = _excused(problem, end.q, found.idle)
     free = {name for each in loose for name in each.names} | excused.keys()
     bound = {name: text for name, text in _at_bound(problem, end.q).items() if name not in free}
     trouble = [stopped] if stopped else []
@@ -86,18 +89,17 @@ def _stopped(problem: Problem, end: End) -> str:
     )
 
 
-def _excused(problem: Problem, q: Array) -> dict[str, str]:
+def _excused(problem: Problem, q: Array, idle: tuple[str, ...]) -> dict[str, str]:
     """Idle coefficients that would have a job if another were not 0, with that other."""
     surface = problem.surface
     zeros = np.flatnonzero(q[len(surface.nonlinear) :] == 0) + len(surface.nonlinear)
     if not len(zeros):
         return {}
-    idle = identify.directions(surface.factor(q), surface.names).idle
     found: dict[str, str] = {}
     for zero in zeros:
         awake = q.copy()
         awake[zero] = 1.0
-        busy = set(idle) - set(identify.directions(surface.factor(awake), surface.names).idle)
+        busy = set(idle) - set(identify.at(surface, awake).idle)
         found |= dict.fromkeys(sorted(busy), surface.names[zero])
     return found
 
