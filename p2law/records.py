@@ -7,6 +7,7 @@ is or refused, by row and with the cure.
 
 import csv
 import difflib
+import functools
 import glob
 import gzip
 import json
@@ -242,17 +243,16 @@ def runs(table: pd.DataFrame) -> tuple[pd.Series, str]:
     telling = [name for name in ("params", "base_loss") if name in table.columns] + telling
     group = _groups(table, telling)
     first = table.loc[~pd.Series(group).duplicated().to_numpy(), telling]
-    names = [
-        " ".join(parts) for parts in zip(*(_said(first[each]) for each in telling), strict=True)
-    ]
+    names = functools.reduce(
+        lambda one, other: one + " " + other, (_said(first[each]) for each in telling)
+    )
     if len(set(names)) < len(names):
-        names = [f"{name} ({k})" for k, name in enumerate(names)]
-    labels = np.array(names, dtype=object)[group]
+        names = np.array([f"{name} ({k})" for k, name in enumerate(names)], dtype=object)
     note = f"no column run: runs are told apart by {', '.join(telling)}"
-    return pd.Series(labels, index=table.index, name="run"), note
+    return pd.Series(names[group], index=table.index, name="run"), note
 
 
-def _said(column: pd.Series) -> list[str]:
+def _said(column: pd.Series) -> NDArray[np.object_]:
     """Each value as a word of a run's name."""
     code, values = _factorized(column)
     words = [
@@ -260,7 +260,7 @@ def _said(column: pd.Series) -> list[str]:
         for value in values.tolist()
     ]
     words.append(f"{column.name}=?")  # code -1: missing
-    return [words[k] for k in code]
+    return np.array(words, dtype=object)[code]
 
 
 def _exact(value: object) -> str:
@@ -705,15 +705,18 @@ def _check_repeats(table: pd.DataFrame) -> None:
 def _groups(table: pd.DataFrame, keys: Sequence[str]) -> NDArray[np.int64]:
     """Number the combinations of values of some columns, in order of appearance."""
     group = np.zeros(len(table), dtype=np.int64)
-    for name in keys:
+    for k, name in enumerate(keys):
         try:
-            code = _factorized(table[name])[0] + 1  # 0: missing
+            code = _factorized(table[name])[0]
         except (TypeError, ValueError, ArithmeticError, NotImplementedError) as error:
             nested = np.array([not _hashable(each) for each in table[name].tolist()])
             cure = "a label is one text or number; write such values into other columns"
             _refuse(table, name, nested, "that is nested", cure)
             raise RecordError(f"column {name} cannot be compared ({error}); {cure}") from error
-        group = pd.factorize(group * (code.max(initial=0) + 1) + code)[0]
+        if code.min(initial=0) < 0:  # missing is a value too
+            code = pd.factorize(code)[0]
+        both = group * (code.max(initial=0) + 1) + code
+        group = pd.factorize(both)[0] if k else code
     return group
 
 
