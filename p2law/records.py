@@ -657,7 +657,7 @@ def _check_runs(table: pd.DataFrame) -> None:
         _refuse(
             table,
             "run",
-            table["run"].isna().to_numpy(),
+            _codes(table, "run") < 0,
             "missing",
             "name the curve of every row, or take the column out: "
             "runs are then told apart by the other columns",
@@ -706,18 +706,23 @@ def _groups(table: pd.DataFrame, keys: Sequence[str]) -> NDArray[np.int64]:
     """Number the combinations of values of some columns, in order of appearance."""
     group = np.zeros(len(table), dtype=np.int64)
     for k, name in enumerate(keys):
-        try:
-            code = _factorized(table[name])[0]
-        except (TypeError, ValueError, ArithmeticError, NotImplementedError) as error:
-            nested = np.array([not _hashable(each) for each in table[name].tolist()])
-            cure = "a label is one text or number; write such values into other columns"
-            _refuse(table, name, nested, "that is nested", cure)
-            raise RecordError(f"column {name} cannot be compared ({error}); {cure}") from error
+        code = _codes(table, name)
         if code.min(initial=0) < 0:  # missing is a value too
             code = pd.factorize(code)[0]
         both = group * (code.max(initial=0) + 1) + code
         group = pd.factorize(both)[0] if k else code
     return group
+
+
+def _codes(table: pd.DataFrame, name: str) -> NDArray[np.int64]:
+    """Number the values of one column in order of appearance, -1 where there is none."""
+    try:
+        return _factorized(table[name])[0]
+    except (TypeError, ValueError, ArithmeticError, NotImplementedError) as error:
+        nested = np.array([not _hashable(each) for each in table[name].tolist()])
+        cure = "a label is one text or number; write such values into other columns"
+        _refuse(table, name, nested, "that is nested", cure)
+        raise RecordError(f"column {name} cannot be compared ({error}); {cure}") from error
 
 
 def _factorized(column: pd.Series) -> tuple[NDArray[np.int64], pd.Index]:
