@@ -34,6 +34,8 @@ def inputs(form: Form, table: pd.DataFrame | None, columns: Mapping[str, Any]) -
     RecordError
         An input is not a number, or the law has no value there.
     """
+    # Values go together by their order, never by the labels that they bring along.
+    columns = {name: np.asarray(each) for name, each in columns.items()}
     given = {} if table is None else {name: table[name] for name in form.columns if name in table}
     unknown = sorted(set(columns) - set(form.columns))
     missing = [name for name in form.columns if name not in given and name not in columns]

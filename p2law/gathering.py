@@ -68,6 +68,8 @@ def gather(records: pd.DataFrame, law: Form, weight: str | None, objective: Obje
     needs = [*law.columns, law.target, *([weight] if weight not in (None, "run") else [])]
     table = check(records, needs=needs, accept=("params", "tokens"))
     usable, left_out = _usable(table, law, objective)
+    if weight not in (None, "run"):
+        usable, left_out = _weighing(table, weight, usable, left_out)
     labels, note = runs(table)
     table = table if usable.all() else table[usable]
     kept = {"run": labels if usable.all() else labels[usable]}
@@ -104,18 +106,28 @@ def _usable(
     return usable, tuple(left_out)
 
 
-def _weights(table: pd.DataFrame, run: pd.Series, weight: str) -> pd.Series:
-    """One weight per row, none negative, some positive."""
-    if weight == "run":
-        size = run.groupby(run).transform("size")
-        return len(run) / (run.nunique() * size)
-    weights = table[weight]
-    if (weights < 0).any() or not (weights > 0).any():
+def _weighing(
+    table: pd.DataFrame, weight: str, usable: Mask, left_out: tuple[tuple[str, int], ...]
+) -> tuple[Mask, tuple[tuple[str, int], ...]]:
+    """Leave out rows of weight 0: they are no evidence, not even of what was tried."""
+    weights = table[weight].to_numpy()
+    if (weights < 0).any() or not (weights[usable] > 0).any():
         raise RecordError(
             f"weights in column {weight} must not be negative, and some must be positive",
             list(table.index[weights < 0]),
         )
-    return weights
+    idle = usable & (weights == 0)
+    if idle.any():
+        left_out = (*left_out, (f"{weight} is 0", int(idle.sum())))
+    return usable & ~idle, left_out
+
+
+def _weights(table: pd.DataFrame, run: pd.Series, weight: str) -> pd.Series:
+    """One weight per row."""
+    if weight == "run":
+        size = run.groupby(run).transform("size")
+        return len(run) / (run.nunique() * size)
+    return table[weight]
 
 
 def _slips(table: pd.DataFrame) -> list[str]:

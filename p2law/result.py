@@ -148,12 +148,24 @@ class Fit:
                 "coefficient": each.name,
                 "estimate": self.values[each.name],
                 "unit": each.bounds.unit,
-                "term": size[each.name] if each.linear else np.nan,
+                "term": self._size(each.name, size),
                 "note": self._note(each.name),
             }
             for each in self.form.coefficients
         ]
         return pd.DataFrame(rows).set_index("coefficient")
+
+    def _size(self, name: str, free: Mapping[str, float]) -> float:
+        """Size of a linear coefficient's term at the pivot; NaN for an exponent."""
+        if name not in self.form.linear:
+            return float("nan")
+        if name in free:
+            return float(free[name])
+        one = Surface(
+            self.form,
+            dict(zip(self.form.columns, np.array(self._full.pivot)[:, None], strict=True)),
+        )
+        return float(dict(zip(one.names, one.coordinates(self.values), strict=True))[name])
 
     def residuals(self) -> pd.DataFrame:
         """The rows used, with `predicted` and `residual` (measured minus predicted).
@@ -338,7 +350,9 @@ class Fit:
                     ["run", *form.columns, form.target, *table.columns.intersection([WEIGHT])]
                 ],
             )
-        except (ValueError, TypeError, KeyError) as error:
+        except SavedFitError:
+            raise
+        except (ValueError, TypeError, KeyError, ArithmeticError) as error:
             raise SavedFitError(
                 f"not a whole saved fit: {type(error).__name__}: {error}"
             ) from error

@@ -168,12 +168,12 @@ class Surface:
         out = self.law(columns, wide, self._units)
         batch = np.broadcast_shapes(*(each.shape[:-2] for each in wide))
         shape = (*batch, len(self.linear) + 1, np.size(columns[0]))
-        if out.shape != shape:
-            out = np.array(np.broadcast_to(out, shape))
+        # A copy: a law may return one of the very arrays that it was given.
+        out = np.array(np.broadcast_to(out, shape), dtype=float)
         with np.errstate(all="ignore"):
             out[..., 1:, :] -= out[..., :1, :]
             out[..., 1:, :] /= BIG
-        return np.asarray(out, dtype=float)
+        return out
 
     def scale(self, theta: Array) -> Array:
         """Size of each term at the pivot per unit of its coefficient, (..., linear)."""

@@ -248,6 +248,34 @@ def test_settings_that_contradict_each_other_are_refused(dense_records, options,
         p2law.fit(dense_records, forms.chinchilla, **options)
 
 
+def test_rows_of_weight_zero_are_no_evidence(p2_records):
+    """
+    With one size left that counts, the fit is that of one size, and the others are counted.
+    """
+    records = p2_records(noise=0.003)
+    records["w"] = np.where(records["params"] == 0.5e9, 1.0, 0.0)
+
+    fit = p2law.fit(records, weight="w")
+
+    assert {"alpha", "N_C", "delta"} == set(fit.held)
+    assert (("w is 0", 240),) == fit.search.left_out
+    assert not fit.predict(params=2e9, tokens=1e9, pruning_rate=0.25, base_loss=2)["determined"][0]
+
+
+def test_a_constant_law_is_the_mean():
+    """
+    The natural baseline: a law that returns its coefficient as it is.
+    """
+
+    @p2law.form(linear=("floor",))
+    def flat(tokens, *, floor):  # noqa: ARG001 - that is the point
+        return floor
+
+    records = pd.DataFrame({"tokens": [1e6, 2e6, 3e6], "loss": [2.0, 2.5, 3.0]})
+
+    assert 2.5 == pytest.approx(p2law.fit(records, flat).values["floor"])
+
+
 def test_negative_weights_are_refused_by_row(dense_records):
     """
     The offending rows are carried by the error.

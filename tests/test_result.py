@@ -206,6 +206,19 @@ def test_a_table_is_predicted_row_by_row_under_its_own_labels(fits):
     assert ["short", "long"] == fit.predict(table).index.tolist()
 
 
+def test_series_go_together_by_order_not_by_label(fits):
+    """
+    Columns of a sorted or filtered table keep their rows.
+    """
+    fit = fits["converged"]
+    table = fit.records.iloc[[300, 5, 120]]
+    columns = {name: table[name] for name in forms.p2.columns}
+
+    told = fit.predict(**columns)
+
+    assert fit.predict(table)["loss"].tolist() == told["loss"].tolist()
+
+
 def test_inputs_outside_the_records_are_named(fits):
     """
     `beyond` lists every input that no record reaches.
@@ -264,6 +277,19 @@ def test_table_gives_each_term_in_nats_at_the_middle(fits):
     worth = forms.p2(*middle, **at) - middle["base_loss"]
     assert worth == pytest.approx(table.loc["N_C", "term"], rel=1e-9)
     assert "nat token^beta param^delta" == table.loc["D_C", "unit"]
+
+
+def test_a_held_linear_coefficient_has_its_size_in_the_table(dense_records):
+    """
+    Holding E, or tying A to B, leaves the table and the text complete.
+    """
+    held = p2law.fit(dense_records, forms.chinchilla, fixed={"E": 1.8})
+    tied = p2law.fit(dense_records, forms.chinchilla, tied={"A": "B"})
+
+    assert 1.8 == pytest.approx(held.table().loc["E", "term"])
+    assert tied.table()["term"].loc[["A", "B"]].notna().all()
+    assert "held: asked for" in str(held)
+    assert "tied to B" in str(tied)
 
 
 @pytest.mark.parametrize(
