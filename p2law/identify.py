@@ -21,6 +21,9 @@ NULL = 1e-7
 design that barely determines a law 1e-5)."""
 
 
+AMPLIFIED = 1e3
+"""A prediction that multiplies the noise of a single row more than so often says nothing."""
+
 HOLD = "the records hold "
 
 
@@ -36,6 +39,8 @@ class Directions:
         Length of each column; 0 where the coefficient moves nothing.
     null : ndarray of shape (directions, coefficients)
         Orthonormal null directions, for columns of length 1; idle coefficients left out.
+    known : ndarray of shape (rank, coefficients)
+        The other directions, each divided by how far it moves the predictions.
     idle : tuple of str
         Coefficients that move no prediction on these rows.
     """
@@ -43,6 +48,7 @@ class Directions:
     names: tuple[str, ...]
     length: Array
     null: Array
+    known: Array
     idle: tuple[str, ...]
 
     @property
@@ -56,7 +62,7 @@ class Directions:
         return _groups(self.names, self.null)
 
     def determined(self, jacobian: Array) -> Array:
-        """Tell which predictions do not move along any null direction.
+        """Tell which predictions do not move along any null direction, or nearly so.
 
         Parameters
         ----------
@@ -73,7 +79,8 @@ class Directions:
         along = np.sqrt(np.sum((self.null[:, live] @ scaled) ** 2, axis=0))
         idle = np.abs(jacobian[~live]).max(axis=0, initial=0.0)
         height = np.abs(jacobian).max(axis=0, initial=0.0)
-        return np.asarray((along <= 1e-5 * size) & (idle <= 1e-9 * height))
+        noise = np.sqrt(np.sum((self.known[:, live] @ scaled) ** 2, axis=0))
+        return np.asarray((along <= 1e-5 * size) & (idle <= 1e-9 * height) & (noise < AMPLIFIED))
 
 
 def directions(jacobian: Array, names: Sequence[str]) -> Directions:
@@ -96,8 +103,10 @@ def directions(jacobian: Array, names: Sequence[str]) -> Directions:
     gone = sizes <= NULL * sizes.max(initial=0.0)
     null = np.zeros((int(gone.sum()), len(names)))
     null[:, live] = left[:, gone].T
+    known = np.zeros((int(np.sum(~gone)), len(names)))
+    known[:, live] = (left[:, ~gone] / sizes[~gone]).T
     idle = tuple(name for name, each in zip(names, live, strict=True) if not each)
-    return Directions(tuple(names), length, null, idle)
+    return Directions(tuple(names), length, null, known, idle)
 
 
 def _groups(names: tuple[str, ...], null: Array) -> tuple[tuple[str, ...], ...]:

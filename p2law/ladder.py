@@ -66,8 +66,14 @@ def choose(surface: Surface) -> Rung:
     causes = identify.loose(surface, generic, identify.at(surface, generic))
     return Rung(
         {name: _neutral(surface, name) for name in held},
-        {name: next(each.why for each in causes if name in each.names) for name in held},
+        {name: _why(name, causes) for name in held},
     )
+
+
+def _why(name: str, causes: tuple[identify.Loose, ...]) -> str:
+    """Words for what the records lack to tell a coefficient."""
+    found = [each.why for each in causes if name in each.names]
+    return found[0] if found else "the inputs hardly vary in the records"
 
 
 def _neutral(surface: Surface, name: str) -> float:
