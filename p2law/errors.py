@@ -33,6 +33,22 @@ class SavedFitError(P2LawError, ValueError):
     """A text is not a saved fit, or names a law that the caller did not hand over."""
 
 
+class ModelError(P2LawError, ValueError):
+    """A model's config.json is missing or broken, or describes no Llama or Qwen2 handled here."""
+
+
+class SweepFileError(P2LawError, ValueError):
+    """A sweep file cannot be carried out; the text names the file, the key and the cure."""
+
+
+class PruningError(P2LawError, ValueError):
+    """A model cannot be pruned in the way or by the rate that was asked for."""
+
+
+class RunError(P2LawError, RuntimeError):
+    """A run on disk cannot go on."""
+
+
 class MissingExtraError(P2LawError, ImportError):
     """An optional package is needed for what was asked."""
 

@@ -1,0 +1,1 @@
+"""Make loss records: prune language models, post-train them, measure."""
