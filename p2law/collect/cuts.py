@@ -40,14 +40,17 @@ See `group_zeros`: the one place that says how many weights become zero.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from p2law.collect.shapes import Shape
 from p2law.errors import PruningError
 
+Axis = Literal["ffn", "attention", "hidden"]
+
 METHODS = ("none", "depth", "width", "2:4", "unstructured")
 CRITERIA = ("magnitude", "wanda", "sparsegpt")
-AXES = ("ffn", "attention", "hidden")
-DEFAULT_AXES = ("ffn", "hidden")
+AXES: tuple[Axis, ...] = ("ffn", "attention", "hidden")
+DEFAULT_AXES: tuple[Axis, ...] = ("ffn", "hidden")
 
 SPARSEGPT_BLOCK = 128
 """Columns of a matrix among which SparseGPT chooses at a time."""
@@ -74,7 +77,7 @@ class Cut:
     rate : float
         What was asked for; see `pruning_rate` and `nominal_rate` for what it is.
     criterion : str
-        One of `CRITERIA`, for ``"unstructured"``, else empty.
+        One of `CRITERIA`, for ``"2:4"`` and ``"unstructured"``, else empty.
     """
 
     method: str
@@ -125,7 +128,8 @@ def plan_cut(
         counted; for unstructured the share of the decoder layers' linear maps that
         should become zero. ``"none"`` and ``"2:4"`` take none.
     criterion : str
-        For ``"unstructured"``; decides how many weights are compared at a time.
+        For ``"2:4"`` and ``"unstructured"``: one of `CRITERIA`. Of unstructured zeros it
+        decides how many weights are compared at a time, and so how many become zero.
     axes : sequence of str
         For ``"width"``: some of ``"ffn"``, ``"attention"``, ``"hidden"``.
     multiple : int, optional
@@ -155,7 +159,7 @@ def plan_cut(
     if asked == 0:
         return Cut(method, shape, shape, 0)
     if method == "2:4":
-        return Cut(method, shape, shape, _fours(shape), asked)
+        return Cut(method, shape, shape, _fours(shape), asked, _known(criterion))
     if method == "unstructured":
         return _unstructured(shape, asked, criterion)
     if method == "depth":
@@ -224,11 +228,8 @@ def group_zeros(entries: int, rate: float, criterion: str) -> int:
     >>> group_zeros(4096, 0.5, "wanda"), group_zeros(4096, 0.5, "sparsegpt")
     (2048, 2049)
     """
-    if criterion not in CRITERIA:
-        raise PruningError(f"criterion is {criterion!r}; it must be one of {', '.join(CRITERIA)}")
-    if rate == 0:
-        return 0
-    return int(entries * rate) + (criterion == "sparsegpt")
+    one_more = _known(criterion) == "sparsegpt" and rate > 0
+    return int(entries * rate) + one_more
 
 
 # -- sparse --------------------------------------------------------------------------
@@ -246,6 +247,12 @@ def _checked_rate(method: str, rate: float | None) -> float:
         cure = "; divide by 100 if these are per cent" if rate and 1 < rate <= 100 else ""
         raise PruningError(f"{method}: the rate is {rate}; it must lie in [0, 1){cure}")
     return float(rate)
+
+
+def _known(criterion: str) -> str:
+    if criterion not in CRITERIA:
+        raise PruningError(f"criterion is {criterion!r}; it must be one of {', '.join(CRITERIA)}")
+    return criterion
 
 
 def _fours(shape: Shape) -> int:

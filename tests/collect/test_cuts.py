@@ -304,6 +304,8 @@ def test_the_criterion_is_recorded_with_the_zeros():
 
     assert Cut("unstructured", SMALL[0], SMALL[0], cut.removed, 0.5, "wanda") == cut
     assert 0.5 == cut.nominal_rate > cut.pruning_rate
+    assert "magnitude" == plan_cut(SMALL[0], "2:4", criterion="magnitude").criterion
+    assert "" == plan_cut(SMALL[0], "depth", 0.25, criterion="wanda").criterion
 
 
 # -- what is refused -----------------------------------------------------------------
