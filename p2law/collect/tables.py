@@ -144,7 +144,7 @@ def convert(value: Any, hint: Any, at: Place) -> Any:
         for domain in notes:
             _check_domain(converted, domain, at)
         return converted
-    if origin is types.UnionType:  # something or None; TOML has no None
+    if origin in (types.UnionType, typing.Union):  # something or None; TOML has no None
         return convert(value, typing.get_args(hint)[0], at)
     if origin is Literal:
         if value not in typing.get_args(hint):
