@@ -324,6 +324,7 @@ def _said_of_model(model: Model) -> dict[str, Any]:
 def _said_of_training(training: Training, sweep: Sweep) -> dict[str, Any]:
     content = dataclasses.asdict(training)
     del content["measure"]
+    content["betas"] = list(training.betas)
     if training.objective != "kd":
         del content["kd_weight"], content["temperature"]
     if training.schedule == "constant":

@@ -128,7 +128,9 @@ def _parts(plan: Plan) -> Iterator[list[str]]:
     if short := [each for each in plan.runs if each.gpus > plan.processes]:
         most = max(each.gpus for each in short)
         asked = f"execution.processes = {plan.processes}"
-        yield [f"! {len(short)} of them need more GPUs than {asked}; {most} are enough for all"]
+        yield [
+            f"! {len(short)} of {len(plan.runs)} ask for more GPUs than {asked}; {most} do for all"
+        ]
     yield _columns(plan)
     largest = max(plan.runs, key=lambda each: sum(each.memory.values()) * each.gpus)
     each, on = _gigabytes(sum(largest.memory.values())), f"{largest.gpus} GPU"

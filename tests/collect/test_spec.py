@@ -1,0 +1,568 @@
+"""A sweep file is read into frozen values, or refused by file, key, value and cure."""
+
+import ast
+import dataclasses
+import inspect
+import json
+from pathlib import Path
+
+import pytest
+
+from p2law.collect import settings, spec
+from p2law.errors import SweepFileError
+
+SWEEP = """
+name = "study"
+tokenizer = "bytes"
+sequence = 16
+seeds = [0, 1]
+
+[corpora.first]
+files = ["text/a.txt"]
+
+[corpora.second]
+files = ["text/b*.txt"]
+tokens = 9_000
+
+[[evaluations]]
+name = "held-out"
+files = ["text/v.txt"]
+tokens = 80
+
+[[models]]
+name = "llama-s"
+shape = { model_type = "llama", hidden_size = 32, num_hidden_layers = 4, num_attention_heads = 4, \
+num_key_value_heads = 2, intermediate_size = 88, vocab_size = 256 }
+
+[dense]
+corpus = "first"
+tokens = 8_000
+batch_tokens = 64
+learning_rate = 3e-3
+
+[post_training]
+corpus = "second"
+tokens = 4_000
+batch_tokens = 64
+learning_rate = 1e-3
+
+[[prune]]
+method = "depth"
+rates = [0.25, 0.5]
+
+[[prune]]
+method = "2:4"
+"""
+SHAPE = {
+    "model_type": "llama",
+    "hidden_size": 32,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "intermediate_size": 88,
+    "vocab_size": 256,
+}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with four texts."""
+    (tmp_path / "text").mkdir()
+    for name in ("a", "b1", "b2", "v"):
+        (tmp_path / "text" / f"{name}.txt").write_text(f"text {name}")
+    return tmp_path
+
+
+@pytest.fixture
+def read(folder):
+    """Read the sweep above, with pieces of it replaced or added."""
+
+    def make(*changes, extra=""):
+        text = SWEEP + extra
+        for old, new in changes:
+            assert 1 == text.count(old), old
+            text = text.replace(old, new)
+        (folder / "sweep.toml").write_text(text)
+        return spec.read(folder / "sweep.toml")
+
+    return make
+
+
+@pytest.fixture
+def refusal(read):
+    """The words with which a changed sweep is refused."""
+
+    def make(*changes, extra=""):
+        with pytest.raises(SweepFileError) as error:
+            read(*changes, extra=extra)
+        return str(error.value)
+
+    return make
+
+
+# -- what is read --------------------------------------------------------------------
+
+
+def test_a_sweep_is_read_whole(read, folder):
+    """
+    Texts are found, defaults filled in, and each model carries its own training.
+    """
+    sweep = read()
+
+    assert ("study", 16, (0, 1)) == (sweep.name, sweep.sequence, sweep.seeds)
+    assert ("text/b1.txt", "text/b2.txt") == sweep.corpora["second"].files
+    assert (folder / "text/b1.txt", folder / "text/b2.txt") == sweep.corpora["second"].paths
+    assert 9_000 == sweep.corpora["second"].tokens
+    assert ("held-out", 80) == (sweep.evaluations[0].name, sweep.evaluations[0].tokens)
+    model = sweep.models[0]
+    assert ("llama-s", "bytes", 0, "") == (model.name, model.tokenizer, model.seed, model.location)
+    assert SHAPE == model.config
+    assert sweep.dense == model.dense
+    assert sweep.post_training == model.post_training
+    assert ("constant", "ce", "float32", 0.1) == (
+        sweep.dense.schedule,
+        sweep.dense.objective,
+        sweep.dense.dtype,
+        sweep.dense.weight_decay,
+    )
+    assert [("depth", (0.25, 0.5)), ("2:4", ())] == [(p.method, p.rates) for p in sweep.prune]
+    assert 128 == sweep.calibration.sequences
+    assert (8, 1, True) == (
+        sweep.execution.micro_batch,
+        sweep.execution.processes,
+        sweep.execution.keep_models,
+    )
+
+
+def test_a_model_changes_only_what_it_names(read):
+    """
+    Overrides are partial; other models keep the sweep's training.
+    """
+    sizes = ", ".join(f"{key} = {json.dumps(value)}" for key, value in SHAPE.items())
+    wide = f"""[[models]]
+name = "wide"
+seed = 7
+shape = {{ {sizes} }}
+dense = {{ learning_rate = 1 }}
+post_training = {{ schedule = "cosine", final_rate = 0.0 }}
+
+[[models]]"""
+    sweep = read(("[[models]]", wide))
+    wide, usual = sweep.models
+
+    assert (1.0, 8_000) == (wide.dense.learning_rate, wide.dense.tokens)
+    assert ("cosine", 0.0, 1e-3) == (
+        wide.post_training.schedule,
+        wide.post_training.final_rate,
+        wide.post_training.learning_rate,
+    )
+    assert 7 == wide.seed
+    assert "constant" == usual.post_training.schedule == sweep.post_training.schedule
+
+
+def test_a_local_model_is_found_beside_the_sweep_file(read, folder):
+    """
+    A source that is a folder is one; its own tokenizer is used where none is named.
+    """
+    (folder / "small").mkdir()
+    (folder / "small/config.json").write_text(json.dumps(SHAPE))
+    vocabulary = {"model": {"vocab": {"a": 0, "b": 254}}, "added_tokens": [{"id": 255}]}
+    (folder / "small/tokenizer.json").write_text(json.dumps(vocabulary))
+    sweep = read(('tokenizer = "bytes"\n', ""), (shape_line(), 'source = "small"'))
+
+    assert (str(folder / "small"), "small") == (
+        sweep.models[0].location,
+        sweep.models[0].tokenizer,
+    )
+    assert sweep.models[0].dense is None
+
+
+def test_a_hub_model_is_not_looked_up(read):
+    """
+    Reading costs no download.
+    """
+    sweep = read((shape_line(), 'source = "meta-llama/Llama-3.2-1B"'))
+
+    assert "meta-llama/Llama-3.2-1B" == sweep.models[0].location
+
+
+def test_whole_numbers_may_be_written_as_floats(read):
+    """
+    1e9 tokens are a thousand million.
+    """
+    assert 8_000_000 == read(("tokens = 8_000\n", "tokens = 8e6\n")).dense.tokens
+
+
+# -- measured counts -----------------------------------------------------------------
+
+
+def test_counts_are_log_spaced_whole_batches_with_zero_and_the_end(read):
+    """
+    Two decades by default; the end is rounded down to whole batches.
+    """
+    counts = read().post_training.counts()
+
+    assert (0, 64) == counts[:2]
+    assert 4_000 // 64 * 64 == counts[-1]
+    assert list(counts) == sorted({each // 64 * 64 for each in counts})
+    assert 16 < len(counts) <= 25
+
+
+def test_counts_can_be_set(read):
+    """
+    First and number, or a list, each rounded to the nearest batch.
+    """
+    log = read(("1e-3\n", "1e-3\nmeasure = { first = 640, count = 3 }\n"))
+    given = read(("1e-3\n", "1e-3\nmeasure = [100, 90, 2_000]\n"))
+
+    assert (0, 640, 1600, 3968) == log.post_training.counts()
+    assert (0, 64, 128, 1984, 3968) == given.post_training.counts()
+
+
+def test_one_batch_is_measured_before_and_after(read):
+    """
+    The smallest run has two records.
+    """
+    assert (0, 64) == read(("tokens = 4_000", "tokens = 100")).post_training.counts()
+
+
+# -- what is refused: the file -------------------------------------------------------
+
+
+def shape_line():
+    """The line of the sweep above that gives a shape."""
+    start = SWEEP.index("shape = {")
+    return SWEEP[start : SWEEP.index("}", start) + 1]
+
+
+def test_files_that_are_none_are_refused(tmp_path):
+    """
+    Missing, or no TOML: with the place.
+    """
+    (tmp_path / "broken.toml").write_text("name = \n")
+
+    with pytest.raises(SweepFileError, match=r"none\.toml: no such file"):
+        spec.read(tmp_path / "none.toml")
+    with pytest.raises(SweepFileError, match=r"broken\.toml: this is not TOML: .*line 1"):
+        spec.read(tmp_path / "broken.toml")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("sequence =", "sequnce =", "sequnce is no key; did you mean 'sequence'?"),
+        ("rates = [0.25, 0.5]", "rate = [0.25]", "prune[0].rate is no key; did you mean 'rates'?"),
+        ("batch_tokens = 64\nlearning_rate = 1e-3", "lr = 1", "post_training.lr is no key; known"),
+        ("tokens = 9_000", "token = 9", "corpora.second.token is no key; did you mean 'tokens'?"),
+        ("tokens = 80\n", "tokens = 80\nfolder = 1", "evaluations[0].folder is no key"),
+        ('name = "llama-s"', 'title = "x"', "models[0].title is no key; known are dense"),
+        ('name = "study"\n', "", "sweep.toml: name is missing; it must be given"),
+        ("learning_rate = 3e-3", "", "dense.learning_rate is missing"),
+    ],
+)
+def test_keys_that_are_unknown_or_missing_are_named(refusal, old, new, words):
+    """
+    With the nearest key there is.
+    """
+    assert words in refusal((old, new))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("sequence = 16", 'sequence = "16"', "sequence is '16' (text); it must be a whole number"),
+        ("sequence = 16", "sequence = 16.5", "sequence is 16.5 (number); it must be a whole"),
+        ("sequence = 16", "sequence = true", "sequence is True (truth value)"),
+        ("sequence = 16", "sequence = 0", "sequence is 0; it must be >= 1"),
+        ('name = "study"', "name = 3", "name is 3 (number); it must be text in quotes"),
+        ("seeds = [0, 1]", "seeds = 0", "seeds is 0 (number); it must be a list in [ ]"),
+        ("seeds = [0, 1]", "seeds = [0, 0]", "seeds has 0 twice; once is enough"),
+        ("seeds = [0, 1]", "seeds = [0, -1]", "seeds[1] is -1; it must be >= 0"),
+        ("seeds = [0, 1]", "seeds = []", "seeds is empty; one seed is needed"),
+        ("= 3e-3", "= nan", "dense.learning_rate is nan; it must be > 0"),
+        ("= 3e-3", "= 3e-3\nbetas = [0.9]", "dense.betas has 1 items; it must have 2"),
+        ("= 3e-3", "= 3e-3\nbetas = [0.9, 1.0]", "dense.betas[1] is 1.0; it must lie in [0, 1)"),
+        (
+            "= 3e-3",
+            '= 3e-3\nschedule = "cosin"',
+            "dense.schedule is 'cosin' (text); did you mean 'cosine'?",
+        ),
+        ("= 3e-3", '= 3e-3\nschedule = "step"', "known are constant, cosine, wsd"),
+        ("= 3e-3", "= 3e-3\nmeasure = 3", "dense.measure is 3 (number); it must be a table"),
+    ],
+)
+def test_values_of_another_type_or_size_are_refused(refusal, old, new, words):
+    """
+    Got, with its type, and expected.
+    """
+    assert words in refusal((old, new))
+
+
+def test_single_brackets_are_explained(refusal):
+    """
+    The commonest slip of TOML.
+    """
+    words = refusal(('[[evaluations]]\nname = "held-out"', '[evaluations]\nname = "held-out"'))
+
+    assert "write [[evaluations]] with two brackets" in words
+
+
+# -- what is refused: texts ----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("text/a.txt", "text/z.txt", "corpora.first.files[0] is 'text/z.txt'; there is no such"),
+        ("text/b*.txt", "text/z*.txt", "corpora.second.files[0] is 'text/z*.txt'; there is no"),
+        ("text/a.txt", "text/a.doc", "texts end in .txt, .jsonl"),
+        ('["text/a.txt"]', '["text/a.txt", "text/*.txt"]', "has 'text/a.txt' twice"),
+        ('files = ["text/a.txt"]', "", "corpora.first must have either files or a data set"),
+        ('["text/a.txt"]', '["text/a.txt"]\nhub = "a/b"', "and not both"),
+        ('files = ["text/a.txt"]', 'hub = "a/b"', "corpora.first.tokens is missing; say how much"),
+        ('["text/a.txt"]', '["text/a.txt"]\nsplit = "x"', "corpora.first.split goes with hub"),
+        ("text/v.txt", "text/b1.txt", "which corpora.second trains on; a loss on trained text"),
+        ("tokens = 80\n", "", "evaluations[0].tokens is missing"),
+        ("tokens = 80\n", "tokens = 8\n", "evaluations[0].tokens is 8, less than one window"),
+        ('corpus = "first"', 'corpus = "frist"', "is no corpus; did you mean 'first'?"),
+    ],
+)
+def test_texts_that_cannot_be_used_are_refused(refusal, old, new, words):
+    """
+    Not there, of an unknown kind, or trained on.
+    """
+    assert words in refusal((old, new))
+
+
+def test_the_hub_is_compared_too(refusal):
+    """
+    The split that is trained on is not held out.
+    """
+    words = refusal(
+        ('files = ["text/a.txt"]', 'hub = "a/b"\ntokens = 1_000'),
+        ('files = ["text/v.txt"]', 'hub = "a/b"'),
+    )
+
+    assert "reads a/b train, which corpora.first trains on" in words
+
+
+def test_a_sweep_needs_texts_models_and_work(refusal):
+    """
+    What is missing is named.
+    """
+    prune = SWEEP[SWEEP.index('[[prune]]\nmethod = "depth"') :]
+    evaluation = SWEEP[SWEEP.index("[[evaluations]]") : SWEEP.index("[[models]]")]
+    model = SWEEP[SWEEP.index("[[models]]") : SWEEP.index("[dense]")]
+    post = SWEEP[SWEEP.index("[post_training]") : SWEEP.index("[[prune]]")]
+
+    assert "evaluations is missing; every run needs a text" in refusal((evaluation, ""))
+    assert "models is missing; write [[models]]" in refusal((model, ""))
+    assert "post_training is missing; say how pruned models" in refusal((post, ""))
+    assert "prune is missing; without it there is nothing to do" in refusal(
+        (prune, ""), (shape_line(), 'source = "a/b"')
+    )
+
+
+# -- what is refused: training and pruning -------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("batch_tokens", "100", "is 100; it must be a multiple of sequence = 16, such as 96"),
+        ("tokens", "63", "post_training.tokens is 63, less than one batch (batch_tokens = 64)"),
+        ("warmup_tokens", "5_000", "less than warmup_tokens + decay_tokens = 5000"),
+        ("decay_tokens", "64", "goes with schedule = 'wsd'; take it out"),
+        ("final_rate", "0.1", "goes with schedule = 'cosine' or 'wsd'; take it out"),
+        ("kd_weight", "0.5", "post_training.kd_weight goes with objective = 'kd'; take it out"),
+        ("schedule", '"wsd"', "decay_tokens is missing; wsd ends with a decay"),
+        ("measure", "[5_000]", "asks for 5000 tokens, but the run ends at tokens = 4000"),
+        ("measure", "{ first = 5_000 }", "asks for 5000 tokens"),
+    ],
+)
+def test_trainings_that_contradict_themselves_are_refused(refusal, key, value, words):
+    """
+    Amounts that do not add up, keys that would not be looked at.
+    """
+    lines = SWEEP[SWEEP.index("[post_training]") : SWEEP.index("[[prune]]")]
+    kept = [each for each in lines.strip().splitlines() if not each.startswith(f"{key} =")]
+
+    assert words in refusal((lines, "\n".join([*kept, f"{key} = {value}\n\n"])))
+
+
+def test_an_override_is_named_where_it_stands(refusal):
+    """
+    What one model changes is blamed on that model.
+    """
+    words = refusal(
+        ('name = "llama-s"', 'name = "llama-s"\npost_training = { batch_tokens = 100 }')
+    )
+
+    assert "models[0].post_training.batch_tokens is 100" in words
+
+
+def test_a_dense_model_has_no_teacher(refusal):
+    """
+    Distillation needs a model that was there before.
+    """
+    assert "dense.objective is 'kd', but a dense model has no teacher" in refusal(
+        ("= 3e-3", '= 3e-3\nobjective = "kd"')
+    )
+
+
+def test_processes_share_a_batch_evenly(refusal):
+    """
+    Four windows cannot be shared by three.
+    """
+    assert "dense.batch_tokens is 4 windows, which 3 processes" in refusal(
+        extra="[execution]\nprocesses = 3"
+    )
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ('method = "depth"', "prune[2].rates is missing; name at least one"),
+        ('method = "depth"\nrates = [25]', "prune[2].rates[0] is 25.0; it must lie in (0, 1)"),
+        ('method = "depth"\nrates = [25]', "divide by 100 if this is per cent"),
+        ('method = "depth"\nrates = [0.0]', "rates[0] is 0.0; it must lie in (0, 1)"),
+        ('method = "depth"\nrates = [0.2, 0.2]', "prune[2].rates has 0.2 twice"),
+        ('method = "2:4"\nrates = [0.5]', "rates goes with method = 'depth' or 'width'"),
+        ('method = "deep"\nrates = [0.5]', "prune[2].method is 'deep' (text); did you mean"),
+        ('method = "depth"\nrates = [0.5]\naxes = ["ffn"]', "axes goes with method = 'width'"),
+        ('method = "width"\nrates = [0.5]\naxes = []', "axes is empty"),
+        ('method = "width"\nrates = [0.5]\naxes = ["fnn"]', "did you mean 'ffn'?"),
+        (
+            'method = "width"\nrates = [0.5]\ncriterion = "wanda"',
+            "criterion goes with method = '2:4' or 'unstructured'; take it out",
+        ),
+        (
+            'method = "2:4"\nmodels = ["lama-s"]',
+            "prune[2].models[0] is 'lama-s', which is no model; did you mean 'llama-s'?",
+        ),
+    ],
+)
+def test_ways_to_prune_that_cannot_be_are_refused(refusal, table, words):
+    """
+    Impossible rates, keys of another method, models that are not there.
+    """
+    assert words in refusal(extra=f"[[prune]]\n{table}\n")
+
+
+def test_the_corpus_of_calibration_must_be_there(refusal):
+    """
+    With the nearest name.
+    """
+    assert "calibration.corpus is 'secnd', which is no corpus; did you mean 'second'?" in refusal(
+        extra='[calibration]\ncorpus = "secnd"'
+    )
+
+
+# -- what is refused: models ---------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("hidden_size = 32", "hidden_size = 30", "models[0].shape cannot be used: hidden_size 30"),
+        ('"llama"', '"gpt2"', "model_type is 'gpt2'; only 'llama'"),
+        ("vocab_size = 256", "vocab_size = 200", "'bytes' has 256 ids, and vocab_size is only 200"),
+        ('"llama-s"', '"llama-s"\nsource = "a/b"', "must have either a source (it exists) or"),
+        ('"llama-s"', '"llama-s"\nrevision = "main"', "models[0].revision goes with a source"),
+        ('tokenizer = "bytes"\n', "", "tokenizer is missing; 'llama-s' has a shape"),
+        ('tokenizer = "bytes"', 'tokenizer = "byte"', "is 'byte'; it is neither a folder in"),
+    ],
+)
+def test_shapes_that_make_no_model_are_refused(refusal, old, new, words):
+    """
+    Sizes, architecture, vocabulary.
+    """
+    assert words in refusal((old, new))
+
+
+def test_sources_that_are_none_are_refused(refusal):
+    """
+    Neither folder nor hub id, and keys that go with a shape.
+    """
+    assert "models[0].source is './small'; it is neither a folder" in refusal(
+        (shape_line(), 'source = "./small"')
+    )
+    assert "models[0].seed goes with a shape; a model with a source is trained already" in refusal(
+        (shape_line(), 'source = "a/b"\nseed = 1')
+    )
+
+
+def test_a_tokenizer_that_does_not_fit_a_local_model_is_refused(refusal, folder):
+    """
+    The largest id, added ones counted, must have an embedding; the files must be there.
+    """
+    (folder / "small").mkdir()
+    changes = ('tokenizer = "bytes"\n', ""), (shape_line(), 'source = "small"')
+    assert "models[0].source cannot be used" in refusal(*changes)
+    assert "config.json: no such file" in refusal(*changes)
+
+    (folder / "small/config.json").write_text(json.dumps(SHAPE))
+    assert "tokenizer.json: no such file" in refusal(*changes)
+
+    (folder / "small/tokenizer.json").write_text("{}")
+    assert "is no tokenizer that can be read" in refusal(*changes)
+
+    vocabulary = {"model": {"vocab": [["a", 0.0]]}, "added_tokens": [{"id": 256}]}
+    (folder / "small/tokenizer.json").write_text(json.dumps(vocabulary))
+    assert "the tokenizer 'small' has 257 ids, and vocab_size is only 256" in refusal(*changes)
+
+
+def test_names_are_given_once(refusal):
+    """
+    Two models of one name would share a folder.
+    """
+    model = SWEEP[SWEEP.index("[[models]]") : SWEEP.index("[dense]")]
+
+    assert "models has 'llama-s' twice" in refusal((model, model + model))
+
+
+def test_dense_training_is_needed_for_a_shape(refusal):
+    """
+    And only then.
+    """
+    dense = SWEEP[SWEEP.index("[dense]") : SWEEP.index("[post_training]")]
+
+    assert "dense is missing; 'llama-s' has a shape" in refusal((dense, ""))
+    assert "models[0].dense changes [dense], which is missing" in refusal(
+        (dense, ""), ('"llama-s"', '"llama-s"\ndense = { tokens = 1 }')
+    )
+
+
+# -- documentation -------------------------------------------------------------------
+
+TABLES = [
+    each
+    for _, each in inspect.getmembers(settings, dataclasses.is_dataclass)
+    if each.__module__ == settings.__name__
+]
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.__name__)
+def test_every_key_is_documented(table):
+    """
+    A sentence stands below each field, and none is left of a field that is gone.
+    """
+    body = ast.parse(Path(inspect.getfile(table)).read_text()).body
+    (found,) = [n for n in body if isinstance(n, ast.ClassDef) and n.name == table.__name__]
+    documented = [
+        node.target.id
+        for node, below in zip(found.body, found.body[1:], strict=False)
+        if isinstance(node, ast.AnnAssign)
+        and isinstance(below, ast.Expr)
+        and str(below.value.value).endswith((".", "``"))
+    ]
+
+    assert [each.name for each in dataclasses.fields(table)] == documented
+
+
+def test_tables_are_frozen():
+    """
+    A sweep that was read does not change.
+    """
+    for table in TABLES:
+        assert table.__dataclass_params__.frozen
