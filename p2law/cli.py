@@ -1,4 +1,4 @@
-"""The command line: `p2law fit`, `p2law predict`; errors are one message and exit code 2."""
+"""The command line: `p2law fit`, `predict`, `collect`; errors are one message and exit code 2."""
 
 import argparse
 import contextlib
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import p2law
 from p2law import forms, objectives
+from p2law.collect import cli as collecting
 from p2law.declaring import Form
 from p2law.errors import FitError, FormError, P2LawError, SavedFitError
 
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0, or 2 after bad input.
+        0; 2 after bad input; 1 where runs of a sweep failed.
 
     Raises
     ------
@@ -45,14 +46,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked, words = parser.parse_known_args(arguments)
     if words and asked.command != "predict":
         parser.error(f"unrecognized arguments: {' '.join(words)}")
+    code = 0
     try:
-        _say(_fit(asked) if asked.command == "fit" else _predict(asked, words), sys.stdout)
+        if asked.command == "collect":
+            text, code = collecting.main(asked)
+        else:
+            text = _fit(asked) if asked.command == "fit" else _predict(asked, words)
+        _say(text, sys.stdout)
     except BrokenPipeError:  # whoever reads has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (P2LawError, OSError) as error:
         _say(f"p2law {asked.command}: {error}", sys.stderr)
         return BAD_INPUT
-    return 0
+    return code
 
 
 def _say(text: str, stream: TextIO) -> None:
@@ -93,6 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("fit", type=Path, help="JSON file that `p2law fit --save` wrote")
     predict.add_argument("--form", help="module:name of the law, where it is not built in")
     predict.add_argument("--json", action="store_true", help="print JSON instead of text")
+    collecting.add_commands(commands)
     return parser
 
 

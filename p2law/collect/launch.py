@@ -1,0 +1,184 @@
+"""Starting processes: several for one run, several workers side by side, or jobs of a cluster.
+
+All of them end up in the same command, ``p2law collect run``, which does what is missing.
+"""
+
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from p2law.collect.place import Place
+from p2law.errors import MissingExtraError, RunError
+
+LOG = logging.getLogger(__name__)
+COLLECT = (sys.executable, "-m", "p2law", "collect", "run")
+
+
+def in_processes(processes: int, run: str, path: Path, out: Path, tracker: str) -> bool:
+    """Do one run in several processes on this machine, through torchrun.
+
+    Parameters
+    ----------
+    processes : int
+    run : str
+        Its id.
+    path : Path
+        The sweep file.
+    out : Path
+    tracker : str
+
+    Returns
+    -------
+    bool
+        False where other processes are at it.
+
+    Raises
+    ------
+    RunError
+        It cannot go on.
+    """
+    torchrun = (sys.executable, "-m", "torch.distributed.run", "--standalone")
+    number = ("--nproc-per-node", str(processes))
+    words = [*torchrun, *number, *COLLECT[1:], str(path), "--out", str(out), "--only", run]
+    words += ["--tracker", tracker] if tracker else []
+    code = subprocess.run(words, check=False).returncode
+    place = Place(out, run)
+    if place.ending is not None:
+        return True
+    if place.busy():
+        return False
+    raise RunError(place.failure or f"{run}: its processes ended with code {code}")
+
+
+def workers(
+    path: Path, out: Path, count: int, gpus: Sequence[str] = (), words: Sequence[str] = ()
+) -> int:
+    """Start workers side by side and wait for them.
+
+    Parameters
+    ----------
+    path : Path
+        The sweep file.
+    out : Path
+    count : int
+        How many.
+    gpus : sequence of str
+        GPUs of this machine, shared out evenly; each worker sees its own only.
+    words : sequence of str
+        Further words of each worker's command.
+
+    Returns
+    -------
+    int
+        The largest exit code.
+
+    Raises
+    ------
+    RunError
+        The GPUs cannot be shared out.
+    """
+    if gpus and len(gpus) % count:
+        raise RunError(f"{len(gpus)} GPUs cannot be shared out evenly to {count} workers")
+    each = len(gpus) // count
+    started = []
+    for k in range(count):
+        environment = dict(os.environ)
+        if gpus:
+            environment["CUDA_VISIBLE_DEVICES"] = ",".join(gpus[k * each : (k + 1) * each])
+        command = [*COLLECT, str(path), "--out", str(out), *words]
+        started.append(subprocess.Popen(command, env=environment))
+    try:
+        return max(process.wait() for process in started)
+    except BaseException:
+        for process in started:
+            process.terminate()
+        for process in started:
+            process.wait()
+        raise
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run as a job of a cluster; asked to make room, it is queued again."""
+
+    command: tuple[str, ...]
+
+    def __call__(self) -> int:
+        """Do the run."""
+        code = subprocess.run(self.command, check=False).returncode
+        if code:
+            raise RuntimeError(f"{' '.join(self.command)} ended with code {code}")
+        return code
+
+    def checkpoint(self) -> Any:
+        """What submitit queues again: the same job, which goes on from its checkpoint."""
+        from submitit.helpers import DelayedSubmission  # noqa: PLC0415 - an extra
+
+        return DelayedSubmission(self)
+
+
+def submit(
+    path: Path,
+    out: Path,
+    stages: Sequence[Sequence[int]],
+    *,
+    cluster: str = "slurm",
+    options: Mapping[str, Any] | None = None,
+) -> list[Any]:
+    """Submit runs as array jobs, those that need models after those that make them.
+
+    Parameters
+    ----------
+    path : Path
+        The sweep file.
+    out : Path
+    stages : sequence of sequences of int
+        Numbers of runs; a stage begins when the one before has ended.
+    cluster : str
+        ``"slurm"``, or ``"local"`` for processes on this machine.
+    options : mapping
+        Parameters of submitit, for instance ``slurm_partition`` or ``timeout_min``.
+
+    Returns
+    -------
+    list of submitit.Job
+
+    Raises
+    ------
+    MissingExtraError
+        submitit is not installed.
+    RunError
+        It does not know an option.
+    """
+    try:
+        import submitit  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise MissingExtraError("submitit", "collect-slurm", "submitting jobs") from error
+    jobs: list[Any] = []
+    for stage in filter(None, stages):
+        executor = submitit.AutoExecutor(folder=out / "jobs", cluster=cluster)
+        settings = dict(options or {})
+        if jobs and cluster == "slurm":
+            before = ":".join(sorted({job.job_id.split("_")[0] for job in jobs}))
+            extra = dict(settings.get("slurm_additional_parameters", {}))
+            settings["slurm_additional_parameters"] = {**extra, "dependency": f"afterany:{before}"}
+        elif jobs:
+            for job in jobs:
+                job.wait()
+        try:
+            executor.update_parameters(**settings)
+        except (NameError, ValueError, TypeError) as error:
+            raise RunError(f"submitit: {error}") from error
+        with executor.batch():
+            found = [executor.submit(_job(path, out, k)) for k in stage]
+        jobs += found
+    return jobs
+
+
+def _job(path: Path, out: Path, number: int) -> Job:
+    return Job((*COLLECT, str(path.resolve()), "--out", str(out.resolve()), "--index", str(number)))

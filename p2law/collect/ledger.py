@@ -1,0 +1,132 @@
+"""Measurements on disk: one line each, appended and synced, never lost and never twice.
+
+A checkpoint vouches for the lines that were there when it was made. Whoever
+resumes from it cuts off what came later, and measures that again.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from p2law.errors import RunError
+
+
+@dataclass(frozen=True)
+class Vouched:
+    """The part of a ledger that a checkpoint stands for.
+
+    Attributes
+    ----------
+    size : int
+        Bytes from the beginning of the file.
+    sha256 : str
+        Of these bytes.
+    """
+
+    size: int
+    sha256: str
+
+
+NOTHING = Vouched(0, hashlib.sha256().hexdigest())
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """A file of measurements, one JSON object a line."""
+
+    path: Path
+
+    def append(self, *lines: Mapping[str, Any]) -> None:
+        """Write lines and wait until the disk has them.
+
+        Raises
+        ------
+        RunError
+            The disk is full, the folder read-only, or the like.
+        """
+        text = "".join(
+            json.dumps(line, allow_nan=False, ensure_ascii=False) + "\n" for line in lines
+        )
+        try:
+            with self.path.open("ab") as file:
+                file.write(text.encode())
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise RunError(
+                f"{self.path}: cannot write a measurement ({error}); what is there is kept: "
+                f"mend that and give the same command again"
+            ) from error
+
+    def vouch(self) -> Vouched:
+        """Describe what is there now."""
+        content = self.path.read_bytes() if self.path.exists() else b""
+        return Vouched(len(content), hashlib.sha256(content).hexdigest())
+
+    def cut_back(self, to: Vouched) -> None:
+        """Go back to the lines that a checkpoint vouches for.
+
+        Raises
+        ------
+        RunError
+            These are not the lines that the file begins with; it is left as it is.
+        """
+        content = self.path.read_bytes() if self.path.exists() else b""
+        if hashlib.sha256(content[: to.size]).hexdigest() != to.sha256:
+            raise RunError(
+                f"{self.path} does not begin with the {to.size} bytes that its checkpoint "
+                f"vouches for: somebody changed it; put it back, or move the folder "
+                f"{self.path.parent} away to start this run over"
+            )
+        if len(content) > to.size:
+            with self.path.open("r+b") as file:
+                file.truncate(to.size)
+                file.flush()
+                os.fsync(file.fileno())
+
+    def lines(self) -> list[dict[str, Any]]:
+        """All whole lines; an unfinished last one is not there yet.
+
+        Raises
+        ------
+        RunError
+            A line is not a JSON object.
+        """
+        if not self.path.exists():
+            return []
+        *whole, _ = self.path.read_bytes().split(b"\n")
+        found = []
+        for number, line in enumerate(whole, 1):
+            try:
+                found.append(dict(json.loads(line)))
+            except (ValueError, TypeError) as error:
+                raise RunError(
+                    f"{self.path}: line {number} is no measurement ({error}); "
+                    f"put the file back as it was, or move {self.path.parent} away"
+                ) from error
+        return found
+
+
+def write_whole(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a small JSON file so that it is there whole or not at all.
+
+    Raises
+    ------
+    RunError
+        The disk is full, the folder read-only, or the like.
+    """
+    draft = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with draft.open("w", encoding="utf-8") as file:
+            json.dump(content, file, indent=1, ensure_ascii=False, allow_nan=False)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise RunError(f"{path}: cannot write it ({error})") from error

@@ -1,0 +1,73 @@
+"""Keeping pruned weights pruned while the others learn.
+
+The mask of a weight is where it is not zero. Gradients are masked before they
+are clipped, so that neither the norm nor the optimiser's moments see pruned
+weights; after the step the weights are masked once more, as a guard.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from p2law.errors import RunError
+
+
+@dataclass(frozen=True)
+class Masks:
+    """Where the weights of a sparse model may differ from zero, by name of the weight."""
+
+    kept: Mapping[str, Tensor]
+    weights: Mapping[str, nn.Parameter]
+
+    @torch.no_grad()
+    def mask_gradients_(self) -> None:
+        """Set the gradients of pruned weights to zero, in place."""
+        for name, weight in self.weights.items():
+            if weight.grad is not None:
+                weight.grad.mul_(self.kept[name])
+
+    @torch.no_grad()
+    def guard_(self) -> None:
+        """Set pruned weights to zero again, in place."""
+        for name, weight in self.weights.items():
+            weight.mul_(self.kept[name])
+
+    @torch.no_grad()
+    def check(self) -> None:
+        """Make sure that every pruned weight is exactly zero.
+
+        Raises
+        ------
+        RunError
+            One is not.
+        """
+        for name, weight in self.weights.items():
+            strayed = torch.count_nonzero(_local(weight) * ~_local(self.kept[name]))
+            if int(strayed):
+                raise RunError(f"{int(strayed)} pruned weights of {name} are no longer zero")
+
+
+def from_zeros(model: nn.Module, names: list[str]) -> Masks:
+    """Masks of the named weights as they are now: pruned where they are zero.
+
+    Parameters
+    ----------
+    model : Module
+    names : list of str
+        Weights that were pruned; those without any zero need no mask.
+
+    Returns
+    -------
+    Masks
+    """
+    weights = {name: model.get_parameter(name) for name in names}
+    with torch.no_grad():
+        kept = {name: weight != 0 for name, weight in weights.items()}
+    return Masks(kept, weights)
+
+
+def _local(tensor: Tensor) -> Tensor:
+    """The part of a tensor that this process holds."""
+    return tensor.to_local() if hasattr(tensor, "to_local") else tensor

@@ -1,0 +1,99 @@
+"""Where the files of a sweep lie, and what they say about each run."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from p2law.collect.ledger import Ledger
+from p2law.errors import RunError
+
+
+@dataclass(frozen=True)
+class Place:
+    """The folder of one run, ``OUT/runs/ID``.
+
+    Attributes
+    ----------
+    out : Path
+        Folder of the sweep.
+    run : str
+        The run's id.
+    """
+
+    out: Path
+    run: str
+
+    @property
+    def folder(self) -> Path:
+        """The run's own folder."""
+        return self.out / "runs" / self.run
+
+    @property
+    def ledger(self) -> Ledger:
+        """Measurements."""
+        return Ledger(self.folder / "records.jsonl")
+
+    @property
+    def timing(self) -> Ledger:
+        """How long things took; kept apart, so that records can be compared byte by byte."""
+        return Ledger(self.folder / "timing.jsonl")
+
+    @property
+    def start(self) -> Path:
+        """The model that training starts from."""
+        return self.folder / "start"
+
+    @property
+    def model(self) -> Path:
+        """The trained model."""
+        return self.folder / "model"
+
+    @property
+    def facts(self) -> dict[str, Any] | None:
+        """What was removed from the model, None before it was."""
+        return read_json(self.folder / "start.json")
+
+    @property
+    def ending(self) -> dict[str, Any] | None:
+        """How the run ended, None while it has not."""
+        return read_json(self.folder / "done.json")
+
+    @property
+    def failure(self) -> str:
+        """Why the run stopped the last time it was tried, empty where it did not."""
+        return str((read_json(self.folder / "failed.json") or {}).get("reason", ""))
+
+    def lock(self) -> FileLock:
+        """The lock of whoever works on the run; the system takes it back when he dies."""
+        return FileLock(self.folder / "lock", blocking=False)
+
+    def busy(self) -> bool:
+        """Whether some process is at it right now."""
+        if not self.folder.exists():
+            return False
+        try:
+            with self.lock():
+                return False
+        except Timeout:
+            return True
+        except OSError:  # not ours to write to
+            return False
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """Content of a small JSON file, None where there is none.
+
+    Raises
+    ------
+    RunError
+        It cannot be read.
+    """
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError) as error:
+        raise RunError(f"{path} cannot be read ({error}); put it back or take it away") from error

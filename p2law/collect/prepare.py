@@ -1,0 +1,237 @@
+"""What a run needs before its first step: texts, the model before pruning, the model to train.
+
+Each thing is made once, by whoever needs it first, and then lies in the sweep's folder.
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from filelock import FileLock
+
+from p2law.collect import corpus, zoo
+from p2law.collect.corpus import Text, TokenFile
+from p2law.collect.jobs import Run, describe
+from p2law.collect.ledger import write_whole
+from p2law.collect.loss import Objective
+from p2law.collect.masks import Masks, from_zeros
+from p2law.collect.place import Place, read_json
+from p2law.collect.pruning import prune
+from p2law.collect.ruler import Ruler
+from p2law.collect.settings import Corpus, Evaluation, Sweep
+from p2law.collect.team import Team
+from p2law.collect.train import Task
+from p2law.errors import RunError
+
+SPARSE = ("2:4", "unstructured")
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+_Made = TypeVar("_Made")
+
+
+def once(team: Team, make: Callable[[], _Made]) -> _Made:
+    """Let the first process make something, and tell all of it, or all of its failure.
+
+    Raises
+    ------
+    RunError
+        It could not be made.
+    """
+    made, trouble = None, ""
+    if team.leads:
+        try:
+            made = make()
+        except (OSError, ValueError, RuntimeError, ImportError) as error:
+            if team.size == 1:
+                raise
+            trouble = str(error) or type(error).__name__
+    team.together(trouble)
+    found: _Made = team.share(made)
+    return found
+
+
+def texts(run: Run, sweep: Sweep, place: Place, team: Team) -> tuple[TokenFile, Ruler]:
+    """Tokens to train on, and the ruler made of the held-out texts.
+
+    Raises
+    ------
+    RunError
+        A text cannot be read, has changed, or does not fill one window.
+    """
+    source = sweep.corpora[run.training.corpus]
+    train_on = once(team, lambda: _tokenised(source, run, sweep, place))
+    _check_filled(source.name, train_on, run.sequence)
+    made = once(team, lambda: [_tokenised(each, run, sweep, place) for each in sweep.evaluations])
+    held_out = {each.name: file for each, file in zip(sweep.evaluations, made, strict=True)}
+    for name, each in held_out.items():
+        _check_filled(name, each, run.sequence)
+    dtype, micro = DTYPES[run.training.dtype], sweep.execution.micro_batch
+    return train_on, Ruler(held_out, run.sequence, micro, dtype, team)
+
+
+def _check_filled(name: str, text: TokenFile, sequence: int) -> None:
+    if not text.windows(sequence):
+        raise RunError(
+            f"{name}: {text.count} tokens do not fill one window of {sequence}; give more text"
+        )
+
+
+def _tokenised(text: Corpus | Evaluation, run: Run, sweep: Sweep, place: Place) -> TokenFile:
+    # One more than targets: the first token of a text is nobody's target.
+    most = None if text.tokens is None else text.tokens + 1
+    source = Text(
+        files=tuple(sweep.folder / each for each in text.files),
+        hub=text.hub,
+        subset=text.subset,
+        split=text.split,
+        revision=text.revision,
+        field=text.field,
+        most=most,
+    )
+    told = [*text.files, text.hub, text.subset, text.split, text.revision]
+    folder = place.out / "corpora" / f"{text.name}-{_key(told, source.field, most, run.tokenizer)}"
+    return corpus.tokenised(source, run.tokenizer, folder)
+
+
+def _key(*content: Any) -> str:
+    """A short name for plain content."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:10]
+
+
+def base(run: Run, place: Place) -> Path:
+    """Folder of the model before pruning.
+
+    Raises
+    ------
+    RunError
+        It cannot be fetched, or the run that makes it has not ended.
+    """
+    if not run.base:
+        return zoo.fetch(run.model.folder or run.model.source, run.model.revision)
+    made = Place(place.out, run.base)
+    if made.ending is None or not made.model.is_dir():
+        raise RunError(f"{run.id} waits for {run.base}, which makes its model: run that first")
+    return made.model
+
+
+def base_losses(run: Run, sweep: Sweep, place: Place, ruler: Ruler) -> dict[str, float]:
+    """Held-out losses before pruning, measured once for all runs of a model."""
+    said, team = describe(run, sweep), ruler.team
+    key = _key(said["model"], said["evaluations"], run.base, run.tokenizer, run.sequence)
+    path = place.out / "bases" / f"{run.model.name}-{key}.json"
+    lock = FileLock(f"{path}.lock")
+    if team.leads:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    try:
+        found: Mapping[str, float] | None = once(team, lambda: read_json(path))
+        if found is None:
+            folder = once(team, lambda: base(run, place))
+            found = ruler.losses(zoo.objective(folder, None, team, dtype=ruler.dtype))
+            once(team, lambda: write_whole(path, found))
+    finally:
+        if team.leads:
+            lock.release()
+    return dict(found)
+
+
+def start(run: Run, sweep: Sweep, place: Place, team: Team) -> dict[str, Any]:
+    """Make the model that training starts from, and say what was removed from it."""
+    once(team, lambda: _make_start(run, sweep, place))
+    return once(team, lambda: place.facts or {})
+
+
+def _make_start(run: Run, sweep: Sweep, place: Place) -> None:
+    if place.facts is not None:
+        return
+    shutil.rmtree(place.start, ignore_errors=True)
+    facts: dict[str, Any] = {}
+    if run.cut is None:
+        zoo.make(run.model.shape, run.seed, place.start)
+    elif run.cut.method == "none":
+        facts = {"params_after": run.shape.params, "pruning_rate": 0.0, "nominal_rate": 0.0}
+    else:
+        blind = run.cut.criterion == "magnitude"
+        tokens = None if blind else _calibration(run, sweep, place)
+        found = prune(base(run, place), run.cut, tokens=tokens, out=place.start)
+        facts = {
+            "params_after": run.shape.params - found.removed,
+            "pruning_rate": found.pruning_rate,
+            "nominal_rate": found.nominal_rate,
+        }
+    write_whole(place.folder / "start.json", facts)
+
+
+def _calibration(run: Run, sweep: Sweep, place: Place) -> torch.Tensor:
+    """Windows to calibrate on: (sequences, sequence)."""
+    wanted = sweep.calibration
+    source = sweep.corpora[wanted.corpus or run.training.corpus]
+    text = _tokenised(source, run, sweep, place)
+    chosen = corpus.upcoming(text.windows(run.sequence), run.seed, 0, wanted.sequences)
+    return torch.from_numpy(text.read(chosen.tolist(), run.sequence)[:, :-1])
+
+
+def task(run: Run, sweep: Sweep, place: Place, train_on: TokenFile, ruler: Ruler) -> Task:
+    """Put the model of a run to work.
+
+    Raises
+    ------
+    RunError
+        The batch cannot be shared evenly by the processes.
+    """
+    training, execution, team = run.training, sweep.execution, ruler.team
+    windows = training.batch_tokens // run.sequence
+    if windows % team.size:
+        raise RunError(
+            f"a batch of {windows} windows cannot be shared evenly by {team.size} processes; "
+            f"change batch_tokens or processes"
+        )
+    objective = _objective(run, place, team)
+    model: Any = objective.model
+    if execution.checkpoint_activations:
+        model.gradient_checkpointing_enable({"use_reentrant": False})
+    sparse = run.cut is not None and run.cut.method in SPARSE
+    masks = from_zeros(model, zoo.matrices(run.shape)) if sparse else Masks({}, {})
+    if execution.compile:
+        zoo.compile_layers(model)
+    return Task(
+        objective=objective,
+        optimizer=_optimizer(run, model),
+        masks=masks,
+        corpus=train_on,
+        ruler=ruler,
+        training=training,
+        seed=run.seed,
+        checkpoint_minutes=execution.checkpoint_minutes,
+    )
+
+
+def _objective(run: Run, place: Place, team: Team) -> Objective:
+    training = run.training
+    unpruned = run.cut is not None and run.cut.method == "none"
+    return zoo.objective(
+        base(run, place) if unpruned else place.start,
+        base(run, place) if training.objective == "kd" else None,
+        team,
+        dtype=DTYPES[training.dtype],
+        kd_weight=training.kd_weight,
+        temperature=training.temperature,
+    )
+
+
+def _optimizer(run: Run, model: torch.nn.Module) -> torch.optim.Optimizer:
+    """AdamW; norms and biases do not decay."""
+    weights, decay = list(model.parameters()), run.training.weight_decay
+    return torch.optim.AdamW(
+        [
+            {"params": [each for each in weights if each.ndim > 1], "weight_decay": decay},
+            {"params": [each for each in weights if each.ndim < 2], "weight_decay": 0.0},
+        ],
+        lr=run.training.learning_rate,
+        betas=(run.training.betas[0], run.training.betas[1]),
+        fused=True,
+    )

@@ -1,0 +1,93 @@
+"""The processes that train one model together: one, or as many as `torchrun` started."""
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+from p2law.errors import RunError
+
+
+@dataclass(frozen=True)
+class Team:
+    """A process among its fellows.
+
+    Attributes
+    ----------
+    rank, size : int
+    device : torch.device
+    """
+
+    rank: int = 0
+    size: int = 1
+    device: torch.device = torch.device("cpu")  # noqa: RUF009 - a device is a constant
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes files."""
+        return self.rank == 0
+
+    def total(self, values: torch.Tensor) -> torch.Tensor:
+        """Sum over all processes, in place."""
+        if self.size > 1:
+            dist.all_reduce(values)
+        return values
+
+    def wait(self) -> None:
+        """Go on when everybody is here."""
+        if self.size > 1:
+            dist.barrier()
+
+    def share(self, value: Any) -> Any:
+        """What the first process holds, for all."""
+        if self.size == 1:
+            return value
+        box = [value]
+        dist.broadcast_object_list(box, device=self.device)
+        return box[0]
+
+    def gather(self, value: Any) -> list[Any]:
+        """What every process holds, for all, in the order of their ranks."""
+        if self.size == 1:
+            return [value]
+        boxes: list[Any] = [None] * self.size
+        dist.all_gather_object(boxes, value)
+        return boxes
+
+    def together(self, trouble: str) -> None:
+        """Raise everywhere where anybody is in trouble, so that nobody waits for ever.
+
+        Raises
+        ------
+        RunError
+            With the first process's words.
+        """
+        words = [each for each in self.gather(trouble) if each]
+        if words:
+            raise RunError(words[0])
+
+
+def assemble(device: str = "") -> Team:
+    """Find the other processes that `torchrun` started, or be alone.
+
+    Parameters
+    ----------
+    device : str
+        ``"cpu"`` or ``"cuda"``; the GPU where there is one if empty.
+
+    Returns
+    -------
+    Team
+    """
+    kind = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    place = torch.device(kind)
+    if kind == "cuda":
+        place = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+        torch.cuda.set_device(place)
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        return Team(device=place)
+    if not dist.is_initialized():
+        dist.init_process_group("cpu:gloo,cuda:nccl" if kind == "cuda" else "gloo")
+    return Team(dist.get_rank(), dist.get_world_size(), place)

@@ -1,0 +1,254 @@
+"""One run from start to end: make or prune the model, train it, write down what is measured.
+
+Everything a run leaves lies in one folder, and each step looks there first: what is
+done is not done again, however often and wherever the run is started.
+"""
+
+import logging
+import platform
+import shutil
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import transformers
+from filelock import Timeout
+
+from p2law._version import __version__
+from p2law.collect import prepare, tracking, zoo
+from p2law.collect.checkpoint import Checkpoints
+from p2law.collect.corpus import TokenFile
+from p2law.collect.jobs import Run, describe
+from p2law.collect.ledger import NOTHING, Vouched, write_whole
+from p2law.collect.place import Place
+from p2law.collect.prepare import once
+from p2law.collect.spec import Sweep
+from p2law.collect.team import Team
+from p2law.collect.train import Measurement, Progress, Task, train
+from p2law.errors import P2LawError, RunError
+
+LOG = logging.getLogger(__name__)
+
+
+def carry_out(run: Run, sweep: Sweep, out: Path, team: Team, tracker: str = "") -> bool:
+    """Do what is missing of a run.
+
+    Parameters
+    ----------
+    run : Run
+    sweep : Sweep
+    out : Path
+        Folder of the whole sweep.
+    team : Team
+    tracker : str
+        As in `tracking.find`.
+
+    Returns
+    -------
+    bool
+        False where another process is at it.
+
+    Raises
+    ------
+    P2LawError
+        The run cannot go on; the reason is also written to its folder.
+    """
+    place = Place(out, run.id)
+    lock = place.lock()
+    if not once(team, lambda: _lock(place, lock)):
+        return False
+    try:
+        if once(team, lambda: place.ending) is None:
+            with _reasons(place, team):
+                _carry_out(run, sweep, place, team, tracker)
+    finally:
+        lock.release()
+    return True
+
+
+def _lock(place: Place, lock: Any) -> bool:
+    try:
+        place.folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        return False
+    except OSError as error:
+        raise RunError(f"cannot use the folder {place.folder}: {error}") from error
+    return True
+
+
+@contextmanager
+def _reasons(place: Place, team: Team) -> Iterator[None]:
+    """Leave the reason of a failure in the run's folder."""
+    record = place.folder / "failed.json"
+    once(team, lambda: record.unlink(missing_ok=True))
+    try:
+        yield
+    except (P2LawError, OSError, torch.OutOfMemoryError) as error:
+        if team.leads:
+            try:
+                write_whole(record, {"reason": str(error)})
+            except RunError as another:
+                LOG.warning("%s", another)
+        if isinstance(error, P2LawError):
+            raise
+        raise RunError(f"{place.folder}: {error}") from error
+
+
+def _carry_out(run: Run, sweep: Sweep, place: Place, team: Team, tracker: str) -> None:
+    """Do a run that is neither done nor locked."""
+    if sweep.execution.threads:
+        torch.set_num_threads(sweep.execution.threads)
+    once(team, lambda: write_whole(place.folder / "run.json", describe(run, sweep)))
+    once(team, lambda: place.timing.append({"event": "start", "time": time.time(), **_versions()}))
+    train_on, ruler = prepare.texts(run, sweep, place, team)
+    base_losses = prepare.base_losses(run, sweep, place, ruler) if run.cut else {}
+    facts = prepare.start(run, sweep, place, team)
+    task = prepare.task(run, sweep, place, train_on, ruler)
+    checkpoints = Checkpoints(place.folder / "checkpoints", team)
+    begin = _resume(task, checkpoints, place, team)
+    fixed = _fixed_columns(run, train_on, facts)
+
+    def keep(progress: Progress) -> None:
+        vouched = once(team, place.ledger.vouch)
+        state = {**asdict(progress), "ledger": asdict(vouched)}
+        checkpoints.save(task.objective.model, task.optimizer, state)
+
+    def write(lines: list[dict[str, Any]]) -> None:
+        once(team, lambda: place.ledger.append(*lines))
+
+    ending = Measurement(begin.tokens, {})
+    with _reporting(run, sweep, place, team, begin, tracker) as (watch, tell):
+        for measurement in train(task, begin, keep, watch):
+            lines = [{**fixed, **each} for each in _lines(measurement, base_losses)]
+            write(lines)
+            tell(lines)
+            ending = measurement
+    _finish(run, sweep, place, task, checkpoints, ending)
+
+
+def _resume(task: Task, checkpoints: Checkpoints, place: Place, team: Team) -> Progress:
+    """Go back to the last checkpoint, or to the start where there is none."""
+    found = checkpoints.latest()
+    to = Vouched(**found[1]["ledger"]) if found else NOTHING
+    once(team, lambda: place.ledger.cut_back(to))
+    if found is None:
+        return Progress()
+    checkpoints.load(found[0], task.objective.model, task.optimizer)
+    task.masks.check()
+    return Progress(found[1]["tokens"], found[1]["entropy"], found[1]["since"])
+
+
+def _finish(
+    run: Run,
+    sweep: Sweep,
+    place: Place,
+    task: Task,
+    checkpoints: Checkpoints,
+    ending: Measurement,
+) -> None:
+    """Save the model, say that the run is done, and clear away what nobody needs then."""
+    team = task.ruler.team
+    if not ending.trouble:
+        if ending.tokens < run.training.counts()[-1]:
+            raise RunError(f"{run.id} was asked to stop; the same command goes on from there")
+        if run.cut is None or sweep.execution.keep_models:
+            once(team, lambda: shutil.rmtree(place.model, ignore_errors=True))
+            dtype = prepare.DTYPES[run.training.dtype]
+            companions = place.start if place.start.is_dir() else None
+            zoo.save(task.objective.model, place.model, team, dtype, companions)
+    content = {"tokens": ending.tokens, "trouble": ending.trouble}
+    once(team, lambda: write_whole(place.folder / "done.json", content))
+    checkpoints.discard()
+    once(team, lambda: shutil.rmtree(place.start, ignore_errors=True))
+
+
+# -- what a run writes ---------------------------------------------------------------
+
+
+def _fixed_columns(run: Run, text: TokenFile, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Columns that all lines of a run share."""
+    training, shape = run.training, run.cut.after if run.cut else run.shape
+    fixed: dict[str, Any] = {
+        "run": run.id,
+        "model": run.model.name,
+        "family": run.shape.family,
+        "params": run.shape.params,
+    }
+    if run.cut is not None:
+        fixed |= {"method": run.cut.method, **facts}
+        if run.cut.criterion:
+            fixed["criterion"] = run.cut.criterion
+    return fixed | {
+        "seed": run.seed,
+        "corpus": training.corpus,
+        "schedule": training.schedule,
+        "objective": training.objective,
+        "unique_tokens": text.windows(run.sequence) * run.sequence,
+        "flops_per_token": shape.flops_per_token(run.sequence),
+    }
+
+
+def _lines(found: Measurement, base: Mapping[str, float]) -> list[dict[str, Any]]:
+    """One line a text, or one that says why there is none."""
+    if found.trouble:
+        return [{"tokens": found.tokens, "trouble": found.trouble}]
+    trained = {} if found.train_loss is None else {"train_loss": found.train_loss}
+    before = {name: {"base_loss": base[name]} if base else {} for name in found.losses}
+    return [
+        {"tokens": found.tokens, "eval_text": name, **before[name], "loss": loss, **trained}
+        for name, loss in found.losses.items()
+    ]
+
+
+@contextmanager
+def _reporting(
+    run: Run, sweep: Sweep, place: Place, team: Team, begin: Progress, tracker: str
+) -> Iterator[tuple[Callable[[int, float], bool], Callable[[list[dict[str, Any]]], None]]]:
+    """A progress bar, a tracker, the clock, and an ear for SIGTERM."""
+    asked: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _frame: asked.append(number))
+    began, voice = time.perf_counter(), tracking.silent()
+    if team.leads:
+        total = run.training.counts()[-1]
+        voice = tracking.voice(run.id, total, begin.tokens, tracker, place.out)
+    voice.start(run.id, describe(run, sweep))
+
+    def watch(tokens: int, loss: float) -> bool:
+        voice.step(tokens, loss)
+        return bool(asked)
+
+    def tell(lines: list[dict[str, Any]]) -> None:
+        seconds = round(time.perf_counter() - began, 3)
+        if team.leads:
+            tokens = lines[0]["tokens"]
+            place.timing.append({"event": "measured", "tokens": tokens, "seconds": seconds})
+        for line in lines:
+            voice.log(line)
+
+    try:
+        yield watch, tell
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        voice.finish()
+
+
+def _versions() -> dict[str, Any]:
+    """What did the work: packages, processor, accelerator."""
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else ""
+    return {
+        "p2law": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+        "numpy": np.__version__,
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": gpu or platform.processor(),
+        "threads": torch.get_num_threads(),
+    }

@@ -1,0 +1,207 @@
+"""Models from folders and back: made, loaded, shared out over processes, saved.
+
+A model is a folder with a config.json and safetensors, as Hugging Face writes
+them; transformers is the zoo, nothing else of it is used. With several processes
+each reads its own part of the weights straight from the files.
+"""
+
+import itertools
+import logging
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader
+from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
+from torch.distributed.checkpoint.state_dict_loader import load as load_distributed
+from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
+from transformers import AutoConfig, AutoModelForCausalLM
+from transformers.utils import logging as transformers_logging
+
+from p2law.collect.loss import Objective
+from p2law.collect.shapes import Shape
+from p2law.collect.team import Team
+from p2law.collect.weights import HEAD, write_folder
+from p2law.errors import RunError
+
+LOG = logging.getLogger(__name__)
+transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+
+
+def fetch(source: str | Path, revision: str = "") -> Path:
+    """Folder of a model: the folder itself, or a download where a hub id is given.
+
+    Raises
+    ------
+    RunError
+        The hub does not have it, or cannot be reached.
+    """
+    if Path(source).is_dir():
+        return Path(source)
+    from huggingface_hub import snapshot_download  # noqa: PLC0415 - only for a hub id
+
+    try:
+        patterns = ["*.safetensors", "*.json", "tokenizer*"]
+        found = snapshot_download(str(source), revision=revision or None, allow_patterns=patterns)
+    except (OSError, ValueError) as error:
+        raise RunError(f"cannot fetch the model {source!r} from the hub: {error}") from error
+    return Path(found)
+
+
+def make(config: Mapping[str, Any], seed: int, folder: Path) -> None:
+    """Write a model with random weights, the same for the same seed.
+
+    Parameters
+    ----------
+    config : mapping
+        Content of a config.json.
+    seed : int
+    folder : Path
+    """
+    torch.manual_seed(seed)
+    settings = dict(config)
+    found = AutoConfig.for_model(settings.pop("model_type"), **settings)
+    model = _from_config(found)
+    save(model, folder, Team())
+
+
+def load(folder: Path, dtype: torch.dtype = torch.float32) -> nn.Module:
+    """Load a whole model into this process."""
+    model: nn.Module = AutoModelForCausalLM.from_pretrained(
+        folder, dtype=dtype, use_safetensors=True, local_files_only=True, attn_implementation="sdpa"
+    )
+    return model
+
+
+def objective(
+    folder: Path,
+    teacher: Path | None,
+    team: Team,
+    *,
+    dtype: torch.dtype,
+    kd_weight: float = 0.0,
+    temperature: float = 1.0,
+) -> Objective:
+    """Load a model, and a teacher where there is one, ready to be trained by a team.
+
+    Parameters
+    ----------
+    folder : Path
+        The model; its weights are trained in float32.
+    teacher : Path or None
+    team : Team
+    dtype : torch.dtype
+        What to compute in.
+    kd_weight, temperature : float
+        As in `Objective`.
+
+    Returns
+    -------
+    Objective
+    """
+    folders = [folder] if teacher is None else [folder, teacher]
+    if team.size == 1:
+        models = [load(each).to(team.device) for each in folders]
+        return Objective(*models, kd_weight=kd_weight, temperature=temperature)
+    models = [_empty(each) for each in folders]
+    found = Objective(*models, kd_weight=kd_weight, temperature=temperature)
+    policy = MixedPrecisionPolicy(param_dtype=dtype, reduce_dtype=torch.float32)
+    for model in models:
+        for layer in _layers(model):
+            fully_shard(layer, mp_policy=policy)
+    fully_shard(found, mp_policy=policy)
+    found.to_empty(device=team.device)
+    for model, each in zip(models, folders, strict=True):
+        _fill(model, each)
+    return found
+
+
+def _empty(folder: Path) -> nn.Module:
+    """The model of a folder without its weights."""
+    config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    with torch.device("meta"):
+        return _from_config(config)
+
+
+def _from_config(config: Any) -> nn.Module:
+    make: Any = AutoModelForCausalLM.from_config
+    model: nn.Module = make(config, dtype=torch.float32, attn_implementation="sdpa")
+    return model
+
+
+def _fill(model: Any, folder: Path) -> None:
+    """Read this process's part of the weights, and make anew what no file holds."""
+    model.tie_weights()
+    rotary = model.model.rotary_emb
+    # Its buffers are not saved, so after to_empty they hold garbage.
+    model.model.rotary_emb = type(rotary)(config=model.config).to(model.lm_head.weight.device)
+    load_distributed(named(model), storage_reader=HuggingFaceStorageReader(str(folder)))
+
+
+def named(model: Any) -> dict[str, Any]:
+    """Weights by name, one that is tied to another left out."""
+    state: dict[str, Any] = dict(get_model_state_dict(model))
+    if model.config.tie_word_embeddings:
+        state.pop(HEAD, None)
+    return state
+
+
+def save(
+    model: Any,
+    folder: Path,
+    team: Team,
+    dtype: torch.dtype | None = None,
+    companions: Path | None = None,
+) -> None:
+    """Write a model as an ordinary Hugging Face folder, whole or not at all.
+
+    Parameters
+    ----------
+    model : Module
+        On several processes, all call this; the first writes.
+    folder : Path
+        Must not exist.
+    team : Team
+    dtype : torch.dtype, optional
+        Of the weights on disk; that of the weights if not given.
+    companions : Path, optional
+        A folder whose tokenizer is copied along.
+    """
+    options = StateDictOptions(full_state_dict=True, cpu_offload=True)
+    state: dict[str, Any] = (
+        named(model) if team.size == 1 else dict(get_model_state_dict(model, options=options))
+    )
+    if model.config.tie_word_embeddings:
+        state.pop(HEAD, None)
+    if team.leads:
+        write_folder(folder, model.config.to_dict(), _by_layer(state, dtype), companions)
+    team.wait()
+
+
+def _by_layer(
+    state: Mapping[str, Tensor], dtype: torch.dtype | None
+) -> Iterator[dict[str, Tensor]]:
+    """Tensors one layer after another, so that no more than that is copied at once."""
+    for _, names in itertools.groupby(state, key=lambda name: name.split(".")[:3]):
+        yield {name: state[name].detach().to("cpu", dtype) for name in names}
+
+
+def _layers(model: Any) -> Iterator[nn.Module]:
+    yield from model.model.layers
+
+
+def matrices(shape: Shape) -> list[str]:
+    """Names of the weights that sparse methods prune."""
+    return [
+        f"model.layers.{k}.{name}.weight"
+        for k in range(shape.num_hidden_layers)
+        for name, _, _ in shape.matrices
+    ]
+
+
+def compile_layers(model: nn.Module) -> None:
+    """Compile every decoder layer; they are alike, so one compilation serves all."""
+    for layer in _layers(model):
+        layer.compile()
