@@ -19,7 +19,7 @@ from p2law.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from p2law.collect.cuts import plan_cut
-    from p2law.collect.forecast import forecast
+    from p2law.collect.forecasting import forecast
     from p2law.collect.gathering import gather, status
     from p2law.collect.jobs import expand
     from p2law.collect.pruning import prune
@@ -30,7 +30,7 @@ __all__ = ["expand", "forecast", "gather", "plan_cut", "prune", "read", "run", "
 
 _HOME = {
     "expand": "jobs",
-    "forecast": "forecast",
+    "forecast": "forecasting",
     "gather": "gathering",
     "plan_cut": "cuts",
     "prune": "pruning",

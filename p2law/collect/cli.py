@@ -113,7 +113,7 @@ def main(asked: argparse.Namespace) -> tuple[str, int]:
 
 def _plan(asked: argparse.Namespace) -> tuple[str, int]:
     from p2law.collect import spec  # noqa: PLC0415 - a command loads what it needs
-    from p2law.collect.forecast import forecast  # noqa: PLC0415
+    from p2law.collect.forecasting import forecast  # noqa: PLC0415
 
     found = forecast(
         spec.read(asked.sweep),

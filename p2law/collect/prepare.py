@@ -84,7 +84,7 @@ def _tokenised(text: Corpus | Evaluation, run: Run, sweep: Sweep, place: Place) 
     # One more than targets: the first token of a text is nobody's target.
     most = None if text.tokens is None else text.tokens + 1
     source = Text(
-        files=tuple(sweep.folder / each for each in text.files),
+        files=tuple(text.paths),
         hub=text.hub,
         subset=text.subset,
         split=text.split,
@@ -93,7 +93,7 @@ def _tokenised(text: Corpus | Evaluation, run: Run, sweep: Sweep, place: Place) 
         most=most,
     )
     told = [*text.files, text.hub, text.subset, text.split, text.revision]
-    folder = place.out / "corpora" / f"{text.name}-{_key(told, source.field, most, run.tokenizer)}"
+    folder = place.out / "corpora" / f"{text.name}-{_key(told, text.field, most, run.model.tokenizer)}"
     return corpus.tokenised(source, run.tokenizer, folder)
 
 
@@ -111,7 +111,7 @@ def base(run: Run, place: Place) -> Path:
         It cannot be fetched, or the run that makes it has not ended.
     """
     if not run.base:
-        return zoo.fetch(run.model.folder or run.model.source, run.model.revision)
+        return zoo.fetch(run.model.location, run.model.revision)
     made = Place(place.out, run.base)
     if made.ending is None or not made.model.is_dir():
         raise RunError(f"{run.id} waits for {run.base}, which makes its model: run that first")
@@ -121,7 +121,7 @@ def base(run: Run, place: Place) -> Path:
 def base_losses(run: Run, sweep: Sweep, place: Place, ruler: Ruler) -> dict[str, float]:
     """Held-out losses before pruning, measured once for all runs of a model."""
     said, team = describe(run, sweep), ruler.team
-    key = _key(said["model"], said["evaluations"], run.base, run.tokenizer, run.sequence)
+    key = _key(said["model"], said["evaluations"], run.base, run.sequence, run.training.dtype)
     path = place.out / "bases" / f"{run.model.name}-{key}.json"
     lock = FileLock(f"{path}.lock")
     if team.leads:
@@ -151,7 +151,7 @@ def _make_start(run: Run, sweep: Sweep, place: Place) -> None:
     shutil.rmtree(place.start, ignore_errors=True)
     facts: dict[str, Any] = {}
     if run.cut is None:
-        zoo.make(run.model.shape, run.seed, place.start)
+        zoo.make(run.model.config, run.seed, place.start)
     elif run.cut.method == "none":
         facts = {"params_after": run.shape.params, "pruning_rate": 0.0, "nominal_rate": 0.0}
     else:

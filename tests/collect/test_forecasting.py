@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from p2law.collect import jobs
-from p2law.collect.forecast import forecast
+from p2law.collect.forecasting import forecast
 from p2law.collect.memory import CHUNK_ELEMENTS, activations, memory_terms
 from p2law.collect.settings import (
     Calibration,
@@ -352,7 +352,7 @@ def test_planning_loads_no_torch():
     """
     code = (
         "import sys\n"
-        "from p2law.collect import forecast, jobs, spec\n"
+        "from p2law.collect import forecasting, jobs, spec\n"
         "print(*{name.split('.')[0] for name in sys.modules})"
     )
     command = [sys.executable, "-c", code]
