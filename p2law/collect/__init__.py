@@ -6,9 +6,8 @@ through the record files that it writes.
 
     from p2law import collect
 
-    sweep = collect.read("sweep.toml")
-    print(collect.forecast(sweep))          # no torch, no GPU
-    collect.run(sweep, "sweep.toml", "study")
+    print(collect.forecast(collect.read("sweep.toml")))     # no torch, no GPU
+    collect.run("sweep.toml", "study")
     records = collect.gather("study").records
 """
 

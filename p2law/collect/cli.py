@@ -3,6 +3,7 @@
 import argparse
 import json
 import logging
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -95,11 +96,13 @@ def main(asked: argparse.Namespace) -> tuple[str, int]:
     Returns
     -------
     text : str
-        To be printed.
+        To be printed; empty in processes that do not lead.
     code : int
         Exit code.
     """
-    logging.basicConfig(format="%(message)s", level=logging.INFO, force=True)
+    leads = os.environ.get("RANK", "0") == "0"
+    level = logging.INFO if leads else logging.ERROR
+    logging.basicConfig(format="%(message)s", level=level, force=True)
     logging.getLogger("httpx").setLevel(logging.WARNING)
     actions: dict[str, Callable[[argparse.Namespace], tuple[str, int]]] = {
         "plan": _plan,
@@ -108,12 +111,13 @@ def main(asked: argparse.Namespace) -> tuple[str, int]:
         "gather": _gather,
         "prune": _prune,
     }
-    return actions[asked.collecting](asked)
+    text, code = actions[asked.collecting](asked)
+    return (text if leads else ""), code
 
 
 def _plan(asked: argparse.Namespace) -> tuple[str, int]:
-    from p2law.collect import spec  # noqa: PLC0415 - a command loads what it needs
-    from p2law.collect.forecasting import forecast  # noqa: PLC0415
+    from p2law.collect import spec
+    from p2law.collect.forecasting import forecast
 
     found = forecast(
         spec.read(asked.sweep),
@@ -127,10 +131,9 @@ def _plan(asked: argparse.Namespace) -> tuple[str, int]:
 
 def _run(asked: argparse.Namespace) -> tuple[str, int]:
     needs_torch("collect run")
-    from p2law.collect import gathering, jobs, launch, spec, sweep  # noqa: PLC0415
+    from p2law.collect import gathering, jobs, launch, spec, sweep
 
-    settings = spec.read(asked.sweep)
-    runs = jobs.expand(settings)
+    runs = jobs.expand(spec.read(asked.sweep))
     only = list(asked.index or []) or _numbers(asked.only or [], [each.id for each in runs])
     gpus = [each for each in asked.gpus.split(",") if each]
     if asked.submit:
@@ -145,7 +148,7 @@ def _run(asked: argparse.Namespace) -> tuple[str, int]:
         words += ["--tracker", asked.tracker] if asked.tracker else []
         code = launch.workers(asked.sweep, asked.out, asked.workers, gpus, words)
         return gathering.status(asked.out).to_string(index=False), code
-    report = sweep.run(settings, asked.sweep, asked.out, only=only, tracker=asked.tracker)
+    report = sweep.run(asked.sweep, asked.out, only=only, tracker=asked.tracker)
     said = [f"{len(report.done)} of {len(only or runs)} runs done"]
     said += [f"{name} is being worked on by another process" for name in report.elsewhere]
     said += [f"FAILED {name}: {reason}" for name, reason in report.failed.items()]
@@ -173,7 +176,7 @@ def _options(words: Sequence[str]) -> dict[str, Any]:
 
 
 def _status(asked: argparse.Namespace) -> tuple[str, int]:
-    from p2law.collect import gathering  # noqa: PLC0415
+    from p2law.collect import gathering
 
     table = gathering.status(asked.out)
     if asked.json:
@@ -184,7 +187,7 @@ def _status(asked: argparse.Namespace) -> tuple[str, int]:
 
 
 def _gather(asked: argparse.Namespace) -> tuple[str, int]:
-    from p2law.collect import gathering  # noqa: PLC0415
+    from p2law.collect import gathering
 
     found = gathering.gather(asked.out, eval_text=asked.eval_text, unfinished=asked.unfinished)
     written = found.save(asked.output)
@@ -195,14 +198,14 @@ def _gather(asked: argparse.Namespace) -> tuple[str, int]:
 
 def _prune(asked: argparse.Namespace) -> tuple[str, int]:
     needs_torch("collect prune")
-    from p2law.collect import corpus, cuts, pruning, shapes  # noqa: PLC0415
+    from p2law.collect import corpus, cuts, pruning, shapes
 
     shape = shapes.from_config(shapes.read_config(asked.model), where=str(asked.model))
     axes = tuple(asked.axes or cuts.DEFAULT_AXES)
     cut = cuts.plan_cut(shape, asked.method, asked.rate, criterion=asked.criterion, axes=axes)
     tokens = None
     if asked.text:
-        import torch  # noqa: PLC0415
+        import torch
 
         by, text = asked.tokenizer or str(asked.model), corpus.Text(tuple(asked.text))
         tokens = torch.from_numpy(corpus.some(text, by, asked.sequence, asked.sequences))
@@ -227,7 +230,7 @@ def needs_torch(purpose: str) -> None:
     MissingExtraError
         One of them is not installed.
     """
-    import importlib.util  # noqa: PLC0415
+    import importlib.util
 
     for package in ("torch", "transformers", "safetensors", "filelock", "tqdm"):
         if importlib.util.find_spec(package) is None:

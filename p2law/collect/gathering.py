@@ -27,7 +27,8 @@ class Gathered:
         Runs of which something is missing, and what: a loss that was no number, a
         run that has not ended.
     provenance : mapping
-        By run: what decided its records, the versions and machines that made them.
+        Under "runs" what decided the records of each, the versions and machines that
+        made them; under "texts" what was tokenised, with checksums.
     """
 
     records: pd.DataFrame
@@ -62,16 +63,16 @@ class Gathered:
         except OSError as error:
             raise RunError(f"cannot write {error.filename}: {error.strerror}") from error
         sources = path.with_name(f"{path.stem}.provenance.json")
-        write_whole(sources, {"runs": self.provenance, "left_out": dict(self.left_out)})
+        write_whole(sources, {**self.provenance, "left_out": dict(self.left_out)})
         return (*written, sources)
 
 
-def gather(out: Path, *, eval_text: str = "", unfinished: bool = False) -> Gathered:
+def gather(out: str | Path, *, eval_text: str = "", unfinished: bool = False) -> Gathered:
     """Read the measurements of all runs of a sweep.
 
     Parameters
     ----------
-    out : Path
+    out : str or Path
         Folder of the sweep.
     eval_text : str
         Only losses on this text; on all texts where empty.
@@ -87,6 +88,7 @@ def gather(out: Path, *, eval_text: str = "", unfinished: bool = False) -> Gathe
     RunError
         There is no sweep in the folder, or no loss yet, or a file is damaged.
     """
+    out = Path(out)
     lines: list[dict[str, Any]] = []
     left_out: list[tuple[str, str]] = []
     provenance = {}
@@ -110,7 +112,7 @@ def gather(out: Path, *, eval_text: str = "", unfinished: bool = False) -> Gathe
         records=_tidy(table[pruned]),
         dense=_tidy(table[~pruned]),
         left_out=tuple(left_out),
-        provenance=provenance,
+        provenance={"runs": provenance, "texts": _texts(out)},
     )
 
 
@@ -161,10 +163,16 @@ def _seconds(place: Place) -> float:
     return round(total + latest, 1)
 
 
+def _texts(out: Path) -> dict[str, Any]:
+    """What was tokenised, by folder."""
+    metas = sorted((out / "corpora").glob("*/meta.json"))
+    return {each.parent.name: read_json(each) for each in metas}
+
+
 # -- how the runs stand --------------------------------------------------------------
 
 
-def status(out: Path) -> pd.DataFrame:
+def status(out: str | Path) -> pd.DataFrame:
     """How the runs of a sweep stand.
 
     Parameters
@@ -183,6 +191,7 @@ def status(out: Path) -> pd.DataFrame:
     RunError
         There is no sweep in the folder.
     """
+    out = Path(out)
     planned = read_json(out / "sweep.json")
     if planned is None:
         raise RunError(f"{out} holds no sweep; p2law collect run SWEEP --out {out} begins one")

@@ -63,9 +63,9 @@ def texts(run: Run, sweep: Sweep, place: Place, team: Team) -> tuple[TokenFile, 
         A text cannot be read, has changed, or does not fill one window.
     """
     source = sweep.corpora[run.training.corpus]
-    train_on = once(team, lambda: _tokenised(source, run, sweep, place))
+    train_on = once(team, lambda: _tokenised(source, run, place))
     _check_filled(source.name, train_on, run.sequence)
-    made = once(team, lambda: [_tokenised(each, run, sweep, place) for each in sweep.evaluations])
+    made = once(team, lambda: [_tokenised(each, run, place) for each in sweep.evaluations])
     held_out = {each.name: file for each, file in zip(sweep.evaluations, made, strict=True)}
     for name, each in held_out.items():
         _check_filled(name, each, run.sequence)
@@ -80,7 +80,7 @@ def _check_filled(name: str, text: TokenFile, sequence: int) -> None:
         )
 
 
-def _tokenised(text: Corpus | Evaluation, run: Run, sweep: Sweep, place: Place) -> TokenFile:
+def _tokenised(text: Corpus | Evaluation, run: Run, place: Place) -> TokenFile:
     # One more than targets: the first token of a text is nobody's target.
     most = None if text.tokens is None else text.tokens + 1
     source = Text(
@@ -93,7 +93,9 @@ def _tokenised(text: Corpus | Evaluation, run: Run, sweep: Sweep, place: Place) 
         most=most,
     )
     told = [*text.files, text.hub, text.subset, text.split, text.revision]
-    folder = place.out / "corpora" / f"{text.name}-{_key(told, text.field, most, run.model.tokenizer)}"
+    folder = (
+        place.out / "corpora" / f"{text.name}-{_key(told, text.field, most, run.model.tokenizer)}"
+    )
     return corpus.tokenised(source, run.tokenizer, folder)
 
 
@@ -170,7 +172,7 @@ def _calibration(run: Run, sweep: Sweep, place: Place) -> torch.Tensor:
     """Windows to calibrate on: (sequences, sequence)."""
     wanted = sweep.calibration
     source = sweep.corpora[wanted.corpus or run.training.corpus]
-    text = _tokenised(source, run, sweep, place)
+    text = _tokenised(source, run, place)
     chosen = corpus.upcoming(text.windows(run.sequence), run.seed, 0, wanted.sequences)
     return torch.from_numpy(text.read(chosen.tolist(), run.sequence)[:, :-1])
 

@@ -4,20 +4,20 @@ Workers need not know of each other. Each goes through the runs, passes over tho
 that are done or locked, and waits only for models that others are making.
 """
 
-import functools
 import logging
 import os
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from p2law.collect import spec
 from p2law.collect.gathering import remember
 from p2law.collect.jobs import Run, expand
 from p2law.collect.launch import in_processes
 from p2law.collect.place import Place
 from p2law.collect.prepare import once
-from p2law.collect.spec import Sweep
+from p2law.collect.settings import Sweep
 from p2law.collect.team import Team, assemble
 from p2law.collect.work import carry_out
 from p2law.errors import P2LawError, RunError
@@ -35,7 +35,7 @@ class Report:
     ----------
     done : tuple of str
         Ids of runs that have ended, now or before.
-    failed : mapping of str to str
+    failed : dict from str to str
         Reasons, by id.
     elsewhere : tuple of str
         Runs that other processes are at.
@@ -47,30 +47,25 @@ class Report:
 
 
 def run(
-    sweep: Sweep,
-    path: Path,
-    out: Path,
-    *,
-    only: Sequence[int] = (),
-    tracker: str = "",
+    path: str | Path, out: str | Path, *, only: Sequence[int] = (), tracker: str = ""
 ) -> Report:
     """Do the runs of a sweep that are missing, one after the other.
 
     Parameters
     ----------
-    sweep : Sweep
-    path : Path
-        The sweep file, for processes that this one starts.
-    out : Path
+    path : str or Path
+        The sweep file.
+    out : str or Path
         Folder that the runs live in.
     only : sequence of int
-        Numbers of runs as `plan` counts them, from 0; all where empty.
+        Numbers of runs as the plan counts them, from 0; all where empty.
     tracker : str
-        As in `tracking.find`.
+        ``"tensorboard"``, or ``"module:attribute"`` for a `tracking.Tracker` of your own.
 
     Returns
     -------
     Report
+        A run that fails does not keep the others from being done.
 
     Raises
     ------
@@ -79,69 +74,81 @@ def run(
     RunError
         The folder cannot be used, or `only` names no run.
     """
-    team, runs = assemble(), expand(sweep)
+    sweep, team = spec.read(path), assemble()
+    runs = expand(sweep)
     if wrong := [k for k in only if not 0 <= k < len(runs)]:
         raise RunError(f"there is no run {wrong[0]}; the sweep has runs 0 to {len(runs) - 1}")
-    totals = {each.id: each.training.counts()[-1] for each in runs}
-    once(team, lambda: remember(out, sweep.name, totals))
-    waiting = [runs[k] for k in only] if only else list(runs)
-    failed: dict[str, str] = {}
-    elsewhere: list[str] = []
-    while waiting:
-        left, elsewhere = [], []
-        for each in waiting:
-            state = once(team, functools.partial(_ready, each, out, failed))
-            if state == "go":
-                state = _attempt(each, sweep, path, out, team, tracker, failed)
-            if state == "elsewhere":
-                elsewhere.append(each.id)
-            left += [each] if state in ("wait", "elsewhere") else []
-        if {each.id for each in left} == set(elsewhere):
-            break  # what is left is in good hands
-        if len(left) == len(waiting):
-            time.sleep(PAUSE)
-        waiting = left
-    ids = [each.id for each in (([runs[k] for k in only]) if only else runs)]
-    gone = {*failed, *elsewhere}
-    return Report(tuple(i for i in ids if i not in gone), failed, tuple(elsewhere))
+    totals = {each.id: each.training.total for each in runs}
+    worker = _Worker(sweep, Path(path), Path(out), team, tracker)
+    once(team, lambda: remember(worker.out, sweep.name, totals))
+    wanted = [runs[k] for k in only] if only else list(runs)
+    elsewhere = worker.go_through(wanted)
+    gone = {*worker.failed, *elsewhere}
+    done = tuple(each.id for each in wanted if each.id not in gone)
+    return Report(done, worker.failed, tuple(elsewhere))
 
 
-def _ready(run: Run, out: Path, failed: dict[str, str]) -> str:
-    """Whether a run is done, can go, must wait for its model, or never can."""
-    if Place(out, run.id).ending is not None:
-        return "done"
-    if not run.base:
-        return "go"
-    ending = Place(out, run.base).ending
-    if ending is None:
-        if run.base in failed:
-            failed[run.id] = f"its model could not be made: {failed[run.base]}"
-            return "failed"
-        return "wait"
-    if ending["trouble"]:
-        failed[run.id] = f"its model could not be made: {ending['trouble']}"
-        return "failed"
-    return "go"
+@dataclass(frozen=True)
+class _Worker:
+    """Whoever goes through the runs: one process, or a team of them."""
 
+    sweep: Sweep
+    path: Path
+    out: Path
+    team: Team
+    tracker: str
+    failed: dict[str, str] = field(default_factory=dict)
 
-def _attempt(
-    each: Run,
-    sweep: Sweep,
-    path: Path,
-    out: Path,
-    team: Team,
-    tracker: str,
-    failed: dict[str, str],
-) -> str:
-    """Try one run; a failure is noted and others go on."""
-    LOG.info("%s", each.id)
-    try:
-        if sweep.execution.processes > 1 and "WORLD_SIZE" not in os.environ:
-            ours = in_processes(sweep.execution.processes, each.id, path, out, tracker)
-        else:
-            ours = carry_out(each, sweep, out, team, tracker)
-    except P2LawError as error:
-        LOG.error("%s: %s", each.id, error)  # noqa: TRY400 - the words are the message
-        failed[each.id] = str(error)
-        return "failed"
-    return "done" if ours else "elsewhere"
+    def go_through(self, waiting: list[Run]) -> list[str]:
+        """Do every run that can be done; ids of those that others are at."""
+        while waiting:
+            coming, states = {each.id for each in waiting}, {}
+            for each in waiting:
+                states[each.id] = self._state(each, coming)
+            left = [each for each in waiting if states[each.id] in ("wait", "elsewhere")]
+            if all(states[each.id] == "elsewhere" for each in left):
+                return [each.id for each in left]  # what is left is in good hands
+            if len(left) == len(waiting):
+                time.sleep(PAUSE)
+            waiting = left
+        return []
+
+    def _state(self, run: Run, coming: Collection[str]) -> str:
+        """Do a run if it can be done; what became of it."""
+        state, why = once(self.team, lambda: self._ready(run, coming))
+        if state == "go":
+            state, why = self._attempt(run)
+        if state == "failed":
+            LOG.error("%s: %s", run.id, why)
+            self.failed[run.id] = why
+        return state
+
+    def _ready(self, run: Run, coming: Collection[str]) -> tuple[str, str]:
+        """Whether a run is done, can go, must wait for its model, or never can."""
+        if Place(self.out, run.id).ending is not None:
+            return "done", ""
+        base = Place(self.out, run.base)
+        ending = base.ending if run.base else {"trouble": ""}
+        if ending is not None and not ending["trouble"]:
+            return "go", ""
+        why = self.failed.get(run.base) or (ending or {}).get("trouble")
+        if why:
+            return "failed", f"its model could not be made: {why}"
+        if run.base in coming or base.busy():
+            return "wait", ""
+        return "failed", f"its model is not there yet: do {run.base} first"
+
+    def _attempt(self, run: Run) -> tuple[str, str]:
+        """Try one run; a failure is noted and others go on."""
+        LOG.info("%s", run.id)
+        processes = self.sweep.execution.processes
+        try:
+            if processes > 1 and "WORLD_SIZE" not in os.environ:
+                ours = in_processes(processes, run.id, self.path, self.out, self.tracker)
+            else:
+                ours = carry_out(run, self.sweep, self.out, self.team, self.tracker)
+        except P2LawError as error:
+            if self.team.size > 1:  # who fails alone must not leave the others waiting
+                raise
+            return "failed", str(error)
+        return ("done" if ours else "elsewhere"), ""

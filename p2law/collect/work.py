@@ -8,6 +8,7 @@ import logging
 import platform
 import shutil
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -157,7 +158,8 @@ def _finish(
     team = task.ruler.team
     if not ending.trouble:
         if ending.tokens < run.training.counts()[-1]:
-            raise RunError(f"{run.id} was asked to stop; the same command goes on from there")
+            LOG.warning("%s was asked to stop; the same command goes on from there", run.id)
+            raise SystemExit(128 + signal.SIGTERM)
         if run.cut is None or sweep.execution.keep_models:
             once(team, lambda: shutil.rmtree(place.model, ignore_errors=True))
             dtype = prepare.DTYPES[run.training.dtype]
@@ -213,7 +215,8 @@ def _reporting(
 ) -> Iterator[tuple[Callable[[int, float], bool], Callable[[list[dict[str, Any]]], None]]]:
     """A progress bar, a tracker, the clock, and an ear for SIGTERM."""
     asked: list[int] = []
-    before = signal.signal(signal.SIGTERM, lambda number, _frame: asked.append(number))
+    listens = threading.current_thread() is threading.main_thread()  # others may not
+    before = listens and signal.signal(signal.SIGTERM, lambda number, _: asked.append(number))
     began, voice = time.perf_counter(), tracking.silent()
     if team.leads:
         total = run.training.counts()[-1]
@@ -235,7 +238,8 @@ def _reporting(
     try:
         yield watch, tell
     finally:
-        signal.signal(signal.SIGTERM, before)
+        if listens:
+            signal.signal(signal.SIGTERM, before)
         voice.finish()
 
 
