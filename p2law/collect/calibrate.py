@@ -55,7 +55,8 @@ class Decoder:
             self._model: Any = model(config).eval()
         # What does not come from the source: nothing else stays on the meta device.
         self._model.embed_tokens = self._model.norm = nn.Identity()
-        self._model.rotary_emb = type(self._model.rotary_emb)(config=config).to(device)
+        rotary = source.rotary or type(self._model.rotary_emb)(config=config)
+        self._model.rotary_emb = copy.deepcopy(rotary).to(device)
         self._source, self._device, self._dtype = source, device, source.dtype
         self.index = 0
 
@@ -73,9 +74,10 @@ class Decoder:
         index : int
         """
         self.index = index
-        tensors = self._source.layer(index)
-        placed = {name: tensor.to(self._device, self._dtype) for name, tensor in tensors.items()}
-        self.layer.load_state_dict(placed, assign=True)
+        tensors = {
+            name: tensor.to(self._device, self._dtype) for name, tensor in self._source.layer(index)
+        }
+        self.layer.load_state_dict(tensors, assign=True)
         self.layer.requires_grad_(requires_grad=False)
 
     def release(self) -> None:
@@ -266,9 +268,9 @@ class Mean:
 
 
 class Gram:
-    """Twice the mean product of every two channels: (channels, channels), float32.
+    """Twice the products of every two channels, summed over a sequence, averaged over sequences.
 
-    A running mean, in which every sequence weighs the same. The order of operations
+    (channels, channels), float32. Factors do not matter, but this order of operations
     is llm-compressor's, so that nearly equal scores of weights fall the same way.
     """
 

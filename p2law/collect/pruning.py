@@ -261,6 +261,7 @@ class _Tally:
                 if self._cut.method in SPARSE and name.endswith(self._linear):
                     self._zeros += tensor.numel() - int(tensor.count_nonzero())
             yield block
+            del block  # or it would stay until the next one is there
 
     @property
     def removed(self) -> int:
@@ -288,8 +289,8 @@ def _rebuilt(model: Model, cut: Cut, blocks: Iterable[Mapping[str, Tensor]]) -> 
         tensors[HEAD] = tensors[EMBEDDING]
     new.load_state_dict(tensors, assign=True)
     new.tie_weights()
-    # The only buffers, and saved nowhere: rotary frequencies.
-    new.model.rotary_emb = type(new.model.rotary_emb)(config=config).to(model.device)
+    # The only buffers, and in no state dict: rotary frequencies. Pruning leaves them alone.
+    new.model.rotary_emb = copy.deepcopy(model.get_submodule("model.rotary_emb"))
     new.generation_config = copy.deepcopy(model.generation_config)
     result: Model = new.train(model.training)
     return result

@@ -299,7 +299,7 @@ def _by_magnitude(source: Source, choose: Choice, device: Device) -> Iterator[Bl
     for index in range(source.shape.num_hidden_layers):
         yield {
             prefix(index) + name: magnitude(each.to(device), choose) if name in linear else each
-            for name, each in source.layer(index).items()
+            for name, each in source.layer(index)
         }
 
 
@@ -336,5 +336,5 @@ def _tensors(source: Source, decoder: Decoder, index: int) -> Block:
             if name in linear
             else tensor
         )
-        for name, tensor in source.layer(index).items()
+        for name, tensor in source.layer(index)
     }

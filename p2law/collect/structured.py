@@ -146,7 +146,7 @@ def shallower(source: Source, kept: Sequence[int]) -> Iterator[Block]:
     """
     yield {EMBEDDING: source.weights[EMBEDDING]}
     for new, old in enumerate(kept):
-        yield {prefix(new) + name: tensor for name, tensor in source.layer(old).items()}
+        yield {prefix(new) + name: tensor for name, tensor in source.layer(old)}
     yield from ending(source)
 
 
@@ -296,7 +296,7 @@ def _narrow_layer(source: Source, kept: Kept, index: int) -> Iterator[tuple[str,
         "mlp.up_proj": (neurons, hidden),
         "mlp.down_proj": (hidden, neurons),
     }
-    for name, tensor in source.layer(index).items():
+    for name, tensor in source.layer(index):
         module, kind = name.rsplit(".", 1)
         if module not in axes:
             yield name, _narrow_norm(tensor, kept, prefix(index) + name)

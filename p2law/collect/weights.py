@@ -58,22 +58,26 @@ class Source:
         Every tensor of `sizes`, by the names Hugging Face gives them.
     attention : str
         The implementation of attention that its hidden states are computed with.
+    rotary : Module, optional
+        The rotary positions of a model in memory, else those of the configuration:
+        ``model.to(dtype)`` rounds its frequencies, loading in that dtype does not.
     """
 
     config: Mapping[str, Any]
     shape: Shape
     weights: Mapping[str, Tensor]
     attention: str = "sdpa"
+    rotary: nn.Module | None = None
 
     @property
     def dtype(self) -> torch.dtype:
         """What the model computes in: the dtype of its embedding."""
         return self.weights[EMBEDDING].dtype
 
-    def layer(self, index: int) -> dict[str, Tensor]:
-        """Tensors of one decoder layer, by their names below the layer."""
-        start = prefix(index)
-        return {name: self.weights[start + name] for name in layer_sizes(self.shape)}
+    def layer(self, index: int) -> Iterator[tuple[str, Tensor]]:
+        """Tensors of one decoder layer, one by one, with their names below the layer."""
+        for name in layer_sizes(self.shape):
+            yield name, self.weights[prefix(index) + name]
 
 
 class Folder(Mapping[str, Tensor]):
@@ -198,7 +202,8 @@ def open_module(model: nn.Module) -> Source:
     weights = dict(model.state_dict())
     found = {name: tuple(tensor.shape) for name, tensor in weights.items()}
     attention = getattr(settings, "_attn_implementation", None) or "sdpa"
-    return Source(config, shape, _fitting(weights, found, shape, where), attention)
+    checked = _fitting(weights, found, shape, where)
+    return Source(config, shape, checked, attention, model.get_submodule("model.rotary_emb"))
 
 
 def _shards(folder: Path) -> list[Path]:
@@ -357,6 +362,7 @@ def _write_shards(folder: Path, blocks: Iterable[Mapping[str, Tensor]]) -> None:
         waiting |= {name: tensor.detach().cpu().contiguous() for name, tensor in block.items()}
         params += sum(tensor.numel() for tensor in block.values())
         total += _bytes(block)
+        del block  # or it would stay until the next one is there
         if _bytes(waiting) >= SHARD_BYTES:
             shards.append(_close(folder, len(shards), waiting))
     if waiting:
