@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.state_dict import (
     StateDictOptions,
     get_optimizer_state_dict,
@@ -151,8 +152,8 @@ def _try(action: Any) -> str:
     """Words for what went wrong on this process, empty where nothing did."""
     try:
         action()
-    # The writer wraps what goes wrong on a disk into errors of its own.
-    except Exception as error:  # noqa: BLE001
+    # The writer wraps what goes wrong on a disk into an error of its own, which is no Exception.
+    except (Exception, CheckpointException) as error:  # noqa: BLE001
         said = str(error).strip().splitlines()
         return f"cannot write a checkpoint: {said[-1] if said else type(error).__name__}"
     return ""

@@ -1,12 +1,12 @@
 """From the folders of a sweep to tables: what was measured, how runs stand, what made them."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from filelock import FileLock
 
 from p2law.collect.ledger import write_whole
 from p2law.collect.place import Place, read_json
@@ -235,7 +235,8 @@ def remember(out: Path, name: str, runs: Mapping[str, int]) -> None:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RunError(f"cannot make the folder {out}: {error.strerror}") from error
-    before = read_json(out / "sweep.json") or {"runs": {}}
-    content = {"name": name, "runs": {**before["runs"], **runs}}
-    if content != before:
-        write_whole(out / "sweep.json", json.loads(json.dumps(content)))
+    with FileLock(out / "sweep.json.lock"):  # another worker may be noting the same
+        before = read_json(out / "sweep.json") or {"runs": {}}
+        content = {"name": name, "runs": {**before["runs"], **runs}}
+        if content != before:
+            write_whole(out / "sweep.json", content)

@@ -7,6 +7,7 @@ resumes from it cuts off what came later, and measures that again.
 import hashlib
 import json
 import os
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,7 +120,7 @@ def write_whole(path: Path, content: Mapping[str, Any]) -> None:
     RunError
         The disk is full, the folder read-only, or the like.
     """
-    draft = path.with_name(f"{path.name}.{os.getpid()}.part")
+    draft = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.part")
     try:
         with draft.open("w", encoding="utf-8") as file:
             json.dump(content, file, indent=1, ensure_ascii=False, allow_nan=False)

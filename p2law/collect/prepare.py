@@ -193,9 +193,9 @@ def task(run: Run, sweep: Sweep, place: Place, train_on: TokenFile, ruler: Ruler
             f"change batch_tokens or processes"
         )
     objective = _objective(run, place, team)
-    model: Any = objective.model
+    model = objective.model
     if execution.checkpoint_activations:
-        model.gradient_checkpointing_enable({"use_reentrant": False})
+        zoo.checkpoint_layers(model)
     sparse = run.cut is not None and run.cut.method in SPARSE
     masks = from_zeros(model, zoo.matrices(run.shape)) if sparse else Masks({}, {})
     if execution.compile:

@@ -5,6 +5,7 @@ them; transformers is the zoo, nothing else of it is used. With several processe
 each reads its own part of the weights straight from the files.
 """
 
+import functools
 import itertools
 import logging
 from collections.abc import Iterator, Mapping
@@ -17,6 +18,7 @@ from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
 from torch.distributed.checkpoint.state_dict_loader import load as load_distributed
 from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
+from torch.utils.checkpoint import checkpoint
 from transformers import AutoConfig, AutoModelForCausalLM
 from transformers.utils import logging as transformers_logging
 
@@ -199,6 +201,13 @@ def matrices(shape: Shape) -> list[str]:
         for k in range(shape.num_hidden_layers)
         for name, _, _ in shape.matrices
     ]
+
+
+def checkpoint_layers(model: nn.Module) -> None:
+    """Keep only the inputs of decoder layers; the backward pass makes the rest anew."""
+    for layer in _layers(model):
+        # FSDP gathers the weights before the backward pass of a layer, so they are there.
+        layer.forward = functools.partial(checkpoint, layer.forward, use_reentrant=False)
 
 
 def compile_layers(model: nn.Module) -> None:

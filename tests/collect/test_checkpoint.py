@@ -1,0 +1,175 @@
+"""A checkpoint is whole or not there, and one that cannot be read is set aside."""
+
+import json
+import os
+import shutil
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("transformers")
+
+from transformers import AutoConfig, AutoModelForCausalLM
+
+from p2law.collect.checkpoint import Checkpoints
+from p2law.collect.team import Team
+from p2law.errors import RunError
+
+
+def trained(steps, tied=False, seed=0):
+    """A tiny model and its optimiser after some steps."""
+    torch.manual_seed(seed)
+    config = AutoConfig.for_model(
+        "qwen2" if tied else "llama",
+        vocab_size=32,
+        hidden_size=8,
+        intermediate_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=1,
+        num_key_value_heads=1,
+        tie_word_embeddings=tied,
+    )
+    model = AutoModelForCausalLM.from_config(config)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2, fused=True)
+    step(model, optimizer, steps)
+    return model, optimizer
+
+
+def step(model, optimizer, steps):
+    """Some steps on fixed tokens."""
+    tokens = torch.arange(16).reshape(2, 8)
+    for _ in range(steps):
+        model(input_ids=tokens, labels=tokens).loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+
+def weights(model):
+    """All weights, copied."""
+    return {name: each.detach().clone() for name, each in model.named_parameters()}
+
+
+@pytest.fixture
+def checkpoints(tmp_path):
+    """Where checkpoints of a run go."""
+    return Checkpoints(tmp_path / "checkpoints", Team())
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_going_on_from_a_checkpoint_is_never_having_stopped(checkpoints, tied):
+    """
+    Three steps, a checkpoint, three more: bit for bit what six steps give.
+    """
+    model, optimizer = trained(3, tied)
+    checkpoints.save(model, optimizer, {"tokens": 48})
+    step(model, optimizer, 3)
+    other, another = trained(0, tied, seed=5)
+
+    place, progress = checkpoints.latest()
+    checkpoints.load(place, other, another)
+    step(other, another, 3)
+
+    assert 48 == progress["tokens"]
+    for name, each in weights(model).items():
+        assert torch.equal(each, weights(other)[name]), name
+
+
+def test_there_is_one_checkpoint_and_it_is_the_last(checkpoints):
+    """
+    The one before goes once the next is there.
+    """
+    model, optimizer = trained(1)
+    for tokens in (16, 32):
+        checkpoints.save(model, optimizer, {"tokens": tokens})
+
+    assert ["step-000000000000032"] == [each.name for each in checkpoints.folder.iterdir()]
+
+
+def test_without_checkpoints_there_is_none(checkpoints):
+    """
+    A run that has not begun has nowhere to go on from.
+    """
+    assert checkpoints.latest() is None
+
+
+def test_an_unfinished_checkpoint_is_none(checkpoints):
+    """
+    A process that was killed while writing leaves a draft, which is not looked at.
+    """
+    model, optimizer = trained(1)
+    checkpoints.save(model, optimizer, {"tokens": 16})
+    shutil.copytree(
+        checkpoints.folder / "step-000000000000016",
+        checkpoints.folder / "step-000000000000032.part",
+    )
+
+    assert 16 == checkpoints.latest()[1]["tokens"]
+
+
+@pytest.mark.parametrize("damage", ["bytes", "file", "manifest"])
+def test_a_damaged_checkpoint_is_set_aside_and_kept(checkpoints, damage):
+    """
+    The error says what is wrong, under which name it lies now, and what to do.
+    """
+    model, optimizer = trained(1)
+    checkpoints.save(model, optimizer, {"tokens": 16})
+    place = checkpoints.folder / "step-000000000000016"
+    data = next(place.glob("__*"))
+    if damage == "bytes":
+        content = bytearray(data.read_bytes())
+        content[len(content) // 2] ^= 1
+        data.write_bytes(content)
+    elif damage == "file":
+        data.unlink()
+    else:
+        (place / "manifest.json").write_text("{")
+
+    with pytest.raises(RunError, match=r"cannot be read .* set aside as step-\d+.unreadable"):
+        checkpoints.latest()
+
+    assert ["step-000000000000016.unreadable"] == [e.name for e in checkpoints.folder.iterdir()]
+    assert checkpoints.latest() is None
+
+
+def test_a_full_disk_leaves_the_checkpoint_before(checkpoints, monkeypatch):
+    """
+    What cannot be written is told; the last checkpoint is still there and whole.
+    """
+    model, optimizer = trained(1)
+    checkpoints.save(model, optimizer, {"tokens": 16})
+
+    def full(_descriptor):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(RunError, match="cannot write a checkpoint: .*No space left"):
+            checkpoints.save(model, optimizer, {"tokens": 32})
+
+    assert 16 == checkpoints.latest()[1]["tokens"]
+
+
+def test_a_checkpoint_names_its_files_and_what_it_vouches_for(checkpoints):
+    """
+    The manifest is plain JSON with a size and a checksum for every file.
+    """
+    model, optimizer = trained(1)
+
+    checkpoints.save(model, optimizer, {"tokens": 16, "ledger": {"size": 3, "sha256": "0"}})
+
+    place, _ = checkpoints.latest()
+    manifest = json.loads((place / "manifest.json").read_text())
+    assert {"size": 3, "sha256": "0"} == manifest["ledger"]
+    assert {each.name for each in place.iterdir()} == {"manifest.json", *manifest["files"]}
+
+
+def test_checkpoints_go_when_the_run_is_done(checkpoints):
+    """
+    Nothing is left of them.
+    """
+    model, optimizer = trained(1)
+    checkpoints.save(model, optimizer, {"tokens": 16})
+
+    checkpoints.discard()
+
+    assert [] == list(checkpoints.folder.iterdir())

@@ -1,0 +1,150 @@
+"""Measurements are never lost and never twice."""
+
+import hashlib
+import json
+import os
+
+import pytest
+
+from p2law.collect.ledger import NOTHING, Ledger, Vouched, write_whole
+from p2law.errors import RunError
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    """A ledger with two lines."""
+    made = Ledger(tmp_path / "records.jsonl")
+    made.append({"tokens": 0, "loss": 3.5})
+    made.append({"tokens": 128, "loss": 3.25})
+    return made
+
+
+def test_lines_come_back_as_they_were_written(ledger):
+    """
+    What is appended can be read, number by number.
+    """
+    assert [{"tokens": 0, "loss": 3.5}, {"tokens": 128, "loss": 3.25}] == ledger.lines()
+
+
+def test_a_checkpoint_vouches_for_what_was_there(ledger):
+    """
+    Size and checksum describe the file as it was.
+    """
+    content = ledger.path.read_bytes()
+
+    assert Vouched(len(content), hashlib.sha256(content).hexdigest()) == ledger.vouch()
+
+
+def test_cutting_back_drops_what_came_later(ledger):
+    """
+    Lines that no checkpoint vouches for go, the others stay byte by byte.
+    """
+    vouched, before = ledger.vouch(), ledger.path.read_bytes()
+    ledger.append({"tokens": 256, "loss": 3.0})
+    with ledger.path.open("ab") as file:
+        file.write(b'{"tokens": 384, "lo')
+
+    ledger.cut_back(vouched)
+
+    assert before == ledger.path.read_bytes()
+
+
+def test_cutting_back_to_nothing_starts_over(ledger):
+    """
+    Without a checkpoint, nothing is vouched for.
+    """
+    ledger.cut_back(NOTHING)
+
+    assert [] == ledger.lines()
+
+
+def test_a_changed_ledger_is_refused_and_left_alone(ledger):
+    """
+    Lines that are not those of the checkpoint are somebody's, and stay.
+    """
+    vouched = ledger.vouch()
+    changed = ledger.path.read_bytes().replace(b"3.5", b"9.5")
+    ledger.path.write_bytes(changed)
+
+    with pytest.raises(RunError, match=r"does not begin with the \d+ bytes .* somebody changed it"):
+        ledger.cut_back(vouched)
+
+    assert changed == ledger.path.read_bytes()
+
+
+def test_a_lost_ledger_is_noticed(ledger):
+    """
+    A checkpoint whose records are gone cannot be gone on from.
+    """
+    vouched = ledger.vouch()
+    ledger.path.unlink()
+
+    with pytest.raises(RunError, match="move the folder .* away to start this run over"):
+        ledger.cut_back(vouched)
+
+
+def test_an_unfinished_last_line_is_not_there_yet(ledger):
+    """
+    A line counts once its end is on disk.
+    """
+    with ledger.path.open("ab") as file:
+        file.write(b'{"tokens": 256')
+
+    assert [0, 128] == [line["tokens"] for line in ledger.lines()]
+
+
+def test_a_damaged_line_is_named(ledger):
+    """
+    A line that is no JSON object is refused with its number.
+    """
+    ledger.path.write_bytes(b'{"tokens": 0}\n?\n')
+
+    with pytest.raises(RunError, match="line 2 is no measurement"):
+        ledger.lines()
+
+
+def test_no_number_is_never_written_as_one(ledger):
+    """
+    NaN is not JSON; a missing loss stays missing.
+    """
+    before = ledger.path.read_bytes()
+
+    with pytest.raises(ValueError, match="JSON compliant"):
+        ledger.append({"tokens": 256, "loss": float("nan")})
+
+    assert before == ledger.path.read_bytes()
+
+
+def test_a_full_disk_is_told_with_the_cure(ledger, monkeypatch):
+    """
+    What cannot be written is an error that says what to do; nothing is overwritten.
+    """
+    before = ledger.path.read_bytes()
+
+    def full(_descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+
+    with pytest.raises(RunError, match=r"No space left.*mend that and give the same command again"):
+        ledger.append({"tokens": 256, "loss": 3.0})
+
+    assert ledger.path.read_bytes().startswith(before)
+
+
+def test_a_small_file_is_there_whole_or_not_at_all(tmp_path, monkeypatch):
+    """
+    A failing write leaves the old content and no draft.
+    """
+    path = tmp_path / "done.json"
+    write_whole(path, {"tokens": 1})
+
+    def full(_descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(RunError, match=r"done.json: cannot write it .*No space left"):
+        write_whole(path, {"tokens": 2})
+
+    assert {"tokens": 1} == json.loads(path.read_text())
+    assert ["done.json"] == [each.name for each in tmp_path.iterdir()]

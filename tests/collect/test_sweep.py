@@ -1,0 +1,383 @@
+"""A sweep does what is missing and nothing twice, says how it stands, and becomes one table."""
+
+import json
+import shutil
+import threading
+
+import pytest
+import studies
+
+pytest.importorskip("torch")
+pytest.importorskip("transformers")
+
+import p2law
+from p2law import collect
+from p2law.collect import launch, sweep, work
+from p2law.collect.place import Place
+from p2law.errors import MissingExtraError, RunError
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A finished study: its file, its folder, its runs."""
+    folder = tmp_path_factory.mktemp("sweep")
+    path = studies.write(folder)
+    collect.run(path, folder / "out")
+    return path, folder / "out", studies.runs(path)
+
+
+def states(out):
+    """State of every run, by what it is."""
+    table = collect.status(out)
+    return dict(zip(table["run"], table["state"], strict=True))
+
+
+# -- running -------------------------------------------------------------------------
+
+
+def test_everything_is_done_once(finished):
+    """
+    The report counts all runs; a second call finds them done.
+    """
+    path, out, runs = finished
+    before = [studies.records(out, run) for run in runs]
+
+    report = collect.run(path, out)
+
+    assert tuple(run.id for run in runs) == report.done
+    assert ({}, ()) == (report.failed, report.elsewhere)
+    assert before == [studies.records(out, run) for run in runs]
+
+
+def test_two_at_once_do_the_work_of_one(finished, tmp_path):
+    """
+    Started twice, the runs are shared out and each is done once.
+    """
+    _, out, runs = finished
+    path, reports = studies.write(tmp_path), []
+    workers = [
+        threading.Thread(target=lambda: reports.append(collect.run(path, tmp_path / "out")))
+        for _ in range(2)
+    ]
+    for each in workers:
+        each.start()
+    for each in workers:
+        each.join()
+
+    done = {name for report in reports for name in report.done}
+    assert {run.id for run in runs} == done
+    for run in runs:
+        assert studies.records(out, run) == studies.records(tmp_path / "out", run)
+
+
+def test_a_growing_sweep_keeps_what_is_done(finished, tmp_path):
+    """
+    Another way to prune, written into the file, adds runs and repeats none.
+    """
+    _, out, runs = finished
+    shutil.copytree(out, tmp_path / "out")
+    path = studies.write(tmp_path)
+    path.write_text(path.read_text() + '\n[[prune]]\nmethod = "none"\n')
+    before = [studies.records(out, run) for run in runs]
+
+    report = collect.run(path, tmp_path / "out")
+
+    assert 4 == len(report.done)
+    assert before == [studies.records(tmp_path / "out", run) for run in runs]
+    assert ["done"] * 4 == list(states(tmp_path / "out").values())
+
+
+def test_a_run_that_is_not_pruned_has_rate_zero(finished, tmp_path):
+    """
+    The control of a study: what the same tokens do to the whole model.
+    """
+    _, out, _ = finished
+    shutil.copytree(out, tmp_path / "out")
+    path = studies.write(tmp_path)
+    path.write_text(path.read_text() + '\n[[prune]]\nmethod = "none"\n')
+    collect.run(path, tmp_path / "out")
+
+    table = collect.gather(tmp_path / "out").records
+    control = table[table["method"] == "none"]
+
+    assert {0.0} == set(control["pruning_rate"]) | set(control["nominal_rate"])
+    first = control[control["tokens"] == 0]
+    assert first["loss"].tolist() == first["base_loss"].tolist()
+
+
+def test_only_the_runs_that_were_asked_for(tmp_path):
+    """
+    A number as the plan counts them; what is no number of a run is refused.
+    """
+    path = studies.write(tmp_path)
+
+    report = collect.run(path, tmp_path / "out", only=[0])
+
+    assert 1 == len(report.done)
+    assert ["done", "waiting", "waiting"] == list(states(tmp_path / "out").values())
+    with pytest.raises(RunError, match="no run 3; the sweep has runs 0 to 2"):
+        collect.run(path, tmp_path / "out", only=[3])
+
+
+def test_a_pruned_run_alone_says_what_comes_first(tmp_path):
+    """
+    Without its model a run fails, with the id of the run that makes it.
+    """
+    path = studies.write(tmp_path)
+
+    report = collect.run(path, tmp_path / "out", only=[1])
+
+    (reason,) = report.failed.values()
+    assert "its model is not there yet: do small-llama-dense-" in reason
+
+
+def test_one_failure_does_not_keep_others_from_being_done(finished, tmp_path, monkeypatch):
+    """
+    The failed run is reported with its reason, the next one is tried.
+    """
+    _, out, runs = finished
+    shutil.copytree(out, tmp_path / "out")
+    path = studies.write(tmp_path, tokens=1280)
+    first, second = studies.runs(path)[1:]
+
+    def failing(run, *others):
+        if run.id == first.id:
+            raise RunError("the disk is full")
+        return carry_out(run, *others)
+
+    carry_out = work.carry_out
+    monkeypatch.setattr(sweep, "carry_out", failing)
+    report = collect.run(path, tmp_path / "out")
+
+    assert {first.id: "the disk is full"} == report.failed
+    assert second.id in report.done
+
+
+def test_a_model_that_diverged_is_not_pruned(tmp_path):
+    """
+    Runs that need it fail with its reason.
+    """
+    path = studies.write(tmp_path)
+    path.write_text(path.read_text().replace("learning_rate = 1e-2", "learning_rate = 1e30"))
+
+    report = collect.run(path, tmp_path / "out")
+
+    assert 2 == len(report.failed)
+    assert all("its model could not be made: the " in each for each in report.failed.values())
+    assert ["diverged", "waiting", "waiting"] == list(states(tmp_path / "out").values())
+
+
+def test_a_changed_text_is_refused_before_it_is_mixed_in(finished, tmp_path):
+    """
+    Records of two texts never meet under one name.
+    """
+    _, out, _ = finished
+    shutil.copytree(out, tmp_path / "out")
+    path = studies.write(tmp_path, tokens=1280)
+    (tmp_path / "two.txt").write_text("another text " * 500)
+
+    report = collect.run(path, tmp_path / "out")
+
+    assert all("has changed since it was tokenised" in each for each in report.failed.values())
+    assert 2 == len(report.failed)
+
+
+# -- how it stands -------------------------------------------------------------------
+
+
+def test_status_tells_every_run_apart(finished, tmp_path):
+    """
+    Done, running, interrupted, failed: each is said, with tokens, loss and reason.
+    """
+    _, out, runs = finished
+    shutil.copytree(out, tmp_path / "out")
+    dense, depth, sparse = (Place(tmp_path / "out", run.id) for run in runs)
+    for place in (depth, sparse):
+        (place.folder / "done.json").unlink()
+    (sparse.folder / "failed.json").write_text('{"reason": "no space\\nleft"}')
+
+    with depth.lock():
+        table = collect.status(tmp_path / "out").set_index("run")
+
+    assert ["done", "running", "failed"] == table["state"].tolist()
+    assert "no space" == table.loc[sparse.run, "reason"]
+    assert [3200, 2560, 2560] == table["tokens"].tolist() == table["of"].tolist()
+    assert "interrupted" == states(tmp_path / "out")[depth.run]
+    last = [json.loads(line) for line in studies.records(out, runs[0]).splitlines()][-2]
+    assert last["loss"] == table.loc[dense.run, "loss"]
+
+
+def test_status_of_nothing_is_refused(tmp_path):
+    """
+    A folder without a sweep is named, with the command that begins one.
+    """
+    with pytest.raises(RunError, match="holds no sweep; p2law collect run SWEEP --out"):
+        collect.status(tmp_path)
+
+
+# -- one table -----------------------------------------------------------------------
+
+
+def test_the_table_is_one_that_load_takes(finished, tmp_path):
+    """
+    Pruned runs in the vocabulary of p2law.load, dense runs beside them.
+    """
+    _, out, runs = finished
+    found = collect.gather(out, eval_text="held-out")
+
+    written = found.save(tmp_path / "losses.csv")
+
+    assert ["losses.csv", "losses_dense.csv", "losses.provenance.json"] == [e.name for e in written]
+    table = p2law.load(tmp_path / "losses.csv")
+    assert {run.id for run in runs[1:]} == set(table["run"])
+    assert 0 == table["tokens"].min()
+    assert set(found.records.columns) == set(table.columns)
+    for one, other in zip(found.records["loss"], table["loss"], strict=True):
+        assert one == other
+    assert not {"base_loss", "pruning_rate"} & set(found.dense.columns)
+
+
+def test_the_table_says_where_it_comes_from(finished):
+    """
+    By run what decided it and which versions made it; by text its checksums.
+    """
+    _, out, runs = finished
+
+    origin = collect.gather(out).provenance
+
+    run = origin["runs"][runs[1].id]
+    assert "post_training" not in run["run"]
+    assert 2560 == run["run"]["training"]["counts"][-1]
+    assert {"torch", "transformers", "python", "p2law", "threads"} <= set(run["started"][0])
+    assert {64} == {len(text["sha256"]) for text in origin["texts"].values()}
+
+
+def test_what_is_left_out_is_listed(finished, tmp_path):
+    """
+    Runs that have not ended, and losses that were no number.
+    """
+    _, out, runs = finished
+    shutil.copytree(out, tmp_path / "out")
+    depth, sparse = (Place(tmp_path / "out", run.id) for run in runs[1:])
+    (depth.folder / "done.json").unlink()
+    sparse.ledger.append({"run": sparse.run, "tokens": 9999, "trouble": "the loss became nan"})
+
+    found = collect.gather(tmp_path / "out")
+
+    assert {
+        depth.run: "not ended; 14 measurements so far",
+        sparse.run: "the loss became nan",
+    } == dict(found.left_out)
+    assert {sparse.run} == set(found.records["run"])
+    assert 9999 not in set(found.records["tokens"])
+    both = collect.gather(tmp_path / "out", unfinished=True)
+    assert {depth.run, sparse.run} == set(both.records["run"])
+
+
+def test_a_text_that_was_not_measured_is_refused(finished):
+    """
+    The texts there are stand in the message.
+    """
+    with pytest.raises(RunError, match="no loss was measured on 'wiki'; there are held-out, other"):
+        collect.gather(finished[1], eval_text="wiki")
+
+
+def test_nothing_to_gather_is_refused(tmp_path):
+    """
+    The command that makes runs is named.
+    """
+    with pytest.raises(RunError, match="holds no runs; p2law collect run SWEEP"):
+        collect.gather(tmp_path)
+
+
+# -- processes -----------------------------------------------------------------------
+
+
+def test_workers_are_processes_that_share_the_runs(finished, tmp_path, monkeypatch):
+    """
+    As many as asked for, each with its own GPUs where there are any.
+    """
+    started = []
+
+    class Process:
+        def __init__(self, command, env):
+            started.append((command[1:], env.get("CUDA_VISIBLE_DEVICES")))
+
+        def wait(self):
+            return 0
+
+    monkeypatch.setattr(launch.subprocess, "Popen", Process)
+
+    code = launch.workers(finished[0], tmp_path, 2, ["0", "1", "2", "3"], ["--only", "x"])
+
+    assert 0 == code
+    assert ["0,1", "2,3"] == [gpus for _, gpus in started]
+    assert [str(finished[0]), "--out", str(tmp_path), "--only", "x"] == list(started[0][0][-5:])
+
+
+def test_gpus_that_do_not_go_round_are_refused(tmp_path):
+    """
+    Three GPUs cannot be shared out evenly to two workers.
+    """
+    with pytest.raises(RunError, match="3 GPUs cannot be shared out evenly to 2 workers"):
+        launch.workers(tmp_path, tmp_path, 2, ["0", "1", "2"])
+
+
+def test_jobs_of_a_cluster_do_the_runs(finished, tmp_path):
+    """
+    Submitted to processes of this machine; an unknown option is refused with its name.
+    """
+    pytest.importorskip("submitit")
+    path, out, _ = finished
+    shutil.copytree(out, tmp_path / "out")
+
+    (job,) = launch.submit(path, tmp_path / "out", [[0]], cluster="local")
+
+    assert 0 == job.result()
+    with pytest.raises(RunError, match="submitit: .*no_such_option"):
+        launch.submit(path, tmp_path / "out", [[0]], cluster="local", options={"no_such_option": 1})
+
+
+def test_jobs_wait_for_those_that_make_their_models(tmp_path, monkeypatch):
+    """
+    On SLURM the second stage depends on the first; a job that makes room is queued again.
+    """
+    submitit = pytest.importorskip("submitit")
+    executors = []
+
+    class Executor:
+        def __init__(self, **_settings):
+            self.parameters, self.jobs = {}, []
+            executors.append(self)
+
+        def update_parameters(self, **parameters):
+            self.parameters = parameters
+
+        def batch(self):
+            return threading.Lock()
+
+        def submit(self, job):
+            self.jobs.append(job)
+            return type("Submitted", (), {"job_id": f"17_{len(self.jobs)}"})
+
+    monkeypatch.setattr(submitit, "AutoExecutor", Executor)
+
+    jobs = launch.submit(tmp_path / "s.toml", tmp_path, [[0, 1], [2]], options={"timeout_min": 5})
+
+    assert 3 == len(jobs)
+    assert {"timeout_min": 5} == executors[0].parameters
+    assert {"dependency": "afterany:17"} == executors[1].parameters["slurm_additional_parameters"]
+    assert ("--index", "2") == executors[1].jobs[0].command[-2:]
+    assert executors[1].jobs[0] is executors[1].jobs[0].checkpoint().function
+
+
+def test_without_submitit_the_extra_is_named(tmp_path, monkeypatch):
+    """
+    The optional package and the extra that has it.
+    """
+    monkeypatch.setitem(launch.sys.modules, "submitit", None)
+
+    with pytest.raises(
+        MissingExtraError, match=r"'submitit'.*pip install 'p2law\[collect-slurm\]'"
+    ):
+        launch.submit(tmp_path, tmp_path, [[0]])

@@ -1,0 +1,300 @@
+"""A run from start to end, interrupted or not: the same records, byte by byte."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import studies
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("transformers")
+
+from transformers import AutoModelForCausalLM
+
+import p2law
+from p2law.collect import checkpoint, spec, work
+from p2law.collect.place import Place
+from p2law.collect.team import Team
+from p2law.errors import RunError
+
+
+def carry_out(path, out, k):
+    """Do one run of a sweep file in this process."""
+    run = studies.runs(path)[k]
+    assert work.carry_out(run, spec.read(path), out, Team())
+    return run
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """A finished study: dense, depth, 2:4."""
+    folder = tmp_path_factory.mktemp("study")
+    path, out = studies.write(folder), folder / "out"
+    for k in range(3):
+        carry_out(path, out, k)
+    return path, out, studies.runs(path)
+
+
+# -- what a run leaves ---------------------------------------------------------------
+
+
+def test_records_are_in_the_vocabulary_of_load(study):
+    """
+    The record file of a pruned run is a table that p2law.load takes as it is.
+    """
+    _, out, runs = study
+
+    table = p2law.load(out / "runs" / runs[1].id / "records.jsonl")
+
+    assert {
+        "run",
+        "params",
+        "tokens",
+        "pruning_rate",
+        "base_loss",
+        "loss",
+        "model",
+        "family",
+        "method",
+        "nominal_rate",
+        "params_after",
+        "seed",
+        "corpus",
+        "eval_text",
+        "schedule",
+        "objective",
+        "unique_tokens",
+        "flops_per_token",
+        "train_loss",
+    } == set(table.columns)
+    assert {"held-out", "other"} == set(table["eval_text"])
+
+
+def test_rates_are_counted_in_the_pruned_model(study):
+    """
+    What is recorded was achieved: parameters that are gone, or zeros in the trained model.
+    """
+    _, out, runs = study
+    depth, sparse = (json.loads(studies.records(out, run).splitlines()[-1]) for run in runs[1:])
+    model = AutoModelForCausalLM.from_pretrained(out / "runs" / runs[2].id / "model")
+    zeros = sum(int((each == 0).sum()) for each in model.parameters())
+
+    assert depth["params_after"] == runs[1].cut.after.params
+    assert depth["nominal_rate"] == 1 - runs[1].cut.after.num_hidden_layers / 3
+    assert sparse["params_after"] == sparse["params"] - zeros
+    assert sparse["pruning_rate"] == zeros / sparse["params"]
+    assert 0.5 == sparse["nominal_rate"]
+
+
+def test_base_loss_is_the_loss_of_the_model_that_was_pruned(study):
+    """
+    One number per model and text: what the dense run measured last.
+    """
+    _, out, runs = study
+    dense, depth = (
+        [json.loads(line) for line in studies.records(out, run).splitlines()] for run in runs[:2]
+    )
+
+    for text in ("held-out", "other"):
+        last = [line["loss"] for line in dense if line["eval_text"] == text][-1]
+        assert {last} == {line["base_loss"] for line in depth if line["eval_text"] == text}
+
+
+def test_the_models_are_ordinary_ones(study):
+    """
+    transformers loads what a run leaves, and generates with it.
+    """
+    _, out, runs = study
+    for run in runs:
+        model = AutoModelForCausalLM.from_pretrained(out / "runs" / run.id / "model")
+        made = model.generate(torch.tensor([[72, 101]]), max_new_tokens=3, do_sample=False)
+        assert (1, 5) == tuple(made.shape)
+
+
+def test_a_finished_run_keeps_what_matters_and_no_more(study):
+    """
+    No start, no checkpoints, no drafts.
+    """
+    _, out, runs = study
+
+    assert {
+        "done.json",
+        "lock",
+        "model",
+        "records.jsonl",
+        "run.json",
+        "start.json",
+        "timing.jsonl",
+        "checkpoints",
+    } >= {each.name for each in (out / "runs" / runs[2].id).iterdir()}
+
+
+def test_a_finished_run_is_not_done_again(study):
+    """
+    The same command changes nothing.
+    """
+    path, out, runs = study
+    before = {each: each.stat().st_mtime_ns for each in (out / "runs").rglob("*.json*")}
+
+    carry_out(path, out, 1)
+
+    assert before == {each: each.stat().st_mtime_ns for each in (out / "runs").rglob("*.json*")}
+
+
+def test_one_run_again_from_its_file_gives_the_same_records(study, tmp_path):
+    """
+    Bit for bit, in another folder.
+    """
+    path, out, _ = study
+    for k in (0, 1):
+        run = carry_out(path, tmp_path, k)
+        assert studies.records(out, run) == studies.records(tmp_path, run)
+
+
+def test_a_run_whose_model_is_not_there_waits_with_words(tmp_path):
+    """
+    A pruned run needs the dense one.
+    """
+    path = studies.write(tmp_path)
+
+    with pytest.raises(RunError, match=r"small-llama-depth-.* waits for small-llama-dense-"):
+        carry_out(path, tmp_path / "out", 1)
+
+
+def test_distillation_is_named_in_the_records(study, tmp_path):
+    """
+    The unpruned model teaches, and the records say so.
+    """
+    _, out, runs = study
+    path = studies.write(tmp_path, training='objective = "kd"\nkd_weight = 0.9')
+    shutil.copytree(out, tmp_path / "out")
+
+    run = carry_out(path, tmp_path / "out", 1)
+
+    lines = [json.loads(line) for line in studies.records(tmp_path / "out", run).splitlines()]
+    assert {"kd"} == {line["objective"] for line in lines}
+    assert run.id != runs[1].id
+    assert lines[-1]["loss"] < lines[0]["loss"]
+
+
+# -- trouble -------------------------------------------------------------------------
+
+
+def test_a_diverging_run_ends_with_its_reason(study, tmp_path):
+    """
+    The last line has no loss and says why; the run is not tried again.
+    """
+    _, out, _ = study
+    path = studies.write(tmp_path, training="# diverges").resolve()
+    path.write_text(path.read_text().replace("learning_rate = 3e-3", "learning_rate = 1e30"))
+    shutil.copytree(out, tmp_path / "out")
+
+    run = carry_out(path, tmp_path / "out", 1)
+
+    *_, last = (json.loads(line) for line in studies.records(tmp_path / "out", run).splitlines())
+    assert "loss" not in last
+    assert "nan" in last["trouble"] or "inf" in last["trouble"]
+    assert last["trouble"] == Place(tmp_path / "out", run.id).ending["trouble"]
+
+
+def test_a_read_only_folder_is_told(tmp_path):
+    """
+    The folder is named; nothing is overwritten.
+    """
+    path = studies.write(tmp_path)
+    (tmp_path / "out").write_text("a file, not a folder")
+
+    with pytest.raises(RunError, match="cannot use the folder"):
+        carry_out(path, tmp_path / "out", 0)
+
+    assert "a file, not a folder" == (tmp_path / "out").read_text()
+
+
+def test_a_locked_run_is_left_to_whoever_has_it(tmp_path):
+    """
+    Two processes never work on one run.
+    """
+    path, out = studies.write(tmp_path), tmp_path / "out"
+    run = studies.runs(path)[0]
+    place = Place(out, run.id)
+    place.folder.mkdir(parents=True)
+
+    with place.lock():
+        assert not work.carry_out(run, spec.read(path), out, Team())
+        assert place.busy()
+    assert not place.busy()
+
+
+def test_a_failure_leaves_its_reason_and_the_next_try_goes_on(tmp_path, monkeypatch):
+    """
+    A disk that is full while a checkpoint is written: told, kept, gone on from.
+    """
+    path, out = studies.write(tmp_path, minutes=1e-9), tmp_path / "out"
+    run = studies.runs(path)[0]
+    writes = []
+
+    def full(self, *_):
+        writes.append(self)
+        if len(writes) > 3:
+            raise RunError("cannot write a checkpoint: No space left on device")
+        return save(self, *_)
+
+    save = checkpoint.Checkpoints.save
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint.Checkpoints, "save", full)
+        with pytest.raises(RunError, match="No space left"):
+            carry_out(path, out, 0)
+    assert "No space left" in Place(out, run.id).failure
+
+    carry_out(path, out, 0)
+
+    assert "" == Place(out, run.id).failure
+    whole = studies.write(tmp_path / "whole")
+    carry_out(whole, tmp_path / "whole" / "out", 0)
+    assert studies.records(out, run) == studies.records(tmp_path / "whole" / "out", run)
+
+
+# -- killed --------------------------------------------------------------------------
+
+
+def command(path, out, k):
+    """The command line of one run."""
+    return [sys.executable, "-m", "p2law", "collect", "run", path, "--out", out, "--index", str(k)]
+
+
+def until(path, timeout=60.0):
+    """Wait until a file is there."""
+    end = time.monotonic() + timeout
+    while not path.exists() and time.monotonic() < end:
+        time.sleep(0.02)
+    assert path.exists(), path
+
+
+def test_killed_at_any_moment_and_started_again_the_records_are_the_same(study, tmp_path):
+    """
+    SIGKILL at three moments of training; then the same command finishes the run.
+    """
+    path, whole, runs = study
+    out, run, rng = tmp_path / "out", runs[0], random.Random(7)
+    words = command(path, out, 0)
+    slow = {**os.environ, "OMP_NUM_THREADS": "1"}
+    for _ in range(3):
+        process = subprocess.Popen(  # noqa: S603
+            list(map(str, words)), start_new_session=True, env=slow, stderr=subprocess.DEVNULL
+        )
+        until(out / "runs" / run.id / "records.jsonl")
+        time.sleep(rng.uniform(0, 0.6))
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    carry_out(path, out, 0)
+
+    assert studies.records(whole, run) == studies.records(out, run)
+    assert Path(out / "runs" / run.id / "done.json").exists()
