@@ -143,7 +143,7 @@ def test_a_full_disk_leaves_the_checkpoint_before(checkpoints, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
-        with pytest.raises(RunError, match="cannot write a checkpoint: .*No space left"):
+        with pytest.raises(RunError, match=r"cannot write a checkpoint: .*No space left"):
             checkpoints.save(model, optimizer, {"tokens": 32})
 
     assert 16 == checkpoints.latest()[1]["tokens"]

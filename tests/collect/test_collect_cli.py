@@ -33,7 +33,7 @@ def test_plan_needs_no_torch(path):
         "from p2law.cli import main\n"
         f"sys.exit(main(['collect', 'plan', {str(path)!r}]))"
     )
-    found = subprocess.run(  # noqa: S603
+    found = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False
     )
 
@@ -64,7 +64,7 @@ def test_without_torch_the_extra_is_named(path, tmp_path):
         "from p2law.cli import main\n"
         f"sys.exit(main(['collect', 'run', {str(path)!r}, '--out', {str(tmp_path / 'out')!r}]))"
     )
-    found = subprocess.run(  # noqa: S603
+    found = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False
     )
 

@@ -35,7 +35,7 @@ def collect(path, out, *words, check=True, launcher=()):
     """`p2law collect run` in a process of its own, or in those that a launcher starts."""
     command = [sys.executable, "-m", *launcher, "p2law", "collect", "run", str(path)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.run(  # noqa: S603
+    return subprocess.run(
         [*command, "--out", str(out), *words],
         check=check,
         env=environment,

@@ -79,7 +79,7 @@ def test_a_lost_ledger_is_noticed(ledger):
     vouched = ledger.vouch()
     ledger.path.unlink()
 
-    with pytest.raises(RunError, match="move the folder .* away to start this run over"):
+    with pytest.raises(RunError, match=r"move the folder .* away to start this run over"):
         ledger.cut_back(vouched)
 
 

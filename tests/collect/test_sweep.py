@@ -135,7 +135,7 @@ def test_one_failure_does_not_keep_others_from_being_done(finished, tmp_path, mo
     """
     The failed run is reported with its reason, the next one is tried.
     """
-    _, out, runs = finished
+    _, out, _ = finished
     shutil.copytree(out, tmp_path / "out")
     path = studies.write(tmp_path, tokens=1280)
     first, second = studies.runs(path)[1:]
@@ -334,7 +334,7 @@ def test_jobs_of_a_cluster_do_the_runs(finished, tmp_path):
     (job,) = launch.submit(path, tmp_path / "out", [[0]], cluster="local")
 
     assert 0 == job.result()
-    with pytest.raises(RunError, match="submitit: .*no_such_option"):
+    with pytest.raises(RunError, match=r"submitit: .*no_such_option"):
         launch.submit(path, tmp_path / "out", [[0]], cluster="local", options={"no_such_option": 1})
 
 

@@ -1,6 +1,7 @@
 """Trackers hear of a run; one that is missing loses nothing."""
 
 import sys
+from typing import ClassVar
 
 import pytest
 import studies
@@ -16,7 +17,7 @@ from p2law.errors import MissingExtraError, RunError
 class Notebook:
     """A tracker that remembers."""
 
-    heard = []
+    heard: ClassVar = []
 
     def __init__(self, folder):
         self.folder = folder
@@ -57,7 +58,7 @@ def test_tensorboard_without_its_package_says_so(tmp_path, monkeypatch):
     """
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
 
-    with pytest.raises(MissingExtraError, match="--tracker tensorboard needs .* 'tensorboard'"):
+    with pytest.raises(MissingExtraError, match=r"--tracker tensorboard needs .* 'tensorboard'"):
         tracking.find("tensorboard", tmp_path).start("run", {})
 
 

@@ -128,8 +128,7 @@ def test_checkpoints_come_between_a_measurement_and_the_next_step(tmp_path):
         kept.append(progress)
         events.append(("kept", progress.tokens))
 
-    for each in train(made, Progress(), keep):
-        events.append(("taken", each.tokens))
+    events.extend(("taken", each.tokens) for each in train(made, Progress(), keep))
 
     assert list(range(128, 3200, 128)) == [each.tokens for each in kept]
     assert events.index(("taken", 256)) < events.index(("kept", 256))

@@ -140,7 +140,7 @@ def test_a_finished_run_is_not_done_again(study):
     """
     The same command changes nothing.
     """
-    path, out, runs = study
+    path, out, _ = study
     before = {each: each.stat().st_mtime_ns for each in (out / "runs").rglob("*.json*")}
 
     carry_out(path, out, 1)
@@ -286,7 +286,7 @@ def test_killed_at_any_moment_and_started_again_the_records_are_the_same(study, 
     words = command(path, out, 0)
     slow = {**os.environ, "OMP_NUM_THREADS": "1"}
     for _ in range(3):
-        process = subprocess.Popen(  # noqa: S603
+        process = subprocess.Popen(
             list(map(str, words)), start_new_session=True, env=slow, stderr=subprocess.DEVNULL
         )
         until(out / "runs" / run.id / "records.jsonl")

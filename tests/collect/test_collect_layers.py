@@ -1,0 +1,104 @@
+"""Inside collect, too, data flows one way, and planning needs no torch."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "p2law" / "collect"
+
+WITHOUT_TORCH = (
+    "shapes",
+    "cuts",
+    "schedule",
+    "tables",
+    "settings",
+    "reading",
+    "spec",
+    "jobs",
+    "memory",
+    "plan",
+    "forecasting",
+    "ledger",
+    "place",
+    "gathering",
+    "launch",
+)
+LAYERS = (
+    *WITHOUT_TORCH,
+    "weights",
+    "calibrate",
+    "structured",
+    "sparse",
+    "pruning",
+    "corpus",
+    "team",
+    "loss",
+    "masks",
+    "zoo",
+    "checkpoint",
+    "ruler",
+    "tracking",
+    "train",
+    "prepare",
+    "work",
+    "sweep",
+    "cli",
+)
+"""The order of the rooms, from the ground up; CONTRIBUTING.md explains it."""
+
+OUTSIDE = {"errors", "domains", "records", "_version"}
+"""All that collect may know of the rest: the two meet through record files."""
+
+
+def imports(path):
+    """Names of the modules that a file imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module == "p2law.collect":
+            yield from (f"p2law.collect.{each.name}" for each in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+        elif isinstance(node, ast.Import):
+            yield from (each.name for each in node.names)
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_a_module_imports_only_from_below(layer):
+    """
+    Whatever a module imports of collect stands above it in the list.
+    """
+    found = imports(PACKAGE / f"{layer}.py")
+    inside = {name.split(".")[2] for name in found if name.startswith("p2law.collect.")}
+
+    assert inside <= set(LAYERS[: LAYERS.index(layer)])
+
+
+def test_every_module_has_its_place():
+    """
+    A new module must be put into the order before it can be used.
+    """
+    assert {each.stem for each in PACKAGE.glob("*.py")} - {"__init__"} == set(LAYERS)
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_collect_meets_the_rest_only_through_records(layer):
+    """
+    No law, no fit, no view is known here.
+    """
+    outside = {
+        name.split(".")[1]
+        for name in imports(PACKAGE / f"{layer}.py")
+        if name.startswith("p2law.") and not name.startswith("p2law.collect")
+    }
+
+    assert outside <= OUTSIDE
+
+
+@pytest.mark.parametrize("layer", WITHOUT_TORCH)
+def test_planning_and_gathering_need_no_torch(layer):
+    """
+    Sweep files are read, planned and gathered where nothing can be trained.
+    """
+    roots = {name.split(".")[0] for name in imports(PACKAGE / f"{layer}.py")}
+
+    assert not roots & {"torch", "transformers", "safetensors", "tokenizers", "datasets"}
