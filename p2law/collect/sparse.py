@@ -26,6 +26,9 @@ LOG = logging.getLogger("p2law.collect")
 DAMPING = 0.01
 """What SparseGPT adds to the diagonal of the Hessian, as a share of its mean."""
 
+SCORES_AT_ONCE = 2**22
+"""How many scores of rows that do not compete are in memory."""
+
 Block = dict[str, Tensor]
 Choice = Callable[[Tensor], Tensor]
 """From scores (rows, columns) to a mask of the weights that become zero."""
@@ -129,7 +132,10 @@ def magnitude(weight: Tensor, choose: Choice) -> Tensor:
     Tensor
         Pruned, in the dtype of `weight`.
     """
-    return weight.masked_fill(choose(weight.float().abs()), 0.0)
+    out = weight.clone()
+    for part in _rows(out) if choose is two_in_four else [out]:
+        part.masked_fill_(choose(part.abs()), 0.0)
+    return out
 
 
 def wanda(weight: Tensor, squares: Tensor, choose: Choice) -> Tensor:
@@ -150,7 +156,16 @@ def wanda(weight: Tensor, squares: Tensor, choose: Choice) -> Tensor:
         Pruned, in the dtype of `weight`.
     """
     lengths = squares.to(weight.device, torch.float32).sqrt()
-    return weight.masked_fill(choose(weight.float().abs() * lengths), 0.0)
+    out = weight.clone()
+    for part in _rows(out):
+        part.masked_fill_(choose(part.float().abs() * lengths), 0.0)
+    return out
+
+
+def _rows(weight: Tensor) -> list[Tensor]:
+    """Views of some rows each: rows do not compete, and so their scores take less memory."""
+    count = max(1, SCORES_AT_ONCE // weight.shape[1])
+    return [weight[first : first + count] for first in range(0, len(weight), count)]
 
 
 @dataclass(frozen=True)
@@ -254,7 +269,7 @@ def _sweep(block: Tensor, curve: Curvature, choose: Choice, step: int) -> Tensor
         for column, drop in enumerate(gone, start=first):
             row = curve.factor[column, column:]
             errors[column] = block[column].where(drop, 0.0) / row[0]
-            block[column:].addr_(row, errors[column], alpha=-1)
+            block[column:].sub_(torch.outer(row, errors[column]))
             block[column].masked_fill_(drop, 0.0)
     return errors
 

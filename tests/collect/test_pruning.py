@@ -175,6 +175,26 @@ def test_the_configuration_says_what_its_reader_must_know(tmp_path):
     assert ["Qwen2ForCausalLM"] == config["architectures"]
 
 
+@pytest.mark.parametrize(
+    WAY_NAMES, [("depth", 0.5, ""), ("width", 0.3, ""), WAYS[2], ("unstructured", 0.5, "wanda")]
+)
+def test_layers_of_a_real_shape_are_pruned(method, rate, criterion, tmp_path):
+    """
+    Two layers as in Qwen2.5-0.5B, in bfloat16, come out as planned; larger: see benchmarks.
+    """
+    sizes = {"hidden_size": 896, "intermediate_size": 4864, "num_attention_heads": 14}
+    model = make(
+        "qwen2", num_hidden_layers=2, dtype=torch.bfloat16, initializer_range=0.02, **sizes
+    )
+    model.save_pretrained(tmp_path / "model")
+    cut = cut_of(model, method, rate, criterion)
+
+    found = prune(tmp_path / "model", cut, tokens=tokens(2, 64), out=tmp_path / "out")
+
+    assert cut.removed == found.removed
+    assert logits(reload(tmp_path / "out")).isfinite().all()
+
+
 # -- memory ----------------------------------------------------------------------------
 
 
