@@ -180,7 +180,7 @@ def test_the_configuration_says_what_its_reader_must_know(tmp_path):
 )
 def test_layers_of_a_real_shape_are_pruned(method, rate, criterion, tmp_path):
     """
-    Two layers as in Qwen2.5-0.5B, in bfloat16, come out as planned; SparseGPT and larger ones: see benchmarks.
+    Two layers as in Qwen2.5-0.5B, in bfloat16, come out as planned; for more see benchmarks.
     """
     sizes = {"hidden_size": 896, "intermediate_size": 4864, "num_attention_heads": 14}
     model = make(
