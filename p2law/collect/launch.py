@@ -5,6 +5,7 @@ All of them end up in the same command, ``p2law collect run``, which does what i
 
 import logging
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -85,14 +86,15 @@ def workers(
     if gpus and len(gpus) % count:
         raise RunError(f"{len(gpus)} GPUs cannot be shared out evenly to {count} workers")
     each = len(gpus) // count
-    started = []
-    for k in range(count):
-        environment = dict(os.environ)
-        if gpus:
-            environment["CUDA_VISIBLE_DEVICES"] = ",".join(gpus[k * each : (k + 1) * each])
-        command = [*COLLECT, str(path), "--out", str(out), *words]
-        started.append(subprocess.Popen(command, env=environment))
+    started: list[subprocess.Popen[bytes]] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
+        for k in range(count):
+            environment = dict(os.environ)
+            if gpus:
+                environment["CUDA_VISIBLE_DEVICES"] = ",".join(gpus[k * each : (k + 1) * each])
+            command = [*COLLECT, str(path), "--out", str(out), *words]
+            started.append(subprocess.Popen(command, env=environment))
         return max(process.wait() for process in started)
     except BaseException:
         for process in started:
@@ -100,6 +102,8 @@ def workers(
         for process in started:
             process.wait()
         raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @dataclass(frozen=True)

@@ -143,11 +143,11 @@ def base_losses(run: Run, sweep: Sweep, place: Place, ruler: Ruler) -> dict[str,
 
 def start(run: Run, sweep: Sweep, place: Place, team: Team) -> dict[str, Any]:
     """Make the model that training starts from, and say what was removed from it."""
-    once(team, lambda: _make_start(run, sweep, place))
+    once(team, lambda: _make_start(run, sweep, place, team))
     return once(team, lambda: place.facts or {})
 
 
-def _make_start(run: Run, sweep: Sweep, place: Place) -> None:
+def _make_start(run: Run, sweep: Sweep, place: Place, team: Team) -> None:
     if place.facts is not None:
         return
     shutil.rmtree(place.start, ignore_errors=True)
@@ -159,7 +159,7 @@ def _make_start(run: Run, sweep: Sweep, place: Place) -> None:
     else:
         blind = run.cut.criterion == "magnitude"
         tokens = None if blind else _calibration(run, sweep, place)
-        found = prune(base(run, place), run.cut, tokens=tokens, out=place.start)
+        found = prune(base(run, place), run.cut, tokens=tokens, out=place.start, device=team.device)
         facts = {
             "params_after": run.shape.params - found.removed,
             "pruning_rate": found.pruning_rate,

@@ -2,12 +2,16 @@
 
 import os
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import torch
 import torch.distributed as dist
 
 from p2law.errors import RunError
+
+PATIENCE = timedelta(hours=12)
+"""How long processes wait for one that tokenises or prunes for all; who fails ends all at once."""
 
 
 @dataclass(frozen=True)
@@ -89,5 +93,6 @@ def assemble(device: str = "") -> Team:
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return Team(device=place)
     if not dist.is_initialized():
-        dist.init_process_group("cpu:gloo,cuda:nccl" if kind == "cuda" else "gloo")
+        backend = "cpu:gloo,cuda:nccl" if kind == "cuda" else "gloo"
+        dist.init_process_group(backend, timeout=PATIENCE)
     return Team(dist.get_rank(), dist.get_world_size(), place)

@@ -157,7 +157,7 @@ def _finish(
     """Save the model, say that the run is done, and clear away what nobody needs then."""
     team = task.ruler.team
     if not ending.trouble:
-        if ending.tokens < run.training.counts()[-1]:
+        if ending.tokens < run.training.total:
             LOG.warning("%s was asked to stop; the same command goes on from there", run.id)
             raise SystemExit(128 + signal.SIGTERM)
         if run.cut is None or sweep.execution.keep_models:
@@ -213,19 +213,12 @@ def _lines(found: Measurement, base: Mapping[str, float]) -> list[dict[str, Any]
 def _reporting(
     run: Run, sweep: Sweep, place: Place, team: Team, begin: Progress, tracker: str
 ) -> Iterator[tuple[Callable[[int, float], bool], Callable[[list[dict[str, Any]]], None]]]:
-    """A progress bar, a tracker, the clock, and an ear for SIGTERM."""
-    asked: list[int] = []
-    listens = threading.current_thread() is threading.main_thread()  # others may not
-    before = listens and signal.signal(signal.SIGTERM, lambda number, _: asked.append(number))
+    """A progress bar, a tracker, the clock, and an ear for signals."""
     began, voice = time.perf_counter(), tracking.silent()
     if team.leads:
-        total = run.training.counts()[-1]
+        total = run.training.total
         voice = tracking.voice(run.id, total, begin.tokens, tracker, place.out)
     voice.start(run.id, describe(run, sweep))
-
-    def watch(tokens: int, loss: float) -> bool:
-        voice.step(tokens, loss)
-        return bool(asked)
 
     def tell(lines: list[dict[str, Any]]) -> None:
         seconds = round(time.perf_counter() - began, 3)
@@ -236,11 +229,37 @@ def _reporting(
             voice.log(line)
 
     try:
-        yield watch, tell
+        with _listening() as asked:
+
+            def watch(tokens: int, loss: float) -> bool:
+                voice.step(tokens, loss)
+                return bool(asked)
+
+            yield watch, tell
     finally:
-        if listens:
-            signal.signal(signal.SIGTERM, before)
         voice.finish()
+
+
+@contextmanager
+def _listening() -> Iterator[list[int]]:
+    """Collect requests to stop (SIGTERM, Ctrl-C); a second Ctrl-C stops at once."""
+    asked: list[int] = []
+
+    def hear(number: int, _frame: object) -> None:
+        if number == signal.SIGINT and asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+        LOG.warning("stopping after the next step, with a checkpoint")
+
+    if threading.current_thread() is not threading.main_thread():  # others may not listen
+        yield asked
+        return
+    before = {each: signal.signal(each, hear) for each in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield asked
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def _versions() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A whole study from text alone: two families trained, pruned in four ways, post-trained, fitted."""
+"""A whole study from text alone: trained, pruned in four ways, post-trained, fitted."""
 
 import os
 import subprocess
