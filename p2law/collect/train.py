@@ -106,10 +106,11 @@ def train(
     weights = [weight for weight in objective.model.parameters() if weight.requires_grad]
     kept, asked = time.monotonic(), False
 
+    found = Measurement(tokens, {}) if tokens else measure(task, 0, None)
     if not tokens:
-        yield measure(task, 0, None)
+        yield found
 
-    while tokens < counts[-1]:
+    while tokens < counts[-1] and not found.trouble:
         # The rate of a step is that of its end, so that the first one does not idle.
         for group in optimizer.param_groups:
             group["lr"] = _rate(training, tokens + training.batch_tokens, counts[-1])
@@ -143,12 +144,13 @@ def train(
         step_loss, due, stop = team.total(told).tolist()
         entropy += step_loss
         if not math.isfinite(step_loss):
-            yield Measurement(tokens, {}, trouble=f"the training loss became {step_loss}")
-            return
-        if tokens in counts:
-            yield measure(task, tokens, entropy / since)
+            found = Measurement(tokens, {}, trouble=f"the training loss became {step_loss}")
+            yield found
+        elif tokens in counts:
+            found = measure(task, tokens, entropy / since)
+            yield found
             entropy, since = 0.0, 0
-        if (due or stop) and tokens < counts[-1]:
+        if (due or stop) and not found.trouble and tokens < counts[-1]:
             keep(Progress(tokens, entropy, since))
             kept = time.monotonic()
         if stop:
