@@ -23,102 +23,33 @@ NOVELS_COMMIT = "143e601875d70e195f2cc5ebd8b034609271194d"
 WIKITEXT_COMMIT = "77f55b912142e11fcfdf5b530231fb9c52f181e8"
 WIKITEXT = "word_language_model/data/wikitext-2/test.txt"
 
-FIRST = [
-    "Lee_Penelope_1903",
-    "Blackmore_Springhaven_1887",
-    "James_Tragic_1890",
-    "Morris_Roots_1890",
-    "Gissing_Warburton_1903",
-    "Trollope_Angel_1881",
-    "Wcollins_Basil_1852",
-    "Stevenson_Catriona_1893",
-    "Gaskell_Lovers_1863",
-    "Lytton_What_1858",
-    "Burnett_Princess_1905",
-    "Lawrence_Women_1920",
-    "Morris_Wood_1894",
-    "Hardy_Jude_1895",
-    "Lee_Brown_1884",
-    "Stevenson_Arrow_1888",
-    "Chesterton_Napoleon_1904",
-    "Lytton_Novel_1853",
-    "Lytton_Kenelm_1873",
-    "Cbronte_Villette_1853",
-    "Lawrence_Peacock_1911",
-    "Woolf_Night_1919",
-    "Braddon_Quest_1871",
-    "Eliot_Daniel_1876",
-    "Trollope_Warden_1855",
-    "Doyle_Micah_1889",
-    "Ward_Harvest_1920",
-    "Kipling_Kim_1901",
-    "Thackeray_Virginians_1859",
-    "Schreiner_Undine_1929",
-    "Ward_Milly_1881",
-    "Morris_Water_1897",
-    "Blackmore_Lorna_1869",
-    "Gaskell_Ruth_1855",
-    "Ward_Ashe_1905",
-    "Braddon_Audley_1862",
-    "Eliot_Adam_1859",
-    "James_Roderick_1875",
-    "Dickens_Bleak_1853",
-    "Wcollins_Legacy_1889",
-    "Galsworthy_Man_1906",
-    "Meredith_Marriage_1895",
-    "Lawrence_Serpent_1926",
-    "Corelli_Satan_1895",
-    "Wcollins_Woman_1860",
-]
+FIRST = """
+Lee_Penelope_1903 Blackmore_Springhaven_1887 James_Tragic_1890 Morris_Roots_1890
+Gissing_Warburton_1903 Trollope_Angel_1881 Wcollins_Basil_1852 Stevenson_Catriona_1893
+Gaskell_Lovers_1863 Lytton_What_1858 Burnett_Princess_1905 Lawrence_Women_1920 Morris_Wood_1894
+Hardy_Jude_1895 Lee_Brown_1884 Stevenson_Arrow_1888 Chesterton_Napoleon_1904 Lytton_Novel_1853
+Lytton_Kenelm_1873 Cbronte_Villette_1853 Lawrence_Peacock_1911 Woolf_Night_1919
+Braddon_Quest_1871 Eliot_Daniel_1876 Trollope_Warden_1855 Doyle_Micah_1889 Ward_Harvest_1920
+Kipling_Kim_1901 Thackeray_Virginians_1859 Schreiner_Undine_1929 Ward_Milly_1881
+Morris_Water_1897 Blackmore_Lorna_1869 Gaskell_Ruth_1855 Ward_Ashe_1905 Braddon_Audley_1862
+Eliot_Adam_1859 James_Roderick_1875 Dickens_Bleak_1853 Wcollins_Legacy_1889 Galsworthy_Man_1906
+Meredith_Marriage_1895 Lawrence_Serpent_1926 Corelli_Satan_1895 Wcollins_Woman_1860
+""".split()  # noqa: SIM905 - ninety names
 """Novels that dense models are trained on, in this order."""
 
-SECOND = [
-    "Schreiner_Trooper_1897",
-    "Doyle_Lost_1912",
-    "Barclay_Rosary_1909",
-    "Lee_Albany_1884",
-    "Ford_Soldier_1915",
-    "Dickens_Expectations_1861",
-    "Kipling_Captains_1896",
-    "Meredith_Richmond_1871",
-    "Conrad_Nostromo_1904",
-    "Thackeray_Esmond_1852",
-    "Kipling_Light_1891",
-    "Conrad_Almayer_1895",
-    "James_Ambassadors_1903",
-    "Corelli_Innocent_1914",
-    "Haggard_She_1887",
-    "Gaskell_Wives_1865",
-    "Braddon_Phantom_1883",
-    "Gissing_Women_1893",
-    "Corelli_Romance_1886",
-    "Blackmore_Erema_1877",
-    "Chesterton_Thursday_1908",
-    "Woolf_Lighthouse_1927",
-    "Schreiner_Farm_1883",
-    "Haggard_Mines_1885",
-    "Ford_Girl_1907",
-    "Dickens_Oliver_1839",
-    "Gissing_Unclassed_1884",
-    "Haggard_Sheallan_1921",
-    "Thackeray_Pendennis_1850",
-    "Chesterton_Innocence_1911",
-    "Trollope_Phineas_1869",
-    "Ford_Post_1926",
-    "Eliot_Felix_1866",
-    "Bennet_Babylon_1902",
-    "Cbronte_Shirley_1849",
-    "Meredith_Feverel_1859",
-    "Conrad_Rover_1923",
-    "Barclay_Postern_1911",
-    "Hardy_Tess_1891",
-    "Bennet_Imperial_1930",
-    "Burnett_Lord_1886",
-    "Anon_Clara_1864",
-    "Galsworthy_Saints_1919",
-    "Barclay_Ladies_1917",
-    "Bennet_Helen_1910",
-]
+SECOND = """
+Schreiner_Trooper_1897 Doyle_Lost_1912 Barclay_Rosary_1909 Lee_Albany_1884 Ford_Soldier_1915
+Dickens_Expectations_1861 Kipling_Captains_1896 Meredith_Richmond_1871 Conrad_Nostromo_1904
+Thackeray_Esmond_1852 Kipling_Light_1891 Conrad_Almayer_1895 James_Ambassadors_1903
+Corelli_Innocent_1914 Haggard_She_1887 Gaskell_Wives_1865 Braddon_Phantom_1883
+Gissing_Women_1893 Corelli_Romance_1886 Blackmore_Erema_1877 Chesterton_Thursday_1908
+Woolf_Lighthouse_1927 Schreiner_Farm_1883 Haggard_Mines_1885 Ford_Girl_1907 Dickens_Oliver_1839
+Gissing_Unclassed_1884 Haggard_Sheallan_1921 Thackeray_Pendennis_1850 Chesterton_Innocence_1911
+Trollope_Phineas_1869 Ford_Post_1926 Eliot_Felix_1866 Bennet_Babylon_1902 Cbronte_Shirley_1849
+Meredith_Feverel_1859 Conrad_Rover_1923 Barclay_Postern_1911 Hardy_Tess_1891
+Bennet_Imperial_1930 Burnett_Lord_1886 Anon_Clara_1864 Galsworthy_Saints_1919
+Barclay_Ladies_1917 Bennet_Helen_1910
+""".split()  # noqa: SIM905 - ninety names
 """Novels that pruned models are post-trained on."""
 
 HELD_OUT = [
