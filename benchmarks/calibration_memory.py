@@ -25,7 +25,7 @@ from p2law.collect.weights import sizes, write_folder
 
 SHAPE = Shape("llama", 1024, 14, 16, 4, 64, 4096, 8192, tie_word_embeddings=False, qkv_bias=False)
 SMALL = Shape("llama", 64, 2, 4, 2, 16, 128, 256, tie_word_embeddings=False, qkv_bias=False)
-SEQUENCES, LENGTH = 32, 128
+SEQUENCES, LENGTH = 16, 128
 WAYS = ("load", "depth", "width", "2:4 magnitude", "2:4 wanda", "2:4 sparsegpt")
 MIB = 2**20
 
