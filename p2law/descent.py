@@ -72,8 +72,14 @@ def descend(
         steps += 1
         slope, curvature = _quadratic(surface, target, weight, objective, q, share)
         stuck = fixed | ((q <= low) & (slope > 0)) | ((q >= high) & (slope < 0))
-        trial = np.clip(q + _step(slope, curvature, stuck, damping), low, high)
+        step = _step(slope, curvature, stuck, damping)
+        trial = np.clip(q + step, low, high)
         then = _cost(surface, target, weight, objective, trial)
+        if np.any(trial != q + step):
+            short = to_first_bound(q, step, low, high)
+            at_short = _cost(surface, target, weight, objective, short)
+            trial = np.where((at_short < then)[:, None], short, trial)
+            then = np.minimum(at_short, then)
         better = then < cost
         small = better & (cost - then <= gain * np.abs(cost))
         q, cost = np.where(better[:, None], trial, q), np.where(better, then, cost)
@@ -164,6 +170,20 @@ def gradient(
         cosine = np.abs(slope) / np.sqrt(length * force)
     moving = np.isfinite(cosine) & (length > IDLE**2 * length.max(initial=0.0))
     return Gradient(slope, size, np.where(moving, cosine, 0.0))
+
+
+def to_first_bound(q: Array, step: Array, low: Array, high: Array) -> Array:
+    """Go along steps until the first coordinate meets its bound, and put that one on it.
+
+    Where terms nearly cancel, cutting a step coordinate by coordinate would break the
+    balance. Steps and their starts are of shape (..., free).
+    """
+    end = np.where(step > 0, high, low)
+    with np.errstate(all="ignore"):
+        share = np.where(step == 0, np.inf, (end - q) / step)
+    least = np.min(share, axis=-1, keepdims=True)
+    met = (share == least) & (least < 1)
+    return np.where(met, end, np.clip(q + np.minimum(least, 1.0) * step, low, high))
 
 
 def _step(slope: Array, curvature: Array, stuck: Mask, damping: Array) -> Array:

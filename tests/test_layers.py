@@ -27,6 +27,7 @@ LAYERS = (
     "ladder",
     "gathering",
     "problem",
+    "valley",
     "verdicts",
     "views",
     "asking",
