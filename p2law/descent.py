@@ -15,8 +15,9 @@ from p2law.declaring import Array, Mask
 from p2law.objectives import Objective
 from p2law.surface import Surface
 
-IDLE = 1e-12
-"""A column of derivatives this much shorter than the longest one moves no prediction."""
+IDLE = 1e-7
+"""A coefficient that moves the predictions this much less than the foremost one moves none: what
+is left of its derivatives is rounding."""
 
 TOGETHER = 131_072
 """Rows times starts that are worked on at once."""
@@ -168,7 +169,8 @@ def gradient(
             length += np.sum(slopes**2, axis=1)
             force += float(np.sum(pull**2))
         cosine = np.abs(slope) / np.sqrt(length * force)
-    moving = np.isfinite(cosine) & (length > IDLE**2 * length.max(initial=0.0))
+    reach = np.sqrt(length) * surface.typical(q)
+    moving = np.isfinite(cosine) & (reach > IDLE * reach.max(initial=0.0))
     return Gradient(slope, size, np.where(moving, cosine, 0.0))
 
 

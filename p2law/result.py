@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 
 from p2law import asking, identify, saving
+from p2law.causes import HOLD
 from p2law.declaring import Form
 from p2law.errors import SavedFitError
 from p2law.gathering import WEIGHT
-from p2law.identify import HOLD, listed
+from p2law.identify import listed
 from p2law.surface import Surface
 from p2law.verdicts import Status
 from p2law.views import View, number
@@ -126,8 +127,7 @@ class Fit:
         inputs = asking.inputs(self.form, table, columns)
         arrays = [inputs[name].to_numpy() for name in self.form.columns]
         found = self.form.function(*arrays, **self.values)
-        slopes = self._full.over(arrays).jacobian(self._full.coordinates(self.values))
-        determined = self._directions.determined(slopes)
+        determined = self._evidence.determines(self._full.over(arrays))
         out = inputs.copy()
         out[self.form.target] = np.where(determined, found, np.nan)
         out["determined"] = determined
@@ -290,6 +290,14 @@ class Fit:
     def _directions(self) -> identify.Directions:
         """What the records leave free, at the fitted coefficients."""
         return identify.at(self._full, self._full.coordinates(self.values))
+
+    @functools.cached_property
+    def _evidence(self) -> identify.Evidence:
+        """What the records say of predictions."""
+        rows, full = self.residuals(), self._full
+        left, measured = rows["residual"].to_numpy(), rows[self.form.target].to_numpy()
+        q = full.coordinates(self.values)
+        return identify.evidence(full, q, self._directions, left, measured)
 
     # -- keeping it ------------------------------------------------------------------
 
