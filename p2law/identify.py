@@ -118,29 +118,53 @@ def directions(
 
 def _groups(names: tuple[str, ...], null: Array) -> tuple[tuple[str, ...], ...]:
     """Split the null space into the smallest sets of coefficients that share a direction."""
-    if not len(null):
-        return ()
-    # Reduced row echelon form: each direction gets a coefficient of its own, so that
-    # independent ambiguities do not hide in one another.
-    rows = null.copy()
-    pivots: list[int] = []
-    for k in range(len(rows)):
-        free = np.abs(rows[k:]).max(axis=0)
-        free[pivots] = 0.0
-        column = int(np.argmax(free))
-        best = k + int(np.argmax(np.abs(rows[k:, column])))
-        rows[[k, best]] = rows[[best, k]]
-        rows[k] /= rows[k, column]
-        others = np.arange(len(rows)) != k
-        rows[others] -= rows[others, column][:, None] * rows[k]
-        pivots.append(column)
-    sets = [{names[j] for j in np.flatnonzero(np.abs(row) > 1e-4)} for row in rows]
+    sets = [{names[j] for j in np.flatnonzero(np.abs(row) > 1e-4)} for row in _reduced(null)[0]]
     merged: list[set[str]] = []
     for each in sets:
         touching = [other for other in merged if other & each]
         merged = [other for other in merged if not other & each]
         merged.append(each.union(*touching))
     return tuple(tuple(name for name in names if name in each) for each in merged)
+
+
+def _reduced(null: Array, first: Sequence[int] = ()) -> tuple[Array, list[int]]:
+    """Null directions that have a coefficient of their own each, and these coefficients.
+
+    Reduced row echelon form, so that independent ambiguities do not hide in one another.
+    Coefficients in `first` come before others.
+    """
+    rows, pivots = null.copy(), list[int]()
+    for k in range(len(rows)):
+        free = np.abs(rows[k:]).max(axis=0)
+        free[pivots] = 0.0
+        column = next((j for j in first if free[j] > 1e-4), int(np.argmax(free)))
+        best = k + int(np.argmax(np.abs(rows[k:, column])))
+        rows[[k, best]] = rows[[best, k]]
+        rows[k] /= rows[k, column]
+        others = np.arange(len(rows)) != k
+        rows[others] -= rows[others, column][:, None] * rows[k]
+        pivots.append(column)
+    return rows, pivots
+
+
+def along(found: Directions, names: Sequence[str]) -> dict[str, Array]:
+    """How the others move with each of some coefficients while no prediction changes.
+
+    Parameters
+    ----------
+    found : Directions
+    names : sequence of str
+
+    Returns
+    -------
+    dict of str to ndarray of shape (coefficients,)
+        In coordinates; coefficients that cannot move so are left out.
+    """
+    rows, pivots = _reduced(found.null, [found.names.index(name) for name in names])
+    length = np.where(found.length > 0, found.length, np.inf)
+    ways = {found.names[column]: row / length for column, row in zip(pivots, rows, strict=True)}
+    ways |= {name: np.eye(len(found.names))[found.names.index(name)] for name in found.idle}
+    return {name: ways[name] for name in names if name in ways}
 
 
 def spare(found: Directions) -> tuple[str, ...]:

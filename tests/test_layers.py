@@ -31,6 +31,7 @@ LAYERS = (
     "problem",
     "valley",
     "verdicts",
+    "tabling",
     "asking",
     "saving",
     "result",
