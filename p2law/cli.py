@@ -127,6 +127,7 @@ def _summary(found: "Fit") -> dict[str, Any]:
         "status": found.status.name,
         "values": found.values,
         "held": found.held,
+        "table": found.table().to_dict("index"),
         "trouble": found.trouble,
         "notes": found.notes,
         "rows": len(found.records),

@@ -15,8 +15,9 @@ from p2law.declaring import Array, Mask
 from p2law.objectives import Objective
 from p2law.surface import Surface
 
-IDLE = 1e-12
-"""A column of derivatives this much shorter than the longest one moves no prediction."""
+IDLE = 1e-7
+"""A coefficient that moves the predictions this much less than the foremost one moves none: what
+is left of its derivatives is rounding."""
 
 TOGETHER = 131_072
 """Rows times starts that are worked on at once."""
@@ -72,8 +73,14 @@ def descend(
         steps += 1
         slope, curvature = _quadratic(surface, target, weight, objective, q, share)
         stuck = fixed | ((q <= low) & (slope > 0)) | ((q >= high) & (slope < 0))
-        trial = np.clip(q + _step(slope, curvature, stuck, damping), low, high)
+        step = _step(slope, curvature, stuck, damping)
+        trial = np.clip(q + step, low, high)
         then = _cost(surface, target, weight, objective, trial)
+        if np.any(trial != q + step):
+            short = to_first_bound(q, step, low, high)
+            at_short = _cost(surface, target, weight, objective, short)
+            trial = np.where((at_short < then)[:, None], short, trial)
+            then = np.minimum(at_short, then)
         better = then < cost
         small = better & (cost - then <= gain * np.abs(cost))
         q, cost = np.where(better[:, None], trial, q), np.where(better, then, cost)
@@ -162,8 +169,23 @@ def gradient(
             length += np.sum(slopes**2, axis=1)
             force += float(np.sum(pull**2))
         cosine = np.abs(slope) / np.sqrt(length * force)
-    moving = np.isfinite(cosine) & (length > IDLE**2 * length.max(initial=0.0))
+    reach = np.sqrt(length) * surface.typical(q)
+    moving = np.isfinite(cosine) & (reach > IDLE * reach.max(initial=0.0))
     return Gradient(slope, size, np.where(moving, cosine, 0.0))
+
+
+def to_first_bound(q: Array, step: Array, low: Array, high: Array) -> Array:
+    """Go along steps until the first coordinate meets its bound, and put that one on it.
+
+    Where terms nearly cancel, cutting a step coordinate by coordinate would break the
+    balance. Steps and their starts are of shape (..., free).
+    """
+    end = np.where(step > 0, high, low)
+    with np.errstate(all="ignore"):
+        share = np.where(step == 0, np.inf, (end - q) / step)
+    least = np.min(share, axis=-1, keepdims=True)
+    met = (share == least) & (least < 1)
+    return np.where(met, end, np.clip(q + np.minimum(least, 1.0) * step, low, high))
 
 
 def _step(slope: Array, curvature: Array, stuck: Mask, damping: Array) -> Array:

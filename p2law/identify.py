@@ -1,4 +1,4 @@
-"""What the records can tell apart: null directions of a fit, and words for them.
+"""What the records can tell apart: null directions of a fit, and what they leave determined.
 
 The Jacobian is taken in pivoted coordinates and its columns are scaled to length
 1, so neither units nor the size of a coefficient matters. A direction along which
@@ -6,25 +6,21 @@ no row's prediction moves is null: the records say nothing about it, however man
 rows there are.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from p2law.declaring import Array
+from p2law.declaring import Array, Mask
 from p2law.descent import IDLE
-from p2law.records import counted
 from p2law.surface import Surface
 
 NULL = 1e-7
 """Singular values below this share of the largest are null (rounding leaves 1e-12, a
 design that barely determines a law 1e-5)."""
 
-
 AMPLIFIED = 1e3
 """A prediction that multiplies the noise of a single row more than so often says nothing."""
-
-HOLD = "the records hold "
 
 
 @dataclass(frozen=True)
@@ -61,13 +57,16 @@ class Directions:
         """Groups of coefficients that move together along null directions."""
         return _groups(self.names, self.null)
 
-    def determined(self, jacobian: Array) -> Array:
+    def determined(self, jacobian: Array, noise: float = 0.0) -> Mask:
         """Tell which predictions do not move along any null direction, or nearly so.
 
         Parameters
         ----------
         jacobian : ndarray of shape (coefficients, rows)
             Derivatives of the predictions.
+        noise : float
+            Of one row, as a share of the range of all that was measured: what is as
+            uncertain as that range is not known.
 
         Returns
         -------
@@ -79,28 +78,36 @@ class Directions:
         along = np.sqrt(np.sum((self.null[:, live] @ scaled) ** 2, axis=0))
         idle = np.abs(jacobian[~live]).max(axis=0, initial=0.0)
         height = np.abs(jacobian).max(axis=0, initial=0.0)
-        noise = np.sqrt(np.sum((self.known[:, live] @ scaled) ** 2, axis=0))
-        return np.asarray((along <= 1e-5 * size) & (idle <= 1e-9 * height) & (noise < AMPLIFIED))
+        times = np.sqrt(np.sum((self.known[:, live] @ scaled) ** 2, axis=0))
+        known = (along <= 1e-5 * size) & (idle <= 10 * IDLE * height)
+        return np.asarray(known & (times < AMPLIFIED) & (times * noise < 1))
 
 
-def directions(jacobian: Array, names: Sequence[str]) -> Directions:
+def directions(
+    jacobian: Array, names: Sequence[str], typical: Array | float = 1.0, margin: float = 1.0
+) -> Directions:
     """Null directions of a Jacobian, or of its triangular factor.
 
     Parameters
     ----------
     jacobian : ndarray of shape (coefficients, rows)
     names : sequence of str
+    typical : ndarray of shape (coefficients,)
+        By how much each coefficient may well differ: tells what moves nothing in any unit.
+    margin : float
+        Factor by which more than usual is called nothing.
 
     Returns
     -------
     Directions
     """
     length = np.sqrt(np.sum(jacobian**2, axis=1))
-    live = length > IDLE * length.max(initial=0.0)
+    reach = length * typical
+    live = reach > margin * IDLE * reach.max(initial=0.0)
     length = np.where(live, length, 0.0)
     left, sizes, _ = np.linalg.svd(jacobian[live] / length[live, None], full_matrices=True)
     sizes = np.concatenate([sizes, np.zeros(len(left) - len(sizes))])
-    gone = sizes <= NULL * sizes.max(initial=0.0)
+    gone = sizes <= margin * NULL * sizes.max(initial=0.0)
     null = np.zeros((int(gone.sum()), len(names)))
     null[:, live] = left[:, gone].T
     known = np.zeros((int(np.sum(~gone)), len(names)))
@@ -111,29 +118,53 @@ def directions(jacobian: Array, names: Sequence[str]) -> Directions:
 
 def _groups(names: tuple[str, ...], null: Array) -> tuple[tuple[str, ...], ...]:
     """Split the null space into the smallest sets of coefficients that share a direction."""
-    if not len(null):
-        return ()
-    # Reduced row echelon form: each direction gets a coefficient of its own, so that
-    # independent ambiguities do not hide in one another.
-    rows = null.copy()
-    pivots: list[int] = []
-    for k in range(len(rows)):
-        free = np.abs(rows[k:]).max(axis=0)
-        free[pivots] = 0.0
-        column = int(np.argmax(free))
-        best = k + int(np.argmax(np.abs(rows[k:, column])))
-        rows[[k, best]] = rows[[best, k]]
-        rows[k] /= rows[k, column]
-        others = np.arange(len(rows)) != k
-        rows[others] -= rows[others, column][:, None] * rows[k]
-        pivots.append(column)
-    sets = [{names[j] for j in np.flatnonzero(np.abs(row) > 1e-4)} for row in rows]
+    sets = [{names[j] for j in np.flatnonzero(np.abs(row) > 1e-4)} for row in _reduced(null)[0]]
     merged: list[set[str]] = []
     for each in sets:
         touching = [other for other in merged if other & each]
         merged = [other for other in merged if not other & each]
         merged.append(each.union(*touching))
     return tuple(tuple(name for name in names if name in each) for each in merged)
+
+
+def _reduced(null: Array, first: Sequence[int] = ()) -> tuple[Array, list[int]]:
+    """Null directions that have a coefficient of their own each, and these coefficients.
+
+    Reduced row echelon form, so that independent ambiguities do not hide in one another.
+    Coefficients in `first` come before others.
+    """
+    rows, pivots = null.copy(), list[int]()
+    for k in range(len(rows)):
+        free = np.abs(rows[k:]).max(axis=0)
+        free[pivots] = 0.0
+        column = next((j for j in first if free[j] > 1e-4), int(np.argmax(free)))
+        best = k + int(np.argmax(np.abs(rows[k:, column])))
+        rows[[k, best]] = rows[[best, k]]
+        rows[k] /= rows[k, column]
+        others = np.arange(len(rows)) != k
+        rows[others] -= rows[others, column][:, None] * rows[k]
+        pivots.append(column)
+    return rows, pivots
+
+
+def along(found: Directions, names: Sequence[str]) -> dict[str, Array]:
+    """How the others move with each of some coefficients while no prediction changes.
+
+    Parameters
+    ----------
+    found : Directions
+    names : sequence of str
+
+    Returns
+    -------
+    dict of str to ndarray of shape (coefficients,)
+        In coordinates; coefficients that cannot move so are left out.
+    """
+    rows, pivots = _reduced(found.null, [found.names.index(name) for name in names])
+    length = np.where(found.length > 0, found.length, np.inf)
+    ways = {found.names[column]: row / length for column, row in zip(pivots, rows, strict=True)}
+    ways |= {name: np.eye(len(found.names))[found.names.index(name)] for name in found.idle}
+    return {name: ways[name] for name in names if name in ways}
 
 
 def spare(found: Directions) -> tuple[str, ...]:
@@ -152,88 +183,52 @@ def spare(found: Directions) -> tuple[str, ...]:
     return tuple(held)
 
 
+def at(surface: Surface, q: Array) -> Directions:
+    """Null directions of a surface at coordinates `q` of shape (free,)."""
+    return directions(surface.factor(q), surface.names, surface.typical(q))
+
+
 @dataclass(frozen=True)
-class Loose:
-    """Coefficients that the records leave free together, and what the records lack.
+class Evidence:
+    """What a set of rows determines, at a fit and off its bounds.
+
+    An exponent that noise has driven to a bound moves little there; what the rows say
+    does not depend on where a search has ended.
 
     Attributes
     ----------
-    names : tuple of str
-        One coefficient that moves nothing, or several that move together.
-    lacking : tuple of str
-        Inputs of which further values would settle them; empty where no single
-        input does.
-    levels : mapping of str to int
-        Number of distinct values that the records hold of each input.
+    places : tuple of (ndarray of shape (free,), Directions)
+    noise : float
+        Of one row, as a share of the range of all that was measured.
     """
 
-    names: tuple[str, ...]
-    lacking: tuple[str, ...]
-    levels: Mapping[str, int]
+    places: tuple[tuple[Array, Directions], ...]
+    noise: float
 
-    @property
-    def why(self) -> str:
-        """What the records hold too little of."""
-        if not self.lacking:
-            return "the inputs vary together in the records"
-        return HOLD + listed([counted(self.levels[name], name) for name in self.lacking])
-
-    def __str__(self) -> str:
-        if len(self.names) == 1:
-            return f"{self.names[0]} moves no prediction on these records: {self.why}"
-        return f"{listed(self.names)} move together: {self.why}"
+    def determines(self, asked: Surface) -> Mask:
+        """Tell which predictions the rows determine: (rows of `asked`,)."""
+        sure = [found.determined(asked.jacobian(q), self.noise) for q, found in self.places]
+        return np.asarray(np.logical_and.reduce(sure))
 
 
-def loose(surface: Surface, q: Array, found: Directions) -> tuple[Loose, ...]:
-    """What the inputs of a surface leave free at coordinates `q`, each with its cause.
-
-    The cause is found by trial: rows in which one input takes further values are
-    added, and if that settles the coefficients, this input was lacking.
-
-    Parameters
-    ----------
-    surface : Surface
-    q : ndarray of shape (free,)
-    found : Directions
-        Null directions at `q`.
-
-    Returns
-    -------
-    tuple of Loose
-    """
-    awake = _awake(surface, q)
-    groups = _groups_of(found)
-    if groups and not np.array_equal(awake, q):
-        groups &= _groups_of(at(surface, awake))
-    if not groups:
-        return ()
-    columns = dict(zip(surface.form.columns, surface.columns, strict=True))
-    levels = {name: len(np.unique(column)) for name, column in columns.items()}
-    settles: dict[str, set[tuple[str, ...]]] = {}
-    for name, column in columns.items():
-        trial = {other: np.tile(each, 4) for other, each in columns.items()}
-        trial[name] = np.concatenate([column, column * 0.8, column * 0.5, column * 0.3])
-        settles[name] = groups - _groups_of(at(surface.over(list(trial.values())), awake))
-    return tuple(
-        Loose(group, tuple(name for name in columns if group in settles[name]), levels)
-        for group in sorted(groups, key=lambda group: (-len(group), group))
-    )
+def evidence(
+    surface: Surface, q: Array, found: Directions, residuals: Array, measured: Array
+) -> Evidence:
+    """Weigh what the rows of a surface say, given the fit, its directions and its misfit."""
+    places, off = [(q, found)], surface.off_bounds(q)
+    if not np.array_equal(off, q):
+        places.append((off, at(surface, off)))
+    return Evidence(tuple(places), _noise(residuals, measured, found.rank))
 
 
-def at(surface: Surface, q: Array) -> Directions:
-    """Null directions of a surface at coordinates `q` of shape (free,)."""
-    return directions(surface.factor(q), surface.names)
-
-
-def _groups_of(found: Directions) -> set[tuple[str, ...]]:
-    """Groups of coefficients that the rows leave free together, and single idle ones."""
-    return {*found.together, *((name,) for name in found.idle)}
-
-
-def _awake(surface: Surface, q: Array) -> Array:
-    """The same coordinates with a term of size 1 for every term that is 0."""
-    linear = np.arange(len(q)) >= len(surface.nonlinear)
-    return np.where(linear & (q == 0), 1.0, q)
+def _noise(residuals: Array, measured: Array, rank: int) -> float:
+    """Noise of one row, as a share of the range of what was measured; outliers do not count."""
+    spare, spread = len(residuals) - rank, float(np.ptp(measured))
+    if spare <= 0 or spread == 0:
+        return 0.0
+    # The median size of normal noise is 0.6745 standard deviations.
+    typical = float(np.median(np.abs(residuals))) / 0.6745
+    return typical * float(np.sqrt(len(residuals) / spare)) / spread
 
 
 def listed(names: Sequence[str]) -> str:

@@ -6,13 +6,21 @@ rank allows, those first whose loss hurts least.
 """
 
 import itertools
+import math
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from p2law import identify
+from p2law import causes, identify
+from p2law.causes import Loose
+from p2law.declaring import Array
 from p2law.surface import Surface
 
 PREFERENCE = ("alpha", "N_C", "delta", "gamma", "beta", "D_C", "E")
 """What to give up first: how the lasting damage depends on size needs the most sizes."""
+
+CLEARLY = 100.0
+"""How much farther from nothing than usual must be what is not held: what barely determines a
+coefficient at its default may not do so where the fit ends."""
 
 
 @dataclass(frozen=True)
@@ -55,24 +63,49 @@ def choose(surface: Surface) -> Rung:
     Rung
         Empty where the records tell all coefficients.
     """
-    generic, names = surface.generic_point(), surface.names
+    generic = surface.generic_point()
     jacobian = surface.factor(generic)
-    rank = identify.directions(jacobian, names).rank
-    order = sorted(names, key=(PREFERENCE + names).index)
-    for held in itertools.combinations(order, len(names) - rank):
-        free = [k for k, name in enumerate(names) if name not in held]
-        if identify.directions(jacobian[free], [names[k] for k in free]).rank == rank:
-            break
-    causes = identify.loose(surface, generic, identify.at(surface, generic))
+    found = identify.directions(jacobian, surface.names, surface.typical(generic))
+    jobless = causes.meaningless(surface, generic, found.idle)
+    names = [name for name in surface.names if name not in jobless]
+    order = sorted(names, key=(*PREFERENCE, *names).index)
+    held = next(
+        held
+        for count in range(len(names) - found.rank, len(names) + 1)
+        for held in itertools.combinations(order, count)
+        if _settles(surface, {*held, *jobless}, generic, jacobian)
+        and (not held or _settles_when_held(surface, held, jobless))
+    )
+    lacks = causes.loose(surface, generic, found)
     return Rung(
         {name: _neutral(surface, name) for name in held},
-        {name: _why(name, causes) for name in held},
+        {name: _why(name, lacks) for name in held},
     )
 
 
-def _why(name: str, causes: tuple[identify.Loose, ...]) -> str:
+def _settles(surface: Surface, held: Collection[str], q: Array, jacobian: Array) -> bool:
+    """Tell whether the rows determine, at coordinates `q`, all that is not held."""
+    free = [k for k, name in enumerate(surface.names) if name not in held]
+    names, typical = [surface.names[k] for k in free], surface.typical(q)[free]
+    return identify.directions(jacobian[free], names, typical, CLEARLY).rank == len(free)
+
+
+def _settles_when_held(surface: Surface, held: Collection[str], jobless: Collection[str]) -> bool:
+    """Tell the same where the held coefficients have the values at which they are held.
+
+    Those may leave others without a job, as N_C = 0 leaves alpha.
+    """
+    q = surface.generic_point()
+    for k, name in enumerate(surface.names):
+        if name in held:
+            log = surface.freedom.bounds[name].log and name in surface.nonlinear
+            q[k] = math.log(_neutral(surface, name)) if log else _neutral(surface, name)
+    return _settles(surface, {*held, *jobless}, q, surface.factor(q))
+
+
+def _why(name: str, lacks: tuple[Loose, ...]) -> str:
     """Words for what the records lack to tell a coefficient."""
-    found = [each.why for each in causes if name in each.names]
+    found = [each.why for each in lacks if name in each.names]
     return found[0] if found else "the inputs hardly vary in the records"
 
 

@@ -7,7 +7,7 @@ free is decided here. This is the only module that knows lmfit.
 
 import warnings
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from p2law import projection
 from p2law.declaring import Array, Mask
 from p2law.descent import Descent, descend
 from p2law.problem import End, Problem
+from p2law.valley import walk
 
 if TYPE_CHECKING:
     import lmfit
@@ -29,12 +30,18 @@ ROUNDING = 1e-7
 LMFIT_ROWS = 200_000
 """With more rows block-wise steps go all the way: they need no memory for all derivatives."""
 
+PATIENCE = 30
+"""Steps that lmfit may take: the last digits need few, a long narrow valley thousands."""
+
+VALLEY = 400
+"""Steps at most through such a valley under Huber's function."""
+
 
 def polish(problem: Problem, q: Array, pinned: Mask | None = None) -> End:
     """Go to the nearest minimum inside the bounds.
 
-    What lies at a bound is held; what leaves its bounds is put on them and held;
-    what is held although the objective falls inwards is let go.
+    What lies at a bound is held; where lmfit leaves the bounds, steps that do not
+    find what lies on them; what is held although the objective falls inwards is let go.
 
     Parameters
     ----------
@@ -52,21 +59,21 @@ def polish(problem: Problem, q: Array, pinned: Mask | None = None) -> End:
     pinned = np.zeros(len(q), dtype=bool) if pinned is None else pinned
     q = _come_near(problem, np.clip(q, low, high), pinned)
     held = (q <= low) | (q >= high) | pinned
-    evaluations = 0
+    cost, evaluations = np.inf, 0
     for _ in range(4 * len(q) + 1):
-        q, used = _move(problem, q, ~held)
-        evaluations += used
-        out = (q < low) | (q > high)
-        q, held = np.clip(q, low, high), held | out
+        q, used, arrived = _move(problem, q, ~held)
+        evaluations, before, cost = evaluations + used, cost, problem.cost(q)
+        held |= (q <= low) | (q >= high)
         found = problem.gradient(q)
         inward = held & ~pinned & np.where(q <= low, found.slope < 0, found.slope > 0)
         inward &= np.abs(found.slope) > ROUNDING * found.size
-        if not out.any() and not inward.any():
+        arrived |= cost >= before * (1 - 1e-12)
+        if arrived and not inward.any():
             break
-        if not out.any():
+        if arrived:
             held[np.argmax(np.where(inward, found.cosine, 0.0))] = False
     gradient = float(np.max(found.cosine[~held], initial=0.0))
-    return End(q, problem.cost(q), evaluations, gradient)
+    return End(q, cost, evaluations, gradient)
 
 
 def engine(problem: Problem) -> str:
@@ -122,26 +129,38 @@ def _come_near(problem: Problem, q: Array, pinned: Mask) -> Array:
     return np.asarray(found.q[0])
 
 
-def _descend(problem: Problem, q: Array, held: Mask, gain: float) -> Descent:
+def _descend(problem: Problem, q: Array, held: Mask, gain: float, most: int = 100) -> Descent:
     surface, objective = problem.surface, problem.objective
     return descend(
-        surface, problem.target, problem.weight, objective, q[None], held=held, gain=gain
+        surface, problem.target, problem.weight, objective, q[None], held=held, most=most, gain=gain
     )
 
 
-def _move(problem: Problem, q: Array, free: Mask) -> tuple[Array, int]:
-    """Move the free coordinates to a minimum; they may leave their bounds."""
+def _move(problem: Problem, q: Array, free: Mask) -> tuple[Array, int, bool]:
+    """Move the free coordinates to a minimum inside the bounds; tell whether they are there."""
     if not free.any():
-        return q, 0
+        return q, 0, True
     if problem.surface.rows > LMFIT_ROWS:
         found = _descend(problem, q, ~free, gain=1e-13)
-        return np.asarray(found.q[0]), found.steps
+        return np.asarray(found.q[0]), found.steps, True
     run = _Run(problem, q, free)
-    with warnings.catch_warnings():
-        # lmfit also makes standard errors, and warns of them; none of them is used.
-        warnings.simplefilter("ignore")
-        done = run.minimise()
-    return run.at(done.params), int(done.nfev)
+    try:
+        return (*run.minimise(), True)
+    except _StrayedError:
+        q, steps = _through_a_valley(problem, q, free)
+        return q, len(run.steps) + steps, False
+
+
+def _through_a_valley(problem: Problem, q: Array, free: Mask) -> tuple[Array, int]:
+    """Go down where lmfit creeps: by Newton's steps, but Huber's function has no curvature."""
+    if problem.objective.delta is None:
+        return walk(problem, q, free)
+    found = _descend(problem, q, ~free, gain=1e-13, most=VALLEY)
+    return np.asarray(found.q[0]), found.steps
+
+
+class _StrayedError(Exception):
+    """lmfit has left the bounds, or its patience has run out."""
 
 
 @dataclass(frozen=True)
@@ -151,8 +170,23 @@ class _Run:
     problem: Problem
     q: Array
     free: Mask
+    steps: list[Array] = field(default_factory=list)
 
-    def minimise(self) -> Any:
+    def minimise(self) -> tuple[Array, int]:
+        """Go to a minimum inside the bounds: coordinates, and evaluations of the law."""
+        with warnings.catch_warnings():
+            # lmfit also makes standard errors, and warns of them; none of them is used.
+            warnings.simplefilter("ignore")
+            done = self._minimised()
+        return self._inside(self.at(done.params)), int(done.nfev)
+
+    def _inside(self, q: Array) -> Array:
+        low, high = self.problem.surface.box
+        if np.any((q < low) | (q > high)):
+            raise _StrayedError
+        return q
+
+    def _minimised(self) -> Any:
         """Levenberg-Marquardt for squares, a trust region for Huber."""
         minimizer = self._minimizer()
         if self.problem.objective.delta is None:
@@ -186,7 +220,11 @@ class _Run:
         return self._padded(np.clip(np.asarray(np.nan_to_num(found, nan=HUGE)), -HUGE, HUGE))
 
     def jacobian(self, params: "lmfit.Parameters") -> Array:
-        found = self.problem.jacobian(self.at(params))
+        """Derivatives; asked for once a step, at the place where it led."""
+        self.steps.append(self._inside(self.at(params)))
+        if len(self.steps) > PATIENCE:
+            raise _StrayedError
+        found = self.problem.jacobian(self.steps[-1])
         found = found if self.free.all() else found[self.free]
         found *= self._root_weight()
         found[~np.isfinite(found)] = 0.0

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from p2law import asking, identify, saving
+from p2law import asking, identify, saving, tabling
+from p2law.causes import HOLD
 from p2law.declaring import Form
 from p2law.errors import SavedFitError
 from p2law.gathering import WEIGHT
-from p2law.identify import HOLD, listed
+from p2law.identify import listed
 from p2law.surface import Surface
 from p2law.verdicts import Status
 from p2law.views import View, number
@@ -126,8 +127,7 @@ class Fit:
         inputs = asking.inputs(self.form, table, columns)
         arrays = [inputs[name].to_numpy() for name in self.form.columns]
         found = self.form.function(*arrays, **self.values)
-        slopes = self._full.over(arrays).jacobian(self._full.coordinates(self.values))
-        determined = self._directions.determined(slopes)
+        determined = self._evidence.determines(self._full.over(arrays))
         out = inputs.copy()
         out[self.form.target] = np.where(determined, found, np.nan)
         out["determined"] = determined
@@ -142,30 +142,7 @@ class Fit:
         DataFrame
             Indexed by coefficient.
         """
-        size = dict(zip(self._full.names, self._full.coordinates(self.values), strict=True))
-        rows = [
-            {
-                "coefficient": each.name,
-                "estimate": self.values[each.name],
-                "unit": each.bounds.unit,
-                "term": self._size(each.name, size),
-                "note": self._note(each.name),
-            }
-            for each in self.form.coefficients
-        ]
-        return pd.DataFrame(rows).set_index("coefficient")
-
-    def _size(self, name: str, free: Mapping[str, float]) -> float:
-        """Size of a linear coefficient's term at the pivot; NaN for an exponent."""
-        if name not in self.form.linear:
-            return float("nan")
-        if name in free:
-            return float(free[name])
-        one = Surface(
-            self.form,
-            dict(zip(self.form.columns, np.array(self._full.pivot)[:, None], strict=True)),
-        )
-        return float(dict(zip(one.names, one.coordinates(self.values), strict=True))[name])
+        return tabling.table(self._full, self.values, self.held, self._directions)
 
     def residuals(self) -> pd.DataFrame:
         """The rows used, with `predicted` and `residual` (measured minus predicted).
@@ -254,26 +231,6 @@ class Fit:
             parts.append(f"{name} {number(low)}" + ("" if low == high else f"..{number(high)}"))
         return parts
 
-    def _note(self, name: str) -> str:
-        """The last column of the table."""
-        if name in self.held:
-            return f"held: {self.held[name]}"
-        for group in self._directions.together:
-            if name in group:
-                others = [each for each in group if each != name]
-                rests = [each for each in others if each in self.held]
-                return f"rests on {rests[0]}" if rests else f"NOT DETERMINED with {listed(others)}"
-        if name in self._directions.idle:
-            return "moves no prediction"
-        bounds = self.form.coefficient(name).bounds
-        ends = {"LOWER": bounds.low, "UPPER": bounds.high}
-        at = [
-            f"AT {side} BOUND {number(end)}"
-            for side, end in ends.items()
-            if end == self.values[name]
-        ]
-        return "".join(at)
-
     # -- what it knows ---------------------------------------------------------------
 
     @functools.cached_property
@@ -290,6 +247,14 @@ class Fit:
     def _directions(self) -> identify.Directions:
         """What the records leave free, at the fitted coefficients."""
         return identify.at(self._full, self._full.coordinates(self.values))
+
+    @functools.cached_property
+    def _evidence(self) -> identify.Evidence:
+        """What the records say of predictions."""
+        rows, full = self.residuals(), self._full
+        left, measured = rows["residual"].to_numpy(), rows[self.form.target].to_numpy()
+        q = full.coordinates(self.values)
+        return identify.evidence(full, q, self._directions, left, measured)
 
     # -- keeping it ------------------------------------------------------------------
 

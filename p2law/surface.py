@@ -7,7 +7,9 @@ middle of the data, in the unit of the target. The law itself never sees them.
 """
 
 import copy
+import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -102,6 +104,20 @@ class Surface:
         other.columns = [np.ascontiguousarray(each, dtype=float) for each in columns]
         return other
 
+    def awaking(self, name: str) -> "Surface":
+        """Lay out the law with a term of size 1 for a linear coefficient that is held at 0."""
+        start = [self.freedom.start(each) for each in self.nonlinear]
+        at = self.freedom.spread(start, [0.0] * len(self.linear))
+        with np.errstate(all="ignore"):
+            big, none = (self.form.function(*self.pivot, **{**at, name: c}) for c in (BIG, 0.0))
+            unit = float(np.abs(big - none)) / BIG
+        held = {**self.freedom.fixed, name: 1.0 / unit if 0 < unit < math.inf else 1.0}
+        other = self.over(self.columns)
+        other.freedom = replace(self.freedom, fixed=held)
+        other.law = Law(other.freedom, self.columns)
+        other.law.derivatives = self.law.derivatives
+        return other
+
     def blocks(self) -> Iterator[slice]:
         """Slices of rows, each small enough for the cache."""
         for start in range(0, self.rows, BLOCK):
@@ -126,6 +142,20 @@ class Surface:
         start = np.array([self.freedom.start(name) for name in self.nonlinear])
         size = np.where(self.box[1][len(start) :] == 0, -1.0, 1.0)
         return np.concatenate([self.coordinate(start), size])
+
+    def off_bounds(self, q: Array) -> Array:
+        """The same coordinates with defaults for exponents that lie at a bound."""
+        low, high = self.box
+        at_bound = (q <= low) | (q >= high)
+        at_bound[len(self.nonlinear) :] = False
+        return np.where(at_bound, self.generic_point(), q)
+
+    def typical(self, q: Array) -> Array:
+        """Size of each coordinate: 1 for a term or a logarithm, else that of the coefficient."""
+        start = np.array([self.freedom.start(name) for name in self.nonlinear])
+        size = np.maximum(np.abs(q[: len(start)]), np.abs(start))
+        size = np.where(self.log | (size == 0), 1.0, size)
+        return np.concatenate([size, np.ones(len(self.linear))])
 
     def theta(self, u: Array) -> Array:
         """Non-linear coefficients from their coordinates, (..., nonlinear)."""
@@ -182,7 +212,7 @@ class Surface:
     def _at_pivot(self, theta: Array) -> Array:
         """Each term at the pivot per unit of its coefficient, (..., linear)."""
         # Predictions and derivatives at one place both ask for this, one after the other.
-        key = (theta.shape, theta.tobytes())
+        key = (self.law, theta.shape, theta.tobytes())
         if self._latest[0] != key:
             terms = self.terms(by_coefficient(theta), self.pivot)[..., 1:, 0]
             self._latest[:] = [key, terms]

@@ -35,12 +35,17 @@ def design(
     table = grid(params=params, pruning_rate=pruning_rate, tokens=tokens)
     losses = base_loss if isinstance(base_loss, Mapping) else dict.fromkeys(params, base_loss)
     table["base_loss"] = table["params"].map(dict(losses)).astype(float)
-    run = [
-        f"{size:.3g}-{rate:g}"
-        for size, rate in zip(table["params"], table["pruning_rate"], strict=True)
-    ]
-    table.insert(0, "run", run)
+    size = table["params"].map(_names(params, 3))
+    rate = table["pruning_rate"].map(_names(pruning_rate, 6))
+    table.insert(0, "run", size + "-" + rate)
     return table
+
+
+def _names(values: Sequence[float], digits: int) -> dict[float, str]:
+    """Numbers to so many digits, or to all where these do not tell them apart."""
+    short = {each: f"{each:.{digits}g}" for each in values}
+    apart = len(set(short.values())) == len(short)
+    return short if apart else {each: f"{each:.17g}" for each in values}
 
 
 def synthesize(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from p2law import identify
+from p2law import causes, identify
 from p2law.declaring import Array
 from p2law.identify import Directions
 from p2law.problem import End, Problem
@@ -58,8 +58,8 @@ def judge(problem: Problem, end: End, found: Directions) -> Verdict:
     Verdict
     """
     stopped = _stopped(problem, end)
-    loose = identify.loose(problem.surface, end.q, found)
-    excused = _excused(problem, end.q, found.idle)
+    loose = causes.loose(problem.surface, end.q, found)
+    excused = causes.meaningless(problem.surface, end.q, found.idle)
     free = {name for each in loose for name in each.names} | excused.keys()
     bound = {name: text for name, text in _at_bound(problem, end.q).items() if name not in free}
     trouble = [stopped] if stopped else []
@@ -68,6 +68,7 @@ def judge(problem: Problem, end: End, found: Directions) -> Verdict:
         for each in loose
     ]
     trouble += bound.values()
+    trouble += [] if loose else _faint(problem, end.q, found)
     trouble += [f"{name} has no meaning here: {cause} = 0" for name, cause in excused.items()]
     if stopped:
         status = Status.STOPPED
@@ -89,19 +90,15 @@ def _stopped(problem: Problem, end: End) -> str:
     )
 
 
-def _excused(problem: Problem, q: Array, idle: tuple[str, ...]) -> dict[str, str]:
-    """Idle coefficients that would have a job if another were not 0, with that other."""
-    surface = problem.surface
-    zeros = np.flatnonzero(q[len(surface.nonlinear) :] == 0) + len(surface.nonlinear)
-    if not len(zeros):
-        return {}
-    found: dict[str, str] = {}
-    for zero in zeros:
-        awake = q.copy()
-        awake[zero] = 1.0
-        busy = set(idle) - set(identify.at(surface, awake).idle)
-        found |= dict.fromkeys(sorted(busy), surface.names[zero])
-    return found
+def _faint(problem: Problem, q: Array, found: Directions) -> list[str]:
+    """Sentences about inputs that hardly vary, so that most predictions would be noise."""
+    surface, target = problem.surface, problem.target
+    known = identify.evidence(surface, q, found, surface.predict(q) - target, target)
+    return [
+        f"{why}: predictions far from them would be little but noise and come out as NaN; "
+        f"add some that differ more"
+        for why in causes.faint(surface, known)
+    ]
 
 
 def _at_bound(problem: Problem, q: Array) -> dict[str, str]:

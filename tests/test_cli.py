@@ -157,6 +157,7 @@ def test_fit_as_json_holds_what_python_holds(place, run):
 
     assert dict(expected.values) == found["values"]
     assert dict(expected.held) == found["held"]
+    assert expected.table()["note"].tolist() == [row["note"] for row in found["table"].values()]
     assert "p2" == found["form"]
     assert expected.form.formula == found["formula"]
     assert "CONVERGED" == found["status"]

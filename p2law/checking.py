@@ -1,0 +1,211 @@
+"""Checking a table of records: taken as it is, or refused by row and with the cure."""
+
+import difflib
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from p2law.domains import Domain, Mask
+from p2law.errors import RecordError
+from p2law.grouping import codes, groups
+from p2law.numeric import numbers
+from p2law.refusing import refuse
+from p2law.vocabulary import LABELS, VOCABULARY
+from p2law.wording import short
+
+MOST_COLUMNS = 10_000
+
+
+def check(
+    table: pd.DataFrame,
+    *,
+    needs: Sequence[str] = ("loss",),
+    accept: Sequence[str] = (),
+    where: str = "",
+) -> pd.DataFrame:
+    """Check a table of records and return a copy with numeric columns as float64.
+
+    Parameters
+    ----------
+    table : DataFrame
+    needs : sequence of str
+        Columns that must be there and, but for `run`, be numbers.
+    accept : sequence of str
+        As in `load`.
+    where : str
+        Put before every message, for instance the file's name.
+
+    Returns
+    -------
+    DataFrame
+
+    Raises
+    ------
+    RecordError
+        As in `load`.
+    """
+    needs, accept = _names(needs), _names(accept)
+    try:
+        _check_shape(table, needs)
+        checked = table.copy()
+        for name in dict.fromkeys([*needs, *VOCABULARY]):
+            if name in checked.columns and name != "run" and not _sound(checked[name], name):
+                checked[name] = numbers(checked, name)
+        _check_units(checked, accept)
+        _check_runs(checked)
+        _check_base_loss(checked)
+        _check_repeats(checked)
+    except RecordError as error:
+        raise RecordError(f"{where}{error}", error.rows) from None
+    return checked
+
+
+def _names(names: Sequence[str]) -> list[str]:
+    return [names] if isinstance(names, str) else list(names)
+
+
+def _check_shape(table: pd.DataFrame, needs: Sequence[str]) -> None:
+    if not isinstance(table, pd.DataFrame):
+        raise RecordError(
+            f"records are a DataFrame, got {short(table)} ({type(table).__name__}); "
+            f"p2law.load reads files"
+        )
+    if table.columns.nlevels > 1:
+        first = short(next(iter(table.columns), ()))
+        raise RecordError(f"column {first} has a name of several levels; name columns by one text")
+    check_names(table.columns)
+    if len(table) == 0:
+        raise RecordError("the table has no rows; a fit needs at least one measured loss")
+    missing = [name for name in needs if name not in table.columns]
+    if not missing:
+        return
+    columns = [name if isinstance(name, str) else repr(name) for name in table.columns]
+    had = ", ".join(each[:80] for each in columns[:20]) or "none"
+    more = f" and {len(columns) - 20} more" if len(columns) > 20 else ""
+    lines = [f"missing columns (the table has {had}{more}):"]
+    for name in missing:
+        indexed = name in table.index.names
+        cure = "it is in the index; pass table.reset_index()" if indexed else ""
+        lines.append(f"  {name}: {cure or _nearest(name, columns, needs)}")
+    if len(columns) == 1 and (separator := re.search(r"[;\t|]", columns[0])):
+        lines.append(f"cells seem to be separated by {separator[0]!r}; separate them by commas")
+    raise RecordError("\n".join(lines))
+
+
+def check_names(columns: Iterable[object], where: str = "") -> None:
+    """Refuse column names that stand more than once, and too many columns."""
+    found = Counter(columns)
+    doubled = [str(name)[:80] for name, count in found.items() if count > 1]
+    if doubled:
+        raise RecordError(f"{where}column {', '.join(doubled)} stands more than once; keep one")
+    if len(found) > MOST_COLUMNS:
+        raise RecordError(
+            f"{where}{len(found):,} columns; keep those that matter, at most {MOST_COLUMNS:,}"
+        )
+
+
+def _nearest(name: str, columns: Sequence[str], needs: Sequence[str]) -> str:
+    """Words for a missing column: the likely one in the table, or what belongs there."""
+    known = VOCABULARY.get(name)
+    taken = {"run", *LABELS, *VOCABULARY, *needs}
+    plain = {
+        re.sub(r"\W+", "_", each.strip().lower()): each
+        for each in columns
+        if each not in taken and len(each) <= 80
+    }
+    called = [each for each in (name, *(known.aliases if known else ())) if each in plain]
+    # Comparing letters takes its time; nobody looks for a name among thousands.
+    close = called or difflib.get_close_matches(name, list(plain)[:1000], n=1)
+    if close:
+        return f"did you mean {plain[close[0]]!r}? rename it to {name!r}"
+    return f"add it: {known.meaning}" if known else "add it; the law reads it"
+
+
+def _sound(column: pd.Series, name: str) -> bool:
+    """Tell at a glance whether a column is float64, finite and inside its domain."""
+    if column.dtype != np.float64:
+        return False
+    domain = VOCABULARY[name].domain if name in VOCABULARY else Domain()
+    return bool(domain.contains(column.to_numpy()).all())
+
+
+def _check_units(table: pd.DataFrame, accept: Sequence[str]) -> None:
+    """Refuse counts that look like billions, unless they are accepted by name."""
+    if wrong := [name for name in accept if name not in ("params", "tokens")]:
+        raise RecordError(f"accept takes 'params' and 'tokens', got {', '.join(map(repr, wrong))}")
+    for name in ("params", "tokens"):
+        if name not in table.columns or name in accept:
+            continue
+        values = table[name].to_numpy()
+        small = (values > 0) & (values < 1000)
+        if name == "tokens" and values.max() >= 1000:
+            small &= values % 1 != 0  # a first checkpoint may come early, but after whole tokens
+        cure = (
+            f"These look like billions (or millions); `{name}` is a plain count, so multiply "
+            f"by 1e9 (or 1e6). If they are meant as they stand, pass accept=({name!r},)."
+        )
+        refuse(table, name, small, "below 1,000", cure)
+
+
+def _check_runs(table: pd.DataFrame) -> None:
+    if "run" in table.columns:
+        refuse(
+            table,
+            "run",
+            codes(table, "run") < 0,
+            "missing",
+            "name the curve of every row, or take the column out: "
+            "runs are then told apart by the other columns",
+        )
+
+
+def _check_base_loss(table: pd.DataFrame) -> None:
+    """Refuse more than one base loss for one model and evaluation text."""
+    keys = [name for name in ("model", "params") if name in table.columns]
+    if "base_loss" not in table.columns or not keys:
+        return
+    keys += [name for name in ("family", "eval_text") if name in table.columns]
+    loss = table["base_loss"].groupby(groups(table, keys))
+    least, most = loss.transform("min").to_numpy(), loss.transform("max").to_numpy()
+    _refuse_contradiction(
+        table,
+        "base_loss",
+        most - least > 1e-9 * most,
+        f"that differs within one {', '.join(keys)}",
+        "`base_loss` is one number per model and evaluation text; "
+        "name models or texts apart in the columns `model` and `eval_text`.",
+        keys,
+    )
+
+
+def _check_repeats(table: pd.DataFrame) -> None:
+    """Refuse two different losses for one run and token count with the same seed."""
+    if not {"run", "tokens", "loss"} <= set(table.columns):
+        return
+    keys = ["run", "tokens"] + [name for name in ("seed", "eval_text") if name in table.columns]
+    group = groups(table, keys)
+    if group.max() + 1 == len(table):
+        return
+    loss = table["loss"].groupby(group)
+    _refuse_contradiction(
+        table,
+        "loss",
+        (loss.transform("min") != loss.transform("max")).to_numpy(),
+        f"that differs at one {', '.join(keys)}",
+        "One run has one loss at a token count: name repeated trials apart in `run` or `seed`.",
+        keys,
+    )
+
+
+def _refuse_contradiction(
+    table: pd.DataFrame, name: str, at: Mask, what: str, cure: str, keys: Sequence[str]
+) -> None:
+    """Refuse rows that contradict each other: one is shown for each value at each of the keys."""
+    first = np.zeros(len(table), dtype=bool)
+    if at.any():
+        rows = np.flatnonzero(at)
+        first[rows] = ~pd.Series(groups(table.iloc[rows], [*keys, name])).duplicated().to_numpy()
+    refuse(table, name, at, what, cure, keys=keys, first=first)

@@ -1,0 +1,103 @@
+"""Newton's steps inside the bounds, for long narrow valleys.
+
+Where noise is large, Gauss-Newton steps, lmfit's among them, creep: they leave out the
+curvature that the residuals give. Here it is taken from differences of exact slopes.
+"""
+
+import numpy as np
+
+from p2law.declaring import Array, Mask
+from p2law.descent import to_first_bound
+from p2law.problem import Problem
+
+STEPS = 60
+TRIALS = 15
+ENOUGH = 1e-14
+"""Relative gain below which the steps end."""
+
+
+def walk(problem: Problem, q: Array, free: Mask) -> tuple[Array, int]:
+    """Walk downhill; what meets a bound stays on it while the objective falls outwards.
+
+    Parameters
+    ----------
+    problem : Problem
+    q : ndarray of shape (free,)
+        Where to start, inside the bounds.
+    free : ndarray of bool, shape (free,)
+        Coordinates that may move.
+
+    Returns
+    -------
+    q : ndarray of shape (free,)
+    steps : int
+    """
+    cost = problem.cost(q)
+    for count in range(STEPS):
+        trial, then = _best_share(problem, q, _step(problem, q, free), cost)
+        if not then < cost:
+            return q, count
+        gain, q, cost = cost - then, trial, then
+        if gain <= ENOUGH * abs(cost):
+            return q, count + 1
+    return q, STEPS
+
+
+def _step(problem: Problem, q: Array, free: Mask) -> Array:
+    """Newton's step of what can move; what lies on a bound and would leave it stays."""
+    low, high = problem.surface.box
+    slope = problem.gradient(q).slope
+    moving = free & ~((q <= low) & (slope > 0)) & ~((q >= high) & (slope < 0))
+    curvature = _curvature(problem, q, moving)
+    while True:
+        step = np.zeros_like(q)
+        step[moving] = _newton(slope[moving], curvature[np.ix_(moving, moving)])
+        leaving = ((q <= low) & (step < 0)) | ((q >= high) & (step > 0))
+        if not leaving.any():
+            return step
+        moving &= ~leaving
+
+
+def _curvature(problem: Problem, q: Array, moving: Mask) -> Array:
+    """Second derivatives of the objective by the moving coordinates."""
+    found = np.zeros((len(q), len(q)))
+    for k in np.flatnonzero(moving):
+        move = np.zeros_like(q)
+        move[k] = 1e-6 * max(abs(q[k]), 1e-2)
+        ahead, behind = problem.gradient(q + move).slope, problem.gradient(q - move).slope
+        found[k] = (ahead - behind) / (2 * move[k])
+    return np.where(np.isfinite(found), found + found.T, 0.0) / 2
+
+
+def _newton(slope: Array, curvature: Array) -> Array:
+    """Step to the bottom of the parabola, downhill also where it opens downwards."""
+    if not len(slope):
+        return slope
+    size = np.sqrt(np.maximum(np.abs(np.diagonal(curvature)), 1e-300))
+    values, vectors = np.linalg.eigh(curvature / np.outer(size, size))
+    bent = np.maximum(np.abs(values), 1e-12 * np.abs(values).max())
+    return np.asarray(-(vectors @ ((vectors.T @ (slope / size)) / bent)) / size)
+
+
+def _best_share(problem: Problem, q: Array, step: Array, cost: float) -> tuple[Array, float]:
+    """Go along a step, to the first bound at most, as far as that gains.
+
+    At the bottom of a valley that hardly falls the parabola says little about how far it goes.
+    """
+    low, high = problem.surface.box
+
+    def at(share: float) -> tuple[Array, float]:
+        trial = to_first_bound(q, share * step, low, high)
+        return trial, problem.cost(trial)
+
+    share, best = 1.0, at(1.0)
+    factor = 2.0 if best[1] < cost else 0.25
+    for _ in range(TRIALS):
+        share *= factor
+        other = at(share)
+        if factor > 1 and not other[1] < best[1]:
+            break
+        best = other
+        if factor < 1 and best[1] < cost:
+            break
+    return best

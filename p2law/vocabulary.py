@@ -1,0 +1,64 @@
+"""The vocabulary of records: every known column, where it may lie and what it is called."""
+
+from dataclasses import dataclass
+
+from p2law.domains import Domain
+
+
+@dataclass(frozen=True)
+class Column:
+    """A numeric column of the vocabulary: where it may lie and what it is often called."""
+
+    domain: Domain
+    meaning: str
+    noun: str = ""
+    aliases: tuple[str, ...] = ()
+    gaps: bool = False
+
+
+VOCABULARY = {
+    "params": Column(
+        Domain("> 0", "N0", "param"),
+        "parameters of the model before pruning",
+        "model size",
+        ("n0", "n", "model_size", "n_params", "num_params", "parameters", "size"),
+    ),
+    "tokens": Column(
+        Domain(">= 0", "D", "token"),
+        "post-training tokens seen so far",
+        "token count",
+        ("d", "n_tokens", "num_tokens", "tokens_seen", "token_count"),
+    ),
+    "pruning_rate": Column(
+        Domain("[0, 1)", "rho"),
+        "fraction of the parameters removed",
+        "pruning rate",
+        ("rho", "rate", "sparsity", "pruning_ratio", "prune_rate"),
+    ),
+    "base_loss": Column(
+        Domain("> 0", "L0", "nat"),
+        "loss before pruning, on the same text",
+        "base loss",
+        ("l0", "dense_loss", "loss_before", "teacher_loss"),
+    ),
+    "loss": Column(
+        Domain("> 0", "L", "nat"),
+        "loss after `tokens` tokens",
+        "loss",
+        ("l", "val_loss", "eval_loss", "validation_loss", "test_loss", "ce"),
+    ),
+    "nominal_rate": Column(Domain("[0, 1]"), "share of the pruned layers removed", gaps=True),
+    "params_after": Column(Domain("> 0"), "parameters after pruning", gaps=True),
+    "unique_tokens": Column(Domain("> 0"), "distinct tokens in the corpus", gaps=True),
+    "flops_per_token": Column(Domain("> 0"), "training FLOP per token", gaps=True),
+    "train_loss": Column(Domain("> 0"), "smoothed training loss", gaps=True),
+}
+LABELS = ("model", "family", "method", "seed", "corpus", "eval_text", "schedule")
+
+
+def counted(count: int, name: str) -> str:
+    """Words for so many distinct values of a column: "1 model size", "2 values of x"."""
+    known = VOCABULARY.get(name)
+    noun, of = (known.noun, "") if known and known.noun else ("value", f" of {name}")
+    plural = "" if count == 1 else "es" if noun.endswith("ss") else "s"
+    return f"{count} {noun}{plural}{of}"

@@ -1,0 +1,30 @@
+"""Values as they may stand in a message: short, whatever they are."""
+
+import reprlib
+from typing import Any
+
+import numpy as np
+
+
+def label(row: object) -> str:
+    """A row's label: the levels of one that has several, with commas."""
+    return ", ".join(map(str, row)) if isinstance(row, tuple) else str(row)
+
+
+def short(value: Any) -> str:
+    """A value as it may stand in a message: numbers to ten digits, long things cut."""
+    if isinstance(value, (float, np.floating)):
+        return f"{float(value):.10g}"
+    return _REPR.repr_instance(
+        value.item() if isinstance(value, (np.number, np.bool_)) else value, 1
+    )
+
+
+def first_line(error: Exception) -> str:
+    """What an error says first, cut to a line."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0][:200]
+
+
+_REPR = reprlib.Repr()
+_REPR.maxother = 60
