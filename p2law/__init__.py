@@ -15,7 +15,7 @@ from p2law.objectives import huber, squared
 from p2law.records import grid, load
 
 if TYPE_CHECKING:
-    from p2law import fitting, records, result, testing
+    from p2law import collect, fitting, records, result, testing
     from p2law.fitting import fit
     from p2law.result import Fit
 
@@ -26,6 +26,7 @@ __all__ = [
     "Form",
     "P2LawError",
     "__version__",
+    "collect",
     "fit",
     "fitting",
     "form",
@@ -40,6 +41,7 @@ __all__ = [
 ]
 
 _LATER = {
+    "collect": "p2law.collect",
     "Fit": "p2law.result",
     "fit": "p2law.fitting",
     "fitting": "p2law.fitting",

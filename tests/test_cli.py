@@ -524,20 +524,28 @@ def test_the_surface_of_the_command_line():
     """
     A new option is a decision: it belongs in this list, the README and the changelog.
     """
-    commands = next(
-        each.choices
-        for each in cli._parser()._actions
-        if isinstance(each, argparse._SubParsersAction)
-    )
 
-    assert {
-        name: sorted(option for action in command._actions for option in
-                     (action.option_strings or [action.dest]))
-        for name, command in commands.items()
-    } == {
+    def surface(parser, words=""):
+        inner = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
+        for name, command in inner[0].choices.items() if inner else ():
+            yield from surface(command, f"{words} {name}".strip())
+        if not inner:
+            options = [o for a in parser._actions for o in (a.option_strings or [a.dest])]
+            yield words, sorted(options)
+
+    assert dict(surface(cli._parser())) == {
         "fit": ["--accept", "--fixed", "--form", "--help", "--json", "--objective", "--save",
                 "--tied", "--weight", "-h", "records"],
         "predict": ["--form", "--help", "--json", "-h", "fit"],
+        "collect plan": ["--gpu-memory", "--help", "--json", "--mfu", "--peak-flops",
+                         "--tokens-per-second", "-h", "sweep"],
+        "collect run": ["--gpus", "--help", "--index", "--only", "--option", "--out", "--submit",
+                        "--tracker", "--workers", "-h", "sweep"],
+        "collect status": ["--help", "--json", "-h", "out"],
+        "collect gather": ["--eval-text", "--help", "--output", "--unfinished", "-h", "-o", "out"],
+        "collect prune": ["--axes", "--criterion", "--device", "--help", "--json", "--method",
+                          "--rate", "--sequence", "--sequences", "--text", "--tokenizer", "-h",
+                          "model", "out"],
     }  # fmt: skip
 
 
