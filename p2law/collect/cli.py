@@ -101,9 +101,9 @@ def main(asked: argparse.Namespace) -> tuple[str, int]:
         Exit code.
     """
     leads = os.environ.get("RANK", "0") == "0"
-    level = logging.INFO if leads else logging.ERROR
-    logging.basicConfig(format="%(message)s", level=level, force=True)
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    logger = logging.getLogger("p2law")
+    logger.setLevel(logging.INFO if leads else logging.ERROR)
+    logger.handlers = [logging.StreamHandler()]  # stderr; other packages keep their own ways
     actions: dict[str, Callable[[argparse.Namespace], tuple[str, int]]] = {
         "plan": _plan,
         "run": _run,
