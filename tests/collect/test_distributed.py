@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import studies
@@ -34,7 +35,8 @@ def every_step(path):
 def collect(path, out, *words, check=True, launcher=()):
     """`p2law collect run` in a process of its own, or in those that a launcher starts."""
     command = [sys.executable, "-m", *launcher, "p2law", "collect", "run", str(path)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    here = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": here}
     return subprocess.run(
         [*command, "--out", str(out), *words],
         check=check,
