@@ -527,3 +527,27 @@ def test_minimizer_stands_at_the_fit(dense_records):
 
     assert again.chisqr == pytest.approx(fit.search.objective, rel=1e-9)
     assert {"E", "A", "B", "alpha", "beta"} == set(again.params)
+
+
+@pytest.mark.parametrize("answer", ["x", None, [None, "a"]])
+def test_a_law_that_returns_no_numbers_is_named(dense_records, answer):
+    """
+    Forgetting `return` is the usual way.
+    """
+
+    @p2law.form(linear=("a",))
+    def silent(params, *, a, b=1.0):  # noqa: ARG001 - that is the point
+        return answer
+
+    with pytest.raises(FormError, match=r"silent cannot be evaluated: .*(no number|broadcast)"):
+        p2law.fit(dense_records, silent)
+
+
+@pytest.mark.parametrize("delta", [1e-300, 1e300])
+def test_any_delta_can_be_asked_for(dense_records, delta):
+    """
+    From the sum of sizes to plain squares, without an overflow.
+    """
+    fit = p2law.fit(dense_records, forms.chinchilla, objective=p2law.huber(delta))
+
+    assert 0 < fit.search.objective < np.inf
