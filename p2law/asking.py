@@ -1,14 +1,18 @@
 """What a prediction is asked about: inputs lined up, checked, and held against the records."""
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from p2law.declaring import Form
+from p2law.checking import check_names
+from p2law.declaring import Array, Form
 from p2law.errors import FormError, RecordError
+from p2law.numeric import numbers
 from p2law.views import number
+from p2law.wording import first_line, got, label
 
 
 def inputs(form: Form, table: pd.DataFrame | None, columns: Mapping[str, Any]) -> pd.DataFrame:
@@ -32,41 +36,80 @@ def inputs(form: Form, table: pd.DataFrame | None, columns: Mapping[str, Any]) -
     FormError
         An input is missing, or the law does not read one that was given.
     RecordError
-        An input is not a number, or the law has no value there.
+        An input is not a number, lists are of unequal length, or the law has no value there.
     """
-    # Values go together by their order, never by the labels that they bring along.
-    columns = {name: np.asarray(each) for name, each in columns.items()}
-    given = {} if table is None else {name: table[name] for name in form.columns if name in table}
+    asked = {**_from_table(form, table), **{name: _one(name, columns[name]) for name in columns}}
     unknown = sorted(set(columns) - set(form.columns))
-    missing = [name for name in form.columns if name not in given and name not in columns]
+    missing = [name for name in form.columns if name not in asked]
     if unknown or missing:
         parts = [f"{form.name} reads {', '.join(form.columns)}"]
         parts += [f"missing: {', '.join(missing)}"] if missing else []
         parts += [f"it does not read: {', '.join(unknown)}"] if unknown else []
         raise FormError("; ".join(parts))
-    try:
-        lined = pd.DataFrame({**given, **columns}, index=_index(table, columns))
-        lined = lined[list(form.columns)].astype(float)
-    except (ValueError, TypeError) as error:
-        raise RecordError(f"cannot line up the inputs of a prediction: {error}") from error
+    lined = pd.DataFrame(asked, index=_index(table, asked), columns=list(form.columns))
     for each in form.inputs:
+        lined[each.name] = _numbers(lined, each.name)
         outside = np.flatnonzero(~each.domain.contains(lined[each.name].to_numpy()))
         if len(outside):
             first = number(float(lined[each.name].iloc[outside[0]]))
             more = f" and in {len(outside) - 1} more rows" if len(outside) > 1 else ""
             raise RecordError(
                 f"{form.name} has no value at {each.name} = {first} "
-                f"(row {lined.index[outside[0]]}{more}); {each.name} must be {each.domain}",
+                f"(row {label(lined.index[outside[0]])}{more}); {each.name} must be {each.domain}",
                 list(lined.index[outside]),
             )
     return lined
 
 
-def _index(table: pd.DataFrame | None, columns: Mapping[str, Any]) -> pd.Index:
-    """Rows of the answer: those of the table, or as many as the longest column has."""
+def _from_table(form: Form, table: pd.DataFrame | None) -> dict[str, pd.Series]:
+    """The inputs that a table holds."""
+    if table is None:
+        return {}
+    if not isinstance(table, pd.DataFrame) or table.columns.nlevels > 1:
+        raise FormError(
+            f"predict takes a DataFrame with one name a column, or inputs by name as "
+            f"tokens=1e9, got {got(table)}"
+        )
+    check_names(table.columns)
+    return {name: table[name] for name in form.columns if name in table.columns}
+
+
+def _one(name: str, values: Any) -> Any:
+    """One input: a number, or an array of them. They go together by order, not by labels."""
+    if isinstance(values, (str, bytes, bytearray, Mapping, AbstractSet)):
+        raise RecordError(f"{name} is a number or a list of numbers, got {got(values)}")
+    try:
+        found = np.asarray(values)
+    except (ValueError, TypeError) as error:
+        raise RecordError(f"{name} holds no numbers: {first_line(error)}") from error
+    odd = found.ndim == 0 and hasattr(found.item(), "__iter__")
+    if odd or found.ndim > 1 or found.dtype.kind in "SU" or found.size == 0:
+        raise RecordError(
+            f"{name} is a number or a list of numbers, got {got(values)}; "
+            f"every combination of several inputs is made by p2law.grid"
+        )
+    return found if found.ndim else found.item()
+
+
+def _numbers(lined: pd.DataFrame, name: str) -> Array:
+    try:
+        return numbers(lined, name)
+    except RecordError as error:
+        raise RecordError(f"cannot predict: {error}", error.rows) from None
+
+
+def _index(table: pd.DataFrame | None, asked: Mapping[str, Any]) -> pd.Index:
+    """Rows of the answer: those of the table, or as many as the lists are long."""
+    lengths = {name: len(each) for name, each in asked.items() if np.ndim(each)}
+    if len(set(lengths.values())) > 1:
+        said = ", ".join(f"{name} {length}" for name, length in lengths.items())
+        raise RecordError(
+            f"lists of unequal length: {said}; they go together row by row, "
+            f"every combination is made by p2law.grid"
+        )
     if table is not None:
         return table.index
-    return pd.RangeIndex(max((len(each) for each in columns.values() if np.ndim(each)), default=1))
+    return pd.RangeIndex(next(iter(lengths.values()), 1))
 
 
 def beyond(asked: pd.DataFrame, records: pd.DataFrame) -> list[str]:

@@ -8,6 +8,7 @@ import numpy as np
 from p2law.declaring import Array
 from p2law.errors import FormError
 from p2law.freeing import Freedom
+from p2law.wording import got
 
 ANALYTIC, COMPLEX_STEP, CENTRAL = "analytic", "complex step", "central differences"
 
@@ -42,7 +43,7 @@ class Law:
         at = self.freedom.spread(theta, linear)
         try:
             with np.errstate(all="ignore"):
-                return np.asarray(self.function(*columns, **at))
+                return _numeric(self.function(*columns, **at))
         except Exception as error:
             raise FormError(
                 f"{self.freedom.form.name} cannot be evaluated: {type(error).__name__}: {error}; "
@@ -120,14 +121,23 @@ def _takes_batches(function: Callable[..., Any], few: Sequence[Array], freedom: 
     with np.errstate(all="ignore"):
         try:
             together = np.broadcast_to(function(*few, **batch), shape)
+            alone = [
+                np.broadcast_to(
+                    function(*few, **{k: part * v for k, v in probe.items()}), shape[1:]
+                )
+                for part in (1.0, 0.9)
+            ]
+            return bool(np.allclose(together, alone, rtol=1e-12, atol=0, equal_nan=True))
         except Exception:  # noqa: BLE001 - whatever a law raises, the slow way is tried
             return False
-        alone = [
-            function(*few, **{name: part * value for name, value in probe.items()})
-            for part in (1.0, 0.9)
-        ]
-    alone = [np.broadcast_to(each, shape[1:]) for each in alone]
-    return bool(np.allclose(together, alone, rtol=1e-12, atol=0, equal_nan=True))
+
+
+def _numeric(found: Any) -> Any:
+    """What a law returned, as an array of numbers."""
+    values = np.asarray(found)
+    if values.dtype.kind not in "biufc":
+        raise TypeError(f"it returned {got(found)}, which is no number")
+    return values
 
 
 def _one_by_one(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -14,7 +14,7 @@ from p2law.grouping import codes, groups
 from p2law.numeric import numbers
 from p2law.refusing import refuse
 from p2law.vocabulary import LABELS, VOCABULARY
-from p2law.wording import short
+from p2law.wording import got, short
 
 MOST_COLUMNS = 10_000
 
@@ -47,7 +47,7 @@ def check(
     RecordError
         As in `load`.
     """
-    needs, accept = _names(needs), _names(accept)
+    needs, accept = _names("needs", needs), _names("accept", accept)
     try:
         _check_shape(table, needs)
         checked = table.copy()
@@ -63,16 +63,17 @@ def check(
     return checked
 
 
-def _names(names: Sequence[str]) -> list[str]:
-    return [names] if isinstance(names, str) else list(names)
+def _names(what: str, names: Sequence[str]) -> list[str]:
+    """Names of columns, one or several."""
+    found = [names] if isinstance(names, str) else names
+    if not isinstance(found, (list, tuple, set)) or not all(isinstance(n, str) for n in found):
+        raise RecordError(f"{what} names columns, as ('tokens', 'loss'), got {got(names)}")
+    return list(found)
 
 
 def _check_shape(table: pd.DataFrame, needs: Sequence[str]) -> None:
     if not isinstance(table, pd.DataFrame):
-        raise RecordError(
-            f"records are a DataFrame, got {short(table)} ({type(table).__name__}); "
-            f"p2law.load reads files"
-        )
+        raise RecordError(f"records are a DataFrame, got {got(table)}; p2law.load reads files")
     if table.columns.nlevels > 1:
         first = short(next(iter(table.columns), ()))
         raise RecordError(f"column {first} has a name of several levels; name columns by one text")
@@ -121,7 +122,7 @@ def _nearest(name: str, columns: Sequence[str], needs: Sequence[str]) -> str:
     close = called or difflib.get_close_matches(name, list(plain)[:1000], n=1)
     if close:
         return f"did you mean {plain[close[0]]!r}? rename it to {name!r}"
-    return f"add it: {known.meaning}" if known else "add it; the law reads it"
+    return f"add it: {known.meaning}" if known else "add it"
 
 
 def _sound(column: pd.Series, name: str) -> bool:

@@ -131,7 +131,7 @@ def _summary(found: "Fit") -> dict[str, Any]:
         "trouble": found.trouble,
         "notes": found.notes,
         "rows": len(found.records),
-        "settings": asdict(found.settings),
+        "settings": found.settings.plain(),
         "search": asdict(found.search),
     }
 

@@ -6,16 +6,15 @@ value, how far a coefficient may go, and in which unit.
 """
 
 import functools
-import inspect
-import math
 import sys
-import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, TypeVar
+from typing import Any
 
 from p2law.domains import Array, Bounds, Domain, Mask
 from p2law.errors import FormError
+from p2law.signatures import Coefficient, Input, read_signature
+from p2law.wording import got
 
 __all__ = [
     "Array",
@@ -28,31 +27,6 @@ __all__ = [
     "Published",
     "form",
 ]
-
-_Kind = TypeVar("_Kind", "Bounds", "Domain")
-
-
-@dataclass(frozen=True)
-class Input:
-    """One column that a law reads."""
-
-    name: str
-    domain: Domain
-
-    @property
-    def symbol(self) -> str:
-        """Letter of the input in the formula."""
-        return self.domain.symbol or self.name
-
-
-@dataclass(frozen=True)
-class Coefficient:
-    """One number that a law leaves to the data."""
-
-    name: str
-    bounds: Bounds
-    start: float
-    linear: bool
 
 
 @dataclass(frozen=True)
@@ -221,9 +195,11 @@ def form(
     if callable(formula):
         message = "write @form() with parentheses above the function, not @form"
         raise FormError(message)
+    linear, rescales = _named("linear", linear), _named("rescales", rescales)
+    _check_options(formula, target, derivatives, published)
 
     def declare(function: Callable[..., Any]) -> Form:
-        inputs, coefficients = _read_signature(function, linear)
+        inputs, coefficients = read_signature(function, linear)
         unknown = set(rescales) - {each.name for each in inputs}
         if unknown:
             message = f"{function.__name__}: rescales names {sorted(unknown)}, which are not inputs"
@@ -238,93 +214,28 @@ def form(
             reference=reference,
             target=target,
             derivatives=derivatives,
-            published=published,
+            published=tuple(published),
         )
 
     return declare
 
 
-def _read_signature(
-    function: Callable[..., Any], linear: tuple[str, ...]
-) -> tuple[tuple[Input, ...], tuple[Coefficient, ...]]:
-    """Split a function's parameters into inputs and coefficients."""
-    name = function.__name__
-    try:
-        hints = typing.get_type_hints(function, include_extras=True)
-    except NameError as error:
-        message = f"{name}: an annotation cannot be resolved ({error}); define it at module level"
-        raise FormError(message) from error
-    inputs: list[Input] = []
-    coefficients: list[Coefficient] = []
-    for parameter in inspect.signature(function).parameters.values():
-        hint = hints.get(parameter.name)
-        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            message = f"{name}: *{parameter.name} hides what the law reads; name every argument"
-            raise FormError(message)
-        if parameter.kind is parameter.KEYWORD_ONLY:
-            coefficients.append(_read_coefficient(name, parameter, hint, linear))
-        else:
-            inputs.append(Input(parameter.name, _annotation(hint, Domain)))
-    if not inputs or not coefficients:
-        message = (
-            f"{name}: a law needs at least one positional argument (a column) and one "
-            f"keyword-only argument (a coefficient); put a * between them"
+def _named(what: str, names: Any) -> tuple[str, ...]:
+    """Names of arguments, one or several."""
+    found = (names,) if isinstance(names, str) else names
+    if not isinstance(found, (list, tuple)) or not all(isinstance(each, str) for each in found):
+        raise FormError(f"{what} names arguments, as ('scale',), got {got(names)}")
+    return tuple(found)
+
+
+def _check_options(formula: Any, target: Any, derivatives: Any, published: Any) -> None:
+    for what, text in (("formula", formula), ("target", target)):
+        if not isinstance(text, str):
+            raise FormError(f"{what} is a text, got {got(text)}")
+    if not (derivatives is None or callable(derivatives)):
+        raise FormError(
+            f"derivatives is a function of the arguments of the law, got {got(derivatives)}"
         )
-        raise FormError(message)
-    if unknown := sorted(set(linear) - {each.name for each in coefficients}):
-        message = f"{name}: linear names {', '.join(unknown)}, which is no keyword-only argument"
-        raise FormError(message)
-    return tuple(inputs), tuple(coefficients)
-
-
-def _annotation(hint: Any, kind: type[_Kind]) -> _Kind:
-    """First annotation of the wanted kind, or the widest one."""
-    found = (each for each in getattr(hint, "__metadata__", ()) if isinstance(each, kind))
-    return next(found, kind())
-
-
-def _read_coefficient(
-    law: str, parameter: inspect.Parameter, hint: Any, linear: tuple[str, ...]
-) -> Coefficient:
-    """Read one keyword-only parameter, refusing what contradicts itself."""
-    name, bounds = parameter.name, _annotation(hint, Bounds)
-    has_default = parameter.default is not parameter.empty
-    if bounds.least >= bounds.most:
-        message = f"{law}: {name} has bounds {bounds.low}..{bounds.high}, which hold nothing"
-        raise FormError(message)
-    if name in linear:
-        if has_default:
-            message = (
-                f"{law}: {name} is linear, so the fitter solves for it; "
-                f"remove its default {parameter.default!r}"
-            )
-            raise FormError(message)
-        if not {bounds.least, bounds.most} <= {0.0, math.inf, -math.inf}:
-            message = (
-                f"{law}: {name} is linear and may have a sign (0, None) or (None, 0) but no "
-                f"other bounds; got {bounds.low}..{bounds.high}"
-            )
-            raise FormError(message)
-        return Coefficient(name, bounds, math.nan, linear=True)
-    if bounds.log and not bounds.least > 0:
-        message = f"{law}: {name} is on a logarithmic scale, so its lower bound must be above 0"
-        raise FormError(message)
-    start = _default_start(bounds) if not has_default else float(parameter.default)
-    if not bounds.least <= start <= bounds.most:
-        message = (
-            f"{law}: the start {name} = {start:g} lies outside its bounds "
-            f"{bounds.low}..{bounds.high}; give a default inside them"
-        )
-        raise FormError(message)
-    return Coefficient(name, bounds, start, linear=False)
-
-
-def _default_start(bounds: Bounds) -> float:
-    """A point inside the bounds: their middle, or one unit inside the only one."""
-    if math.isfinite(bounds.least) and math.isfinite(bounds.most):
-        if bounds.log:
-            return math.sqrt(bounds.least * bounds.most)
-        return (bounds.least + bounds.most) / 2
-    if math.isfinite(bounds.least):
-        return bounds.least + 1
-    return bounds.most - 1 if math.isfinite(bounds.most) else 1.0
+    several = isinstance(published, (list, tuple))
+    if not several or not all(isinstance(each, Published) for each in published):
+        raise FormError(f"published holds Published coefficients, got {got(published)}")

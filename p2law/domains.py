@@ -3,11 +3,13 @@
 import math
 import re
 from dataclasses import dataclass, field
+from numbers import Real
 
 import numpy as np
 from numpy.typing import NDArray
 
 from p2law.errors import FormError
+from p2law.wording import got
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -37,6 +39,14 @@ class Bounds:
     unit: str = "1"
     meaning: str = ""
     log: bool = False
+
+    def __post_init__(self) -> None:
+        for end in (self.low, self.high):
+            number = isinstance(end, Real) and not isinstance(end, bool)
+            if end is not None and (not number or math.isnan(end)):
+                raise FormError(
+                    f"bounds are numbers or None, got {got(end)}; write Bounds(0, None)"
+                )
 
     @property
     def least(self) -> float:
@@ -95,6 +105,8 @@ class Domain:
 def _read_rule(rule: str) -> tuple[float, bool, float, bool]:
     """Turn a rule into (low, low is open, high, high is open)."""
     try:
+        if not isinstance(rule, str):
+            raise FormError(f"a domain is a text such as '> 0' or '[0, 1)', got {got(rule)}")
         if not rule:
             return -math.inf, True, math.inf, True
         if half := _HALF_LINE.match(rule):

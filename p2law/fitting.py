@@ -3,14 +3,12 @@
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from p2law import identify, ladder, objectives, polishing, projection, verdicts
-from p2law._version import __version__
 from p2law.declaring import Array, Form
 from p2law.errors import FitError, RecordError
 from p2law.forms.p2 import p2
@@ -18,8 +16,10 @@ from p2law.gathering import Data, gather, weights_of
 from p2law.identify import Directions
 from p2law.objectives import Objective, squared
 from p2law.problem import End, Problem
-from p2law.result import Fit, Search, Settings
+from p2law.result import Fit, Search
+from p2law.settings import Settings, checked_form, settings
 from p2law.surface import Surface
+from p2law.wording import got
 
 if TYPE_CHECKING:
     import lmfit
@@ -71,10 +71,10 @@ def fit(
     RecordError
         A column is missing or holds what it may not, or no row can be used.
     FormError
-        `fixed` or `tied` names a coefficient that the law does not have.
+        `form` is no law, or `fixed` or `tied` names a coefficient that it does not have.
     FitError
-        `fixed` and `tied` contradict each other or the bounds, or the law has no
-        finite value anywhere in its bounds.
+        A setting is of the wrong kind, `fixed` and `tied` contradict each other or the
+        bounds, or the law has no finite value anywhere in its bounds.
 
     Examples
     --------
@@ -86,28 +86,32 @@ def fit(
     >>> round(found.values["alpha"], 6), found.status.name
     (0.34, 'CONVERGED')
     """
-    law = p2 if form is None else form
+    asked = settings(objective, weight, fixed, tied, seed)
+    law = p2 if form is None else checked_form(form)
     data = _gather(records, law, weight, objective, chosen=form is not None)
+    with np.errstate(all="ignore"):  # what overflows is no minimum; that is seen in what comes out
+        return _fitted(data, law, objective, asked, chosen=form is not None)
+
+
+def _fitted(data: Data, law: Form, objective: Objective, asked: Settings, *, chosen: bool) -> Fit:
     columns, target, weights = data.arrays(law)
-    fixed, tied = dict(fixed or {}), dict(tied or {})
-    surface = Surface(law, columns, fixed, tied)
-    rung = ladder.choose(surface) if form is None else ladder.Rung({}, {})
+    surface = Surface(law, columns, asked.fixed, asked.tied)
+    rung = ladder.Rung({}, {}) if chosen else ladder.choose(surface)
     if rung.held:
-        surface = Surface(law, columns, fixed | rung.held, tied)
+        surface = Surface(law, columns, {**asked.fixed, **rung.held}, asked.tied)
     problem = Problem(surface, target, weights, objective)
-    end, found, minima = _best(problem, seed)
-    held = dict.fromkeys(fixed, "asked for")
-    held |= {name: f"tied to {other}" for name, other in tied.items()} | rung.why
+    end, found, minima = _best(problem, asked.seed)
+    held = dict.fromkeys(asked.fixed, "asked for")
+    held |= {name: f"tied to {other}" for name, other in asked.tied.items()} | rung.why
     verdict = verdicts.judge(problem, end, found)
-    values = surface.coefficients(end.q)
     return Fit(
         form=law,
-        values=MappingProxyType({name: values[name] for name in law.names}),
-        held=MappingProxyType(held),
+        values=surface.coefficients(end.q),
+        held=held,
         status=verdict.status,
         trouble=(*verdict.trouble, *rung.trouble, *data.trouble),
         notes=(*data.notes, *filter(None, [surface.note])),
-        settings=Settings(str(objective), weight, fixed, tied, seed, __version__),
+        settings=asked,
         search=Search(
             objective=end.cost,
             minima=minima,
@@ -135,7 +139,14 @@ def minimizer(fitted: Fit) -> "lmfit.Minimizer":
     Returns
     -------
     lmfit.Minimizer
+
+    Raises
+    ------
+    FitError
+        `fitted` is no fit.
     """
+    if not isinstance(fitted, Fit):
+        raise FitError(f"minimizer takes what p2law.fit returns, got {got(fitted)}")
     objective = objectives.parse(fitted.settings.objective)
     data = fitted.records
     columns = {name: data[name].to_numpy() for name in fitted.form.columns}
@@ -151,7 +162,8 @@ def _gather(
     try:
         return gather(records, law, weight, objective)
     except RecordError as error:
-        if chosen or "missing columns" not in str(error):
+        missing = isinstance(records, pd.DataFrame) and {*law.columns} - {*records.columns}
+        if chosen or not missing:
             raise
         raise RecordError(
             f"{error}\nTo fit a law that reads other columns, name it: forms.chinchilla.",
@@ -169,7 +181,7 @@ def _best(problem: Problem, seed: int) -> tuple[End, Directions, tuple[float, ..
     if not found:
         message = (
             f"{surface.form.name} has no finite value anywhere in its bounds on these records; "
-            f"check the bounds and the units of {', '.join(surface.form.columns)}"
+            f"check the bounds, what is fixed, and the units of {', '.join(surface.form.columns)}"
         )
         raise FitError(message)
     costs = [problem.cost(each.q) for each in found]

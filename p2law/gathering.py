@@ -7,6 +7,7 @@ import pandas as pd
 
 from p2law.declaring import Array, Domain, Form, Mask
 from p2law.errors import RecordError
+from p2law.labelling import plain_rows, plain_runs
 from p2law.objectives import Objective
 from p2law.records import check, runs
 
@@ -72,12 +73,12 @@ def gather(records: pd.DataFrame, law: Form, weight: str | None, objective: Obje
         usable, left_out = _weighing(table, weight, usable, left_out)
     labels, note = runs(table)
     table = table if usable.all() else table[usable]
-    kept = {"run": labels if usable.all() else labels[usable]}
+    kept = {"run": plain_runs(labels if usable.all() else labels[usable])}
     kept |= {name: table[name] for name in (*law.columns, law.target)}
     if weight is not None:
         kept[WEIGHT] = _weights(table, kept["run"], weight)
     return Data(
-        table=pd.DataFrame(kept),
+        table=pd.DataFrame(kept).set_axis(plain_rows(table.index)),
         left_out=left_out,
         trouble=(*_slips(table), *_mixtures(table)),
         notes=(note,) if note else (),

@@ -85,4 +85,5 @@ def _cure(name: str, values: Array) -> str:
             "`loss` is a cross entropy in nats per token and positive; "
             "turn the sign of log-likelihoods."
         )
-    return f"`{name}`: {VOCABULARY[name].meaning}; it lies in {VOCABULARY[name].domain}."
+    rule = VOCABULARY[name].domain.rule
+    return f"`{name}`: {VOCABULARY[name].meaning}; it {'lies in' if ',' in rule else 'is'} {rule}."

@@ -6,11 +6,15 @@ Chinchilla coefficients suffered from just that (arXiv:2404.10102).
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from p2law.declaring import Array
 from p2law.errors import FitError
+from p2law.wording import got
+
+LARGEST = float(np.finfo(float).max)
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,7 @@ def squared(*, log: bool = False) -> Objective:
     -------
     Objective
     """
-    return Objective(None, log)
+    return Objective(None, _truth(log))
 
 
 def huber(delta: float, *, log: bool = False) -> Objective:
@@ -106,17 +110,24 @@ def huber(delta: float, *, log: bool = False) -> Objective:
     Raises
     ------
     FitError
-        `delta` is not a positive finite number.
+        `delta` is not a positive finite number, or `log` neither True nor False.
 
     Examples
     --------
     >>> str(huber(1e-3, log=True))
     'huber(0.001, log=True)'
     """
-    if not (np.isfinite(delta) and delta > 0):
-        message = f"huber needs a positive finite delta, got {delta!r}"
-        raise FitError(message)
-    return Objective(float(delta), log)
+    plain: Any = delta.item() if isinstance(delta, np.generic) else delta
+    if isinstance(plain, bool) or not isinstance(plain, (int, float)) or not 0 < plain <= LARGEST:
+        raise FitError(f"huber needs a positive finite delta, got {got(delta)}; write huber(1e-3)")
+    return Objective(float(delta), _truth(log))
+
+
+def _truth(log: bool) -> bool:  # noqa: FBT001 - it is what is checked
+    """Check an option `log`."""
+    if not isinstance(log, (bool, np.bool_)):
+        raise FitError(f"log is True or False, got {got(log)}")
+    return bool(log)
 
 
 _TEXT = re.compile(r"^(squared|huber)\s*\(?\s*([0-9.eE+-]+)?\s*,?\s*(log\s*=\s*True|log)?\s*\)?$")

@@ -243,7 +243,7 @@ class _Run:
 
     def loss(self, z: Array) -> Array:
         """Huber's function in scipy's terms: rho and two derivatives of squared residuals z."""
-        delta = self.problem.objective.delta or 1.0
+        delta = min(self.problem.objective.delta or 1.0, HUGE)
         weight = np.zeros(len(z))
         weight[: len(self.problem.weight)] = self.problem.weight
         size = np.sqrt(np.maximum(z, delta**2))

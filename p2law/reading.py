@@ -18,7 +18,7 @@ import pandas as pd
 from p2law.checking import check_names
 from p2law.errors import MissingExtraError, P2LawError, RecordError
 from p2law.vocabulary import LABELS, VOCABULARY
-from p2law.wording import first_line, short
+from p2law.wording import first_line, got, short
 
 Source = str | os.PathLike[str]
 
@@ -33,16 +33,15 @@ def paths(source: Source | Sequence[Source]) -> list[Path]:
         isinstance(each, (str, os.PathLike)) for each in source
     ):
         raise RecordError(
-            f"load takes a file, folder or glob, a list of these, or a DataFrame; "
-            f"got {short(source)} ({type(source).__name__})"
+            f"load takes a file, folder or glob, a list of these, or a DataFrame; got {got(source)}"
         )
     if not source:
         raise RecordError("the list of files is empty; name at least one")
-    paths = [path for each in source for path in _files(each)]
-    doubled = [str(path) for path, count in Counter(paths).items() if count > 1]
+    found = [path for each in source for path in _files(each)]
+    doubled = [str(path) for path, count in Counter(found).items() if count > 1]
     if doubled:
         raise RecordError(f"{', '.join(doubled)} would be read more than once; name it once")
-    return paths
+    return found
 
 
 def _files(source: Source) -> list[Path]:

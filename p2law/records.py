@@ -12,9 +12,12 @@ import numpy as np
 import pandas as pd
 
 from p2law.checking import MOST_COLUMNS, check
+from p2law.domains import Array
+from p2law.errors import RecordError
 from p2law.grouping import runs
 from p2law.reading import SUFFIXES, Source, joined, paths, read
 from p2law.vocabulary import LABELS, VOCABULARY, Column, counted
+from p2law.wording import got
 
 __all__ = [
     "LABELS",
@@ -93,6 +96,11 @@ def grid(**columns: Any) -> pd.DataFrame:
     -------
     DataFrame
 
+    Raises
+    ------
+    RecordError
+        What was given for a column is neither a value nor a list of values.
+
     Examples
     --------
     >>> grid(pruning_rate=[0.25, 0.5], base_loss=2)
@@ -100,6 +108,17 @@ def grid(**columns: Any) -> pd.DataFrame:
     0          0.25          2
     1          0.50          2
     """
-    values = [np.atleast_1d(each) for each in columns.values()]
+    values = [_values(name, each) for name, each in columns.items()]
     product = np.meshgrid(*values, indexing="ij")
     return pd.DataFrame({name: each.ravel() for name, each in zip(columns, product, strict=True)})
+
+
+def _values(name: str, given: Any) -> Array:
+    """The values of one column of a grid."""
+    try:
+        found = np.atleast_1d(given)
+    except ValueError:
+        found = np.empty((0, 0))
+    if found.ndim > 1 or found.dtype == object:
+        raise RecordError(f"{name} is a value or a list of values, got {got(given)}")
+    return found

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from types import MappingProxyType
 from typing import Any
 
@@ -15,21 +15,10 @@ from p2law.declaring import Form
 from p2law.errors import SavedFitError
 from p2law.gathering import WEIGHT
 from p2law.identify import listed
+from p2law.settings import Settings
 from p2law.surface import Surface
 from p2law.verdicts import Status
 from p2law.views import View, number
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What was asked for: enough to ask again."""
-
-    objective: str
-    weight: str | None
-    fixed: Mapping[str, float]
-    tied: Mapping[str, str]
-    seed: int
-    version: str
 
 
 @dataclass(frozen=True)
@@ -58,6 +47,17 @@ class Search:
     engine: str
     derivatives: str
     left_out: tuple[tuple[str, int], ...]
+
+    @classmethod
+    def read(cls, plain: Mapping[str, Any]) -> "Search":
+        """Make it from what a saved fit holds: lists for tuples, texts for infinities."""
+        found = {
+            "objective": float(plain["objective"]),
+            "gradient": float(plain["gradient"]),
+            "minima": tuple(map(float, plain["minima"])),
+            "left_out": tuple((why, count) for why, count in plain["left_out"]),
+        }
+        return cls(**{**plain, **found})
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +89,16 @@ class Fit:
     settings: Settings
     search: Search
     _records: pd.DataFrame
+
+    def __post_init__(self) -> None:
+        for name in ("values", "held"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+
+    def __reduce__(self) -> Any:
+        # What is computed once is computed again; read-only views of mappings do not travel.
+        parts = {each.name: getattr(self, each.name) for each in fields(self)}
+        parts |= {"values": dict(self.values), "held": dict(self.held)}
+        return Fit, tuple(parts.values())
 
     @property
     def records(self) -> pd.DataFrame:
@@ -126,7 +136,8 @@ class Fit:
         """
         inputs = asking.inputs(self.form, table, columns)
         arrays = [inputs[name].to_numpy() for name in self.form.columns]
-        found = self.form.function(*arrays, **self.values)
+        with np.errstate(all="ignore"):
+            found = self.form.function(*arrays, **self.values)
         determined = self._evidence.determines(self._full.over(arrays))
         out = inputs.copy()
         out[self.form.target] = np.where(determined, found, np.nan)
@@ -154,7 +165,9 @@ class Fit:
         """
         out = self.records
         columns = [out[name].to_numpy() for name in self.form.columns]
-        out["predicted"] = np.broadcast_to(self.form.function(*columns, **self.values), len(out))
+        with np.errstate(all="ignore"):
+            found = self.form.function(*columns, **self.values)
+        out["predicted"] = np.broadcast_to(found, len(out))
         out["residual"] = out[self.form.target] - out["predicted"]
         return out
 
@@ -267,7 +280,7 @@ class Fit:
             "status": self.status.name,
             "trouble": list(self.trouble),
             "notes": list(self.notes),
-            "settings": asdict(self.settings),
+            "settings": self.settings.plain(),
             "search": asdict(self.search),
         }
         return saving.encode(content, self._records)
@@ -297,27 +310,28 @@ class Fit:
         content, table = saving.decode(text)
         try:
             form = saving.find_form(content["form"], list(content["values"]), forms)
-            search = content["search"]
-            search["minima"] = tuple(search["minima"])
-            search["left_out"] = tuple((why, count) for why, count in search["left_out"])
-            return cls(
+            found = cls(
                 form=form,
-                values=MappingProxyType(
-                    {name: float(content["values"][name]) for name in form.names}
-                ),
-                held=MappingProxyType(dict(content["held"])),
+                values={name: float(content["values"][name]) for name in form.names},
+                held=dict(content["held"]),
                 status=Status[content["status"]],
                 trouble=tuple(content["trouble"]),
                 notes=tuple(content["notes"]),
                 settings=Settings(**content["settings"]),
-                search=Search(**search),
-                _records=table[
-                    ["run", *form.columns, form.target, *table.columns.intersection([WEIGHT])]
-                ],
+                search=Search.read(content["search"]),
+                _records=_kept(table, form),
             )
+            found.predict(found.records.iloc[:1])
         except SavedFitError:
             raise
-        except (ValueError, TypeError, KeyError, ArithmeticError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError) as error:
             raise SavedFitError(
                 f"not a whole saved fit: {type(error).__name__}: {error}"
             ) from error
+        return found
+
+
+def _kept(table: pd.DataFrame, form: Form) -> pd.DataFrame:
+    """The columns of a fit's records, numbers as float64."""
+    numeric = [*form.columns, form.target, *table.columns.intersection([WEIGHT])]
+    return table[list(dict.fromkeys(["run", *numeric]))].astype(dict.fromkeys(numeric, np.float64))

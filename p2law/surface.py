@@ -22,6 +22,8 @@ BIG = 2.0**200
 """Terms are read off as f(c = BIG) - f(c = 0): what is left of the law without linear
 coefficients drowns, so that even a term of 1e-40 keeps all its digits."""
 
+HUGE = 1e150
+
 BLOCK = 32_768
 """Rows worked on at once, few enough for the cache."""
 
@@ -283,7 +285,10 @@ class Surface:
         """
         factor = np.zeros((len(q), 0))
         for rows in self.blocks():
-            stacked = np.hstack([factor, self.at_rows(rows).jacobian(q)])
+            found = self.at_rows(rows).jacobian(q)
+            # What is not finite tells nothing, and the square of anything more is not either.
+            found = np.clip(np.where(np.isnan(found), 0.0, found), -HUGE, HUGE)
+            stacked = np.hstack([factor, found])
             factor = np.asarray(np.linalg.qr(stacked.T, mode="r")).T
         return factor
 

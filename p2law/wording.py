@@ -15,9 +15,13 @@ def short(value: Any) -> str:
     """A value as it may stand in a message: numbers to ten digits, long things cut."""
     if isinstance(value, (float, np.floating)):
         return f"{float(value):.10g}"
-    return _REPR.repr_instance(
-        value.item() if isinstance(value, (np.number, np.bool_)) else value, 1
-    )
+    plain = value.item() if isinstance(value, (np.number, np.bool_)) else value
+    return " ".join(_REPR.repr_instance(plain, 1).split())
+
+
+def got(value: Any) -> str:
+    """What was given in place of something else, with its type."""
+    return f"{short(value)} ({type(value).__name__})"
 
 
 def first_line(error: Exception) -> str:

@@ -34,7 +34,7 @@ def truth():
     return dict(TRUTH)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def p2_records():
     """Make P² records for given sizes, rates and noise."""
 
@@ -45,7 +45,7 @@ def p2_records():
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def dense_records():
     """Chinchilla records of nine dense runs, noisy."""
     sizes, tokens = np.meshgrid([1e8, 1e9, 1e10], np.geomspace(1e9, 1e11, 8), indexing="ij")

@@ -88,7 +88,7 @@ def test_domains_say_where_a_law_has_a_value(rule, inside, outside):
     assert not domain.contains(np.array(outside, dtype=float)).any()
 
 
-@pytest.mark.parametrize("rule", ["0..1", "positive", "> a", "[0, 1"])
+@pytest.mark.parametrize("rule", ["0..1", "positive", "> a", "[0, 1", 3, None])
 def test_a_domain_that_cannot_be_read_is_refused(rule):
     """
     A rule that is no rule is quoted, with examples of good ones.
@@ -185,3 +185,69 @@ def test_built_in_forms_survive_pickling():
     A law can be sent to another process.
     """
     assert pickle.loads(pickle.dumps(p2law.forms.p2)) is p2law.forms.p2  # noqa: S301
+
+
+def law(x, *, a, b=1.0):
+    return a * x**b
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"linear": None}, r"linear names arguments, as \('scale',\), got None"),
+        ({"rescales": 3}, r"rescales names arguments, .* got 3 \(int\)"),
+        ({"target": 3}, r"target is a text, got 3 \(int\)"),
+        ({"formula": 3}, r"formula is a text, got 3 \(int\)"),
+        ({"derivatives": 3}, r"derivatives is a function .* got 3 \(int\)"),
+        ({"published": 3}, r"published holds Published coefficients, got 3 \(int\)"),
+        ({"published": ({"a": 1},)}, "published holds Published coefficients"),
+    ],
+    ids=str,
+)
+def test_options_of_the_wrong_kind_are_refused(options, words):
+    """
+    Each is named, with what it is and what belongs there.
+    """
+    with pytest.raises(FormError, match=words):
+        p2law.form(**options)(law)
+
+
+def test_one_name_may_stand_alone():
+    """
+    A text is one name, not its letters.
+    """
+    made = p2law.form(linear="a", rescales=["x"])(law)
+
+    assert ("a",) == made.linear
+    assert ("x",) == made.rescales
+
+
+@pytest.mark.parametrize("function", [3, int, "law"])
+def test_only_functions_are_laws(function):
+    """
+    A class or a number is none.
+    """
+    with pytest.raises(FormError, match="a law is a function of columns and coefficients, got"):
+        p2law.form()(function)
+
+
+@pytest.mark.parametrize("default", ["s", None, True, [1.0]])
+def test_a_default_is_a_number(default):
+    """
+    It is where a search starts.
+    """
+
+    def odd(x, *, a=default):
+        return a * x
+
+    with pytest.raises(FormError, match="the default of a is the number where a search starts"):
+        p2law.form()(odd)
+
+
+@pytest.mark.parametrize("bounds", [("a", None), (0, "b"), (float("nan"), 1), (True, None)])
+def test_bounds_are_numbers(bounds):
+    """
+    Or None, where there is none.
+    """
+    with pytest.raises(FormError, match="bounds are numbers or None, got"):
+        p2law.Bounds(*bounds)

@@ -282,6 +282,64 @@ def test_settings_that_contradict_each_other_are_refused(dense_records, options,
         p2law.fit(dense_records, forms.chinchilla, **options)
 
 
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"form": "p2"}, FormError, r"a law such as p2law.forms.chinchilla, got 'p2' \(str\)"),
+        ({"form": forms.p2.function}, FormError, r"declare the function with @p2law.form\(\)"),
+        ({"form": forms}, FormError, r"\(module\); pass the law itself"),
+        ({"objective": "huber"}, FitError, r"got 'huber' \(str\); write .* p2law.huber\(1e-3\)"),
+        ({"objective": p2law.squared}, FitError, r"\(function\); call it"),
+        ({"objective": None}, FitError, r"got None \(NoneType\)"),
+        ({"fixed": ["alpha"]}, FitError, r"fixed maps .* as \{'alpha': 0.3\}, got \['alpha'\]"),
+        ({"fixed": 0.3}, FitError, r"fixed maps names of coefficients.* got 0.3 \(float\)"),
+        ({"fixed": {1: 0.3}}, FitError, "fixed maps names of coefficients"),
+        ({"fixed": pd.Series({"alpha": 0.3})}, FitError, r"fixed maps .* \(Series\)"),
+        ({"fixed": {"alpha": "0.3"}}, FitError, "fixed alpha = '0.3' is not a finite number"),
+        ({"fixed": {"alpha": None}}, FitError, "fixed alpha = None is not a finite number"),
+        ({"fixed": {"alpha": np.nan}}, FitError, "fixed alpha = nan is not a finite number"),
+        ({"fixed": {"E": np.inf}}, FitError, "fixed E = inf is not a finite number"),
+        ({"fixed": {"alpha": True}}, FitError, "fixed alpha = True is not a finite number"),
+        ({"fixed": {"E": 1e300}}, FitError, "no finite value .* check the bounds, what is fixed"),
+        ({"tied": "alpha"}, FitError, r"tied maps .* as \{'beta': 'alpha'\}, got 'alpha'"),
+        ({"tied": {"beta": 0.3}}, FitError, "tied beta = 0.3 names no coefficient.*with fixed"),
+        ({"tied": {"beta": "omega"}}, FormError, "p2 has no coefficient 'omega'; it has N_C"),
+        ({"weight": np.ones(80)}, FitError, r"weight is the name of a column, .* \(ndarray\)"),
+        ({"weight": 3}, FitError, r"weight is the name of a column, or 'run', got 3 \(int\)"),
+        ({"weight": "size"}, RecordError, r"missing columns .*\n  size: add it$"),
+        ({"seed": "a"}, FitError, r"seed is a whole number from 0 on, got 'a' \(str\)"),
+        ({"seed": -1}, FitError, "seed is a whole number from 0 on, got -1"),
+        ({"seed": 1.5}, FitError, r"got 1.5 \(float\)"),
+    ],
+    ids=str,
+)
+def test_settings_of_the_wrong_kind_are_refused(p2_records, options, error, words):
+    """
+    What was given, its type, what belongs there and how to write it, before anything is computed.
+    """
+    with pytest.raises(error, match=words):
+        p2law.fit(p2_records(noise=0.003).iloc[::4], **options)
+
+
+@pytest.mark.parametrize("records", ["records.csv", None, {"loss": [2.0]}, pd.Series([2.0])])
+def test_only_tables_are_fitted(records):
+    """
+    A path is no table; what reads one is named.
+    """
+    words = rf"records are a DataFrame, got .* \({type(records).__name__}\); p2law.load reads files"
+
+    with pytest.raises(RecordError, match=words):
+        p2law.fit(records)
+
+
+def test_a_minimiser_is_made_of_a_fit():
+    """
+    Not of a law or a table.
+    """
+    with pytest.raises(FitError, match=r"what p2law.fit returns, got <form p2.* \(Form\)"):
+        fitting.minimizer(forms.p2)
+
+
 def test_rows_of_weight_zero_are_no_evidence(p2_records):
     """
     With one size left that counts, the fit is that of one size, and the others are counted.
@@ -469,3 +527,27 @@ def test_minimizer_stands_at_the_fit(dense_records):
 
     assert again.chisqr == pytest.approx(fit.search.objective, rel=1e-9)
     assert {"E", "A", "B", "alpha", "beta"} == set(again.params)
+
+
+@pytest.mark.parametrize("answer", ["x", None, [None, "a"]])
+def test_a_law_that_returns_no_numbers_is_named(dense_records, answer):
+    """
+    Forgetting `return` is the usual way.
+    """
+
+    @p2law.form(linear=("a",))
+    def silent(params, *, a, b=1.0):  # noqa: ARG001 - that is the point
+        return answer
+
+    with pytest.raises(FormError, match=r"silent cannot be evaluated: .*(no number|broadcast)"):
+        p2law.fit(dense_records, silent)
+
+
+@pytest.mark.parametrize("delta", [1e-300, 1e300])
+def test_any_delta_can_be_asked_for(dense_records, delta):
+    """
+    From the sum of sizes to plain squares, without an overflow.
+    """
+    fit = p2law.fit(dense_records, forms.chinchilla, objective=p2law.huber(delta))
+
+    assert 0 < fit.search.objective < np.inf

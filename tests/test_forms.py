@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import p2law
 from p2law import forms, testing
-from p2law.errors import FormError
+from p2law.errors import FormError, RecordError
 
 EACH_FORM = pytest.mark.parametrize("law", forms.builtin, ids=lambda law: law.name)
 
@@ -260,3 +260,57 @@ def test_formulas_are_arithmetic_and_nothing_else(text):
     """
     with pytest.raises(FormError, match="cannot read"):
         testing.evaluate(text, {"D": np.ones(2)})
+
+
+# -- wrong arguments ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", ["p2", forms.p2.function, None])
+@pytest.mark.parametrize(
+    "use",
+    [
+        testing.check_form,
+        lambda form: testing.synthesize(form, {}, pd.DataFrame()),
+        lambda form: testing.some_coefficients(form, pd.DataFrame()),
+    ],
+    ids=["check_form", "synthesize", "some_coefficients"],
+)
+def test_what_is_no_law_is_told_so(use, form):
+    """
+    The same words wherever a law is wanted.
+    """
+    with pytest.raises(FormError, match=r"form is a law such as .*, got"):
+        use(form)
+
+
+@pytest.mark.parametrize(
+    ("coefficients", "odd"), [({"E": 2.0}, "A, B, alpha, beta"), ({"omega": 1.0}, "omega")]
+)
+def test_records_need_all_coefficients_and_no_others(dense_records, coefficients, odd):
+    """
+    What is missing or unknown is named.
+    """
+    full = dict(forms.chinchilla.published[0].values)
+    at = coefficients if "E" in coefficients else full | coefficients
+
+    with pytest.raises(FormError, match=f"missing or unknown: {odd}"):
+        testing.synthesize(forms.chinchilla, at, dense_records)
+
+
+def test_records_need_the_inputs_of_the_law(dense_records):
+    """
+    A design without a column is refused as a prediction would be.
+    """
+    table = dense_records[["params"]]
+
+    with pytest.raises(FormError, match="chinchilla reads params, tokens; missing: tokens"):
+        testing.check_form(forms.chinchilla, table)
+
+
+def test_a_design_needs_a_base_loss_for_every_size():
+    """
+    One number serves all sizes; a mapping must hold each.
+    """
+    assert 40 == len(testing.design(params=1e9, pruning_rate=0.2))
+    with pytest.raises(RecordError, match="base_loss holds no value for params = 500000000"):
+        testing.design(base_loss={1e9: 2.0})

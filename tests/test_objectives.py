@@ -40,13 +40,24 @@ def test_what_names_no_objective_is_refused(text):
         objectives.parse(text)
 
 
-@pytest.mark.parametrize("delta", [0, -1, np.nan, np.inf])
+@pytest.mark.parametrize(
+    "delta", [0, -1, np.nan, np.inf, "1e-3", None, [1e-3], True, 1j, 10**400], ids=str
+)
 def test_delta_must_be_a_positive_number(delta):
     """
-    Zero, negative, infinite and missing are refused where they are given.
+    Zero, negative, infinite and missing are refused where they are given, and what is no number.
     """
     with pytest.raises(FitError, match="huber needs a positive finite delta, got"):
         p2law.huber(delta)
+
+
+@pytest.mark.parametrize("make", [p2law.squared, lambda log: p2law.huber(1e-3, log=log)])
+def test_log_is_true_or_false(make):
+    """
+    Any other text would count as true.
+    """
+    with pytest.raises(FitError, match=r"log is True or False, got 'no' \(str\)"):
+        make(log="no")
 
 
 @given(residual=st.floats(-10, 10), delta=st.floats(1e-3, 5))

@@ -173,6 +173,8 @@ def test_sparse_pretraining_predicts_the_model_that_was_held_out():
     assert abs(published / MEASURED - 1) < 0.01
     assert abs(predicted["loss"].item() / MEASURED - 1) < 0.02
     assert "params_after" in predicted["beyond"].item()
+    misread = law(0.75, HELD_OUT["params_after"] / 4, HELD_OUT["tokens"], **law.published[0].values)
+    assert misread / MEASURED - 1 > 0.08, "the count is of non-zeros, not of all weights"
 
 
 @pytest.mark.parametrize(

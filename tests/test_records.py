@@ -216,7 +216,7 @@ def test_texts_are_read_to_the_last_bit():
         ("baseloss", "base_loss", "did you mean 'baseloss'?"),
         ("Tokens", "tokens", "did you mean 'Tokens'?"),
         ("num_expert", "num_experts", "did you mean 'num_expert'?"),
-        ("xyz", "num_experts", "add it; the law reads it"),
+        ("xyz", "num_experts", "add it"),
         ("xyz", "loss", "add it: loss after `tokens` tokens"),
     ],
 )
@@ -676,6 +676,25 @@ def test_grid_makes_every_combination():
     assert ["x", "y", "x", "y"] == found["name"].tolist()
     assert np.dtype(int) == found["seed"].dtype
     assert 0 == len(grid(params=[]))
+
+
+@pytest.mark.parametrize("values", [None, {1e9}, {"a": 1}, [[1, 2]], [[1], [2, 3]], iter([1])])
+def test_a_grid_is_made_of_values(values):
+    """
+    Sets, dictionaries, tables and generators are no list of values.
+    """
+    with pytest.raises(RecordError, match="tokens is a value or a list of values, got"):
+        grid(tokens=values, params=1e9)
+
+
+@pytest.mark.parametrize("what", ["needs", "accept"])
+@pytest.mark.parametrize("names", [3, None, [3], [["loss"]], {"loss": 1}, iter(["loss"])])
+def test_columns_are_asked_for_by_name(what, names):
+    """
+    Whatever is no list of names is refused with words.
+    """
+    with pytest.raises(RecordError, match=rf"{what} names columns, as \('tokens', 'loss'\), got"):
+        load(RECORDS, **{what: names})
 
 
 def test_counts_are_put_in_words():

@@ -1,7 +1,12 @@
 """A fit can be read, asked, kept and given away, and nothing in it changes."""
 
 import contextlib
+import copy
+import dataclasses
 import json
+import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +20,11 @@ from p2law import forms
 from p2law.errors import FormError, RecordError, SavedFitError
 from p2law.views import number
 
+ASKED = {"params": 1e9, "tokens": 1e9, "pruning_rate": 0.2, "base_loss": 2.0}
 GOLDEN = Path(__file__).parent / "golden"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def fits(p2_records, dense_records):
     """One fit of every kind that looks different."""
     two_sizes = p2_records((0.5e9, 1.5e9), noise=0.003)
@@ -82,6 +88,146 @@ def test_a_saved_fit_reads_back_bit_for_bit(fits):
         assert dict(fit.values) == dict(again.values)
         assert str(fit) == str(again)
         pd.testing.assert_frame_equal(fit.predict(fit.records), again.predict(fit.records))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"fixed": {"alpha": np.float32(0.3)}},
+        {"fixed": {"alpha": np.int64(1)}},
+        {"fixed": {np.str_("alpha"): 1}, "tied": {"beta": np.str_("gamma")}},
+        {"weight": np.str_("w"), "seed": np.int64(3)},
+        {"objective": p2law.huber(np.float32(1e-3), log=np.True_)},
+    ],
+    ids=str,
+)
+def test_settings_of_numpy_are_kept_as_plain_ones(p2_records, options):
+    """
+    What numpy computed can be a setting, and the fit can be saved.
+    """
+    records = p2_records(noise=0.003).iloc[::4].assign(w=np.float32(2))
+
+    fit = p2law.fit(records, **options)
+    again = p2law.Fit.from_json(fit.to_json())
+
+    assert fit.settings == again.settings
+    assert fit.to_json() == again.to_json()
+
+
+LABELS = {
+    "whole": lambda k: k,
+    "narrow": np.int32,
+    "single": np.float32,
+    "half": lambda k: k + 0.5,
+    "big": lambda k: 10**30 + k,
+    "mixed": lambda k: ["a", 1, 2.5, "1", 7, -3, "b", 8, 9][k],
+    "numpy text": lambda k: np.str_(f"r{k}"),
+}
+ODD_LABELS = {
+    "date": lambda k: pd.Timestamp("2026-01-01") + pd.Timedelta(days=k),
+    "pair": lambda k: (k, "a"),
+    "infinite": lambda k: np.inf if k == 0 else float(k),
+    "bytes": lambda k: bytes([65 + k]),
+    "complex": complex,
+    "any": lambda k: [(1,), "(1,)", b"x", 3j, None.__class__, 1.5, "x", frozenset(), 7][k],
+}
+
+
+@pytest.fixture
+def nine_runs(p2_records):
+    """Few records of nine runs, and the number of each row's run."""
+    records = p2_records((5e8, 1e9, 2e9), (0.15, 0.25, 0.35), noise=0.003).iloc[::5]
+    return records, pd.factorize(records["run"])[0].tolist()
+
+
+@pytest.mark.parametrize("kind", [*LABELS, *ODD_LABELS, "category", "string", "nullable"])
+def test_runs_may_be_named_by_anything(nine_runs, kind):
+    """
+    Numbers and texts stay; dates, pairs and whatever else are named by their text.
+    """
+    records, number = nine_runs
+    arrays = {
+        "category": pd.Categorical([f"r{k}" for k in number]),
+        "string": pd.array([f"r{k}" for k in number], dtype="string"),
+        "nullable": pd.array(number, dtype="Int64"),
+    }
+    make = {**LABELS, **ODD_LABELS}.get(kind)
+    labels = arrays[kind] if make is None else pd.Series([make(k) for k in number], records.index)
+
+    fit = p2law.fit(records.assign(run=labels))
+    again = p2law.Fit.from_json(fit.to_json())
+
+    assert 9 == fit.records["run"].nunique()
+    pd.testing.assert_frame_equal(fit.records, again.records, check_exact=True)
+    assert fit.to_json() == again.to_json()
+    assert str(fit) == str(again)
+
+
+@pytest.mark.parametrize("kind", [*LABELS, "levels", "named", "doubled"])
+def test_rows_keep_their_labels(nine_runs, kind):
+    """
+    Texts, numbers and levels of these read back as they were.
+    """
+    records, number = nine_runs
+    index = {
+        "levels": pd.MultiIndex.from_arrays([number, records["run"]], names=["k", None]),
+        "named": pd.RangeIndex(3, 3 + len(records), name="row"),
+        "doubled": pd.Index([0] * len(records)),
+    }
+    made = index[kind] if kind in index else pd.Index([LABELS[kind](k) for k in number])
+
+    fit = p2law.fit(records.set_axis(made))
+    again = p2law.Fit.from_json(fit.to_json())
+
+    assert made.tolist() == fit.residuals().index.tolist()
+    pd.testing.assert_frame_equal(fit.records, again.records, check_exact=True)
+
+
+@pytest.mark.parametrize("kind", ODD_LABELS)
+def test_labels_that_json_cannot_keep_are_refused_when_a_fit_is_saved(nine_runs, kind):
+    """
+    The fit is made and labels its rows; saving it says which label is odd and what to do.
+    """
+    records, number = nine_runs
+    labels = np.empty(len(records), dtype=object)
+    labels[:] = [ODD_LABELS[kind](k) for k in number]
+    fit = p2law.fit(records.set_axis(pd.Index(labels, tupleize_cols=False)))
+
+    with pytest.raises(SavedFitError, match=r"labels of rows, not .*reset_index\(drop=True\)"):
+        fit.to_json()
+
+
+def test_what_is_no_finite_number_survives_saving(fits):
+    """
+    A minimum that overflowed is infinite, and JSON has no word for it.
+    """
+    fit = fits["converged"]
+    odd = dataclasses.replace(
+        fit, search=dataclasses.replace(fit.search, minima=(0.1, np.inf), gradient=-np.inf)
+    )
+
+    text = odd.to_json()
+
+    assert json.loads(text, parse_constant=pytest.fail)
+    assert odd.search == p2law.Fit.from_json(text).search
+
+
+@pytest.mark.parametrize("text", [None, 3, {}, ["{}"]])
+def test_only_text_is_read(text):
+    """
+    A dictionary is no JSON text.
+    """
+    with pytest.raises(SavedFitError, match=r"the text that to_json gives, got .* \("):
+        p2law.Fit.from_json(text)
+
+
+@pytest.mark.parametrize("handed", ["p2", forms.p2, (forms.p2.function,), None])
+def test_only_laws_can_be_handed_over(fits, handed):
+    """
+    A name or a bare function is no law.
+    """
+    with pytest.raises(SavedFitError, match=r"forms are laws, as \(my_law,\), got"):
+        p2law.Fit.from_json(fits["converged"].to_json(), forms=handed)
 
 
 def test_a_law_of_ones_own_must_be_handed_over(dense_records):
@@ -159,6 +305,76 @@ def test_nothing_in_a_fit_can_be_changed(fits):
     assert before == fit.to_json()
 
 
+@pytest.mark.parametrize(
+    "copied",
+    [copy.copy, copy.deepcopy, lambda fit: pickle.loads(pickle.dumps(fit))],  # noqa: S301 - ours
+)
+def test_a_copy_is_the_same_fit_and_as_frozen(fits, copied):
+    """
+    Copied or pickled, asked before or not: the same bits, and nothing in it can be changed.
+    """
+    for fit in fits.values():
+        before = fit.predict(fit.records)
+
+        again = copied(fit)
+
+        assert fit.to_json() == again.to_json()
+        assert fit.form is again.form
+        pd.testing.assert_frame_equal(before, again.predict(fit.records), check_exact=True)
+        with pytest.raises(TypeError, match="does not support item assignment"):
+            again.values["alpha"] = 1.0
+        with pytest.raises(AttributeError, match="cannot assign to field"):
+            again.status = None
+
+
+def test_a_fit_travels_to_other_processes(tmp_path):
+    """
+    Also one of a law that was declared in the main module, as in a notebook or a script.
+    """
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT, encoding="utf-8")
+    command = [sys.executable, str(script)]
+
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - ours
+
+    assert (0, "same\n", "") == (done.returncode, done.stdout, done.stderr)
+
+
+SCRIPT = """
+import multiprocessing
+import p2law
+
+@p2law.form(linear=("a", "b"))
+def mine(tokens, *, a, b, c=0.5):
+    return a + b * tokens**-c
+
+def asked(fit):
+    return fit.predict(tokens=3e7)["loss"].item(), fit
+
+if __name__ == "__main__":
+    table = p2law.grid(tokens=[1e7, 2e7, 4e7, 8e7])
+    records = p2law.testing.synthesize(mine, {"a": 2.0, "b": 90.0, "c": 0.3}, table, noise=0.01)
+    fit = p2law.fit(records, mine)
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        (loss, again), = pool.map(asked, [fit])
+    same = loss == fit.predict(tokens=3e7)["loss"].item() and again.form is mine
+    print("same" if same and again.to_json() == fit.to_json() else "different")
+"""
+
+
+def test_settings_cannot_be_changed_from_outside(p2_records):
+    """
+    Neither through the fit nor through the dictionary that was handed in.
+    """
+    fixed = {"alpha": 0.3}
+    fit = p2law.fit(p2_records(noise=0.003), fixed=fixed)
+    fixed["alpha"] = 0.9
+
+    with pytest.raises(TypeError, match="does not support item assignment"):
+        fit.settings.fixed["alpha"] = 0.9
+    assert {"alpha": 0.3} == fit.settings.fixed
+
+
 def test_the_records_of_the_caller_are_left_alone(p2_records):
     """
     Fitting changes no column, no type and no index of the table it is given.
@@ -233,6 +449,7 @@ def test_inputs_outside_the_records_are_named(fits):
 @pytest.mark.parametrize(
     ("columns", "error", "words"),
     [
+        ({}, FormError, "p2 reads params, .*; missing: params, tokens"),
         ({"params": 1e9}, FormError, "missing: tokens, pruning_rate, base_loss"),
         (
             {"params": 1e9, "tokens": 1e9, "pruning_rate": 0.2, "base_loss": 2, "rate": 1},
@@ -244,15 +461,31 @@ def test_inputs_outside_the_records_are_named(fits):
             RecordError,
             r"p2 has no value at tokens = 0 \(row 0\); tokens must be > 0",
         ),
+        (ASKED | {"params": "big"}, RecordError, r"params is a number .* got 'big' \(str\)"),
+        (ASKED | {"params": ["1e9"]}, RecordError, r"params is a number .* got \['1e9'\] \(list\)"),
+        (ASKED | {"params": [[1, 2]]}, RecordError, "combination .* is made by p2law.grid"),
+        (ASKED | {"params": []}, RecordError, r"params is a number .* got \[\]"),
+        (ASKED | {"params": [[1], [2, 3]]}, RecordError, "params holds no numbers"),
+        (ASKED | {"params": iter([1e9])}, RecordError, r"got <list_iterator .* \(list_iterator\)"),
+        (ASKED | {"params": {1e9}}, RecordError, r"got \{1000000000.0\} \(set\)"),
+        (ASKED | {"params": 1 + 2j}, RecordError, r"params that is not a number:\n  row 0: .*2j"),
+        (ASKED | {"params": True}, RecordError, "row 0: params = True"),
         (
-            {"params": "big", "tokens": 1, "pruning_rate": 0.2, "base_loss": 2},
+            ASKED | {"params": [1e9, None]},
             RecordError,
-            "cannot line up the inputs",
+            "infinite:\n  row 1: params = None",
         ),
         (
-            {"params": [1e9, 2e9], "tokens": [1e9] * 3, "pruning_rate": 0.2, "base_loss": 2},
+            ASKED | {"params": np.nan},
             RecordError,
-            "cannot line up the inputs",
+            r"cannot predict: 1 of 1 .*\n  row 0: params = nan",
+        ),
+        (ASKED | {"params": 10**400}, RecordError, "params missing or infinite"),
+        (ASKED | {"pruning_rate": 25}, RecordError, "divide by 100 if these are percentages"),
+        (
+            ASKED | {"params": [1e9, 2e9], "tokens": [1e9] * 3},
+            RecordError,
+            "lists of unequal length: params 2, tokens 3; they go together row by row",
         ),
     ],
 )
@@ -262,6 +495,26 @@ def test_questions_that_make_no_sense_are_refused(fits, columns, error, words):
     """
     with pytest.raises(error, match=words):
         fits["converged"].predict(**columns)
+
+
+@pytest.mark.parametrize("table", ["records.csv", {"params": 1e9}, [1e9], pd.Series(dtype=float)])
+def test_a_question_that_is_no_table_is_refused(fits, table):
+    """
+    What it is stands in the message, with both ways to ask.
+    """
+    words = rf"a DataFrame .* or inputs by name as tokens=1e9, got .* \({type(table).__name__}\)"
+
+    with pytest.raises(FormError, match=words):
+        fits["converged"].predict(table)
+
+
+def test_an_empty_table_has_an_empty_answer(fits):
+    """
+    Filtering down to nothing is no error.
+    """
+    fit = fits["converged"]
+
+    assert 0 == len(fit.predict(fit.records.iloc[:0]))
 
 
 def test_table_gives_each_term_in_nats_at_the_middle(fits):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import p2law
-from p2law import forms, testing
+from p2law import contract, forms, testing
 from p2law.surface import Surface
 
 
@@ -59,7 +59,7 @@ def test_the_jacobian_agrees_with_central_differences(form):
     In pivoted coordinates, for every law, with a batch of two points at once.
     """
     table = (
-        testing._inputs(form)
+        contract._inputs(form)
         if form is not forms.retention
         else p2law.grid(pruning_rate=[0.1, 0.3, 0.5], base_score=[0.5, 0.7])
     )

@@ -1,0 +1,68 @@
+"""The text of a law, evaluated: arithmetic and nothing else."""
+
+import ast
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from p2law.domains import Array
+from p2law.errors import FormError
+from p2law.wording import got
+
+_OPERATORS: dict[type, Callable[..., Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Pow: operator.pow,
+    ast.USub: operator.neg,
+}
+_FUNCTIONS = {"exp": np.exp, "log": np.log, "min": np.minimum, "max": np.maximum}
+
+
+def evaluate(formula: str, symbols: Mapping[str, Any]) -> Array:
+    """Value of the text of a law: arithmetic, ``^`` for powers, exp, log, min, max.
+
+    Parameters
+    ----------
+    formula : str
+        ``"L = ..."`` or the right side alone.
+    symbols : mapping of str to float or ndarray
+
+    Returns
+    -------
+    ndarray
+
+    Raises
+    ------
+    FormError
+        The text holds anything else.
+    """
+    if not isinstance(formula, str):
+        raise FormError(f"a formula is a text such as 'L = a + b * D^-c', got {got(formula)}")
+    text = formula.split("=", 1)[-1].strip().replace("^", "**")
+
+    def value(node: ast.AST) -> Any:
+        match node:
+            case ast.Expression(body=body):
+                return value(body)
+            case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
+                return _OPERATORS[type(op)](value(left), value(right))
+            case ast.UnaryOp(op=ast.USub(), operand=operand):
+                return -value(operand)
+            case ast.Call(func=ast.Name(id=name), args=args) if name in _FUNCTIONS:
+                return _FUNCTIONS[name](*map(value, args))
+            case ast.Name(id=name) if name in symbols:
+                return symbols[name]
+            case ast.Constant(value=int() | float() as number):
+                return number
+        message = f"cannot read {ast.unparse(node)!r} in the formula {formula!r}"
+        raise FormError(message)
+
+    try:
+        return np.asarray(value(ast.parse(text, mode="eval")))
+    except SyntaxError as error:
+        message = f"cannot read the formula {formula!r}: {error.msg}"
+        raise FormError(message) from error
