@@ -63,8 +63,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _say(text: str, stream: TextIO) -> None:
     """Print what a terminal can show, and escape the rest."""
-    if not text:
-        return
     encoding = stream.encoding or "utf-8"
     print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
 

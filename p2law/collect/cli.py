@@ -4,9 +4,11 @@ import argparse
 import json
 import logging
 import os
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from p2law.errors import MissingExtraError, RunError, SweepFileError
 
@@ -96,14 +98,11 @@ def main(asked: argparse.Namespace) -> tuple[str, int]:
     Returns
     -------
     text : str
-        To be printed; empty in processes that do not lead.
+        To be printed.
     code : int
-        Exit code.
+        Exit code. A process that torchrun started does not return: it prints and exits.
     """
     leads = os.environ.get("RANK", "0") == "0"
-    logger = logging.getLogger("p2law")
-    logger.setLevel(logging.INFO if leads else logging.ERROR)
-    logger.handlers = [logging.StreamHandler()]  # stderr; other packages keep their own ways
     actions: dict[str, Callable[[argparse.Namespace], tuple[str, int]]] = {
         "plan": _plan,
         "run": _run,
@@ -111,8 +110,41 @@ def main(asked: argparse.Namespace) -> tuple[str, int]:
         "gather": _gather,
         "prune": _prune,
     }
-    text, code = actions[asked.collecting](asked)
-    return (text if leads else ""), code
+    with _talking(logging.INFO if leads else logging.ERROR):
+        text, code = actions[asked.collecting](asked)
+    if os.environ.get("WORLD_SIZE", "1") != "1":
+        _leave(text if leads else "", code)
+    return text, code
+
+
+@contextmanager
+def _talking(level: int) -> Iterator[None]:
+    """Send p2law's own words to stderr; other packages keep their own ways."""
+    logger, handler = logging.getLogger("p2law"), logging.StreamHandler()
+    before = logger.level
+    logger.setLevel(level)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before)
+
+
+def _leave(text: str, code: int) -> NoReturn:
+    """End a process that torchrun started, all of them together.
+
+    Threads of torch sometimes abort a process that is through, at its very end, and
+    torchrun would report a failure where there was none.
+    """
+    from p2law.collect.team import disband
+
+    disband()
+    if text:
+        print(text)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _plan(asked: argparse.Namespace) -> tuple[str, int]:

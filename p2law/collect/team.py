@@ -96,3 +96,10 @@ def assemble(device: str = "") -> Team:
         backend = "cpu:gloo,cuda:nccl" if kind == "cuda" else "gloo"
         dist.init_process_group(backend, timeout=PATIENCE)
     return Team(dist.get_rank(), dist.get_world_size(), place)
+
+
+def disband() -> None:
+    """Wait for each other and part, before the processes end."""
+    if dist.is_initialized():
+        dist.barrier()
+        dist.destroy_process_group()
