@@ -13,8 +13,8 @@ from p2law.views import number
 
 HOLD = "the records hold "
 
-AROUND = (1.0, 0.3, 3.0)
-"""Factors that lead to inputs like those of the records, and to others."""
+AROUND = (0.3, 3.0)
+"""Factors that lead from the inputs of the records to others that one may ask about."""
 
 NEAR = 0.1
 """Values that differ by no more than this share are said to lie near each other."""
@@ -103,7 +103,7 @@ def meaningless(surface: Surface, q: Array, idle: Sequence[str]) -> dict[str, st
     """
     if not idle:
         return {}
-    anywhere = _elsewhere(surface)
+    anywhere = _joined(surface, _around(surface))
     still, found = set(idle) & set(at(anywhere, q).idle), dict[str, str]()
     for name in surface.form.linear:
         k = surface.names.index(name) if name in surface.linear else -1
@@ -119,12 +119,13 @@ def meaningless(surface: Surface, q: Array, idle: Sequence[str]) -> dict[str, st
 
 def faint(surface: Surface, known: Evidence) -> tuple[str, ...]:
     """What the records hold of inputs that vary too little to tell much elsewhere."""
-    few = _few(surface)
-    return tuple(
-        HOLD + words
-        for name, words in _levels(surface).items()
-        if not known.determines(_varied(few, name, AROUND)).all()
-    )
+    parts = _around(surface)
+    sure = known.determines(_joined(surface, parts))
+    if sure.all():
+        return ()
+    ends = np.cumsum([part.rows for part in parts])
+    levels = zip(_levels(surface).values(), np.split(sure, ends[:-1]), strict=True)
+    return tuple(HOLD + words for words, each in levels if not each.all())
 
 
 def _levels(surface: Surface) -> dict[str, str]:
@@ -137,16 +138,16 @@ def _levels(surface: Surface) -> dict[str, str]:
     return found
 
 
-def _few(surface: Surface) -> Surface:
-    return surface.at_rows(np.unique(np.linspace(0, surface.rows - 1, 32).astype(int)))
+def _around(surface: Surface) -> list[Surface]:
+    """The same law over a few of the rows and around them, for one input after the other."""
+    few = surface.at_rows(np.unique(np.linspace(0, surface.rows - 1, 32).astype(int)))
+    return [_varied(few, name, AROUND) for name in surface.form.columns]
 
 
-def _elsewhere(surface: Surface) -> Surface:
-    """The same law over a few of the rows and around them, one input after the other."""
-    parts = [_varied(_few(surface), name, AROUND) for name in surface.form.columns]
-    return surface.over(
-        [np.concatenate(each) for each in zip(*(p.columns for p in parts), strict=True)]
-    )
+def _joined(surface: Surface, parts: Sequence[Surface]) -> Surface:
+    """All rows of several surfaces of one law."""
+    columns = zip(*(part.columns for part in parts), strict=True)
+    return surface.over([np.concatenate(each) for each in columns])
 
 
 def _varied(surface: Surface, name: str, factors: Sequence[float]) -> Surface:

@@ -16,9 +16,11 @@ import p2law
 from p2law import forms, objectives
 from p2law.collect import cli as collecting
 from p2law.declaring import Form
-from p2law.errors import FitError, FormError, P2LawError, SavedFitError
+from p2law.errors import FitError, FormError, P2LawError, RecordError, SavedFitError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from p2law.result import Fit
 
 BAD_INPUT = 2
@@ -110,11 +112,21 @@ def _fit(asked: argparse.Namespace) -> str:
     objective = objectives.parse(asked.objective)
     fixed = {name: _number(name, text) for name, text in _pairs("--fixed", asked.fixed).items()}
     tied = _pairs("--tied", asked.tied)
-    table = p2law.load(asked.records, needs=(), accept=asked.accept)
+    table = _records(asked.records, asked.accept)
     found = p2law.fit(table, law, objective=objective, weight=asked.weight, fixed=fixed, tied=tied)
     if asked.save:
         asked.save.write_text(found.to_json(), encoding="utf-8")
     return _json(_summary(found)) if asked.json else str(found)
+
+
+def _records(sources: Sequence[str], accept: Sequence[str]) -> "pd.DataFrame":
+    """Read records; where they can be accepted as they stand, say how to do it here."""
+    try:
+        return p2law.load(sources, needs=(), accept=accept)
+    except RecordError as error:
+        named = [name for name in ("params", "tokens") if f"accept=({name!r},)" in str(error)]
+        cure = f"\nOn the command line: --accept {' '.join(named)}" if named else ""
+        raise RecordError(f"{error}{cure}", error.rows) from error
 
 
 def _summary(found: "Fit") -> dict[str, Any]:

@@ -66,7 +66,7 @@ def descend(
     """
     low, high = surface.box
     fixed = np.zeros(q.shape[1], dtype=bool) if held is None else held
-    damping, share = np.full(len(q), 1e-3), np.ones(len(q))
+    damping, share = np.full(len(q), 1e-3), np.full(len(q), 0.25)
     cost = _cost(surface, target, weight, objective, q)
     done, steps = np.zeros(len(q), dtype=bool), 0
     while steps < most and not done.all():
@@ -120,7 +120,7 @@ def _quadratic(
     with np.errstate(all="ignore"):
         for rows in _blocks(surface, len(q)):
             part = surface.at_rows(rows)
-            found, slopes = part.predict(q), part.jacobian(q)
+            found, slopes = part.tangent(q)
             residuals = objective.residuals(found, target[..., rows])
             if objective.log:
                 slopes /= found[..., None, :]
@@ -160,7 +160,7 @@ def gradient(
     with np.errstate(all="ignore"):
         for rows in _blocks(surface, 1):
             part = surface.at_rows(rows)
-            found, slopes = part.predict(q), part.jacobian(q)
+            found, slopes = part.tangent(q)
             if objective.log:
                 slopes /= found
             pull = weight[rows] * objective.pull(objective.residuals(found, target[rows]))

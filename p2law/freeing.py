@@ -1,5 +1,6 @@
 """Which coefficients a fit may move: what is held, what is tied, and the bounds left."""
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -39,10 +40,11 @@ class Freedom:
         """Free coefficients, the non-linear ones first."""
         return self.nonlinear + self.linear
 
-    @property
+    @functools.cached_property
     def box(self) -> tuple[Array, Array]:
-        """Lower and upper bounds of all coordinates, each of shape (free,)."""
+        """Lower and upper bounds of all coordinates, each of shape (free,); read-only."""
         ends = np.array([self._ends(name) for name in self.names]).reshape(-1, 2)
+        ends.flags.writeable = False
         return ends[:, 0], ends[:, 1]
 
     def _ends(self, name: str) -> tuple[float, float]:

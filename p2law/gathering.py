@@ -1,6 +1,7 @@
 """From a table of records to the arrays of one fit, with an account of every row."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -73,12 +74,13 @@ def gather(records: pd.DataFrame, law: Form, weight: str | None, objective: Obje
         usable, left_out = _weighing(table, weight, usable, left_out)
     labels, note = runs(table)
     table = table if usable.all() else table[usable]
-    kept = {"run": plain_runs(labels if usable.all() else labels[usable])}
-    kept |= {name: table[name] for name in (*law.columns, law.target)}
+    runs_used = labels if usable.all() else labels[usable]
+    kept: dict[str, Any] = {"run": plain_runs(runs_used).array}
+    kept |= {name: table[name].to_numpy() for name in (*law.columns, law.target)}
     if weight is not None:
-        kept[WEIGHT] = _weights(table, kept["run"], weight)
+        kept[WEIGHT] = _weights(table, runs_used, weight)
     return Data(
-        table=pd.DataFrame(kept).set_axis(plain_rows(table.index)),
+        table=pd.DataFrame(kept, index=plain_rows(table.index)),
         left_out=left_out,
         trouble=(*_slips(table), *_mixtures(table)),
         notes=(note,) if note else (),
@@ -123,17 +125,19 @@ def _weighing(
     return usable & ~idle, left_out
 
 
-def _weights(table: pd.DataFrame, run: pd.Series, weight: str) -> pd.Series:
+def _weights(table: pd.DataFrame, run: pd.Series, weight: str) -> Array:
     """One weight per row."""
     if weight == "run":
-        size = run.groupby(run).transform("size")
-        return len(run) / (run.nunique() * size)
-    return table[weight]
+        code = pd.factorize(run)[0]
+        size = np.bincount(code)
+        return np.asarray(len(run) / (len(size) * size[code]))
+    return np.asarray(table[weight].to_numpy())
 
 
 def _slips(table: pd.DataFrame) -> list[str]:
     """Sentences about counts that look like billions."""
-    slips = [name for name in ("params", "tokens") if name in table and table[name].max() < 1000]
+    counts = [name for name in ("params", "tokens") if name in table]
+    slips = [name for name in counts if table[name].to_numpy().max() < 1000]
     return [f"{name} look like billions, but `{name}` is a plain count" for name in slips]
 
 

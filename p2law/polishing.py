@@ -33,7 +33,7 @@ LMFIT_ROWS = 200_000
 PATIENCE = 30
 """Steps that lmfit may take: the last digits need few, a long narrow valley thousands."""
 
-VALLEY = 400
+VALLEY = 200
 """Steps at most through such a valley under Huber's function."""
 
 
@@ -152,11 +152,18 @@ def _move(problem: Problem, q: Array, free: Mask) -> tuple[Array, int, bool]:
 
 
 def _through_a_valley(problem: Problem, q: Array, free: Mask) -> tuple[Array, int]:
-    """Go down where lmfit creeps: by Newton's steps, but Huber's function has no curvature."""
+    """Go down where lmfit creeps: by Newton's steps, under Huber's function after others.
+
+    Beyond delta that function has no curvature, and what is left of it changes with the rows.
+    """
     if problem.objective.delta is None:
         return walk(problem, q, free)
     found = _descend(problem, q, ~free, gain=1e-13, most=VALLEY)
-    return np.asarray(found.q[0]), found.steps
+    q, steps = np.asarray(found.q[0]), found.steps
+    if steps < VALLEY:
+        return q, steps
+    q, more = walk(problem, q, free)
+    return q, steps + more
 
 
 class _StrayedError(Exception):

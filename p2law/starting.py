@@ -14,7 +14,7 @@ from p2law.surface import Surface
 GRID_SIDES = (64, 18, 12, 7)
 """Points per axis with one, two, three and four exponents."""
 
-GRID_ROWS = 64
+GRID_ROWS = 48
 POINTS = 4096
 STARTS = 12
 

@@ -150,7 +150,7 @@ class Surface:
         low, high = self.box
         at_bound = (q <= low) | (q >= high)
         at_bound[len(self.nonlinear) :] = False
-        return np.where(at_bound, self.generic_point(), q)
+        return np.where(at_bound, self.generic_point(), q) if at_bound.any() else q
 
     def typical(self, q: Array) -> Array:
         """Size of each coordinate: 1 for a term or a logarithm, else that of the coefficient."""
@@ -259,6 +259,10 @@ class Surface:
 
     def jacobian(self, q: Array) -> Array:
         """Derivatives by the coordinates: (..., free, rows) for `q` of (..., free)."""
+        return self.tangent(q)[1]
+
+    def tangent(self, q: Array) -> tuple[Array, Array]:
+        """Predictions, made of their terms, and their derivatives by the coordinates."""
         q = np.asarray(q, dtype=float)
         split = len(self.nonlinear)
         theta = self.theta(q[..., :split])
@@ -267,15 +271,17 @@ class Surface:
         c = q[..., split:] / scale
         # Moving an exponent while the term at the pivot stays moves its coefficient too.
         drift = c[..., None, :] * self._drift(theta, np.sign(at_pivot) / scale)
-        out = np.empty((*q.shape, self.rows))
+        values, out = np.empty((*q.shape[:-1], self.rows)), np.empty((*q.shape, self.rows))
         for rows in self.blocks():
             columns = [each[rows] for each in self.columns]
-            terms = self.terms(by_coefficient(theta), columns)[..., 1:, :]
+            whole = self.terms(by_coefficient(theta), columns)
+            terms = whole[..., 1:, :]
+            values[..., rows] = whole[..., 0, :] + (c[..., None, :] @ terms)[..., 0, :]
             out[..., :split, rows] = self.slopes(theta, c, columns) - drift @ terms
             out[..., split:, rows] = terms / scale[..., None]
         if self.log.any():
             out[..., :split, :] *= self.jump(theta)[..., None]
-        return out
+        return values, out
 
     def factor(self, q: Array) -> Array:
         """Triangular factor of the Jacobian at `q` of shape (free,).

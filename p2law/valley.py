@@ -48,7 +48,7 @@ def _step(problem: Problem, q: Array, free: Mask) -> Array:
     low, high = problem.surface.box
     slope = problem.gradient(q).slope
     moving = free & ~((q <= low) & (slope > 0)) & ~((q >= high) & (slope < 0))
-    curvature = _curvature(problem, q, moving)
+    curvature = _curvature(problem, q, slope, moving)
     while True:
         step = np.zeros_like(q)
         step[moving] = _newton(slope[moving], curvature[np.ix_(moving, moving)])
@@ -58,14 +58,13 @@ def _step(problem: Problem, q: Array, free: Mask) -> Array:
         moving &= ~leaving
 
 
-def _curvature(problem: Problem, q: Array, moving: Mask) -> Array:
+def _curvature(problem: Problem, q: Array, slope: Array, moving: Mask) -> Array:
     """Second derivatives of the objective by the moving coordinates."""
     found = np.zeros((len(q), len(q)))
     for k in np.flatnonzero(moving):
         move = np.zeros_like(q)
         move[k] = 1e-6 * max(abs(q[k]), 1e-2)
-        ahead, behind = problem.gradient(q + move).slope, problem.gradient(q - move).slope
-        found[k] = (ahead - behind) / (2 * move[k])
+        found[k] = (problem.gradient(q + move).slope - slope) / move[k]
     return np.where(np.isfinite(found), found + found.T, 0.0) / 2
 
 

@@ -226,6 +226,7 @@ def test_small_counts_are_accepted_by_name(run, refused):
     message = refused("fit", "small.csv")
 
     assert message.startswith("p2law fit: small.csv: 320 of 320 records have params below 1,000:")
+    assert message.endswith("\nOn the command line: --accept params\n")
     assert 0 == run("fit", "small.csv", "--accept", "params", "tokens")[0]
     assert 0 == run("fit", "small.csv", "--accept", "params", "--accept", "tokens")[0]
 

@@ -119,7 +119,7 @@ def test_what_the_ladder_holds_determines_no_other_prediction(p2_records):
 
 
 @pytest.mark.parametrize("form", [None, forms.p2], ids=["ladder", "p2"])
-@pytest.mark.parametrize("step", [1e-2, 1e-3, 1e-4, 1e-6, 1e-8, 1e-12])
+@pytest.mark.parametrize("step", [1e-2, 1e-3, 1e-5, 1e-10])
 @pytest.mark.parametrize(
     ("sizes", "rates"),
     [

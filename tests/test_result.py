@@ -272,6 +272,15 @@ def test_what_is_no_saved_fit_is_refused_with_words(text):
         p2law.Fit.from_json(text)
 
 
+def test_a_fit_that_was_saved_before_is_still_read():
+    """
+    The format has a number; files of this number must not become unreadable.
+    """
+    text = (GOLDEN / "saved_fit.json").read_text(encoding="utf-8").rstrip()
+
+    assert text == p2law.Fit.from_json(text).to_json()
+
+
 @given(data=st.data())
 def test_a_damaged_fit_is_refused_or_read(data):
     """
