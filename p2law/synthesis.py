@@ -43,8 +43,8 @@ def design(
     if lacking := [size for size in sizes if size not in losses]:
         raise RecordError(f"base_loss holds no value for params = {short(lacking[0])}")
     table["base_loss"] = table["params"].map(dict(losses)).astype(float)
-    size = table["params"].map(_names(sizes, 3))
-    rate = table["pruning_rate"].map(_names(rates, 6))
+    size = table["params"].map(_names(sizes, 3)).astype(str)
+    rate = table["pruning_rate"].map(_names(rates, 6)).astype(str)
     table.insert(0, "run", size + "-" + rate)
     return table
 

@@ -312,5 +312,6 @@ def test_a_design_needs_a_base_loss_for_every_size():
     One number serves all sizes; a mapping must hold each.
     """
     assert 40 == len(testing.design(params=1e9, pruning_rate=0.2))
+    assert 0 == len(testing.design(params=()))
     with pytest.raises(RecordError, match="base_loss holds no value for params = 500000000"):
         testing.design(base_loss={1e9: 2.0})
