@@ -88,7 +88,9 @@ def tokenizer(name: str) -> Tokenizer:
     from transformers import AutoTokenizer  # noqa: PLC0415 - only where one is asked for
 
     try:
-        found = AutoTokenizer.from_pretrained(name, local_files_only=Path(name).is_dir())
+        local = Path(name).is_dir()
+        # Left open, transformers would ask a user whether to run code from the folder.
+        found = AutoTokenizer.from_pretrained(name, local_files_only=local, trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise RunError(f"cannot open the tokenizer {name!r}: {error}") from error
     if found.eos_token_id is None:

@@ -72,7 +72,12 @@ def make(config: Mapping[str, Any], seed: int, folder: Path) -> None:
 def load(folder: Path, dtype: torch.dtype = torch.float32) -> nn.Module:
     """Load a whole model into this process."""
     model: nn.Module = AutoModelForCausalLM.from_pretrained(
-        folder, dtype=dtype, use_safetensors=True, local_files_only=True, attn_implementation="sdpa"
+        folder,
+        dtype=dtype,
+        use_safetensors=True,
+        local_files_only=True,
+        trust_remote_code=False,
+        attn_implementation="sdpa",
     )
     return model
 
@@ -122,7 +127,7 @@ def objective(
 
 def _empty(folder: Path) -> nn.Module:
     """The model of a folder without its weights."""
-    config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     with torch.device("meta"):
         return _from_config(config)
 

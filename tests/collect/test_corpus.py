@@ -163,6 +163,23 @@ def test_a_tokenizer_that_is_none_is_refused(tmp_path):
         corpus.tokenizer(str(tmp_path))
 
 
+def test_code_in_a_tokenizer_folder_is_never_run(tmp_path, monkeypatch):
+    """
+    A folder that names code of its own is refused, and nobody is asked whether to run it.
+    """
+    pytest.importorskip("transformers")
+    code = f"import pathlib\npathlib.Path({str(tmp_path / 'ran')!r}).touch()\n"
+    (tmp_path / "own.py").write_text(code + "class Own: ...\n")
+    settings = {"auto_map": {"AutoTokenizer": ["own.Own", None]}, "tokenizer_class": "Own"}
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(settings))
+    monkeypatch.setattr("builtins.input", lambda *_: "y")
+
+    with pytest.raises(RunError, match="cannot open the tokenizer"):
+        corpus.tokenizer(str(tmp_path))
+
+    assert not (tmp_path / "ran").exists()
+
+
 def test_some_windows_can_be_had_without_a_folder(tmp_path):
     """
     Calibration of a single model writes nothing.
