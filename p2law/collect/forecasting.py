@@ -19,12 +19,12 @@ Disk of a run
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from p2law.collect.jobs import Run, expand
 from p2law.collect.memory import BYTES, SPARSE, smallest, trained
 from p2law.collect.plan import Forecast, Plan
 from p2law.collect.settings import Corpus, Evaluation, Sweep
+from p2law.collect.spec import plain_bytes
 from p2law.errors import SweepFileError
 
 __all__ = ["Forecast", "Plan", "forecast"]
@@ -179,7 +179,5 @@ def _texts(sweep: Sweep) -> Iterator[tuple[str, float | None]]:
 
 
 def _tokens(text: Corpus | Evaluation) -> int | None:
-    if not text.paths or any(path.suffix not in (".txt", ".jsonl") for path in text.paths):
-        return text.tokens
-    size = sum(Path(each).stat().st_size for each in text.paths)
-    return size if text.tokens is None else min(size, text.tokens)
+    size = plain_bytes(text)
+    return text.tokens if size is None else min(size, text.tokens or size)

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from p2law.collect.cuts import Cut, plan_cut
-from p2law.collect.settings import Corpus, Evaluation, Model, Prune, Sweep, Training
+from p2law.collect.models import check_fits
+from p2law.collect.settings import Model, Prune, Source, Sweep, Training
 from p2law.collect.shapes import SIZES, Shape, from_config, read_config
-from p2law.collect.spec import check_fits
 from p2law.errors import MissingExtraError, ModelError, PruningError, SweepFileError
 
 DIGITS = 10
@@ -215,7 +215,7 @@ def _ways(sweep: Sweep, model: Model) -> Iterator[tuple[Prune, float | None, int
 def _shape(model: Model, sweep: Sweep) -> Shape:
     try:
         shape = shape_of(model)
-        check_fits(model, shape, sweep.folder)
+        check_fits(model, config_of(model), sweep)
     except ModelError as error:
         raise SweepFileError(f"model {model.name!r}: {error}") from error
     return shape
@@ -333,7 +333,7 @@ def _said_of_training(training: Training, sweep: Sweep) -> dict[str, Any]:
     return {**content, "corpus": corpus, "counts": list(training.counts())}
 
 
-def _said_of_text(text: Corpus | Evaluation) -> dict[str, Any]:
+def _said_of_text(text: Source) -> dict[str, Any]:
     content = dataclasses.asdict(text)
     del content["paths"]
     if not text.hub:

@@ -67,16 +67,23 @@ def texts(run: Run, sweep: Sweep, place: Place, team: Team) -> tuple[TokenFile, 
     _check_filled(source.name, train_on, run.sequence)
     made = once(team, lambda: [_tokenised(each, run, place) for each in sweep.evaluations])
     held_out = {each.name: file for each, file in zip(sweep.evaluations, made, strict=True)}
-    for name, each in held_out.items():
-        _check_filled(name, each, run.sequence)
+    for each in sweep.evaluations:
+        _check_filled(each.name, held_out[each.name], run.sequence, each.tokens)
     dtype, micro = DTYPES[run.training.dtype], sweep.execution.micro_batch
     return train_on, Ruler(held_out, run.sequence, micro, dtype, team)
 
 
-def _check_filled(name: str, text: TokenFile, sequence: int) -> None:
-    if not text.windows(sequence):
+def _check_filled(name: str, text: TokenFile, sequence: int, tokens: int = 1) -> None:
+    """Refuse a text that does not fill one window, or not as many as were asked for."""
+    windows = text.windows(sequence)
+    if not windows:
         raise RunError(
             f"{name}: {text.count} tokens do not fill one window of {sequence}; give more text"
+        )
+    if windows < tokens // sequence:
+        raise RunError(
+            f"{name}: the text has {text.count} tokens and cannot be evaluated on {tokens}; "
+            f"give more text, or ask for {windows * sequence}"
         )
 
 

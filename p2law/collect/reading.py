@@ -150,15 +150,27 @@ def _check_amounts(training: Training, at: Place, sequence: int) -> None:
         )
     if training.schedule == "wsd" and not training.decay_tokens:
         raise at.key("decay_tokens").error("is missing; wsd ends with a decay over so many tokens")
-    if whole > training.tokens:
+    if whole > training.total:
         raise at.key("tokens").error(
-            f"is {training.tokens}, less than warmup_tokens + decay_tokens = {whole}"
+            f"comes to {training.total} in whole batches, less than "
+            f"warmup_tokens + decay_tokens = {whole}"
         )
     last = max((training.measure.first, *training.measure.at))
     if last > training.tokens:
         raise at.key("measure").error(
             f"asks for {last} tokens, but the run ends at tokens = {training.tokens}"
         )
+    for k, each in enumerate(training.measure.at):
+        if each % batch:
+            whole = max(1, round(each / batch)) * batch
+            raise (
+                at.key("measure")
+                .item(k)
+                .error(
+                    f"is {each}, no whole number of batches (batch_tokens = {batch}); "
+                    f"the nearest is {whole}"
+                )
+            )
 
 
 def read_prune(table: Any, at: Place) -> Prune:

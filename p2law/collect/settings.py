@@ -24,11 +24,11 @@ Count = Annotated[int, Domain(">= 0")]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Corpus:
-    """``[corpora.NAME]``: a text to train or calibrate on."""
+class Source:
+    """Where a text comes from: files, or a data set of the Hugging Face hub."""
 
     name: str
-    """What records call it, in the column `corpus`."""
+    """What records call it, in the column `corpus` or `eval_text`."""
     files: tuple[str, ...] = ()
     """Paths or globs, relative to the sweep file: .txt, .jsonl, .jsonl.gz, .jsonl.zst, .parquet."""
     hub: str = ""
@@ -41,34 +41,24 @@ class Corpus:
     """hub: its revision; empty for the newest."""
     field: str = "text"
     """Where the text stands in .jsonl, .parquet and hub data."""
-    tokens: Whole | None = None
-    """Read at most so many tokens; must be given for hub data."""
     paths: tuple[Path, ...] = ()
     """Where the files lie. Not a key."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evaluation:
+class Corpus(Source):
+    """``[corpora.NAME]``: a text to train or calibrate on."""
+
+    tokens: Whole | None = None
+    """Read at most so many tokens; must be given for hub data."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation(Source):
     """``[[evaluations]]``: a text to measure the loss on, never trained on."""
 
-    name: str
-    """What records call it, in the column `eval_text`."""
-    files: tuple[str, ...] = ()
-    """Paths or globs, relative to the sweep file: .txt, .jsonl, .jsonl.gz, .jsonl.zst, .parquet."""
-    hub: str = ""
-    """Instead of files a data set of the Hugging Face hub, which is streamed."""
-    subset: str = ""
-    """hub: its configuration, where it has several."""
-    split: str = "train"
-    """hub: its split."""
-    revision: str = ""
-    """hub: its revision; empty for the newest."""
-    field: str = "text"
-    """Where the text stands in .jsonl, .parquet and hub data."""
     tokens: Whole
-    """Evaluated from the start of the text, rounded down to whole windows."""
-    paths: tuple[Path, ...] = ()
-    """Where the files lie. Not a key."""
+    """Evaluated from the start of the text, which must hold as many; whole windows of them."""
 
 
 @dataclass(frozen=True)
@@ -76,11 +66,12 @@ class Measure:
     """Token counts at which the loss is measured, besides zero and the end."""
 
     first: Count = 0
-    """The first of the log-spaced counts; 0 for a hundredth of the run."""
+    """The first of the log-spaced counts, which are rounded to whole batches; 0 for a hundredth
+    of the run."""
     count: Whole = 24
     """How many log-spaced counts there are, the end included."""
     at: tuple[Whole, ...] = ()
-    """These counts instead; in the file a plain list, ``measure = [1_000_000, 2_000_000]``."""
+    """These counts instead, whole batches; in the file a plain list, ``measure = [512, 1_024]``."""
 
 
 @dataclass(frozen=True)

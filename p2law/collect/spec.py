@@ -4,21 +4,18 @@ A message names the file and the key, what stands there, what must stand there,
 and the way out. `p2law.collect.settings` documents every key.
 """
 
-import dataclasses
-import json
-import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from p2law.collect.models import read_model, training_of
 from p2law.collect.reading import (
     check_distinct,
     read_corpora,
     read_evaluations,
     read_prune,
-    read_training,
     tables,
 )
 from p2law.collect.settings import (
@@ -29,12 +26,12 @@ from p2law.collect.settings import (
     Measure,
     Model,
     Prune,
+    Source,
     Sweep,
     Training,
 )
-from p2law.collect.shapes import Shape, from_config, read_config
-from p2law.collect.tables import Place, build, check_keys, nearest
-from p2law.errors import ModelError, SweepFileError
+from p2law.collect.tables import Place, build, nearest
+from p2law.errors import SweepFileError
 
 __all__ = [
     "Calibration",
@@ -46,12 +43,8 @@ __all__ = [
     "Prune",
     "Sweep",
     "Training",
-    "check_fits",
     "read",
 ]
-
-HUB_ID = re.compile(r"^\w[\w.-]*/[\w.-]+$")
-BYTES = 256
 
 
 def read(path: str | Path) -> Sweep:
@@ -98,7 +91,7 @@ def read(path: str | Path) -> Sweep:
     sweep = replace(
         sweep,
         models=tuple(
-            _model(each, top.key("models").item(k), sweep, training)
+            read_model(each, top.key("models").item(k), sweep, training)
             for k, each in enumerate(models)
         ),
     )
@@ -123,148 +116,8 @@ def _toml(path: Path) -> dict[str, Any]:
 
 
 def _with_training(sweep: Sweep, training: Mapping[str, Any], top: Place) -> Sweep:
-    made = {
-        key: read_training(table, {}, top.key(key), sweep.sequence)
-        for key, table in training.items()
-    }
-    for key, each in made.items():
-        _check_training(each, top.key(key), sweep)
+    made = {key: training_of(sweep, table, {}, top.key(key)) for key, table in training.items()}
     return replace(sweep, dense=made.get("dense"), post_training=made.get("post_training"))
-
-
-def _check_training(training: Training, at: Place, sweep: Sweep) -> None:
-    if training.corpus not in sweep.corpora:
-        raise at.key("corpus").error(
-            f"is {training.corpus!r}, which is no corpus; {nearest(training.corpus, sweep.corpora)}"
-        )
-    if at.path.endswith("dense") and training.objective == "kd":
-        raise at.key("objective").error("is 'kd', but a dense model has no teacher; use 'ce'")
-    windows = training.batch_tokens // sweep.sequence
-    if windows % sweep.execution.processes:
-        raise at.key("batch_tokens").error(
-            f"is {windows} windows, which {sweep.execution.processes} processes "
-            f"(execution.processes) cannot share evenly"
-        )
-
-
-# -- models --------------------------------------------------------------------------
-
-
-def _model(table: Any, at: Place, sweep: Sweep, training: Mapping[str, Any]) -> Model:
-    check_keys(
-        table, [each.name for each in dataclasses.fields(Model) if each.name != "folder"], at
-    )
-    changes = {key: table[key] for key in ("dense", "post_training") if key in table}
-    rest = {key: value for key, value in table.items() if key not in changes}
-    model = build(Model, rest, at, folder=None, dense=None, post_training=None)
-    if bool(model.shape) == bool(model.source):
-        raise at.error("must have either a source (it exists) or a shape (it is trained first)")
-    own = {key: getattr(sweep, key) for key in ("dense", "post_training")}
-    for key, table_of in changes.items():
-        if key not in training:
-            raise at.key(key).error(f"changes [{key}], which is missing; write it first")
-        own[key] = read_training(training[key], table_of, at.key(key), sweep.sequence)
-        _check_training(own[key], at.key(key), sweep)
-    if model.source:
-        model = _existing(model, table, at, sweep)
-        own["dense"] = None
-    else:
-        model = _to_be_made(model, at, sweep, own["dense"])
-    model = replace(model, tokenizer=model.tokenizer or sweep.tokenizer or model.source, **own)
-    _check_vocabulary(model, at, sweep)
-    return model
-
-
-def _existing(model: Model, table: Mapping[str, Any], at: Place, sweep: Sweep) -> Model:
-    for key in ("dense", "seed"):
-        if key in table:
-            raise at.key(key).error("goes with a shape; a model with a source is trained already")
-    folder = _local(model.source, at.key("source"), sweep)
-    if folder and model.revision:
-        raise at.key("revision").error("goes with a hub id, and the source is a folder")
-    return replace(model, folder=folder)
-
-
-def _to_be_made(model: Model, at: Place, sweep: Sweep, dense: Training | None) -> Model:
-    if model.revision:
-        raise at.key("revision").error("goes with a source, and this model has a shape")
-    if dense is None:
-        raise Place(at.file, "dense").error(
-            f"is missing; {model.name!r} has a shape, so say how it is trained"
-        )
-    if not (model.tokenizer or sweep.tokenizer):
-        raise Place(at.file, "tokenizer").error(
-            f'is missing; {model.name!r} has a shape and needs one, such as "bytes"'
-        )
-    first = sweep.seeds[0] if sweep.seeds else 0
-    return replace(model, seed=first if model.seed is None else model.seed)
-
-
-def _local(source: str, at: Place, sweep: Sweep) -> Path | None:
-    """The folder that a source stands for, or None for a hub id."""
-    if (sweep.folder / source).is_dir():
-        return sweep.folder / source
-    if HUB_ID.match(source):
-        return None
-    raise at.error(
-        f"is {source!r}; it is neither a folder in {sweep.folder} nor a hub id (OWNER/NAME)"
-    )
-
-
-def _check_vocabulary(model: Model, at: Place, sweep: Sweep) -> None:
-    """Refuse shapes that are none and tokenizers that do not fit, as far as files tell."""
-    if model.tokenizer != "bytes":
-        _local(model.tokenizer, at.key("tokenizer"), sweep)
-    try:
-        if model.shape:
-            check_fits(model, from_config(model.shape), sweep.folder)
-        elif model.folder:
-            check_fits(model, from_config(read_config(model.folder)), sweep.folder)
-    except ModelError as error:
-        where = at.key("shape" if model.shape else "source")
-        raise where.error(f"cannot be used: {error}") from error
-
-
-def check_fits(model: Model, shape: Shape, folder: Path) -> None:
-    """Refuse a tokenizer with more ids than the model has embeddings.
-
-    Parameters
-    ----------
-    model : Model
-    shape : Shape
-    folder : Path
-        Of the sweep file. A tokenizer of the hub is not looked at.
-
-    Raises
-    ------
-    ModelError
-        It does not fit, or its file cannot be read.
-    """
-    path = folder / model.tokenizer / "tokenizer.json"
-    if model.tokenizer == "bytes":
-        ids = BYTES
-    elif path.parent.is_dir():
-        ids = _ids(path)
-    else:
-        return
-    if ids > shape.vocab_size:
-        raise ModelError(
-            f"the tokenizer {model.tokenizer!r} has {ids} ids, and vocab_size is only "
-            f"{shape.vocab_size}; take the model's own tokenizer or a larger vocabulary"
-        )
-
-
-def _ids(path: Path) -> int:
-    """How many ids a tokenizer.json may give: one more than the largest."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        known = content["model"]["vocab"]
-        ids = list(known.values()) if isinstance(known, dict) else list(range(len(known)))
-        return 1 + max(ids + [each["id"] for each in content.get("added_tokens") or ()])
-    except FileNotFoundError:
-        raise ModelError(f"{path}: no such file; a tokenizer's folder must hold one") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{path} is no tokenizer that can be read: {error!r}") from error
 
 
 # -- what takes two parts ------------------------------------------------------------
@@ -304,9 +157,37 @@ def _check_texts(sweep: Sweep, top: Place) -> None:
                     f"reads {min(common)}, which corpora.{corpus.name} trains on; "
                     f"a loss on trained text is no held-out loss"
                 )
+        _check_long_enough(each, at.key("tokens"), sweep.sequence)
 
 
-def _sources(text: Corpus | Evaluation) -> set[str]:
+def _check_long_enough(text: Evaluation, at: Place, sequence: int) -> None:
+    """Refuse a text that is too short whatever the tokenizer; others are counted when read."""
+    size, needed = plain_bytes(text), text.tokens // sequence * sequence
+    if size is not None and size < needed:
+        raise at.error(
+            f"is {text.tokens}, but {', '.join(text.files)} has {size} bytes, which make no more "
+            f"tokens than that; give more text or ask for fewer tokens"
+        )
+
+
+def plain_bytes(text: Source) -> int | None:
+    """Size of a plain text, of which every token takes a byte at least.
+
+    Parameters
+    ----------
+    text : Source
+
+    Returns
+    -------
+    int or None, byte
+        None for compressed files, tables and the hub.
+    """
+    if not text.paths or any(path.suffix not in (".txt", ".jsonl") for path in text.paths):
+        return None
+    return sum(path.stat().st_size for path in text.paths)
+
+
+def _sources(text: Source) -> set[str]:
     if text.hub:
         return {" ".join(filter(None, (text.hub, text.subset, text.split)))}
     return {str(each.resolve()) for each in text.paths}

@@ -14,6 +14,7 @@ WITHOUT_TORCH = (
     "tables",
     "settings",
     "reading",
+    "models",
     "spec",
     "jobs",
     "memory",

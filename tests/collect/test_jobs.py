@@ -331,6 +331,15 @@ def test_of_a_hub_model_only_the_config_is_fetched_and_once(hub):
     assert [("owner/1B", "config.json", "v1")] == hub
 
 
+@pytest.mark.usefixtures("hub")
+def test_windows_longer_than_a_hub_model_was_made_for_are_refused():
+    """
+    Its config.json is there when the runs are listed.
+    """
+    with pytest.raises(SweepFileError, match="'1B': max_position_embeddings is 131072; it must"):
+        jobs.expand(sweep(models=(HUB,), sequence=262_144))
+
+
 def test_a_hub_that_does_not_answer_is_said_to(hub):
     """
     With the way out.

@@ -1,5 +1,6 @@
 """A sweep does what is missing and nothing twice, says how it stands, and becomes one table."""
 
+import gzip
 import json
 import shutil
 import threading
@@ -180,6 +181,22 @@ def test_a_changed_text_is_refused_before_it_is_mixed_in(finished, tmp_path):
 
     assert all("has changed since it was tokenised" in each for each in report.failed.values())
     assert 2 == len(report.failed)
+
+
+def test_a_held_out_text_that_is_too_short_is_refused_before_training(tmp_path):
+    """
+    Fewer tokens than were asked for are never taken for them.
+    """
+    path = studies.write(tmp_path)
+    lines = json.dumps({"text": "a loss is measured on this" * 10}) + "\n"
+    (tmp_path / "three.jsonl.gz").write_bytes(gzip.compress(lines.encode()))
+    path.write_text(path.read_text().replace("three.txt", "three.jsonl.gz"))
+
+    report = collect.run(path, tmp_path / "out", only=[0])
+
+    (reason,) = report.failed.values()
+    assert "held-out: the text has 261 tokens and cannot be evaluated on 512; give" in reason
+    assert reason.endswith("ask for 256")
 
 
 # -- how it stands -------------------------------------------------------------------
