@@ -19,25 +19,41 @@ from p2law.errors import MissingExtraError
 if TYPE_CHECKING:
     from p2law.collect.cuts import plan_cut
     from p2law.collect.forecasting import forecast
-    from p2law.collect.gathering import gather, status
+    from p2law.collect.gathering import gather
     from p2law.collect.jobs import expand
     from p2law.collect.pruning import prune
+    from p2law.collect.shapes import from_config, read_config
     from p2law.collect.spec import read
+    from p2law.collect.standing import status
     from p2law.collect.sweep import run
 
-__all__ = ["expand", "forecast", "gather", "plan_cut", "prune", "read", "run", "status"]
+__all__ = [
+    "expand",
+    "forecast",
+    "from_config",
+    "gather",
+    "plan_cut",
+    "prune",
+    "read",
+    "read_config",
+    "run",
+    "status",
+]
 
 _HOME = {
     "expand": "jobs",
     "forecast": "forecasting",
+    "from_config": "shapes",
     "gather": "gathering",
     "plan_cut": "cuts",
     "prune": "pruning",
     "read": "spec",
+    "read_config": "shapes",
     "run": "sweep",
-    "status": "gathering",
+    "status": "standing",
 }
-_EXTRA = ("torch", "transformers", "safetensors", "filelock", "tqdm")
+EXTRA = ("torch", "transformers", "safetensors", "filelock", "tqdm")
+"""Packages of the extra ``collect``."""
 
 
 def __getattr__(name: str) -> Any:
@@ -48,7 +64,7 @@ def __getattr__(name: str) -> Any:
         module = importlib.import_module(f"p2law.collect.{_HOME[name]}")
     except ModuleNotFoundError as error:
         package = (error.name or "").split(".")[0]
-        if package not in _EXTRA:
+        if package not in EXTRA:
             raise
         raise MissingExtraError(package, "collect", f"p2law.collect.{name}") from error
     return getattr(module, name)

@@ -3,6 +3,7 @@
 import argparse
 import json
 import logging
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
+from p2law import collect
 from p2law.errors import MissingExtraError, RunError, SweepFileError
 
 FAILED = 1
@@ -23,14 +25,14 @@ def add_commands(commands: Any) -> None:
     ----------
     commands : argparse subparsers action
     """
-    collect = commands.add_parser(
+    parser = commands.add_parser(
         "collect", allow_abbrev=False, help="prune and post-train models to make records"
     )
-    parts = collect.add_subparsers(dest="collecting", required=True, metavar="COMMAND")
+    parts = parser.add_subparsers(dest="collecting", required=True, metavar="COMMAND")
 
     def part(name: str, words: str) -> argparse.ArgumentParser:
-        parser: argparse.ArgumentParser = parts.add_parser(name, allow_abbrev=False, help=words)
-        return parser
+        made: argparse.ArgumentParser = parts.add_parser(name, allow_abbrev=False, help=words)
+        return made
 
     _add_plan(part("plan", "say what a sweep would take, without doing it"))
     _add_run(part("run", "do the runs of a sweep that are missing"))
@@ -39,9 +41,14 @@ def add_commands(commands: Any) -> None:
     _add_json(status)
     gather = part("gather", "put all measurements into a table that p2law.load reads")
     gather.add_argument("out", type=Path, help="folder of the sweep")
-    gather.add_argument("-o", "--output", type=Path, required=True, help="CSV file to write")
+    gather.add_argument(
+        "-o", "--output", type=Path, required=True, help="NAME.csv, NAME.jsonl or NAME.parquet"
+    )
     gather.add_argument("--eval-text", default="", help="only losses on this text")
-    gather.add_argument("--unfinished", action="store_true", help="also of runs that go on")
+    gather.add_argument("--unfinished", action="store_true", help="also runs that have not ended")
+    gather.add_argument(
+        "--earlier", action="store_true", help="also runs that the sweep file no longer names"
+    )
     _add_prune(part("prune", "prune one model, without training it"))
 
 
@@ -64,11 +71,11 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     which = run.add_mutually_exclusive_group()
     which.add_argument("--index", type=int, nargs="+", help="only these runs, as plan counts them")
     which.add_argument("--only", nargs="+", help="only the runs of these ids")
-    run.add_argument("--workers", type=int, default=1, help="runs at the same time")
-    run.add_argument("--gpus", default="", help="share these out to the workers: 0,1,2,3")
+    run.add_argument("--workers", type=int, help="runs at the same time (default 1)")
+    run.add_argument("--gpus", help="share these out to the workers: 0,1,2,3")
     run.add_argument("--submit", choices=("slurm", "local"), help="as jobs, through submitit")
     run.add_argument(
-        "--option", action="append", default=[], metavar="NAME=VALUE", help="of submitit"
+        "--option", action="append", default=[], metavar="NAME=VALUE", help="of --submit"
     )
     run.add_argument("--tracker", default="", help="tensorboard, or module:attribute")
 
@@ -163,34 +170,80 @@ def _plan(asked: argparse.Namespace) -> tuple[str, int]:
 
 def _run(asked: argparse.Namespace) -> tuple[str, int]:
     needs_torch("collect run")
-    from p2law.collect import gathering, jobs, launch, spec, sweep
+    from p2law.collect import jobs, launch, spec, standing
 
-    runs = jobs.expand(spec.read(asked.sweep))
-    only = list(asked.index or []) or _numbers(asked.only or [], [each.id for each in runs])
-    gpus = [each for each in asked.gpus.split(",") if each]
+    sweep = spec.read(asked.sweep)
+    runs = jobs.expand(sweep)
+    numbers = _numbers(asked, [each.id for each in runs])
+    wanted = [runs[k] for k in numbers] or list(runs)
+    _check_together(asked)
+    further = ["--tracker", asked.tracker] if asked.tracker else []
     if asked.submit:
-        wanted = only or list(range(len(runs)))
-        stages = [[k for k in wanted if runs[k].cut is None], [k for k in wanted if runs[k].cut]]
+        stages = [
+            [each.id for each in wanted if (each.cut is None) == first] for first in (True, False)
+        ]
+        options = _options(asked.option)
         made = launch.submit(
-            asked.sweep, asked.out, stages, cluster=asked.submit, options=_options(asked.option)
+            asked.sweep, asked.out, stages, cluster=asked.submit, options=options, words=further
         )
         return f"{len(made)} jobs submitted; p2law collect status {asked.out}", 0
-    if asked.workers > 1 or gpus:
-        words = [*(["--only", *(runs[k].id for k in only)] if only else [])]
-        words += ["--tracker", asked.tracker] if asked.tracker else []
-        code = launch.workers(asked.sweep, asked.out, asked.workers, gpus, words)
-        return gathering.status(asked.out).to_string(index=False), code
-    report = sweep.run(asked.sweep, asked.out, only=only, tracker=asked.tracker)
-    said = [f"{len(report.done)} of {len(only or runs)} runs done"]
+    if asked.workers or asked.gpus is not None:
+        count = asked.workers or 1
+        gpus = [] if asked.gpus is None else _gpus(asked.gpus, count, sweep.execution.processes)
+        further += ["--only", *(each.id for each in wanted)] if numbers else []
+        code = launch.workers(asked.sweep, asked.out, count, gpus, further)
+        return standing.report(asked.out), code
+    report = collect.run(asked.sweep, asked.out, only=numbers, tracker=asked.tracker)
+    said = [f"{len(report.done)} of {len(wanted)} runs done"]
     said += [f"{name} is being worked on by another process" for name in report.elsewhere]
     said += [f"FAILED {name}: {reason}" for name, reason in report.failed.items()]
     return "\n".join(said), FAILED if report.failed else 0
 
 
-def _numbers(ids: Sequence[str], known: Sequence[str]) -> list[int]:
-    if unknown := [each for each in ids if each not in known]:
-        raise SweepFileError(f"no run {unknown[0]!r} in this sweep; p2law collect plan lists them")
-    return [known.index(each) for each in ids]
+def _numbers(asked: argparse.Namespace, ids: Sequence[str]) -> list[int]:
+    """Numbers of the runs that were asked for, each once; none for all."""
+    for each in asked.only or ():
+        if each not in ids:
+            raise SweepFileError(f"no run {each!r} in this sweep; p2law collect plan lists them")
+    for k in asked.index or ():
+        if not 0 <= k < len(ids):
+            raise SweepFileError(f"there is no run {k}; the sweep has runs 0 to {len(ids) - 1}")
+    return list(dict.fromkeys(asked.index or [ids.index(each) for each in asked.only or ()]))
+
+
+def _check_together(asked: argparse.Namespace) -> None:
+    """Refuse options that would not be looked at beside others."""
+    started = os.environ.get("WORLD_SIZE", "1") != "1"
+    spread = {"--workers": asked.workers, "--gpus": asked.gpus}
+    for option, value in spread.items():
+        if value is not None and (asked.submit or started):
+            by = "--submit" if asked.submit else "torchrun"
+            raise RunError(
+                f"{option} starts processes here, and {by} does so already; leave it out"
+            )
+    if asked.submit and started:
+        raise RunError("--submit is one command for all jobs; give it without torchrun")
+    if asked.option and not asked.submit:
+        raise RunError("--option is for --submit; say where to submit, or leave it out")
+    if asked.workers is not None and asked.workers < 1:
+        raise RunError(f"--workers is {asked.workers}; it must be 1 or more")
+
+
+def _gpus(words: str, workers: int, processes: int) -> list[str]:
+    """GPUs to share out, as many a worker as a run has processes."""
+    import torch
+
+    gpus = [each.strip() for each in words.split(",")]
+    if len(set(gpus)) != len(gpus) or not all(gpus):
+        raise RunError(f"--gpus is {words!r}; name each once, with commas: 0,1,2,3")
+    if len(gpus) != workers * processes:
+        raise RunError(
+            f"--gpus names {len(gpus)}, but {workers} workers times {processes} processes a run "
+            f"(execution.processes) use {workers * processes}; change one of them"
+        )
+    if len(gpus) > torch.cuda.device_count():
+        raise RunError(f"--gpus names {len(gpus)}; torch sees {torch.cuda.device_count()} here")
+    return gpus
 
 
 def _options(words: Sequence[str]) -> dict[str, Any]:
@@ -200,6 +253,8 @@ def _options(words: Sequence[str]) -> dict[str, Any]:
         name, _, value = word.partition("=")
         if not (name and value):
             raise RunError(f"--option takes NAME=VALUE, got {word!r}")
+        if name in found:
+            raise RunError(f"--option names {name} twice")
         try:
             found[name] = json.loads(value)
         except ValueError:
@@ -208,23 +263,30 @@ def _options(words: Sequence[str]) -> dict[str, Any]:
 
 
 def _status(asked: argparse.Namespace) -> tuple[str, int]:
-    from p2law.collect import gathering
+    if not asked.json:
+        from p2law.collect import standing
 
-    table = gathering.status(asked.out)
-    if asked.json:
-        return json.dumps(json.loads(table.to_json(orient="records")), indent=2), 0
-    counts = table["state"].value_counts()
-    summary = ", ".join(f"{count} {state}" for state, count in counts.items())
-    return f"{table.to_string(index=False, na_rep='')}\n{summary}", 0
+        return standing.report(asked.out), 0
+    rows = collect.status(asked.out).to_dict("records")
+    for row in rows:
+        row["loss"] = None if math.isnan(row["loss"]) else row["loss"]
+    return json.dumps(rows, indent=2), 0
 
 
 def _gather(asked: argparse.Namespace) -> tuple[str, int]:
-    from p2law.collect import gathering
+    from p2law.collect.standing import counted
 
-    found = gathering.gather(asked.out, eval_text=asked.eval_text, unfinished=asked.unfinished)
+    found = collect.gather(
+        asked.out, eval_text=asked.eval_text, unfinished=asked.unfinished, earlier=asked.earlier
+    )
     written = found.save(asked.output)
-    said = [f"{len(found.records)} records of pruned runs, {len(found.dense)} of dense ones"]
-    said += [f"left out {name}: {reason}" for name, reason in found.left_out]
+    said = [
+        f"{len(table)} records of {table['run'].nunique() if len(table) else 0} {kind} runs"
+        for kind, table in (("pruned", found.records), ("dense", found.dense))
+    ]
+    if found.left_out:
+        said.append(f"left out: {counted(each.state for each in found.left_out)}")
+        said += [f"  {each.run}: {each.state}, {each.reason}" for each in found.left_out]
     return "\n".join([*said, *(f"wrote {each}" for each in written)]), 0
 
 
@@ -264,6 +326,6 @@ def needs_torch(purpose: str) -> None:
     """
     import importlib.util
 
-    for package in ("torch", "transformers", "safetensors", "filelock", "tqdm"):
+    for package in collect.EXTRA:
         if importlib.util.find_spec(package) is None:
             raise MissingExtraError(package, "collect", purpose)

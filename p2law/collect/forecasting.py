@@ -15,12 +15,13 @@ FLOP of a run
 Disk of a run
     checkpoints: weights and Adam, 12 bytes a parameter, two at a time. start: the
     model that training starts from. model: the one it ends with. The first two go
-    when the run is done.
+    when the run is done. Models of the hub lie in its cache, once for all runs.
 """
 
+import math
 from collections.abc import Iterator
 
-from p2law.collect.jobs import Run, expand
+from p2law.collect.jobs import Run, config_of, expand, shape_of
 from p2law.collect.memory import BYTES, SPARSE, smallest, trained
 from p2law.collect.plan import Forecast, Plan
 from p2law.collect.settings import Corpus, Evaluation, Sweep
@@ -83,6 +84,7 @@ def forecast(
         name=sweep.name,
         runs=tuple(runs),
         texts=dict(_texts(sweep)),
+        downloads=dict(_downloads(sweep)),
         keep_models=sweep.execution.keep_models,
         processes=sweep.execution.processes,
     )
@@ -94,16 +96,21 @@ def forecast(
 def _check_speed(
     gpu_memory: float, mfu: float | None, peak: float | None, speed: float | None
 ) -> None:
-    if gpu_memory <= 0:
-        raise SweepFileError(f"gpu_memory is {gpu_memory:g}; it must be above 0, in bytes")
+    given = (
+        ("gpu_memory", gpu_memory, 1e8, "in bytes: 80e9 for 80 GB"),
+        ("mfu", mfu, 0.0, "a share: 0.4 for 40 per cent"),
+        ("peak_flops", peak, 1e9, "in FLOP per second: 989e12 for 989 TFLOP/s"),
+        ("tokens_per_second", speed, 0.0, "a number of tokens"),
+    )
+    for name, value, least, words in given:
+        if value is not None and not least < value < math.inf:
+            raise SweepFileError(f"{name} is {value:g}; it must be above {least:g}, {words}")
+    if mfu is not None and mfu > 1:
+        raise SweepFileError(f"mfu is {mfu:g}; it must lie in (0, 1]: 0.4 for 40 per cent")
     if (mfu is None) != (peak is None):
         raise SweepFileError("an MFU says nothing without the peak FLOP/s of the GPU: give both")
-    if mfu is not None and not 0 < mfu <= 1:
-        raise SweepFileError(f"mfu is {mfu:g}; it must lie in (0, 1]: 0.4 for 40 per cent")
     if mfu is not None and speed is not None:
         raise SweepFileError("give either an MFU with a peak or a throughput, and not both")
-    if (peak is not None and peak <= 0) or (speed is not None and speed <= 0):
-        raise SweepFileError("peak FLOP/s and tokens per second must be above 0")
 
 
 def _flops(run: Run, sweep: Sweep) -> dict[str, float]:
@@ -176,6 +183,16 @@ def _texts(sweep: Sweep) -> Iterator[tuple[str, float | None]]:
         for text in texts:
             tokens = _tokens(text)
             yield f"{text.name} ({tokenizer})", None if tokens is None else 4.0 * tokens
+
+
+def _downloads(sweep: Sweep) -> Iterator[tuple[str, float]]:
+    """Bytes of the weights that are fetched from the hub, in the dtype of their config.json."""
+    for model in sweep.models:
+        if model.source and not model.folder:
+            config = config_of(model)
+            dtype = str(config.get("dtype") or config.get("torch_dtype") or "float32")
+            width = 2 if dtype.endswith("float16") else 4
+            yield model.source, float(width * shape_of(model).params)
 
 
 def _tokens(text: Corpus | Evaluation) -> int | None:

@@ -1,16 +1,38 @@
-"""From the folders of a sweep to tables: what was measured, how runs stand, what made them."""
+"""From the folders of a sweep to tables: what was measured, and what it comes from."""
 
-from collections.abc import Iterator, Mapping
+import hashlib
+import json
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from filelock import FileLock
 
 from p2law.collect.ledger import write_whole
 from p2law.collect.place import Place, read_json
-from p2law.errors import RunError
+from p2law.collect.standing import counted, planned, standing
+from p2law.errors import MissingExtraError, RunError
+
+ENDINGS = (".csv", ".jsonl", ".parquet")
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A run of which something is missing in the table.
+
+    Attributes
+    ----------
+    run : str
+    state : str
+        As `status` calls it, or ``"not in the sweep"``.
+    reason : str
+    """
+
+    run: str
+    state: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -23,9 +45,9 @@ class Gathered:
         Pruned runs, in the vocabulary of `p2law.load`.
     dense : DataFrame
         Runs that made models: the same without what only a pruned model has.
-    left_out : tuple of (str, str)
-        Runs of which something is missing, and what: a loss that was no number, a
-        run that has not ended.
+    left_out : tuple of LeftOut
+        Runs that are not in the tables, and those that ended with a loss that was no
+        number, of which only what came before is.
     provenance : mapping
         Under "runs" what decided the records of each, the versions and machines that
         made them; under "texts" what was tokenised, with checksums.
@@ -33,17 +55,18 @@ class Gathered:
 
     records: pd.DataFrame
     dense: pd.DataFrame
-    left_out: tuple[tuple[str, str], ...]
+    left_out: tuple[LeftOut, ...]
     provenance: Mapping[str, Any]
 
-    def save(self, path: Path) -> tuple[Path, ...]:
+    def save(self, path: str | Path) -> tuple[Path, ...]:
         """Write the records, those of dense runs beside them, and where they come from.
 
         Parameters
         ----------
-        path : Path
-            ``NAME.csv``; beside it come ``NAME_dense.csv`` where there are dense runs
-            and ``NAME.provenance.json``.
+        path : str or Path
+            ``NAME.csv``, ``NAME.jsonl`` or ``NAME.parquet``; beside it come
+            ``NAME_dense.csv`` (or the like) where there are dense runs and
+            ``NAME.provenance.json``.
 
         Returns
         -------
@@ -53,21 +76,90 @@ class Gathered:
         Raises
         ------
         RunError
-            They cannot be written.
+            They cannot be written, or would replace what was not gathered earlier.
+        MissingExtraError
+            A Parquet file, and pyarrow is not installed.
         """
-        tables = {path: self.records, path.with_name(f"{path.stem}_dense.csv"): self.dense}
-        written = [name for name, table in tables.items() if len(table)]
-        try:
-            for name in written:
-                tables[name].to_csv(name, index=False, lineterminator="\n")
-        except OSError as error:
-            raise RunError(f"cannot write {error.filename}: {error.strerror}") from error
+        path = Path(path)
+        _check_name(path)
         sources = path.with_name(f"{path.stem}.provenance.json")
-        write_whole(sources, {**self.provenance, "left_out": dict(self.left_out)})
-        return (*written, sources)
+        beside = path.with_name(f"{path.stem}_dense{path.suffix}")
+        tables = {
+            name: table
+            for name, table in ((path, self.records), (beside, self.dense))
+            if len(table)
+        }
+        known = _check_ours([*tables, sources], sources)
+        digests = {name.name: _write(table, name) for name, table in tables.items()}
+        left_out = {each.run: f"{each.state}: {each.reason}" for each in self.left_out}
+        files = {**known, **digests}
+        write_whole(sources, {**self.provenance, "left_out": left_out, "files": files})
+        return (*tables, sources)
 
 
-def gather(out: str | Path, *, eval_text: str = "", unfinished: bool = False) -> Gathered:
+# -- writing -------------------------------------------------------------------------
+
+
+def _check_name(path: Path) -> None:
+    if path.suffix not in ENDINGS:
+        raise RunError(f"{path}: a table is written as {' or '.join(ENDINGS)}; name such a file")
+    if not path.parent.is_dir():
+        raise RunError(f"{path}: there is no folder {path.parent}; make it first")
+
+
+def _check_ours(files: Iterable[Path], sources: Path) -> Mapping[str, str]:
+    """Refuse to replace anything but what was written here and not changed since; its checksums."""
+    known = (read_json(sources) or {}).get("files", {})
+    for each in filter(Path.exists, files):
+        ours = (
+            known if each == sources else each.is_file() and known.get(each.name) == _digest(each)
+        )
+        if not ours:
+            raise RunError(
+                f"{each} is there already and is not, or no longer, what was gathered into it "
+                f"earlier; move it away or name another file"
+            )
+    return dict(known)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _write(table: pd.DataFrame, path: Path) -> str:
+    """Write a table so that it is there whole or not at all; its checksum."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        if path.suffix == ".csv":
+            table.to_csv(draft, index=False, lineterminator="\n")
+        elif path.suffix == ".jsonl":
+            draft.write_text("".join(_lines(table)), encoding="utf-8")
+        else:
+            table.to_parquet(draft, index=False)
+        digest = _digest(draft)
+        draft.replace(path)
+    except OSError as error:
+        raise RunError(f"cannot write {path}: {error.strerror or error}") from error
+    except ImportError as error:
+        raise MissingExtraError("pyarrow", "parquet", f"writing {path}") from error
+    finally:
+        draft.unlink(missing_ok=True)
+    return digest
+
+
+def _lines(table: pd.DataFrame) -> Iterator[str]:
+    """Rows as JSON, with all digits and without what is not there."""
+    for row in table.to_dict("records"):
+        yield json.dumps({key: each for key, each in row.items() if pd.notna(each)}) + "\n"
+
+
+# -- reading -------------------------------------------------------------------------
+
+
+def gather(
+    out: str | Path, *, eval_text: str = "", unfinished: bool = False, earlier: bool = False
+) -> Gathered:
     """Read the measurements of all runs of a sweep.
 
     Parameters
@@ -78,6 +170,8 @@ def gather(out: str | Path, *, eval_text: str = "", unfinished: bool = False) ->
         Only losses on this text; on all texts where empty.
     unfinished : bool
         Also take what runs that have not ended have measured so far.
+    earlier : bool
+        Also take runs that the sweep file that was run last does not name.
 
     Returns
     -------
@@ -87,24 +181,34 @@ def gather(out: str | Path, *, eval_text: str = "", unfinished: bool = False) ->
     ------
     RunError
         There is no sweep in the folder, or no loss yet, or a file is damaged.
+
+    Examples
+    --------
+    >>> from p2law import collect
+    >>> found = collect.gather("study")  # doctest: +SKIP
+    >>> found.records.groupby("method")["loss"].min()  # doctest: +SKIP
+    >>> found.save("losses.csv")  # doctest: +SKIP
     """
     out = Path(out)
     lines: list[dict[str, Any]] = []
-    left_out: list[tuple[str, str]] = []
+    left_out: list[LeftOut] = []
     provenance = {}
-    for place in places(out):
-        measured = place.ledger.lines()
-        if place.ending is None and not unfinished:
-            left_out.append((place.run, f"not ended; {len(measured)} measurements so far"))
+    places, known = _runs(out)
+    for place in places:
+        missing = _missing(place, unfinished=unfinished)
+        if place.run not in known and not earlier:
+            missing = LeftOut(place.run, "not in the sweep", "the sweep file does not name it")
+        left_out += [missing] if missing else []
+        if missing and missing.state != "diverged":
             continue
-        left_out += [(place.run, each["trouble"]) for each in measured if "trouble" in each]
-        lines += [each for each in measured if "trouble" not in each]
+        lines += [each for each in place.ledger.lines() if "trouble" not in each]
         provenance[place.run] = _origin(place)
     table = pd.DataFrame(lines)
     if eval_text and len(table):
         table = _of_text(table, eval_text)
     if table.empty:
-        raise RunError(f"{out}: no run has measured a loss yet ({len(left_out)} runs left out)")
+        counts = counted(each.state for each in left_out)
+        raise RunError(f"{out}: no run has measured a loss yet ({counts})")
     pruned = (
         table["method"].notna() if "method" in table else pd.Series(data=False, index=table.index)
     )
@@ -116,19 +220,29 @@ def gather(out: str | Path, *, eval_text: str = "", unfinished: bool = False) ->
     )
 
 
-def places(out: Path) -> Iterator[Place]:
-    """The runs whose folders are there, by name.
+def _runs(out: Path) -> tuple[list[Place], Collection[str]]:
+    """Runs that have a folder or should have one, by name; and the ids that the sweep names."""
+    folders = {each.parent.name for each in (out / "runs").glob("*/run.json")}
+    sweep = planned(out)
+    if not folders and sweep is None:
+        is_there = "holds no runs" if out.is_dir() else "is no folder"
+        raise RunError(f"{out} {is_there}; p2law collect run SWEEP --out {out} makes them")
+    known = folders if sweep is None else sweep.runs.keys()
+    return [Place(out, name) for name in sorted({*folders, *known})], known
 
-    Raises
-    ------
-    RunError
-        There are none.
-    """
-    found = sorted(each.parent.name for each in (out / "runs").glob("*/run.json"))
-    if not found:
-        raise RunError(f"{out} holds no runs; p2law collect run SWEEP --out {out} makes them")
-    for name in found:
-        yield Place(out, name)
+
+def _missing(place: Place, *, unfinished: bool) -> LeftOut | None:
+    """What a run lacks, None where the table has all of it that is wanted."""
+    found = standing(place)
+    state, tokens = found["state"], found["tokens"]
+    if state == "done" or (state != "diverged" and unfinished and pd.notna(found["loss"])):
+        return None
+    words = {
+        "diverged": f"{found['reason']} at {tokens:,} tokens; losses before that are in the table",
+        "failed": found["reason"],
+        "waiting": "not begun",
+    }
+    return LeftOut(place.run, state, words.get(state, f"{tokens:,} tokens so far"))
 
 
 def _of_text(table: pd.DataFrame, eval_text: str) -> pd.DataFrame:
@@ -167,76 +281,3 @@ def _texts(out: Path) -> dict[str, Any]:
     """What was tokenised, by folder."""
     metas = sorted((out / "corpora").glob("*/meta.json"))
     return {each.parent.name: read_json(each) for each in metas}
-
-
-# -- how the runs stand --------------------------------------------------------------
-
-
-def status(out: str | Path) -> pd.DataFrame:
-    """How the runs of a sweep stand.
-
-    Parameters
-    ----------
-    out : Path
-        Folder of the sweep.
-
-    Returns
-    -------
-    DataFrame
-        Columns run, state (waiting, running, interrupted, failed, diverged, done),
-        tokens, of (tokens in all), loss (the last one, first text), reason.
-
-    Raises
-    ------
-    RunError
-        There is no sweep in the folder.
-    """
-    out = Path(out)
-    planned = read_json(out / "sweep.json")
-    if planned is None:
-        raise RunError(f"{out} holds no sweep; p2law collect run SWEEP --out {out} begins one")
-    rows = [_standing(Place(out, name), total) for name, total in planned["runs"].items()]
-    return pd.DataFrame(rows, columns=["run", "state", "tokens", "of", "loss", "reason"])
-
-
-def _standing(place: Place, total: int) -> dict[str, Any]:
-    ending, lines = place.ending, place.ledger.lines()
-    measured = [each for each in lines if "loss" in each]
-    reason = place.failure
-    if ending is not None:
-        reason = ending["trouble"]
-        state = "diverged" if reason else "done"
-    elif place.busy():
-        state = "running"
-    elif reason:
-        state = "failed"
-    else:
-        state = "interrupted" if place.folder.exists() else "waiting"
-    first = [each for each in measured if each["eval_text"] == measured[0]["eval_text"]]
-    return {
-        "run": place.run,
-        "state": state,
-        "tokens": lines[-1]["tokens"] if lines else 0,
-        "of": total,
-        "loss": first[-1]["loss"] if first else float("nan"),
-        "reason": reason.splitlines()[0] if reason else "",
-    }
-
-
-def remember(out: Path, name: str, runs: Mapping[str, int]) -> None:
-    """Note which runs a sweep consists of; those of earlier files stay on the list.
-
-    Raises
-    ------
-    RunError
-        The folder cannot be written to.
-    """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunError(f"cannot make the folder {out}: {error.strerror}") from error
-    with FileLock(out / "sweep.json.lock"):  # another worker may be noting the same
-        before = read_json(out / "sweep.json") or {"runs": {}}
-        content = {"name": name, "runs": {**before["runs"], **runs}}
-        if content != before:
-            write_whole(out / "sweep.json", content)

@@ -17,6 +17,9 @@ from p2law.collect.place import Place
 from p2law.errors import MissingExtraError, RunError
 
 LOG = logging.getLogger(__name__)
+ONE_TASK = ("nodes", "slurm_nodes", "tasks_per_node", "slurm_ntasks_per_node", "slurm_ntasks")
+"""Options of submitit that can only be 1."""
+
 COLLECT = (sys.executable, "-m", "p2law", "collect", "run")
 
 
@@ -129,10 +132,11 @@ class Job:
 def submit(
     path: Path,
     out: Path,
-    stages: Sequence[Sequence[int]],
+    stages: Sequence[Sequence[str]],
     *,
     cluster: str = "slurm",
     options: Mapping[str, Any] | None = None,
+    words: Sequence[str] = (),
 ) -> list[Any]:
     """Submit runs as array jobs, those that need models after those that make them.
 
@@ -141,12 +145,15 @@ def submit(
     path : Path
         The sweep file.
     out : Path
-    stages : sequence of sequences of int
-        Numbers of runs; a stage begins when the one before has ended.
+    stages : sequence of sequences of str
+        Ids of runs; a stage begins when the one before has ended. A job does the run of
+        its id, whatever becomes of the order of the sweep file while it waits.
     cluster : str
         ``"slurm"``, or ``"local"`` for processes on this machine.
     options : mapping
         Parameters of submitit, for instance ``slurm_partition`` or ``timeout_min``.
+    words : sequence of str
+        Further words of each job's command.
 
     Returns
     -------
@@ -157,15 +164,24 @@ def submit(
     MissingExtraError
         submitit is not installed.
     RunError
-        It does not know an option.
+        It does not know an option, or finds no such cluster here.
     """
     try:
         import submitit  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise MissingExtraError("submitit", "collect-slurm", "submitting jobs") from error
+    for name in ONE_TASK:
+        if (options or {}).get(name, 1) != 1:
+            raise RunError(
+                f"{name} = {(options or {})[name]}: a job is one task on one node, which starts "
+                f"its own processes; for several nodes give torchrun in a job of your own"
+            )
     jobs: list[Any] = []
     for stage in filter(None, stages):
-        executor = submitit.AutoExecutor(folder=out / "jobs", cluster=cluster)
+        try:
+            executor = submitit.AutoExecutor(folder=out / "jobs", cluster=cluster)
+        except RuntimeError as error:
+            raise RunError(f"submitit: {error}; is this a node that may submit?") from error
         settings = dict(options or {})
         if jobs and cluster == "slurm":
             before = ":".join(sorted({job.job_id.split("_")[0] for job in jobs}))
@@ -179,10 +195,11 @@ def submit(
         except (NameError, ValueError, TypeError) as error:
             raise RunError(f"submitit: {error}") from error
         with executor.batch():
-            found = [executor.submit(_job(path, out, k)) for k in stage]
+            found = [executor.submit(_job(path, out, run, words)) for run in stage]
         jobs += found
     return jobs
 
 
-def _job(path: Path, out: Path, number: int) -> Job:
-    return Job((*COLLECT, str(path.resolve()), "--out", str(out.resolve()), "--index", str(number)))
+def _job(path: Path, out: Path, run: str, words: Sequence[str]) -> Job:
+    where = (str(path.resolve()), "--out", str(out.resolve()))
+    return Job((*COLLECT, *where, "--only", run, *words))

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 
 import pandas as pd
 
+from p2law.collect.columns import aligned
+
 
 @dataclass(frozen=True)
 class Forecast:
@@ -58,6 +60,8 @@ class Plan:
     runs : tuple of Forecast
     texts : mapping of str to float or None, byte
         Token files, by corpus or evaluation and tokenizer; None where it is not known.
+    downloads : mapping of str to float, byte
+        Models of the hub, by source; they stay in its cache.
     keep_models : bool
         Final models of pruned runs stay on disk.
     processes : int
@@ -67,12 +71,13 @@ class Plan:
     name: str
     runs: tuple[Forecast, ...]
     texts: Mapping[str, float | None]
+    downloads: Mapping[str, float]
     keep_models: bool
     processes: int
 
     @property
     def kept_bytes(self) -> float:
-        """Disk that is taken when all is done: token files and final models."""
+        """Disk of the sweep's folder when all is done: token files and final models."""
         kept = (each for each in self.runs if self.keep_models or each.method == "dense")
         models = sum(each.disk["model"] for each in kept)
         return models + sum(each or 0.0 for each in self.texts.values())
@@ -89,9 +94,10 @@ class Plan:
         Returns
         -------
         DataFrame
-            Columns `run`, `params`, `params_after`, `pruning_rate`, `nominal_rate`,
-            `tokens`, `flops`, `gpus`, `memory` (bytes per GPU), `disk` (bytes while it
-            is under way) and, where time was asked for, `gpu_hours`.
+            The index is the number that ``collect run --index`` takes. Columns `run`,
+            `params`, `params_after`, `pruning_rate`, `nominal_rate`, `tokens`, `flops`,
+            `gpus`, `memory` (bytes per GPU), `disk` (bytes while it is under way) and,
+            where time was asked for, `gpu_hours`.
         """
         rows = [
             {
@@ -150,30 +156,27 @@ def _parts(plan: Plan) -> Iterator[list[str]]:
 
 
 def _columns(plan: Plan) -> list[str]:
-    header = ["run", "params", "after", "pruning", "nominal", "tokens", "FLOP", "GPUs", "GB/GPU"]
-    header += ["GPU-hours"] * (plan.gpu_hours is not None)
+    header = ["#", "run", "params", "after", "pruning", "nominal", "tokens", "FLOP", "GPUs"]
+    header += ["GB/GPU", "GPU-hours"][: 1 + (plan.gpu_hours is not None)]
     rows = [header]
-    for each in plan.runs:
-        row = [each.id, f"{each.params:,}", f"{each.params_after:,}"]
+    for number, each in enumerate(plan.runs):
+        row = [str(number), each.id, f"{each.params:,}", f"{each.params_after:,}"]
         row += [f"{each.pruning_rate:.4f}", f"{each.nominal_rate:.4f}", f"{each.tokens:,}"]
         row += [f"{sum(each.flops.values()):.3g}", str(each.gpus)]
         row += [_gigabytes(sum(each.memory.values()))]
         row += [] if each.gpu_hours is None else [f"{each.gpu_hours:.3g}"]
         rows.append(row)
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            cell.rjust(width) if k else cell.ljust(width)
-            for k, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
+    return aligned(rows, words=(1,))
 
 
 def _on_disk(plan: Plan) -> Iterator[str]:
     under_way = max(sum(each.disk.values()) for each in plan.runs)
     yield f"disk      {_gigabytes(plan.kept_bytes)} GB stay: final models and token files"
     yield f"          up to {_gigabytes(under_way)} GB more for each run under way"
+    if plan.downloads:
+        size = _gigabytes(sum(plan.downloads.values()))
+        names = ", ".join(plan.downloads)
+        yield f"          {size} GB of downloads in the cache of the hub: {names}"
     unknown = [name for name, size in plan.texts.items() if size is None]
     if unknown:
         yield f"          not counted, since no `tokens` is given: {', '.join(unknown)}"

@@ -7,17 +7,17 @@ that are done or locked, and waits only for models that others are making.
 import logging
 import os
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from p2law.collect import spec
-from p2law.collect.gathering import remember
 from p2law.collect.jobs import Run, expand
 from p2law.collect.launch import in_processes
 from p2law.collect.place import Place
 from p2law.collect.prepare import once
 from p2law.collect.settings import Sweep
+from p2law.collect.standing import remember
 from p2law.collect.team import Team, assemble
 from p2law.collect.work import carry_out
 from p2law.errors import P2LawError, RunError
@@ -79,7 +79,8 @@ def run(
     if wrong := [k for k in only if not 0 <= k < len(runs)]:
         raise RunError(f"there is no run {wrong[0]}; the sweep has runs 0 to {len(runs) - 1}")
     totals = {each.id: each.training.total for each in runs}
-    worker = _Worker(sweep, Path(path), Path(out), team, tracker)
+    numbers = {each.id: k for k, each in enumerate(runs)}
+    worker = _Worker(sweep, Path(path), Path(out), team, tracker, numbers)
     once(team, lambda: remember(worker.out, sweep.name, totals))
     wanted = [runs[k] for k in only] if only else list(runs)
     elsewhere = worker.go_through(wanted)
@@ -97,6 +98,7 @@ class _Worker:
     out: Path
     team: Team
     tracker: str
+    numbers: Mapping[str, int]
     failed: dict[str, str] = field(default_factory=dict)
 
     def go_through(self, waiting: list[Run]) -> list[str]:
@@ -136,7 +138,9 @@ class _Worker:
             return "failed", f"its model could not be made: {why}"
         if run.base in coming or base.busy():
             return "wait", ""
-        return "failed", f"its model is not there yet: do {run.base} first"
+        return "failed", (
+            f"its model is not there yet: do {run.base} first, --index {self.numbers[run.base]}"
+        )
 
     def _attempt(self, run: Run) -> tuple[str, str]:
         """Try one run; a failure is noted and others go on."""

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import folders
 import pytest
 import studies
 
@@ -96,14 +97,14 @@ def test_a_sweep_from_plan_to_table(path, tmp_path, capsys):
 
     assert (0, "3 of 3 runs done\n") == run(capsys, "run", path, "--out", out)[:2]
     code, said, _ = run(capsys, "status", out)
-    assert (0, "3 done") == (code, said.splitlines()[-1])
+    assert (0, "3 done; 100% of 8,320 tokens") == (code, said.splitlines()[0])
     assert {"done"} == {
         each["state"] for each in json.loads(run(capsys, "status", out, "--json")[1])
     }
     code, said, _ = run(capsys, "gather", out, "-o", table, "--eval-text", "held-out")
 
     assert 0 == code
-    assert "14 records of pruned runs, 6 of dense ones" in said
+    assert "14 records of 2 pruned runs\n6 records of 1 dense runs\nwrote" in said
     assert 0 == main(["fit", str(table), "--form", "token_power"])
 
 
@@ -119,18 +120,35 @@ def test_failed_runs_are_code_one(path, tmp_path, capsys):
     assert "its model is not there yet" in said
 
 
+OUT = ("--out", "out")
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (("run", "PATH", "--out", "out", "--only", "x"), "no run 'x' in this sweep"),
         (("run", "nowhere.toml", "--out", "out"), "nowhere.toml: no such file"),
-        (("status", "nowhere"), "nowhere holds no sweep"),
-        (("gather", "nowhere", "-o", "losses.csv"), "nowhere holds no runs"),
+        (("status", "nowhere"), "nowhere is no folder"),
+        (("gather", "nowhere", "-o", "losses.csv"), "nowhere is no folder"),
         (("plan", "PATH", "--mfu", "0.4"), "peak"),
+        (("run", "PATH", *OUT, "--submit", "local", "--option", "x"), "NAME=VALUE, got 'x'"),
         (
-            ("run", "PATH", "--out", "out", "--submit", "local", "--option", "x"),
-            "--option takes NAME=VALUE, got 'x'",
+            ("run", "PATH", *OUT, "--submit", "local", "--option", "x=1", "--option", "x=2"),
+            "--option names x twice",
         ),
+        (("run", "PATH", *OUT, "--option", "x=1"), "--option is for --submit"),
+        (("run", "PATH", *OUT, "--submit", "slurm", "--workers", "2"), "--submit does so already"),
+        (("run", "PATH", *OUT, "--submit", "slurm", "--gpus", "0"), "--gpus starts processes here"),
+        (("run", "PATH", *OUT, "--workers", "0"), "--workers is 0; it must be 1 or more"),
+        (("run", "PATH", *OUT, "--gpus", "0,0"), "--gpus is '0,0'; name each once"),
+        (("run", "PATH", *OUT, "--gpus", ""), "--gpus is ''; name each once"),
+        (("run", "PATH", *OUT, "--gpus", "0,1"), "1 workers times 1 processes a run"),
+        (("run", "PATH", *OUT, "--index", "3"), "there is no run 3; the sweep has runs 0 to 2"),
+        (
+            ("run", "PATH", *OUT, "--submit", "local", "--index", "-1"),
+            "there is no run -1; the sweep has runs 0 to 2",
+        ),
+        (("plan", "PATH", "--gpu-memory", "80"), "it must be above 1e+08, in bytes: 80e9"),
         (("prune", "nowhere", "out", "--method", "depth", "--rate", "0.2"), "nowhere"),
     ],
 )
@@ -147,6 +165,82 @@ def test_bad_input_is_one_message_and_code_two(path, tmp_path, capsys, monkeypat
     assert error.startswith("p2law collect: ")
     assert message in error
     assert "Traceback" not in error
+
+
+@pytest.mark.parametrize("words", [("--workers", "2"), ("--submit", "slurm")])
+def test_processes_that_torchrun_started_start_no_others(path, capsys, monkeypatch, words):
+    """
+    Each of them would.
+    """
+    pytest.importorskip("torch")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+
+    code, _, error = run(capsys, "run", path, "--out", path.parent / "out", *words)
+
+    assert 2 == code
+    assert "torchrun" in error
+
+
+def test_gpus_that_are_not_there_are_refused(path, capsys, monkeypatch):
+    """
+    A run that was meant for a GPU never goes to the CPU in silence.
+    """
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+
+    code, _, error = run(capsys, "run", path, "--out", path.parent / "out", "--gpus", "0")
+
+    assert 2 == code
+    assert "--gpus names 1; torch sees 0 here" in error
+
+
+def test_jobs_name_their_runs_and_pass_the_tracker_on(path, tmp_path, capsys, monkeypatch):
+    """
+    Dense runs first, each by its id.
+    """
+    pytest.importorskip("torch")
+    from p2law.collect import launch
+
+    asked = []
+    monkeypatch.setattr(
+        launch, "submit", lambda *found, **further: asked.append((found, further)) or [1, 2]
+    )
+    words = ("--submit", "local", "--index", "2", "0", "2", "--tracker", "tensorboard")
+
+    code, said, _ = run(capsys, "run", path, "--out", tmp_path / "out", *words)
+
+    dense, _, sparse = (each.id for each in studies.runs(path))
+    assert (0, "2 jobs submitted") == (code, said[:16])
+    ((_, _, stages), further) = asked[0]
+    assert [[dense], [sparse]] == stages
+    assert ["--tracker", "tensorboard"] == further["words"]
+
+
+def test_gather_counts_what_it_leaves_out(tmp_path, capsys):
+    """
+    By state, then run by run.
+    """
+    out = folders.sweep(tmp_path / "out")
+
+    code, said, _ = run(capsys, "gather", out, "-o", tmp_path / "losses.csv")
+
+    assert 0 == code
+    assert (
+        "left out: 1 diverged, 1 failed, 1 interrupted, 1 waiting, 1 not in the sweep\n"
+        "  full: failed, cannot write a checkpoint: No space left on device\n"
+    ) in said
+
+
+def test_status_speaks_json(tmp_path, capsys):
+    """
+    Losses to the last digit, null where there is none.
+    """
+    out = folders.sweep(tmp_path / "out")
+
+    code, said, _ = run(capsys, "status", out, "--json")
+
+    assert 0 == code
+    assert [1.75, 2.5, 2.0, 1.875, None] == [each["loss"] for each in json.loads(said)]
 
 
 def test_one_model_can_be_pruned_alone(tmp_path, capsys):

@@ -18,10 +18,12 @@ WITHOUT_TORCH = (
     "spec",
     "jobs",
     "memory",
+    "columns",
     "plan",
     "forecasting",
     "ledger",
     "place",
+    "standing",
     "gathering",
     "launch",
 )

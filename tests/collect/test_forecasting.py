@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from p2law.collect import jobs
+from p2law.collect import forecasting, jobs
 from p2law.collect.forecasting import forecast
 from p2law.collect.memory import CHUNK_ELEMENTS, activations, memory_terms
 from p2law.collect.settings import (
@@ -336,6 +336,12 @@ def test_time_follows_from_a_stated_speed():
         ({"mfu": 0.4, "peak_flops": 1e15, "tokens_per_second": 1}, "and not both"),
         ({"tokens_per_second": 0}, "must be above 0"),
         ({"gpu_memory": 0}, "gpu_memory is 0"),
+        ({"gpu_memory": 80}, "gpu_memory is 80; it must be above 1e.08, in bytes: 80e9"),
+        ({"gpu_memory": float("inf")}, "gpu_memory is inf"),
+        ({"mfu": float("nan"), "peak_flops": 1e15}, "mfu is nan; it must be above 0, a share"),
+        ({"mfu": -0.1, "peak_flops": 1e15}, "mfu is -0.1"),
+        ({"mfu": 0.4, "peak_flops": 989}, "peak_flops is 989; .* 989e12 for 989 TFLOP/s"),
+        ({"tokens_per_second": float("nan")}, "tokens_per_second is nan"),
     ],
 )
 def test_speeds_that_say_nothing_are_refused(speed, words):
@@ -378,6 +384,32 @@ def test_disk_counts_checkpoints_models_and_token_files(tmp_path):
     assert {"slim (bytes)": 4000.0, "slim-valid (bytes)": 4 * 4_100_000.0} == plan.texts
     assert 2 * after + 4000 + 4 * 4_100_000 == plan.kept_bytes
     assert replace(plan, keep_models=False).kept_bytes == 4000 + 4 * 4_100_000
+
+
+def test_downloads_are_counted_once_a_model(monkeypatch):
+    """
+    In the dtype that the hub has them in; models of folders are there already.
+    """
+    config = read_config(CONFIGS / "Llama-3.2-1B.json")
+    monkeypatch.setattr(jobs, "config_of", lambda _: config)
+    monkeypatch.setattr(forecasting, "config_of", lambda _: config)
+    hub = replace(public("meta/1B"), folder=None)
+
+    plan = forecast(sweep("Qwen2.5-0.5B", models=(public("Qwen2.5-0.5B"), hub)))
+
+    assert {"meta/1B": 2.0 * 1_235_814_400} == plan.downloads
+    assert "2.5 GB of downloads in the cache of the hub: meta/1B" in str(plan)
+
+
+def test_runs_are_numbered_as_run_counts_them():
+    """
+    The first column is what --index takes.
+    """
+    lines = str(forecast(sweep("Llama-3.2-1B", "Qwen2.5-0.5B"))).splitlines()
+
+    assert ["0  Llama-3.2-1B-depth", "1  Qwen2.5-0.5B-depth"] == [
+        each.split("-0.25")[0] for each in lines if "-depth-0.25" in each and each[0] in "01"
+    ]
 
 
 def test_a_text_of_unknown_length_is_named():

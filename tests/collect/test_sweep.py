@@ -130,6 +130,7 @@ def test_a_pruned_run_alone_says_what_comes_first(tmp_path):
 
     (reason,) = report.failed.values()
     assert "its model is not there yet: do small-llama-dense-" in reason
+    assert reason.endswith("first, --index 0")
 
 
 def test_one_failure_does_not_keep_others_from_being_done(finished, tmp_path, monkeypatch):
@@ -217,7 +218,7 @@ def test_status_tells_every_run_apart(finished, tmp_path):
         table = collect.status(tmp_path / "out").set_index("run")
 
     assert ["done", "running", "failed"] == table["state"].tolist()
-    assert "no space" == table.loc[sparse.run, "reason"]
+    assert "no space left" == table.loc[sparse.run, "reason"]
     assert [3200, 2560, 2560] == table["tokens"].tolist() == table["of"].tolist()
     assert "interrupted" == states(tmp_path / "out")[depth.run]
     last = [json.loads(line) for line in studies.records(out, runs[0]).splitlines()][-2]
@@ -281,10 +282,7 @@ def test_what_is_left_out_is_listed(finished, tmp_path):
 
     found = collect.gather(tmp_path / "out")
 
-    assert {
-        depth.run: "not ended; 14 measurements so far",
-        sparse.run: "the loss became nan",
-    } == dict(found.left_out)
+    assert [(depth.run, "interrupted")] == [(e.run, e.state) for e in found.left_out]
     assert {sparse.run} == set(found.records["run"])
     assert 9999 not in set(found.records["tokens"])
     both = collect.gather(tmp_path / "out", unfinished=True)
@@ -345,14 +343,16 @@ def test_jobs_of_a_cluster_do_the_runs(finished, tmp_path):
     Submitted to processes of this machine; an unknown option is refused with its name.
     """
     pytest.importorskip("submitit")
-    path, out, _ = finished
+    path, out, runs = finished
     shutil.copytree(out, tmp_path / "out")
 
-    (job,) = launch.submit(path, tmp_path / "out", [[0]], cluster="local")
+    (job,) = launch.submit(path, tmp_path / "out", [[runs[0].id]], cluster="local")
 
     assert 0 == job.result()
     with pytest.raises(RunError, match=r"submitit: .*no_such_option"):
-        launch.submit(path, tmp_path / "out", [[0]], cluster="local", options={"no_such_option": 1})
+        launch.submit(path, out, [["x"]], cluster="local", options={"no_such_option": 1})
+    with pytest.raises(RunError, match="nodes = 2: a job is one task on one node"):
+        launch.submit(path, out, [["x"]], cluster="local", options={"nodes": 2})
 
 
 def test_jobs_wait_for_those_that_make_their_models(tmp_path, monkeypatch):
@@ -379,12 +379,18 @@ def test_jobs_wait_for_those_that_make_their_models(tmp_path, monkeypatch):
 
     monkeypatch.setattr(submitit, "AutoExecutor", Executor)
 
-    jobs = launch.submit(tmp_path / "s.toml", tmp_path, [[0, 1], [2]], options={"timeout_min": 5})
+    jobs = launch.submit(
+        tmp_path / "s.toml",
+        tmp_path,
+        [["a", "b"], ["c"]],
+        options={"timeout_min": 5},
+        words=("--tracker", "tensorboard"),
+    )
 
     assert 3 == len(jobs)
     assert {"timeout_min": 5} == executors[0].parameters
     assert {"dependency": "afterany:17"} == executors[1].parameters["slurm_additional_parameters"]
-    assert ("--index", "2") == executors[1].jobs[0].command[-2:]
+    assert ("--only", "c", "--tracker", "tensorboard") == executors[1].jobs[0].command[-4:]
     assert executors[1].jobs[0] is executors[1].jobs[0].checkpoint().function
 
 
@@ -397,4 +403,4 @@ def test_without_submitit_the_extra_is_named(tmp_path, monkeypatch):
     with pytest.raises(
         MissingExtraError, match=r"'submitit'.*pip install 'p2law\[collect-slurm\]'"
     ):
-        launch.submit(tmp_path, tmp_path, [[0]])
+        launch.submit(tmp_path, tmp_path, [["a"]])
