@@ -187,7 +187,7 @@ def _run(asked: argparse.Namespace) -> tuple[str, int]:
             asked.sweep, asked.out, stages, cluster=asked.submit, options=options, words=further
         )
         return f"{len(made)} jobs submitted; p2law collect status {asked.out}", 0
-    if asked.workers or asked.gpus is not None:
+    if (asked.workers or 1) > 1 or asked.gpus is not None:
         count = asked.workers or 1
         gpus = [] if asked.gpus is None else _gpus(asked.gpus, count, sweep.execution.processes)
         further += ["--only", *(each.id for each in wanted)] if numbers else []

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from p2law.collect.reading import read_training
-from p2law.collect.settings import Model, Sweep, Training
+from p2law.collect.settings import Beta, Model, Positive, Sweep, Training
 from p2law.collect.shapes import SIZES, from_config, read_config
-from p2law.collect.tables import Place, build, check_keys, nearest
+from p2law.collect.tables import Place, build, check_keys, convert, nearest
 from p2law.errors import ModelError
 
 HUB_ID = re.compile(r"^\w[\w.-]*/[\w.-]+$")
@@ -44,6 +44,14 @@ KEYS = {
     "qwen2": (*_USUAL, *_WINDOWS),
 }
 """Keys of a config.json that mean something; transformers takes any other without a word."""
+
+NUMBERS = {
+    "rope_theta": Positive,
+    "rms_norm_eps": Positive,
+    "initializer_range": Positive,
+    "attention_dropout": Beta,
+}
+"""Where those may lie that are no sizes."""
 
 POSITIONS = {"llama": 2048, "qwen2": 32768}
 """What transformers takes for `max_position_embeddings` where a config.json has none."""
@@ -175,11 +183,19 @@ def _check_usable(model: Model, at: Place, sweep: Sweep) -> None:
         if config is None:
             return
         if model.shape and config.get("model_type") in KEYS:
-            check_keys(config, KEYS[config["model_type"]], where)
+            _check_shape(config, where)
         from_config(config)
         check_fits(model, config, sweep)
     except ModelError as error:
         raise where.error(f"cannot be used: {error}") from error
+
+
+def _check_shape(config: Mapping[str, Any], at: Place) -> None:
+    """Refuse what transformers would take without a word."""
+    check_keys(config, KEYS[config["model_type"]], at)
+    for key, kind in NUMBERS.items():
+        if key in config:
+            convert(config[key], kind, at.key(key))
 
 
 def check_fits(model: Model, config: Mapping[str, Any], sweep: Sweep) -> None:

@@ -111,7 +111,10 @@ def _found(pattern: str, folder: Path, at: Place) -> list[str]:
     whole = Path(pattern).is_absolute()
     base = Path(Path(pattern).anchor) if whole else folder
     rest = Path(pattern).relative_to(base) if whole else Path(pattern)
-    found = sorted(each for each in base.glob(str(rest)) if each.is_file())
+    try:
+        found = sorted(each for each in base.glob(str(rest)) if each.is_file())
+    except ValueError as error:
+        raise at.error(f"is {pattern!r}; {error}") from error
     if not found:
         raise at.error(f"is {pattern!r}; there is no such file in {folder}")
     return [(each if whole else each.relative_to(folder)).as_posix() for each in found]
@@ -130,11 +133,23 @@ def read_training(base: Any, changes: Any, at: Place, sequence: int) -> Training
             raise at.error(f"is {said(table)}; it must be a table of keys")
     table = {**base, **changes}
     measure = table.pop("measure", {})
+    _check_measure(measure, at.key("measure"))
     measure = {"at": measure} if isinstance(measure, list) else measure
     training = build(Training, table, at, measure=build(Measure, measure, at.key("measure")))
     _check_applies(changes or base, training, at)
     _check_amounts(training, at, sequence)
     return training
+
+
+def _check_measure(value: Any, at: Place) -> None:
+    """Refuse an empty list of counts, and keys that would not be looked at beside one."""
+    counts = value.get("at") if isinstance(value, Mapping) else value
+    if isinstance(counts, list):
+        if not counts:
+            raise at.error("is empty; name counts, or leave it out for log-spaced ones")
+        check_distinct(counts, at)
+        if isinstance(value, Mapping) and len(value) > 1:
+            raise at.error("has `at`, beside which nothing else is looked at; give the list alone")
 
 
 def _check_amounts(training: Training, at: Place, sequence: int) -> None:

@@ -21,6 +21,8 @@ Rate = Annotated[float, Domain("(0, 1)")]
 Beta = Annotated[float, Domain("[0, 1)")]
 Whole = Annotated[int, Domain(">= 1")]
 Count = Annotated[int, Domain(">= 0")]
+Tokens = Annotated[int, Domain("[1, 1e15]")]
+Seed = Annotated[int, Domain("[0, 4294967295]")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,9 +82,9 @@ class Training:
 
     corpus: str
     """Name of the corpus; after its last window it is gone through anew in another order."""
-    tokens: Whole
+    tokens: Tokens
     """Trained targets of the run, rounded down to whole batches."""
-    batch_tokens: Whole
+    batch_tokens: Tokens
     """Tokens of one step of the optimiser: a multiple of `sequence`."""
     learning_rate: Positive
     """Peak of the learning rate of AdamW."""
@@ -149,7 +151,7 @@ class Model:
     """Of the hub; empty for the newest."""
     tokenizer: str = ""
     """Instead of the sweep's; in a sweep that was read it is never empty."""
-    seed: Count | None = None
+    seed: Seed | None = None
     """Of the first weights and the order of dense training; the first of the sweep's otherwise."""
     dense: Training | None = None
     """[dense] with what this model changes in it; None where the model exists."""
@@ -195,7 +197,7 @@ class Prune:
     """width: new sizes are multiples of it; by default of a power of two that fits the model."""
     models: tuple[str, ...] = ()
     """Names of models; all where empty."""
-    seeds: tuple[Count, ...] = ()
+    seeds: tuple[Seed, ...] = ()
     """Seeds of calibration and data order; the sweep's where empty."""
 
     @property
@@ -243,7 +245,7 @@ class Sweep:
     """Where the sweep file lies. Not a key."""
     tokenizer: str = ""
     """"bytes" (256 ids), a folder with tokenizer.json, or a hub id; each model's own if empty."""
-    seeds: tuple[Count, ...] = (0,)
+    seeds: tuple[Seed, ...] = (0,)
     """Every pruned run is made once with each."""
     dense: Training | None = None
     """How models with a shape are trained."""

@@ -4,9 +4,10 @@ A message names the file and the key, what stands there, what must stand there,
 and the way out. `p2law.collect.settings` documents every key.
 """
 
+import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,10 @@ from p2law.collect.settings import (
     Sweep,
     Training,
 )
-from p2law.collect.tables import Place, build, nearest
+from p2law.collect.tables import Place, build, check_keys, nearest
 from p2law.errors import SweepFileError
+
+NAME = re.compile(r"\w[^/\\\x00-\x1f\x7f]{0,99}")
 
 __all__ = [
     "Calibration",
@@ -68,6 +71,7 @@ def read(path: str | Path) -> Sweep:
     file = Path(path)
     table, top = _toml(file), Place(file.name)
     folder = file.resolve().parent
+    check_keys(table, [each.name for each in fields(Sweep) if each.name != "folder"], top)
     models = tables(table.pop("models", []), top.key("models"))
     prune = tables(table.pop("prune", []), top.key("prune"))
     training: dict[str, Any] = {
@@ -106,13 +110,15 @@ _PARTS = ("corpora", "evaluations", "calibration", "execution")
 
 def _toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows writes a mark
     except FileNotFoundError:
         raise SweepFileError(f"{path}: no such file") from None
     except tomllib.TOMLDecodeError as error:
         raise SweepFileError(f"{path}: this is not TOML: {error}") from error
-    except (OSError, ValueError) as error:
-        raise SweepFileError(f"{path} cannot be read: {error}") from error
+    except UnicodeDecodeError as error:
+        raise SweepFileError(f"{path}: this is not UTF-8 text: {error}") from error
+    except OSError as error:
+        raise SweepFileError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
 def _with_training(sweep: Sweep, training: Mapping[str, Any], top: Place) -> Sweep:
@@ -126,6 +132,11 @@ def _with_training(sweep: Sweep, training: Mapping[str, Any], top: Place) -> Swe
 def _check_names(sweep: Sweep, top: Place) -> None:
     names = [each.name for each in sweep.models]
     check_distinct(names, top.key("models"))
+    for key in ("models", "evaluations"):
+        for k, each in enumerate(getattr(sweep, key)):
+            _check_name(each.name, top.key(key).item(k).key("name"))
+    for name in sweep.corpora:
+        _check_name(name, top.key("corpora"))
     check_distinct(sweep.seeds, top.key("seeds"))
     if not sweep.seeds:
         raise top.key("seeds").error("is empty; one seed is needed, such as [0]")
@@ -143,30 +154,41 @@ def _check_names(sweep: Sweep, top: Place) -> None:
         )
 
 
+def _check_name(name: str, at: Place) -> None:
+    """Refuse what cannot be part of the name of a file."""
+    if not NAME.fullmatch(name):
+        raise at.error(
+            f"is {name[:100]!r}; a name stands in names of files: give it 1 to 100 characters, "
+            f"no slash, and a letter or digit first"
+        )
+
+
 def _check_texts(sweep: Sweep, top: Place) -> None:
-    """Refuse evaluations that are too short or were trained on."""
+    """Refuse texts that are too short, and evaluations on what is trained on."""
+    for corpus in sweep.corpora.values():
+        _check_length(corpus, top.key("corpora").key(corpus.name), sweep.sequence, 0)
     for k, each in enumerate(sweep.evaluations):
         at = top.key("evaluations").item(k)
-        if each.tokens < sweep.sequence:
-            raise at.key("tokens").error(
-                f"is {each.tokens}, less than one window (sequence = {sweep.sequence})"
-            )
         for corpus in sweep.corpora.values():
             if common := _sources(each) & _sources(corpus):
                 raise at.error(
                     f"reads {min(common)}, which corpora.{corpus.name} trains on; "
                     f"a loss on trained text is no held-out loss"
                 )
-        _check_long_enough(each, at.key("tokens"), sweep.sequence)
+        _check_length(each, at, sweep.sequence, each.tokens)
 
 
-def _check_long_enough(text: Evaluation, at: Place, sequence: int) -> None:
+def _check_length(text: Corpus | Evaluation, at: Place, window: int, wanted: int) -> None:
     """Refuse a text that is too short whatever the tokenizer; others are counted when read."""
-    size, needed = plain_bytes(text), text.tokens // sequence * sequence
+    if text.tokens is not None and text.tokens < window:
+        raise at.key("tokens").error(
+            f"is {text.tokens}, less than one window (sequence = {window})"
+        )
+    size, needed = plain_bytes(text), max(wanted // window, 1) * window
     if size is not None and size < needed:
         raise at.error(
-            f"is {text.tokens}, but {', '.join(text.files)} has {size} bytes, which make no more "
-            f"tokens than that; give more text or ask for fewer tokens"
+            f"needs {needed} tokens, but {', '.join(text.files)} has {size} bytes, which make no "
+            f"more tokens than that; give more text{' or ask for fewer tokens' * bool(wanted)}"
         )
 
 

@@ -68,6 +68,7 @@ SHAPE = {
 def folder(tmp_path):
     """A folder with four texts."""
     (tmp_path / "text").mkdir()
+    (tmp_path / "empty.txt").write_text("")
     for name in ("a", "b1", "b2", "v"):
         (tmp_path / "text" / f"{name}.txt").write_text(f"text {name} " * 20)
     return tmp_path
@@ -186,6 +187,17 @@ def test_a_hub_model_is_not_looked_up(read):
     assert "meta-llama/Llama-3.2-1B" == sweep.models[0].location
 
 
+def test_a_file_of_windows_is_read(read, folder):
+    """
+    With a byte order mark and its own line ends.
+    """
+    whole = read()
+    text = (folder / "sweep.toml").read_text()
+    (folder / "sweep.toml").write_bytes(text.replace("\n", "\r\n").encode("utf-8-sig"))
+
+    assert whole == spec.read(folder / "sweep.toml")
+
+
 def test_whole_numbers_may_be_written_as_floats(read):
     """
     1e9 tokens are a thousand million.
@@ -240,7 +252,12 @@ def test_files_that_are_none_are_refused(tmp_path):
     Missing, or no TOML: with the place.
     """
     (tmp_path / "broken.toml").write_text("name = \n")
+    (tmp_path / "latin.toml").write_bytes('name = "grün"'.encode("latin-1"))
 
+    with pytest.raises(SweepFileError, match=r"latin\.toml: this is not UTF-8 text"):
+        spec.read(tmp_path / "latin.toml")
+    with pytest.raises(SweepFileError, match="cannot be read: Is a directory"):
+        spec.read(tmp_path)
     with pytest.raises(SweepFileError, match=r"none\.toml: no such file"):
         spec.read(tmp_path / "none.toml")
     with pytest.raises(SweepFileError, match=r"broken\.toml: this is not TOML: .*line 1"):
@@ -250,6 +267,7 @@ def test_files_that_are_none_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
+        ("[dense]", "[Dense]", "Dense is no key; did you mean 'dense'?"),
         ("sequence =", "sequnce =", "sequnce is no key; did you mean 'sequence'?"),
         ("rates = [0.25, 0.5]", "rate = [0.25]", "prune[0].rate is no key; did you mean 'rates'?"),
         ("batch_tokens = 64\nlearning_rate = 1e-3", "lr = 1", "post_training.lr is no key; known"),
@@ -277,7 +295,7 @@ def test_keys_that_are_unknown_or_missing_are_named(refusal, old, new, words):
         ('name = "study"', "name = 3", "name is 3 (number); it must be text in quotes"),
         ("seeds = [0, 1]", "seeds = 0", "seeds is 0 (number); it must be a list in [ ]"),
         ("seeds = [0, 1]", "seeds = [0, 0]", "seeds has 0 twice; once is enough"),
-        ("seeds = [0, 1]", "seeds = [0, -1]", "seeds[1] is -1; it must be >= 0"),
+        ("seeds = [0, 1]", "seeds = [0, -1]", "seeds[1] is -1; it must lie in [0, 4294967295]"),
         ("seeds = [0, 1]", "seeds = []", "seeds is empty; one seed is needed"),
         ("= 3e-3", "= nan", "dense.learning_rate is nan; it must be > 0"),
         ("= 3e-3", "= 3e-3\nbetas = [0.9]", "dense.betas has 1 items; it must have 2"),
@@ -314,6 +332,9 @@ def test_single_brackets_are_explained(refusal):
     ("old", "new", "words"),
     [
         ("text/a.txt", "text/z.txt", "corpora.first.files[0] is 'text/z.txt'; there is no such"),
+        ("text/a.txt", "text/**a.txt", "corpora.first.files[0] is 'text/**a.txt'; Invalid pattern"),
+        ("tokens = 9_000", "tokens = 9", "second.tokens is 9, less than one window (sequence = 16"),
+        ("text/a.txt", "empty.txt", "corpora.first needs 16 tokens, but empty.txt has 0 bytes"),
         ("text/b*.txt", "text/z*.txt", "corpora.second.files[0] is 'text/z*.txt'; there is no"),
         ("text/a.txt", "text/a.doc", "texts end in .txt, .jsonl"),
         ('["text/a.txt"]', '["text/a.txt", "text/*.txt"]', "has 'text/a.txt' twice"),
@@ -327,7 +348,7 @@ def test_single_brackets_are_explained(refusal):
         (
             "tokens = 80\n",
             "tokens = 160\n",
-            "evaluations[0].tokens is 160, but text/v.txt has 140 bytes, which make no more tokens",
+            "evaluations[0] needs 160 tokens, but text/v.txt has 140 bytes, which make no more",
         ),
         ('corpus = "first"', 'corpus = "frist"', "is no corpus; did you mean 'first'?"),
     ],
@@ -394,6 +415,10 @@ def test_a_sweep_needs_texts_models_and_work(refusal):
             "[1] is 1000, no whole number of batches (batch_tokens = 64); the nearest is 1024",
         ),
         ("measure", "[1]", "the nearest is 64"),
+        ("measure", "[]", "post_training.measure is empty; name counts, or leave it out"),
+        ("measure", "[64, 64]", "post_training.measure has 64 twice"),
+        ("measure", "{ at = [64], count = 3 }", "`at`, beside which nothing else is looked at"),
+        ("tokens", "1e30", "it must lie in [1, 1e15]"),
     ],
 )
 def test_trainings_that_contradict_themselves_are_refused(refusal, key, value, words):
@@ -487,6 +512,8 @@ def test_the_corpus_of_calibration_must_be_there(refusal):
             "hiden_size = 32",
             "hiden_size is no key; did you mean 'hidden_size'?",
         ),
+        ("shape = {", 'shape = { rms_norm_eps = "x",', "shape.rms_norm_eps is 'x' (text); it must"),
+        ("shape = {", "shape = { attention_dropout = 5,", "attention_dropout is 5.0; it must lie"),
         ("hidden_size = 32,", "", "models[0].shape cannot be used: hidden_size is missing"),
         (
             "shape = {",
@@ -561,6 +588,23 @@ def test_names_are_given_once(refusal):
     model = SWEEP[SWEEP.index("[[models]]") : SWEEP.index("[dense]")]
 
     assert "models has 'llama-s' twice" in refusal((model, model + model))
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "..", "a\\nb", "x" * 101])
+def test_names_can_stand_in_names_of_files(refusal, name):
+    """
+    Of models, of texts to evaluate on and of corpora.
+    """
+    words = "; a name stands in names of files"
+
+    assert f"models[0].name is {name[:100]!r}{words}" in refusal(('"llama-s"', json.dumps(name)))
+    assert f"evaluations[0].name is {name[:100]!r}{words}" in refusal(
+        ('"held-out"', json.dumps(name))
+    )
+    assert f"corpora is {name[:100]!r}{words}" in refusal(
+        ("corpora.second", f"corpora.{json.dumps(name)}"),
+        ('corpus = "second"', f"corpus = {json.dumps(name)}"),
+    )
 
 
 def test_dense_training_is_needed_for_a_shape(refusal):
