@@ -17,9 +17,6 @@ from p2law.collect.place import Place
 from p2law.errors import MissingExtraError, RunError
 
 LOG = logging.getLogger(__name__)
-ONE_TASK = ("nodes", "slurm_nodes", "tasks_per_node", "slurm_ntasks_per_node", "slurm_ntasks")
-"""Options of submitit that can only be 1."""
-
 COLLECT = (sys.executable, "-m", "p2law", "collect", "run")
 
 
@@ -127,6 +124,10 @@ class Job:
         from submitit.helpers import DelayedSubmission  # noqa: PLC0415 - an extra
 
         return DelayedSubmission(self)
+
+
+ONE_TASK = ("nodes", "slurm_nodes", "tasks_per_node", "slurm_ntasks_per_node", "slurm_ntasks")
+"""Options of submitit that can only be 1."""
 
 
 def submit(

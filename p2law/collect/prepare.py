@@ -25,7 +25,7 @@ from p2law.collect.ruler import Ruler
 from p2law.collect.settings import Corpus, Evaluation, Sweep
 from p2law.collect.team import Team
 from p2law.collect.train import Task
-from p2law.errors import P2LawError, RunError
+from p2law.errors import RunError
 
 SPARSE = ("2:4", "unstructured")
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -160,7 +160,7 @@ def _make_start(run: Run, sweep: Sweep, place: Place, team: Team) -> None:
     shutil.rmtree(place.start, ignore_errors=True)
     facts: dict[str, Any] = {}
     if run.cut is None:
-        _make_model(run, place)
+        zoo.make(run.model.config, run.seed, place.start)
     elif run.cut.method == "none":
         facts = {"params_after": run.shape.params, "pruning_rate": 0.0, "nominal_rate": 0.0}
     else:
@@ -173,19 +173,6 @@ def _make_start(run: Run, sweep: Sweep, place: Place, team: Team) -> None:
             "nominal_rate": found.nominal_rate,
         }
     write_whole(place.folder / "start.json", facts)
-
-
-def _make_model(run: Run, place: Place) -> None:
-    """Write a model with random weights; transformers may refuse a shape in any way it likes."""
-    try:
-        zoo.make(run.model.config, run.seed, place.start)
-    except (P2LawError, OSError):
-        raise
-    except Exception as error:
-        raise RunError(
-            f"transformers makes no model of the shape of {run.model.name!r}: "
-            f"{type(error).__name__}: {error}"
-        ) from error
 
 
 def _calibration(run: Run, sweep: Sweep, place: Place) -> torch.Tensor:

@@ -4,7 +4,6 @@ A message names the file and the key, what stands there, what must stand there,
 and the way out. `p2law.collect.settings` documents every key.
 """
 
-import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import fields, replace
@@ -34,8 +33,6 @@ from p2law.collect.settings import (
 from p2law.collect.tables import Place, build, check_keys, nearest
 from p2law.errors import SweepFileError
 
-NAME = re.compile(r"\w[^/\\\x00-\x1f\x7f]{0,99}")
-
 __all__ = [
     "Calibration",
     "Corpus",
@@ -48,6 +45,9 @@ __all__ = [
     "Training",
     "read",
 ]
+
+LONGEST = 100
+"""Characters of a name, which stands in the names of folders."""
 
 
 def read(path: str | Path) -> Sweep:
@@ -132,11 +132,6 @@ def _with_training(sweep: Sweep, training: Mapping[str, Any], top: Place) -> Swe
 def _check_names(sweep: Sweep, top: Place) -> None:
     names = [each.name for each in sweep.models]
     check_distinct(names, top.key("models"))
-    for key in ("models", "evaluations"):
-        for k, each in enumerate(getattr(sweep, key)):
-            _check_name(each.name, top.key(key).item(k).key("name"))
-    for name in sweep.corpora:
-        _check_name(name, top.key("corpora"))
     check_distinct(sweep.seeds, top.key("seeds"))
     if not sweep.seeds:
         raise top.key("seeds").error("is empty; one seed is needed, such as [0]")
@@ -153,14 +148,9 @@ def _check_names(sweep: Sweep, top: Place) -> None:
             .error(f"is {corpus!r}, which is no corpus; {nearest(corpus, sweep.corpora)}")
         )
 
-
-def _check_name(name: str, at: Place) -> None:
-    """Refuse what cannot be part of the name of a file."""
-    if not NAME.fullmatch(name):
-        raise at.error(
-            f"is {name[:100]!r}; a name stands in names of files: give it 1 to 100 characters, "
-            f"no slash, and a letter or digit first"
-        )
+    for name in (*names, *sweep.corpora, *(each.name for each in sweep.evaluations)):
+        if len(name) > LONGEST:
+            raise top.error(f"has a name of {len(name)} characters; {LONGEST} fit into a folder's")
 
 
 def _check_texts(sweep: Sweep, top: Place) -> None:

@@ -1,8 +1,9 @@
 """A whole study from text alone: trained, pruned in four ways, post-trained, fitted."""
 
+import contextlib
+import io
 import os
-import subprocess
-import sys
+import re
 from pathlib import Path
 
 import pytest
@@ -11,40 +12,46 @@ pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 import p2law
-from p2law.collect import forecast, read, status
+from p2law.cli import main
+from p2law.collect import forecast, read
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "collect_on_cpu.toml"
-
-
-def p2law_says(*words):
-    """What a command prints."""
-    found = subprocess.run(
-        [sys.executable, "-m", "p2law", *map(str, words)],
-        check=False,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-    assert 0 == found.returncode, found.stdout + found.stderr
-    return found.stdout
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples" / "collect_on_cpu.toml"
+PAGE = (ROOT / "docs" / "collecting.md").read_text(encoding="utf-8")
 
 
-def test_the_example_goes_from_text_to_a_fitted_law(tmp_path):
+@pytest.fixture(scope="module")
+def studied(tmp_path_factory):
+    """The commands at the top of the file, in their order: where, and what they print."""
+    folder, said = tmp_path_factory.mktemp("example"), []
+    (folder / "examples").symlink_to(ROOT / "examples")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("OMP_NUM_THREADS", "1")
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
+        for words in re.findall(r"^#   p2law (.*)$", EXAMPLE.read_text(), re.MULTILINE):
+            printed = io.StringIO()
+            with contextlib.redirect_stdout(printed):
+                assert 0 == main(words.split()), words
+            said.append(printed.getvalue())
+    return folder, said
+
+
+def test_the_example_goes_from_text_to_a_fitted_law(studied):
     """
-    The commands at the top of the file, in their order.
+    Models are made, pruned in four ways and post-trained; every loss falls, and a law is fitted.
     """
+    folder, (planned, ran, gathered, fitted) = studied
     plan = forecast(read(EXAMPLE)).table()
 
-    p2law_says("collect", "run", EXAMPLE, "--out", tmp_path / "study", "--workers", "2")
-    p2law_says("collect", "gather", tmp_path / "study", "-o", tmp_path / "losses.csv")
-    said = p2law_says("fit", tmp_path / "losses.csv")
-
-    assert {"done"} == set(status(tmp_path / "study")["state"])
-    records = p2law.load(tmp_path / "losses.csv")
+    assert planned.startswith("two small models on one CPU: 12 runs of 2 models")
+    assert ran.startswith("12 done; 100% of ")
+    assert "70 records of 10 pruned runs" in gathered
+    assert fitted.startswith("p2, holding ")
+    records = p2law.load(folder / "losses.csv")
     assert {"depth", "width", "unstructured", "2:4"} == set(records["method"])
     assert {"llama", "qwen2"} == set(records["family"])
     assert len(plan) == records["run"].nunique() + 2
-    assert said.startswith("p2, holding ")
 
     for run, curve in records.groupby("run"):
         first, last = curve["loss"].iloc[0], curve["loss"].iloc[-1]
@@ -52,3 +59,17 @@ def test_the_example_goes_from_text_to_a_fitted_law(tmp_path):
         planned = plan.set_index("run").loc[run]
         # SparseGPT may find weights that are zero already; depth and width are exact.
         assert curve["pruning_rate"].iloc[0] == pytest.approx(planned["pruning_rate"], abs=1e-3)
+
+
+def test_what_the_page_does_from_python_works(studied, monkeypatch, capsys):
+    """
+    Block by block, as they stand in docs/collecting.md.
+    """
+    monkeypatch.chdir(studied[0])
+    known = {}
+
+    for block in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL):
+        exec(block, known)  # noqa: S102 - the page is ours
+
+    assert "172,656 parameters, of which 0.286 go" in capsys.readouterr().out
+    assert 4 == known["pruned"].cut.after.num_hidden_layers

@@ -200,21 +200,6 @@ def test_a_held_out_text_that_is_too_short_is_refused_before_training(tmp_path):
     assert reason.endswith("ask for 256")
 
 
-def test_a_shape_that_transformers_refuses_is_told_in_words(tmp_path):
-    """
-    Whatever it raises.
-    """
-    path = studies.write(tmp_path)
-    rope = 'rope_scaling = { rope_type = "spiral", factor = 2.0 }'
-    path.write_text(path.read_text().replace("head_dim = 8", f"head_dim = 8\n{rope}"))
-
-    report = collect.run(path, tmp_path / "out", only=[0])
-
-    (reason,) = report.failed.values()
-    assert reason.startswith("transformers makes no model of the shape of 'small-llama': ")
-    assert "spiral" in reason
-
-
 # -- how it stands -------------------------------------------------------------------
 
 
