@@ -183,6 +183,7 @@ def _run(asked: argparse.Namespace) -> tuple[str, int]:
             [each.id for each in wanted if (each.cut is None) == first] for first in (True, False)
         ]
         options = _options(asked.option)
+        standing.remember(asked.out, sweep.name, {each.id: each.training.total for each in runs})
         made = launch.submit(
             asked.sweep, asked.out, stages, cluster=asked.submit, options=options, words=further
         )

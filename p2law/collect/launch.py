@@ -182,7 +182,7 @@ def submit(
         try:
             executor = submitit.AutoExecutor(folder=out / "jobs", cluster=cluster)
         except RuntimeError as error:
-            raise RunError(f"submitit: {error}; is this a node that may submit?") from error
+            raise RunError(f"submitit: {error}") from error
         settings = dict(options or {})
         if jobs and cluster == "slurm":
             before = ":".join(sorted({job.job_id.split("_")[0] for job in jobs}))

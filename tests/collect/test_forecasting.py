@@ -1,6 +1,7 @@
 """What a sweep would cost is said before it starts: exactly, in named terms, or refused."""
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -85,6 +86,33 @@ def test_all_public_models_are_planned_from_their_config_alone():
         assert run.pruning_rate == pytest.approx(0.25, abs=0.03)
         assert 3814 * 4096 * 64 == run.tokens
         assert sum(run.memory.values()) <= 72 * GB
+
+
+ODD = (
+    *(Prune("depth", rates=(rate,)) for rate in (0.01, 0.5, 0.99)),
+    *(Prune("width", rates=(rate,), axes=("attention",)) for rate in (0.001, 0.33)),
+    *(Prune("width", rates=(rate,)) for rate in (0.001, 0.33, 0.98)),
+    *(Prune("unstructured", rates=(rate,)) for rate in (1e-9, 0.999999)),
+    Prune("2:4"),
+)
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_whatever_is_asked_of_a_public_model_is_exact_or_refused_in_words(name):
+    """
+    Rates that cannot be reached, GPUs that are too small: never another error, never a guess.
+    """
+    for way in ODD:
+        try:
+            run = only(sweep(name, prune=(way,)), gpu_memory=40e9)
+        except SweepFileError as error:
+            assert re.search("cannot be reached within|does not fit: on", str(error))
+            continue
+        assert PARAMETERS[name] == run.params
+        assert run.params_after == run.params - round(run.pruning_rate * run.params)
+        assert run.gpus in (1, 2, 4, 8) or not run.gpus % 8
+        if way.method == "width":
+            assert abs(run.pruning_rate - run.rate) <= 0.02
 
 
 def test_flops_have_names_and_add_up():
