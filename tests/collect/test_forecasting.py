@@ -102,17 +102,20 @@ def test_whatever_is_asked_of_a_public_model_is_exact_or_refused_in_words(name):
     """
     Rates that cannot be reached, GPUs that are too small: never another error, never a guess.
     """
+    refused = []
     for way in ODD:
         try:
             run = only(sweep(name, prune=(way,)), gpu_memory=40e9)
         except SweepFileError as error:
-            assert re.search("cannot be reached within|does not fit: on", str(error))
+            refused.append(str(error))
             continue
         assert PARAMETERS[name] == run.params
         assert run.params_after == run.params - round(run.pruning_rate * run.params)
         assert run.gpus in (1, 2, 4, 8) or not run.gpus % 8
         if way.method == "width":
             assert abs(run.pruning_rate - run.rate) <= 0.02
+    for words in refused:
+        assert re.search("cannot be reached within|does not fit: on", words)
 
 
 def test_flops_have_names_and_add_up():
