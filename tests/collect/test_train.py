@@ -195,11 +195,11 @@ def test_a_text_too_short_for_a_window_is_refused(tmp_path):
     The text is named, with what it holds and what a window needs.
     """
     path = studies.write(tmp_path)
+    run, sweep = studies.runs(path)[1], spec.read(path)
     (tmp_path / "two.txt").write_text("short")
-    run = studies.runs(path)[1]
 
     with pytest.raises(Exception, match=r"second: 6 tokens do not fill one window of 16"):
-        prepare.texts(run, spec.read(path), Place(tmp_path / "out", run.id), Team())
+        prepare.texts(run, sweep, Place(tmp_path / "out", run.id), Team())
 
 
 def test_settings_are_plain(tmp_path):
