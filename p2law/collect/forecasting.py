@@ -21,8 +21,9 @@ Disk of a run
 from collections.abc import Iterator
 from pathlib import Path
 
+from p2law.collect.cuts import SPARSE
 from p2law.collect.jobs import Run, expand
-from p2law.collect.memory import BYTES, SPARSE, smallest, trained
+from p2law.collect.memory import BYTES, smallest, trained
 from p2law.collect.plan import Forecast, Plan
 from p2law.collect.settings import Corpus, Evaluation, Sweep
 from p2law.errors import SweepFileError

@@ -15,6 +15,7 @@ from filelock import FileLock
 
 from p2law.collect import corpus, zoo
 from p2law.collect.corpus import Text, TokenFile
+from p2law.collect.cuts import SPARSE
 from p2law.collect.jobs import Run, describe
 from p2law.collect.ledger import write_whole
 from p2law.collect.loss import Objective
@@ -27,7 +28,6 @@ from p2law.collect.team import Team
 from p2law.collect.train import Task
 from p2law.errors import RunError
 
-SPARSE = ("2:4", "unstructured")
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 _Made = TypeVar("_Made")
