@@ -35,11 +35,10 @@ from p2law.collect.weights import (
     EMBEDDING,
     HEAD,
     Source,
-    check_free,
     open_folder,
     open_module,
-    write_folder,
 )
+from p2law.collect.writing import check_free, write_folder
 from p2law.errors import PruningError
 
 LOG = logging.getLogger("p2law.collect")

@@ -27,8 +27,10 @@ WITHOUT_TORCH = (
 LAYERS = (
     *WITHOUT_TORCH,
     "weights",
+    "writing",
     "calibrate",
     "structured",
+    "zeroing",
     "sparse",
     "pruning",
     "corpus",

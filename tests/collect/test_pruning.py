@@ -8,7 +8,7 @@ import torch
 from small_models import FOUR, LLAMA3_ROPE, WAYS, cut_of, logits, make, tokens
 from transformers import AutoModelForCausalLM
 
-from p2law.collect import weights
+from p2law.collect import writing
 from p2law.collect.cuts import CRITERIA, plan_cut
 from p2law.collect.pruning import Pruned, prune
 from p2law.collect.shapes import Shape, from_config, read_config
@@ -26,7 +26,7 @@ def reload(folder):
 
 
 def gone(before, after):
-    """How many parameters are gone, or zero where they were not."""
+    """How many parameters are gone, or zero."""
     sizes = before.num_parameters() - after.num_parameters()
     return sizes + sum(int((each == 0).sum()) for each in after.parameters())
 
@@ -105,7 +105,7 @@ def test_a_folder_is_pruned_as_in_memory(
     """
     Layer by layer from shards to shards, the result is the same to the last bit.
     """
-    monkeypatch.setattr(weights, "SHARD_BYTES", shard)
+    monkeypatch.setattr(writing, "SHARD_BYTES", shard)
     model = make(family, tied, rope_parameters=LLAMA3_ROPE if family == "llama" else None)
     model.save_pretrained(tmp_path / "model", max_shard_size="20KB")
     cut = cut_of(model, method, rate, criterion)
@@ -211,7 +211,7 @@ def test_no_more_than_a_layer_is_held_at_a_time(method, rate, criterion, tmp_pat
 
     Two while one is written and the first tensor of the next is asked for.
     """
-    monkeypatch.setattr(weights, "SHARD_BYTES", 1)
+    monkeypatch.setattr(writing, "SHARD_BYTES", 1)
     model = make(num_hidden_layers=16)
     model.save_pretrained(tmp_path / "model")
     held, most = {}, [0]
