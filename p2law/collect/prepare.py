@@ -173,8 +173,13 @@ def _calibration(run: Run, sweep: Sweep, place: Place) -> torch.Tensor:
     wanted = sweep.calibration
     source = sweep.corpora[wanted.corpus or run.training.corpus]
     text = _tokenised(source, run, place)
-    chosen = corpus.upcoming(text.windows(run.sequence), run.seed, 0, wanted.sequences)
-    return torch.from_numpy(text.read(chosen.tolist(), run.sequence)[:, :-1])
+    return windows_to_see(text, run.sequence, wanted.sequences, run.seed)
+
+
+def windows_to_see(text: TokenFile, sequence: int, count: int, seed: int) -> torch.Tensor:
+    """Windows of a text to calibrate on: (count, sequence), int64."""
+    chosen = corpus.upcoming(text.windows(sequence), seed, 0, count)
+    return torch.from_numpy(text.read(chosen.tolist(), sequence)[:, :-1])
 
 
 def task(run: Run, sweep: Sweep, place: Place, train_on: TokenFile, ruler: Ruler) -> Task:

@@ -45,6 +45,7 @@ LAYERS = (
     "prepare",
     "work",
     "sweep",
+    "alone",
     "cli",
 )
 """The order of the rooms, from the ground up; CONTRIBUTING.md explains it."""
