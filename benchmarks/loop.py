@@ -7,7 +7,7 @@ without measurements and checkpoints, then with both. All take turns in one proc
 so that a machine that slows down slows all. On a GPU: 100M and 1B Llama shapes in
 bfloat16, compiled and not, with the share of the peak that is reached.
 
-    python benchmarks/loop.py
+    python benchmarks/loop.py [--own-seconds]
     python benchmarks/loop.py --device cuda --peak-flops 989e12
 """
 
@@ -34,9 +34,9 @@ from p2law.collect.team import Team
 from p2law.collect.train import Progress, Task, train
 
 TEXT = Path(__file__).parents[1] / "examples" / "text"
-CPU = {
-    "0.25M": Shape("llama", 48, 8, 4, 2, 16, 128, 256, False, False),  # noqa: FBT003
-    "3M": Shape("llama", 192, 8, 6, 2, 32, 512, 256, False, False),  # noqa: FBT003
+CPU = {  # with windows of a batch, windows of a forward pass, and batches
+    "0.25M": (Shape("llama", 48, 8, 4, 2, 16, 128, 256, False, False), 32, 16, 8),  # noqa: FBT003
+    "3M": (Shape("llama", 192, 8, 6, 2, 32, 512, 256, False, False), 16, 8, 6),  # noqa: FBT003
 }
 GPU = {
     "100M": Shape("llama", 768, 12, 12, 4, 64, 2048, 32_000, False, False),  # noqa: FBT003
@@ -191,16 +191,16 @@ def _run(task: Task, keep: Callable[[Progress], None]) -> None:
 # -- side by side --------------------------------------------------------------------
 
 
-def seconds(loop: Callable[[], None]) -> float:
+def seconds(loop: Callable[[], None], clock: Callable[[], float]) -> float:
     """Time one turn."""
     wait()
-    begin = time.perf_counter()
+    begin = clock()
     loop()
     wait()
-    return time.perf_counter() - begin
+    return clock() - begin
 
 
-def compare(name: str, setting: Setting, team: Team, repeats: int, peak: float | None) -> None:
+def compare(name: str, setting: Setting, team: Team, asked: argparse.Namespace) -> None:
     """Print tokens per second of each loop, and what they are of the bare one's."""
     with tempfile.TemporaryDirectory() as made:
         task, place = prepared(Path(made), setting, team)
@@ -211,13 +211,18 @@ def compare(name: str, setting: Setting, team: Team, repeats: int, peak: float |
         }
         for loop in loops.values():
             loop()
-        turns = [{said: seconds(loop) for said, loop in loops.items()} for _ in range(repeats)]
+        clock = time.process_time if asked.own_seconds else time.perf_counter
+        turns = [
+            {said: seconds(loop, clock) for said, loop in loops.items()}
+            for _ in range(asked.repeats)
+        ]
     print(f"{name}: {setting.steps} steps of {setting.windows} x {setting.sequence} tokens")
     for said in loops:
         taken = statistics.median(turn[said] for turn in turns)
         ratio = statistics.median(turn["bare loop"] / turn[said] for turn in turns)
         speed = setting.tokens / taken
         flops = setting.shape.flops_per_token(setting.sequence)
+        peak = asked.peak_flops
         share = f", {speed * flops / peak:.1%} of the peak" if peak else ""
         print(f"  {said:34s} {speed:9,.0f} tokens/s, {ratio:6.1%} of the bare loop{share}")
 
@@ -227,20 +232,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--peak-flops", type=float)
-    parser.add_argument("--repeats", type=int, default=9)
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument(
+        "--own-seconds",
+        action="store_true",
+        help="count this process's seconds on the CPU, not the wall's: beside other work",
+    )
     asked = parser.parse_args()
     team = Team(device=torch.device(asked.device))
     if asked.device == "cpu":
         torch.set_num_threads(1)
-        for name, shape in CPU.items():
-            setting = Setting(shape, 128, 32, 16, 8, "float32")
-            compare(name, setting, team, asked.repeats, asked.peak_flops)
+        for name, (shape, *amounts) in CPU.items():
+            setting = Setting(shape, 128, *amounts, "float32")
+            compare(name, setting, team, asked)
         return
     for name, shape in GPU.items():
         for compiled in (False, True):
             setting = Setting(shape, 2048, 32, 8, 8, "bfloat16", compiled)
             said = f"{name}, bfloat16{', compiled' * compiled}"
-            compare(said, setting, team, asked.repeats, asked.peak_flops)
+            compare(said, setting, team, asked)
 
 
 if __name__ == "__main__":
