@@ -1,145 +1,256 @@
 """What the training loop of collect costs beside a bare loop on the same model.
 
-The bare loop is forward, backward, clip, step on the same windows, and nothing else:
-no data order, no masks, no measurements, no checkpoints. Both take turns in one
-process, so that a machine that slows down slows both. On a GPU: 100M and 1B Llama
-shapes in bfloat16, compiled and not, with the share of the peak that is reached.
+The bare loop has no line of p2law in it: transformers' own forward, torch's cross
+entropy of its logits, backward, clip, AdamW, and fresh windows from the same token
+file. Beside it runs the whole loop of a run as `p2law collect run` does it, first
+without measurements and checkpoints, then with both. All take turns in one process,
+so that a machine that slows down slows all. On a GPU: 100M and 1B Llama shapes in
+bfloat16, compiled and not, with the share of the peak that is reached.
 
-    python benchmarks/loop.py
+    python benchmarks/loop.py [--own-seconds]
     python benchmarks/loop.py --device cuda --peak-flops 989e12
 """
 
 import argparse
+import dataclasses
+import json
 import statistics
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
+from torch.nn import functional
+from transformers import AutoModelForCausalLM
 
-from p2law.collect import zoo
-from p2law.collect.corpus import Text, tokenised, upcoming
-from p2law.collect.loss import Objective
-from p2law.collect.masks import Masks
-from p2law.collect.ruler import Ruler, computing
-from p2law.collect.settings import Measure, Training
+from p2law.collect import jobs, prepare, spec
+from p2law.collect.checkpoint import Checkpoints
+from p2law.collect.place import Place
 from p2law.collect.shapes import Shape, to_config
 from p2law.collect.team import Team
 from p2law.collect.train import Progress, Task, train
 
-TEXT = Path(__file__).parents[1] / "examples" / "text" / "treasure_island_one.txt"
-CPU = {"0.25M": Shape("llama", 48, 8, 4, 2, 16, 128, 256, False, False)}  # noqa: FBT003
+TEXT = Path(__file__).parents[1] / "examples" / "text"
+CPU = {  # with windows of a batch, windows of a forward pass, and batches
+    "0.25M": (Shape("llama", 48, 8, 4, 2, 16, 128, 256, False, False), 32, 16, 8),  # noqa: FBT003
+    "3M": (Shape("llama", 192, 8, 6, 2, 32, 512, 256, False, False), 16, 8, 6),  # noqa: FBT003
+}
 GPU = {
     "100M": Shape("llama", 768, 12, 12, 4, 64, 2048, 32_000, False, False),  # noqa: FBT003
     "1B": Shape("llama", 2048, 16, 32, 8, 64, 8192, 32_000, False, False),  # noqa: FBT003
 }
+SWEEP = """
+name = "loop"
+tokenizer = "bytes"
+sequence = {sequence}
+[corpora.text]
+files = ["{text}/treasure_island_one.txt"]
+[[evaluations]]
+name = "held out"
+files = ["{text}/treasure_island_three.txt"]
+tokens = {held_out}
+[[models]]
+name = "model"
+[models.shape]
+{shape}
+[dense]
+corpus = "text"
+tokens = {tokens}
+batch_tokens = {batch}
+learning_rate = 1e-3
+weight_decay = {decay}
+clip = {clip}
+dtype = "{dtype}"
+measure = [{half}]
+[execution]
+micro_batch = {micro}
+compile = {compiled}
+"""
+DECAY, CLIP = 0.1, 1.0
 
 
-def prepare(
-    shape: Shape, sequence: int, batch: int, micro: int, team: Team, dtype: torch.dtype, steps: int
-) -> Task:
-    """A task on random weights, as a run would have it."""
-    folder = Path(tempfile.mkdtemp())
-    zoo.make(to_config(shape), 0, folder / "model")
-    text = tokenised(Text(files=(TEXT,)), "bytes", folder / "tokens")
-    objective = Objective(zoo.load(folder / "model").to(team.device))
-    tokens = sequence * batch
-    training = Training(
-        corpus="text",
-        tokens=steps * tokens,
-        batch_tokens=tokens,
-        learning_rate=1e-3,
-        measure=Measure(at=(steps * tokens,)),
-    )
-    return Task(
-        objective=objective,
-        optimizer=torch.optim.AdamW(objective.parameters(), lr=1e-3, fused=True),
-        masks=Masks({}, {}),
-        corpus=text,
-        ruler=Ruler({}, sequence, micro, dtype, team),
-        training=training,
-        seed=0,
-        checkpoint_minutes=1e9,
-    )
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """What is trained: `steps` batches of `windows` windows, `micro` at a time."""
+
+    shape: Shape
+    sequence: int
+    windows: int
+    micro: int
+    steps: int
+    dtype: str
+    compiled: bool = False
+
+    @property
+    def tokens(self) -> int:
+        """Tokens that are timed."""
+        return self.steps * self.windows * self.sequence
 
 
-def ours(task: Task) -> float:
-    """Seconds of the loop from the first step to the last."""
-    steps = train(task, Progress(tokens=task.training.batch_tokens), lambda _: None)
-    wait(task)
-    begin = time.perf_counter()
-    for _ in steps:
-        pass
-    wait(task)
-    return time.perf_counter() - begin
-
-
-def bare(task: Task) -> float:
-    """Seconds of as many steps of nothing but forward, backward, clip, step."""
-    sequence, device = task.ruler.sequence, task.ruler.team.device
-    per_step, micro = task.training.batch_tokens // sequence, task.ruler.micro_batch
-    steps = task.training.total // task.training.batch_tokens - 1
-    windows = upcoming(task.corpus.windows(sequence), 0, 0, per_step)
-    batch = torch.from_numpy(task.corpus.read(windows.tolist(), sequence)).to(device)
-    weights = list(task.objective.parameters())
-    task.objective.train()
-    wait(task)
-    begin = time.perf_counter()
-    for _ in range(steps):
-        for part in batch.split(micro):
-            with computing(task.ruler.dtype, task.ruler.team):
-                total, _ = task.objective(part)
-            (total / task.training.batch_tokens).backward()
-        torch.nn.utils.clip_grad_norm_(weights, 1.0)
-        task.optimizer.step()
-        task.optimizer.zero_grad(set_to_none=True)
-    wait(task)
-    return time.perf_counter() - begin
-
-
-def wait(task: Task) -> None:
+def wait() -> None:
     """Let the GPU finish."""
-    if task.ruler.team.device.type == "cuda":
+    if torch.cuda.is_available():
         torch.cuda.synchronize()
 
 
-def compare(name: str, shape: Shape, task: Task, repeats: int, peak: float | None) -> None:
-    """One line: tokens per second of both, their ratio, and the share of the peak."""
-    tokens = task.training.total - task.training.batch_tokens
-    ours(task)
-    bare(task)
-    pairs = [(ours(task), bare(task)) for _ in range(repeats)]
-    ratio = statistics.median(other / one for one, other in pairs)
-    speed, plain = (tokens / statistics.median(each) for each in zip(*pairs, strict=True))
-    flops = shape.flops_per_token(task.ruler.sequence)
-    share = f", {speed * flops / peak:.1%} of the peak" if peak else ""
-    print(
-        f"{name}: {speed:,.0f} tokens/s, bare loop {plain:,.0f}; "
-        f"{ratio:.1%} of its speed (median of {repeats} pairs){share}"
+# -- the bare loop -------------------------------------------------------------------
+
+
+def batches(path: Path, setting: Setting, device: torch.device) -> Iterator[list[torch.Tensor]]:
+    """Fresh windows, a micro-batch at a time, from a file of uint32 tokens."""
+    flat, length = np.memmap(path, dtype="<u4", mode="r"), setting.sequence + 1
+    rng = np.random.default_rng(0)
+    while True:
+        starts = rng.integers(0, len(flat) - length, setting.windows)
+        rows = np.stack([flat[each : each + length] for each in starts]).astype(np.int64)
+        yield list(torch.from_numpy(rows).to(device).split(setting.micro))
+
+
+def bare(folder: Path, tokens: Path, setting: Setting, device: torch.device) -> Callable[[], None]:
+    """Make ready as many steps of forward, backward, clip, step as the other loop takes."""
+    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).to(device)
+    weights, parts = list(model.parameters()), batches(tokens, setting, device)
+    optimizer = torch.optim.AdamW(weights, 1e-3, (0.9, 0.95), weight_decay=DECAY, fused=True)
+    half = torch.autocast(device.type, torch.bfloat16, enabled=setting.dtype == "bfloat16")
+    for layer in model.model.layers if setting.compiled else ():
+        layer.compile()
+    model.train()
+
+    def steps() -> None:
+        for _ in range(setting.steps):
+            for part in next(parts):
+                with half:
+                    logits = model(input_ids=part[:, :-1], use_cache=False).logits
+                loss = functional.cross_entropy(logits.float().flatten(0, 1), part[:, 1:].flatten())
+                (loss * len(part) / setting.windows).backward()
+            torch.nn.utils.clip_grad_norm_(weights, CLIP)
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+
+    return steps
+
+
+# -- the loop of a run ---------------------------------------------------------------
+
+
+def prepared(folder: Path, setting: Setting, team: Team) -> tuple[Task, Place]:
+    """The task of a run, as a sweep file makes it."""
+    batch = setting.windows * setting.sequence
+    text = SWEEP.format(
+        text=TEXT,
+        sequence=setting.sequence,
+        held_out=8 * setting.sequence,
+        shape="\n".join(f"{k} = {json.dumps(v)}" for k, v in to_config(setting.shape).items()),
+        tokens=setting.tokens + batch,
+        batch=batch,
+        half=(setting.steps // 2 + 1) * batch,
+        decay=DECAY,
+        clip=CLIP,
+        dtype=setting.dtype,
+        micro=setting.micro,
+        compiled=str(setting.compiled).lower(),
     )
+    (folder / "sweep.toml").write_text(text, encoding="utf-8")
+    sweep = spec.read(folder / "sweep.toml")
+    (run,) = jobs.expand(sweep)
+    place = Place(folder / "out", run.id)
+    place.folder.mkdir(parents=True)
+    corpus, ruler = prepare.texts(run, sweep, place, team)
+    prepare.start(run, sweep, place, team)
+    return prepare.task(run, sweep, place, corpus, ruler), place
+
+
+def ours(task: Task, place: Place | None = None) -> Callable[[], None]:
+    """The whole loop; where there is a place, with measurements and a checkpoint half way."""
+    if place is None:
+        task = dataclasses.replace(task, ruler=dataclasses.replace(task.ruler, texts={}))
+        return lambda: _run(task, lambda _: None)
+    checkpoints = Checkpoints(place.folder / "checkpoints", task.ruler.team)
+    batch, model = task.training.batch_tokens, task.objective.model
+
+    def keep(progress: Progress) -> None:
+        if progress.tokens == task.training.counts()[1]:
+            checkpoints.save(model, task.optimizer, dataclasses.asdict(progress))
+
+    def steps() -> None:
+        checkpoints.discard()
+        _run(dataclasses.replace(task, checkpoint_minutes=0.0), keep)
+
+    assert task.training.counts()[1] > batch  # noqa: S101 - the first batch is not timed
+    return steps
+
+
+def _run(task: Task, keep: Callable[[Progress], None]) -> None:
+    for _ in train(task, Progress(tokens=task.training.batch_tokens), keep):
+        pass
+
+
+# -- side by side --------------------------------------------------------------------
+
+
+def seconds(loop: Callable[[], None], clock: Callable[[], float]) -> float:
+    """Time one turn."""
+    wait()
+    begin = clock()
+    loop()
+    wait()
+    return clock() - begin
+
+
+def compare(name: str, setting: Setting, team: Team, asked: argparse.Namespace) -> None:
+    """Print tokens per second of each loop, and what they are of the bare one's."""
+    with tempfile.TemporaryDirectory() as made:
+        task, place = prepared(Path(made), setting, team)
+        loops = {
+            "bare loop": bare(place.start, task.corpus.path, setting, team.device),
+            "loop of collect": ours(task),
+            "with 2 measurements, 1 checkpoint": ours(task, place),
+        }
+        for loop in loops.values():
+            loop()
+        clock = time.process_time if asked.own_seconds else time.perf_counter
+        turns = [
+            {said: seconds(loop, clock) for said, loop in loops.items()}
+            for _ in range(asked.repeats)
+        ]
+    print(f"{name}: {setting.steps} steps of {setting.windows} x {setting.sequence} tokens")
+    for said in loops:
+        taken = statistics.median(turn[said] for turn in turns)
+        ratio = statistics.median(turn["bare loop"] / turn[said] for turn in turns)
+        speed = setting.tokens / taken
+        flops = setting.shape.flops_per_token(setting.sequence)
+        peak = asked.peak_flops
+        share = f", {speed * flops / peak:.1%} of the peak" if peak else ""
+        print(f"  {said:34s} {speed:9,.0f} tokens/s, {ratio:6.1%} of the bare loop{share}")
 
 
 def main() -> None:
-    """Print a line a model."""
+    """Print a block a model."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--peak-flops", type=float)
     parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument(
+        "--own-seconds",
+        action="store_true",
+        help="count this process's seconds on the CPU, not the wall's: beside other work",
+    )
     asked = parser.parse_args()
+    team = Team(device=torch.device(asked.device))
     if asked.device == "cpu":
         torch.set_num_threads(1)
-        for name, shape in CPU.items():
-            task = prepare(shape, 128, 32, 16, Team(), torch.float32, 9)
-            compare(name, shape, task, asked.repeats, asked.peak_flops)
+        for name, (shape, *amounts) in CPU.items():
+            setting = Setting(shape, 128, *amounts, "float32")
+            compare(name, setting, team, asked)
         return
-    team = Team(device=torch.device(asked.device))
     for name, shape in GPU.items():
         for compiled in (False, True):
-            task = prepare(shape, 2048, 32, 8, team, torch.bfloat16, 9)
-            if compiled:
-                zoo.compile_layers(task.objective.model)
+            setting = Setting(shape, 2048, 32, 8, 8, "bfloat16", compiled)
             said = f"{name}, bfloat16{', compiled' * compiled}"
-            compare(said, shape, task, asked.repeats, asked.peak_flops)
+            compare(said, setting, team, asked)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from transformers import AutoModelForCausalLM
 from p2law.collect.cuts import plan_cut
 from p2law.collect.pruning import prune
 from p2law.collect.shapes import Shape, to_config
-from p2law.collect.weights import write_folder
+from p2law.collect.writing import write_folder
 
 SHAPES = {
     "Llama-3.1-8B": Shape("llama", 4096, 1, 32, 8, 128, 14336, 1024, False, False),  # noqa: FBT003

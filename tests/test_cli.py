@@ -552,8 +552,8 @@ def test_the_surface_of_the_command_line():
         "collect gather": ["--earlier", "--eval-text", "--help", "--output", "--unfinished", "-h",
                            "-o", "out"],
         "collect prune": ["--axes", "--criterion", "--device", "--help", "--json", "--method",
-                          "--rate", "--sequence", "--sequences", "--text", "--tokenizer", "-h",
-                          "model", "out"],
+                          "--multiple", "--rate", "--seed", "--sequence", "--sequences", "--text",
+                          "--tokenizer", "--tokens", "-h", "model", "out"],
     }  # fmt: skip
 
 

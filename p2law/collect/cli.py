@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from p2law import collect
+from p2law.collect import alone
 from p2law.errors import MissingExtraError, RunError, SweepFileError
 
 FAILED = 1
@@ -49,7 +50,9 @@ def add_commands(commands: Any) -> None:
     gather.add_argument(
         "--earlier", action="store_true", help="also runs that the sweep file no longer names"
     )
-    _add_prune(part("prune", "prune one model, without training it"))
+    prune = part("prune", "prune one model, without training it")
+    alone.add_options(prune)
+    _add_json(prune)
 
 
 def _add_json(parser: argparse.ArgumentParser) -> None:
@@ -78,21 +81,6 @@ def _add_run(run: argparse.ArgumentParser) -> None:
         "--option", action="append", default=[], metavar="NAME=VALUE", help="of --submit"
     )
     run.add_argument("--tracker", default="", help="tensorboard, or module:attribute")
-
-
-def _add_prune(prune: argparse.ArgumentParser) -> None:
-    prune.add_argument("model", type=Path, help="folder with config.json and safetensors")
-    prune.add_argument("out", type=Path, help="folder to write")
-    prune.add_argument("--method", required=True, help="depth, width, 2:4 or unstructured")
-    prune.add_argument("--rate", type=float, help="share of the parameters to remove")
-    prune.add_argument("--criterion", default="sparsegpt", help="magnitude, wanda or sparsegpt")
-    prune.add_argument("--axes", nargs="+", help="width: ffn, attention, hidden")
-    prune.add_argument("--text", type=Path, nargs="+", default=[], help="files to calibrate on")
-    prune.add_argument("--tokenizer", default="", help="'bytes' or a folder; the model's own")
-    prune.add_argument("--sequence", type=int, default=512, help="tokens of a window")
-    prune.add_argument("--sequences", type=int, default=128, help="windows to calibrate on")
-    prune.add_argument("--device", default="cpu", help="cpu or cuda")
-    _add_json(prune)
 
 
 def main(asked: argparse.Namespace) -> tuple[str, int]:
@@ -293,28 +281,7 @@ def _gather(asked: argparse.Namespace) -> tuple[str, int]:
 
 def _prune(asked: argparse.Namespace) -> tuple[str, int]:
     needs_torch("collect prune")
-    from p2law.collect import corpus, cuts, pruning, shapes
-
-    shape = shapes.from_config(shapes.read_config(asked.model), where=str(asked.model))
-    axes = tuple(asked.axes or cuts.DEFAULT_AXES)
-    cut = cuts.plan_cut(shape, asked.method, asked.rate, criterion=asked.criterion, axes=axes)
-    tokens = None
-    if asked.text:
-        import torch
-
-        by, text = asked.tokenizer or str(asked.model), corpus.Text(tuple(asked.text))
-        tokens = torch.from_numpy(corpus.some(text, by, asked.sequence, asked.sequences))
-    found = pruning.prune(asked.model, cut, tokens=tokens, out=asked.out, device=asked.device)
-    facts = {
-        "folder": str(found.folder),
-        "params": shape.params,
-        "params_after": shape.params - found.removed,
-        "pruning_rate": found.pruning_rate,
-        "nominal_rate": found.nominal_rate,
-    }
-    if asked.json:
-        return json.dumps(facts, indent=2), 0
-    return "\n".join(f"{name:13} {value}" for name, value in facts.items()), 0
+    return alone.prune_alone(asked), 0
 
 
 def needs_torch(purpose: str) -> None:

@@ -48,6 +48,7 @@ from p2law.errors import PruningError
 Axis = Literal["ffn", "attention", "hidden"]
 
 METHODS = ("none", "depth", "width", "2:4", "unstructured")
+SPARSE = ("2:4", "unstructured")
 CRITERIA = ("magnitude", "wanda", "sparsegpt")
 AXES: tuple[Axis, ...] = ("ffn", "attention", "hidden")
 DEFAULT_AXES: tuple[Axis, ...] = ("ffn", "hidden")

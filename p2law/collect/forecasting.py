@@ -21,8 +21,9 @@ Disk of a run
 import math
 from collections.abc import Iterator
 
+from p2law.collect.cuts import SPARSE
 from p2law.collect.jobs import Run, config_of, expand, shape_of
-from p2law.collect.memory import BYTES, SPARSE, smallest, trained
+from p2law.collect.memory import BYTES, smallest, trained
 from p2law.collect.plan import Forecast, Plan
 from p2law.collect.settings import Corpus, Evaluation, Sweep
 from p2law.collect.spec import plain_bytes

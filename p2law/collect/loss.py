@@ -6,15 +6,14 @@ the model computes in; torch's own fused cross entropy returns a loss rounded to
 bfloat16, which would ruin records.
 """
 
-from typing import Any
+from typing import Any, Self
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - as everybody calls it
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-CHUNK_ELEMENTS = 1 << 26
-"""Logits held at once: 256 MiB in float32."""
+from p2law.collect.memory import CHUNK_ELEMENTS
 
 
 class Objective(nn.Module):
@@ -47,6 +46,12 @@ class Objective(nn.Module):
         )
         self.kd_weight = kd_weight if teacher is not None else 0.0
         self.temperature = temperature
+
+    def train(self, mode: bool = True) -> Self:  # noqa: FBT001, FBT002 - as torch has it
+        """Set the model to training; a teacher does not change."""
+        self.model.train(mode)
+        self.training = mode
+        return self
 
     def forward(self, windows: Tensor, *, exact: bool = False) -> tuple[Tensor, Tensor]:
         """Sums over all targets of some windows.

@@ -9,10 +9,11 @@ masks
 teacher
     4 bytes a parameter, for distillation.
 gathered
-    On several GPUs the embeddings and two decoder layers (one ahead) in the compute
-    dtype, and the gradients of both in float32.
+    On several GPUs the embeddings in float32, two decoder layers (one ahead) in the
+    compute dtype, and the gradients of both in float32.
 copies
-    On one GPU with bfloat16 the matrices in bfloat16, which autocast keeps.
+    With bfloat16 the matrices in bfloat16, which autocast keeps; on several GPUs that
+    of the output alone, since those of layers are gathered in bfloat16.
 activations
     What autograd keeps of a micro-batch; with checkpointing the inputs of all layers
     and one layer whole.
@@ -25,6 +26,7 @@ A tenth of the GPU is left for the CUDA context, buffers and fragments.
 import math
 from collections.abc import Iterator
 
+from p2law.collect.cuts import SPARSE
 from p2law.collect.jobs import Run
 from p2law.collect.settings import Execution
 from p2law.collect.shapes import Shape
@@ -34,17 +36,14 @@ USABLE = 0.9
 """Share of a GPU's memory that is planned with."""
 
 CHUNK_ELEMENTS = 1 << 26
-"""Logits held at once; the same as in `p2law.collect.loss`, which needs torch."""
+"""Logits that the loss holds at once: 256 MiB in float32."""
 
 BYTES = {"float32": 4, "bfloat16": 2}
-SPARSE = ("2:4", "unstructured")
 NODE = 8
 """GPUs of a machine; beyond one, whole machines are counted."""
 
-NORMS = {("float32", True): 24, ("float32", False): 24, ("bfloat16", True): 26} | {
-    ("bfloat16", False): 16
-}
-"""Bytes that two norms and their surroundings keep of one channel, on one GPU or on several."""
+NORMS = {"float32": 24, "bfloat16": 26}
+"""Bytes that two norms and their surroundings keep of one channel."""
 
 
 def memory_terms(run: Run, execution: Execution, gpus: int) -> dict[str, float]:
@@ -72,37 +71,38 @@ def memory_terms(run: Run, execution: Execution, gpus: int) -> dict[str, float]:
         "gradients": 4.0 * shape.params / gpus,
         "Adam": 8.0 * shape.params / gpus,
         "activations": activations(
-            shape, training.dtype, single=single, checkpoint=execution.checkpoint_activations
+            shape, training.dtype, checkpoint=execution.checkpoint_activations
         )
         * tokens,
         "logits": min(CHUNK_ELEMENTS, tokens * shape.vocab_size) * (28.0 if distils else 12.0),
     }
     if not single:
-        terms["gathered"] = (width + 4.0) * (shape.embedding_params + 2 * shape.layer_params)
-    elif training.dtype == "bfloat16":
-        terms["copies"] = 2.0 * (_matrices(shape) + shape.vocab_size * shape.hidden_size)
+        layers = (width + 4.0) * 2 * shape.layer_params
+        terms["gathered"] = 8.0 * shape.embedding_params + layers
+    if training.dtype == "bfloat16":
+        terms["copies"] = 2.0 * (single * _matrices(shape) + shape.vocab_size * shape.hidden_size)
     if run.cut is not None and run.cut.method in SPARSE:
         terms["masks"] = 1.0 * _matrices(shape) / gpus
     if distils:
-        gathered = 0 if single else run.shape.embedding_params + 2 * run.shape.layer_params
-        terms["teacher"] = 4.0 * run.shape.params / gpus + width * gathered
+        before = run.shape
+        gathered = 4.0 * before.embedding_params + width * 2 * before.layer_params
+        terms["teacher"] = 4.0 * before.params / gpus + (0 if single else gathered)
     return terms
 
 
-def activations(shape: Shape, dtype: str, *, single: bool, checkpoint: bool) -> float:
+def activations(shape: Shape, dtype: str, *, checkpoint: bool) -> float:
     """Bytes that autograd keeps of one token through all decoder layers.
 
     Of each layer: gate, up, their product and the activated gate; queries and
     attention; keys and values; and of the residual stream two norms with float32
-    parts. Counted with saved-tensor hooks on transformers' Llama with fused attention.
+    parts, since autocast leaves it in float32. Counted with saved-tensor hooks on
+    transformers' Llama with fused attention.
 
     Parameters
     ----------
     shape : Shape
     dtype : str
         ``"float32"`` or ``"bfloat16"``, of the products.
-    single : bool
-        One process: with bfloat16 the residual stream is in float32 (autocast).
     checkpoint : bool
         Keep the inputs of layers only, and one layer whole.
 
@@ -111,17 +111,16 @@ def activations(shape: Shape, dtype: str, *, single: bool, checkpoint: bool) -> 
     float, byte per token
     """
     width = BYTES[dtype]
-    stream = 4 if single else width
     queries = shape.num_attention_heads * shape.head_dim
     keys = shape.num_key_value_heads * shape.head_dim
     layer = (
         width * (4 * shape.intermediate_size + 2 * queries + 2 * keys)
-        + NORMS[dtype, single] * shape.hidden_size
+        + NORMS[dtype] * shape.hidden_size
         + 4 * shape.num_attention_heads
         + 8
     )
     if checkpoint:
-        return float(shape.num_hidden_layers * stream * shape.hidden_size + layer)
+        return float(shape.num_hidden_layers * 4 * shape.hidden_size + layer)
     return float(shape.num_hidden_layers * layer)
 
 

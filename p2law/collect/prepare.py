@@ -15,6 +15,7 @@ from filelock import FileLock
 
 from p2law.collect import corpus, zoo
 from p2law.collect.corpus import Text, TokenFile
+from p2law.collect.cuts import SPARSE
 from p2law.collect.jobs import Run, describe
 from p2law.collect.ledger import write_whole
 from p2law.collect.loss import Objective
@@ -27,7 +28,6 @@ from p2law.collect.team import Team
 from p2law.collect.train import Task
 from p2law.errors import RunError
 
-SPARSE = ("2:4", "unstructured")
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 _Made = TypeVar("_Made")
@@ -180,8 +180,13 @@ def _calibration(run: Run, sweep: Sweep, place: Place) -> torch.Tensor:
     wanted = sweep.calibration
     source = sweep.corpora[wanted.corpus or run.training.corpus]
     text = _tokenised(source, run, place)
-    chosen = corpus.upcoming(text.windows(run.sequence), run.seed, 0, wanted.sequences)
-    return torch.from_numpy(text.read(chosen.tolist(), run.sequence)[:, :-1])
+    return windows_to_see(text, run.sequence, wanted.sequences, run.seed)
+
+
+def windows_to_see(text: TokenFile, sequence: int, count: int, seed: int) -> torch.Tensor:
+    """Windows of a text to calibrate on: (count, sequence), int64."""
+    chosen = corpus.upcoming(text.windows(sequence), seed, 0, count)
+    return torch.from_numpy(text.read(chosen.tolist(), sequence)[:, :-1])
 
 
 def task(run: Run, sweep: Sweep, place: Place, train_on: TokenFile, ruler: Ruler) -> Task:

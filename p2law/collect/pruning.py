@@ -19,7 +19,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from p2law.collect.calibrate import Device, checked_tokens
-from p2law.collect.cuts import CRITERIA, Cut
+from p2law.collect.cuts import CRITERIA, SPARSE, Cut
 from p2law.collect.shapes import Shape, to_config
 from p2law.collect.sparse import sparser
 from p2law.collect.structured import (
@@ -35,16 +35,14 @@ from p2law.collect.weights import (
     EMBEDDING,
     HEAD,
     Source,
-    check_free,
     open_folder,
     open_module,
-    write_folder,
 )
+from p2law.collect.writing import check_free, write_folder
 from p2law.errors import PruningError
 
 LOG = logging.getLogger("p2law.collect")
 
-SPARSE = ("2:4", "unstructured")
 Model = TypeVar("Model", bound=PreTrainedModel)
 
 
@@ -197,31 +195,6 @@ def pruned_blocks(
     if cut.method in SPARSE:
         return sparser(source, cut, seen, device)
     return _structured(source, cut, seen, device)
-
-
-def count_removed(model: PreTrainedModel | str | Path, cut: Cut) -> int:
-    """Count what is gone from a pruned model, or zero in its linear maps.
-
-    Parameters
-    ----------
-    model : LlamaForCausalLM, Qwen2ForCausalLM, or a folder of one
-    cut : Cut
-        What was asked for.
-
-    Returns
-    -------
-    int
-
-    Raises
-    ------
-    ModelError
-        The model cannot be read.
-    """
-    source = open_module(model) if isinstance(model, PreTrainedModel) else open_folder(Path(model))
-    tally = _Tally(cut)
-    for _ in tally.passing(shallower(source, range(source.shape.num_hidden_layers))):
-        pass
-    return tally.removed
 
 
 # -- how -----------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from p2law.collect.cuts import DEFAULT_AXES
+from p2law.collect.cuts import DEFAULT_AXES, SPARSE
 from p2law.domains import Domain
 
 Positive = Annotated[float, Domain("> 0")]
@@ -203,8 +203,8 @@ class Prune:
     @property
     def calibrated(self) -> bool:
         """Whether the choice looks at activations."""
-        sparse = self.method in ("2:4", "unstructured")
-        return self.method != "none" and not (sparse and self.criterion == "magnitude")
+        blind = self.method in SPARSE and self.criterion == "magnitude"
+        return self.method != "none" and not blind
 
 
 @dataclass(frozen=True)

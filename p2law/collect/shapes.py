@@ -278,6 +278,11 @@ def _check_architecture(config: Mapping[str, Any], at: str) -> None:
     for key in ("attention_bias", "mlp_bias", "use_sliding_window"):
         if config.get(key):
             raise ModelError(f"{at}{key} is {config[key]!r}; only models without it are handled")
+    if config.get("attention_dropout"):
+        raise ModelError(
+            f"{at}attention_dropout is {config['attention_dropout']!r}; chance in the forward pass "
+            f"would make losses that cannot be repeated: set it to 0.0"
+        )
     if "sliding_attention" in (config.get("layer_types") or ()):
         raise ModelError(f"{at}layer_types has 'sliding_attention'; only full attention is handled")
     if config.get("quantization_config"):

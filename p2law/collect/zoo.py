@@ -25,7 +25,8 @@ from transformers.utils import logging as transformers_logging
 from p2law.collect.loss import Objective
 from p2law.collect.shapes import Shape
 from p2law.collect.team import Team
-from p2law.collect.weights import HEAD, write_folder
+from p2law.collect.weights import HEAD
+from p2law.collect.writing import write_folder
 from p2law.errors import RunError
 
 LOG = logging.getLogger(__name__)
@@ -114,15 +115,25 @@ def objective(
         return Objective(*models, kd_weight=kd_weight, temperature=temperature)
     models = [_empty(each) for each in folders]
     found = Objective(*models, kd_weight=kd_weight, temperature=temperature)
-    policy = MixedPrecisionPolicy(param_dtype=dtype, reduce_dtype=torch.float32)
     for model in models:
         for layer in _layers(model):
-            fully_shard(layer, mp_policy=policy)
-    fully_shard(found, mp_policy=policy)
+            _share_out(layer, dtype)
+    fully_shard(found)
     found.to_empty(device=team.device)
     for model, each in zip(models, folders, strict=True):
         _fill(model, each)
     return found
+
+
+def _share_out(layer: Any, dtype: torch.dtype) -> None:
+    """Share the linear maps of a layer out over the processes.
+
+    They travel in the dtype that autocast would cast them to: the same products as in
+    one process, and half the traffic. Norms and embeddings, which autocast leaves in
+    float32, go with the root.
+    """
+    policy = MixedPrecisionPolicy(dtype, reduce_dtype=torch.float32, cast_forward_inputs=False)
+    fully_shard([layer.self_attn, layer.mlp], mp_policy=policy)
 
 
 def _empty(folder: Path) -> nn.Module:

@@ -241,37 +241,3 @@ def test_status_speaks_json(tmp_path, capsys):
 
     assert 0 == code
     assert [1.75, 2.5, 2.0, 1.875, None] == [each["loss"] for each in json.loads(said)]
-
-
-def test_one_model_can_be_pruned_alone(tmp_path, capsys):
-    """
-    A folder in, a smaller model out, rates achieved printed.
-    """
-    pytest.importorskip("torch")
-    from transformers import AutoModelForCausalLM
-
-    from p2law.collect import zoo
-
-    config = {
-        "model_type": "qwen2",
-        "vocab_size": 256,
-        "hidden_size": 16,
-        "intermediate_size": 24,
-        "num_hidden_layers": 4,
-        "num_attention_heads": 2,
-        "num_key_value_heads": 1,
-        "tie_word_embeddings": True,
-    }
-    zoo.make(config, 0, tmp_path / "model")
-    words = ["prune", tmp_path / "model", tmp_path / "small", "--method", "depth", "--rate", "0.2"]
-    words += ["--text", studies.TEXT / "treasure_island_one.txt", "--tokenizer", "bytes"]
-    words += ["--sequence", "32", "--sequences", "4", "--json"]
-
-    code, said, _ = run(capsys, *words)
-
-    facts = json.loads(said)
-    model = AutoModelForCausalLM.from_pretrained(tmp_path / "small")
-    assert 0 == code
-    assert 3 == model.config.num_hidden_layers
-    assert facts["params_after"] == sum(each.numel() for each in model.parameters())
-    assert facts["pruning_rate"] == (facts["params"] - facts["params_after"]) / facts["params"]

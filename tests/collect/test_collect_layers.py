@@ -30,8 +30,10 @@ WITHOUT_TORCH = (
 LAYERS = (
     *WITHOUT_TORCH,
     "weights",
+    "writing",
     "calibrate",
     "structured",
+    "zeroing",
     "sparse",
     "pruning",
     "corpus",
@@ -46,6 +48,7 @@ LAYERS = (
     "prepare",
     "work",
     "sweep",
+    "alone",
     "cli",
 )
 """The order of the rooms, from the ground up; CONTRIBUTING.md explains it."""

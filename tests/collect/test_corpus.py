@@ -1,6 +1,7 @@
 """Text becomes tokens once, and which come next is a function of the position."""
 
 import gzip
+import hashlib
 import json
 
 import numpy as np
@@ -250,6 +251,25 @@ def test_an_epoch_goes_through_every_window_once(windows, seed, epoch):
     found = upcoming(windows, seed, epoch * windows, windows)
 
     assert list(range(windows)) == sorted(found.tolist())
+
+
+ORDERS = {2: "4cbbd8ca5215b8d1", 255: "de5e0f82884991f8", 70_001: "b6b9275c0c24be26"}
+"""SHA-256, first digits, of the orders of so many windows with seed 1 in epoch 2, as <i8."""
+
+
+def test_orders_are_those_of_every_numpy():
+    """
+    numpy does not promise that permutations stay; numpy 1.26.4 and 2.4.6 give these.
+
+    Records depend on them. Should a numpy give others, pin the order in `corpus.order`.
+    """
+    found = {
+        windows: hashlib.sha256(corpus.order(windows, 1, 2).astype("<i8").tobytes()).hexdigest()
+        for windows in ORDERS
+    }
+
+    assert ORDERS == {windows: digest[:16] for windows, digest in found.items()}
+    assert [4, 2, 5, 8, 7, 3, 11, 10, 0, 1, 9, 6] == corpus.order(12, 7, 3).tolist()
 
 
 def test_epochs_and_seeds_have_orders_of_their_own():

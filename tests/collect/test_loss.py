@@ -137,3 +137,17 @@ def test_measuring_does_not_ask_the_teacher(windows):
     total, entropy = (each.detach() for each in made(windows, exact=True))
 
     assert float(alone) == float(total) == float(entropy)
+
+
+def test_a_teacher_is_never_in_training():
+    """
+    Whatever mode is set, the teacher stays as it measures.
+    """
+    made = Objective(model(0), model(1), kd_weight=0.5)
+
+    made.train()
+
+    assert made.training
+    assert made.model.training
+    assert not any(part.training for part in made.teacher.modules())
+    assert not made.eval().model.training

@@ -214,6 +214,7 @@ def test_other_architectures_are_refused_by_name():
         ({"attention_bias": True}, "attention_bias is True; only models without it"),
         ({"mlp_bias": True}, "mlp_bias is True"),
         ({"use_sliding_window": True}, "use_sliding_window is True"),
+        ({"attention_dropout": 0.1}, "losses that cannot be repeated: set it to 0.0"),
         ({"layer_types": ["sliding_attention"]}, "only full attention"),
         ({"quantization_config": {"bits": 4}}, "quantized; take the model in bfloat16"),
         ({"hidden_act": "gelu"}, "hidden_act is 'gelu'; only 'silu'"),
