@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from p2law import asking, identify, saving, tabling
+from p2law import asking, identify, objectives, resampling, saving, tabling
 from p2law.causes import HOLD
-from p2law.declaring import Form
+from p2law.declaring import Array, Form
 from p2law.errors import SavedFitError
-from p2law.gathering import WEIGHT
+from p2law.gathering import WEIGHT, weights_of
 from p2law.identify import listed
+from p2law.objectives import Objective
+from p2law.problem import Problem
 from p2law.settings import Settings
 from p2law.surface import Surface
 from p2law.verdicts import Status
@@ -107,13 +109,26 @@ class Fit:
 
     # -- what it says ----------------------------------------------------------------
 
-    def predict(self, table: pd.DataFrame | None = None, /, **columns: Any) -> pd.DataFrame:
+    def predict(
+        self,
+        table: pd.DataFrame | None = None,
+        /,
+        *,
+        level: float = 0.9,
+        kind: str = "mean",
+        **columns: Any,
+    ) -> pd.DataFrame:
         """Predict the target where nothing was measured, or where it was.
 
         Parameters
         ----------
         table : DataFrame
             Holds the inputs of the law; other columns are not looked at.
+        level : float
+            Probability with which an interval is to hold what it is about.
+        kind : str
+            What the intervals are about: ``"mean"``, the law itself, or ``"run"``,
+            what a single new run will measure.
         **columns : float or sequence of float
             The inputs by name, in the units of the records. Single values go
             with every row, sequences of equal length go together; products are
@@ -122,10 +137,10 @@ class Fit:
         Returns
         -------
         DataFrame
-            The inputs, the prediction under the target's name, `determined`
-            (False where the prediction moves along a direction that the records
-            leave free; it is NaN then) and `beyond` (the inputs that lie outside
-            the records, with commas).
+            The inputs, the prediction under the target's name, its interval `low`
+            and `high`, `determined` (False where the prediction moves along a
+            direction that the records leave free; all three are NaN then) and
+            `beyond` (the inputs that lie outside the records, with commas).
 
         Raises
         ------
@@ -133,14 +148,19 @@ class Fit:
             An input is missing, or the law does not read one that was given.
         RecordError
             An input is not a number, or the law has no value there.
+        FitError
+            `level` or `kind` is not one of the above.
         """
+        asking.interval(level, kind)
         inputs = asking.inputs(self.form, table, columns)
         arrays = [inputs[name].to_numpy() for name in self.form.columns]
         with np.errstate(all="ignore"):
             found = self.form.function(*arrays, **self.values)
         determined = self._evidence.determines(self._full.over(arrays))
+        low, high = self._interval(arrays, np.asarray(found), level, kind)
         out = inputs.copy()
-        out[self.form.target] = np.where(determined, found, np.nan)
+        for name, each in ((self.form.target, found), ("low", low), ("high", high)):
+            out[name] = np.where(determined, each, np.nan)
         out["determined"] = determined
         out["beyond"] = asking.beyond(inputs, self._records)
         return out
@@ -245,6 +265,59 @@ class Fit:
         return parts
 
     # -- what it knows ---------------------------------------------------------------
+
+    @functools.cached_property
+    def draws(self) -> pd.DataFrame:
+        """Coefficients of refits to what the runs might have been; intervals come from these.
+
+        One row a refit, one column a coefficient; read-only by intent, computed once.
+        """
+        surface = self._problem.surface
+        return pd.DataFrame([surface.coefficients(q) for q in self._drawn.q])
+
+    def _interval(
+        self, arrays: list[Array], found: Array, level: float, kind: str
+    ) -> tuple[Array, Array]:
+        """Ends of the interval of each prediction; it holds the prediction itself."""
+        asked = self._problem.surface.over(arrays)
+        low, high = (
+            np.concatenate(ends)
+            for ends in zip(
+                *(self._ends(asked.at_rows(rows), level, kind) for rows in asked.blocks())
+            )
+        )
+        return np.fmin(low, found), np.fmax(high, found)
+
+    def _ends(self, asked: Surface, level: float, kind: str) -> tuple[Array, Array]:
+        values = asked.predict(self._drawn.q)
+        if kind == "run":
+            values = self._objective.shifted(values, self._drawn.noise[:, None])
+        low, high = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2], axis=0)
+        return low, high
+
+    @functools.cached_property
+    def _drawn(self) -> resampling.Draws:
+        """Refits, by coordinates."""
+        problem, codes = self._problem, pd.factorize(self._records["run"])[0]
+        return resampling.draw(
+            problem, problem.surface.coordinates(self.values), codes, self.settings.seed
+        )
+
+    @functools.cached_property
+    def _problem(self) -> Problem:
+        """The fit as it was posed, with what was held."""
+        held = {n: self.values[n] for n in self.held if n not in self.settings.tied}
+        columns = {name: self._records[name].to_numpy() for name in self.form.columns}
+        return Problem(
+            Surface(self.form, columns, held, self.settings.tied),
+            self._records[self.form.target].to_numpy(),
+            weights_of(self._records),
+            self._objective,
+        )
+
+    @property
+    def _objective(self) -> Objective:
+        return objectives.parse(self.settings.objective)
 
     @functools.cached_property
     def _full(self) -> Surface:

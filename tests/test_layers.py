@@ -39,6 +39,8 @@ LAYERS = (
     "labelling",
     "gathering",
     "problem",
+    "refitting",
+    "resampling",
     "valley",
     "verdicts",
     "tabling",
