@@ -55,6 +55,10 @@ class Problem:
             self.objective,
         )
 
+    def spare(self, q: Array) -> int:
+        """Rows beyond those that the coefficients use up."""
+        return self.surface.rows - int(np.sum(np.any(self.surface.factor(q) != 0, axis=1)))
+
     def gradient(self, q: Array) -> Gradient:
         """How the objective changes with each coordinate, block by block."""
         return descent.gradient(self.surface, self.target, self.weight, self.objective, q)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from p2law.declaring import Array
+from p2law.declaring import Array, Mask, Whole
 from p2law.objectives import Objective
 from p2law.projection import signed_solve, signs, solve
 from p2law.surface import Surface, by_coefficient
@@ -60,7 +60,7 @@ def refit(surface: Surface, target: Array, weight: Array, objective: Objective, 
 class _Moving:
     """The fits that still move: one row each."""
 
-    number: Array
+    number: Whole
     target: Array
     weight: Array
     u: Array
@@ -71,7 +71,7 @@ class _Moving:
     damping: Array
     share: Array
 
-    def only(self, chosen: Array) -> "_Moving":
+    def only(self, chosen: Mask) -> "_Moving":
         return _Moving(**{name: each[chosen] for name, each in vars(self).items()})
 
 
@@ -83,7 +83,8 @@ def _together(
     ends = np.empty((len(target), len(q))), np.empty(len(target)), np.full(len(target), STEPS)
     with np.errstate(all="ignore"):
         for count in range(1, STEPS + 1):
-            done = _move(surface, objective, now) | (count == STEPS)
+            done = _move(surface, objective, now)
+            done |= count == STEPS
             if done.any():
                 gone = now.only(done)
                 scale = surface.scale(surface.theta(gone.u))
@@ -117,7 +118,7 @@ def _start(
     )
 
 
-def _move(surface: Surface, objective: Objective, now: _Moving) -> Array:
+def _move(surface: Surface, objective: Objective, now: _Moving) -> Mask:
     """Take one step each, or none where it does not gain; tell which are done."""
     low, high = (each[: now.u.shape[1]] for each in surface.box)
     bend, pull = _forces(objective, now)

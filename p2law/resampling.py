@@ -9,9 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from p2law.declaring import Array
+from p2law.declaring import Array, Whole
+from p2law.objectives import squared
 from p2law.problem import Problem
 from p2law.refitting import refit
+from p2law.starting import spread_rows
 
 DRAWS = 300
 
@@ -31,6 +33,9 @@ they are; with fewer, too much would rest on the few that weigh most."""
 DEAR = 3_000_000
 """Rows times refits beyond which the refits are one linear step each."""
 
+CURVE_ROWS = 1000
+"""Rows that stand for all where a law is fitted to a curve without noise."""
+
 
 @dataclass(frozen=True)
 class Draws:
@@ -48,12 +53,12 @@ class Draws:
     noise: Array
 
 
-def few(codes: Array) -> bool:
+def few(codes: Whole) -> bool:
     """Tell whether there are too few runs to resample them whole."""
     return int(codes.max(initial=-1)) + 1 < FEW
 
 
-def draw(problem: Problem, q: Array, codes: Array, seed: int, count: int = DRAWS) -> Draws:
+def draw(problem: Problem, q: Array, codes: Whole, seed: int, count: int = DRAWS) -> Draws:
     """Refit a law to what the runs might have been.
 
     Up to 99 runs: a wild cluster bootstrap. Every run keeps the deviations that it has
@@ -74,8 +79,11 @@ def draw(problem: Problem, q: Array, codes: Array, seed: int, count: int = DRAWS
     Returns
     -------
     Draws
+        All NaN where there are no more rows than coefficients: nothing tells the noise.
     """
     rng = np.random.default_rng([seed, count])
+    if problem.spare(q) <= 0:
+        return Draws(np.full((count, len(q)), np.nan), np.full(count, np.nan))
     codes = _stretches(codes) if few(codes) else codes
     runs = int(codes.max()) + 1
     if problem.surface.rows * count > DEAR:
@@ -92,7 +100,7 @@ def draw(problem: Problem, q: Array, codes: Array, seed: int, count: int = DRAWS
     return Draws(found.q, _sample(rng, off, codes, count))
 
 
-def _stretches(codes: Array) -> Array:
+def _stretches(codes: Whole) -> Whole:
     """Cut every run into stretches of rows that follow each other."""
     runs = int(codes.max()) + 1
     pieces, out, used = -(-STRETCHES // runs), np.empty_like(codes), 0
@@ -117,7 +125,7 @@ def _spread(runs: int) -> float:
     return float(np.sqrt((runs - 1) / (runs - 3)))
 
 
-def _without_own_run(problem: Problem, q: Array, codes: Array) -> Array:
+def _without_own_run(problem: Problem, q: Array, codes: Whole) -> Array:
     """Residual of each row from the fit without its run, (rows,)."""
     runs = int(codes.max()) + 1
     weight = np.where(np.arange(runs)[:, None] == codes, 0.0, problem.weight)
@@ -131,7 +139,7 @@ def _without_own_run(problem: Problem, q: Array, codes: Array) -> Array:
 
 
 def _linear(
-    problem: Problem, q: Array, codes: Array, signs: Array, rng: np.random.Generator
+    problem: Problem, q: Array, codes: Whole, signs: Array, rng: np.random.Generator
 ) -> Draws:
     """Refits by one linear step, for tables that are too large to be fitted many times."""
     low, high = problem.surface.box
@@ -148,12 +156,17 @@ def _linear(
             ]
         )
         pulls *= _spread(len(pulls))
-    moved = np.tile(q, (len(signs), 1))
-    moved[:, free] -= _solved(whole, (signs @ pulls).T).T
-    return Draws(np.clip(moved, low, high), _sample(rng, residuals, codes, len(signs)))
+    step = np.zeros((len(signs), len(q)))
+    step[:, free] = -_solved(whole, (signs @ pulls).T).T
+    # A straight step leaves the bounds and the law's curved valleys; the curves that it leads to
+    # do not.
+    few = problem.surface.at_rows(spread_rows(problem.surface, CURVE_ROWS))
+    curves = few.predict(q) + step @ few.jacobian(q)
+    found = refit(few, curves, np.ones(few.rows), squared(), q)
+    return Draws(found.q, _sample(rng, residuals, codes, len(signs)))
 
 
-def _by_run(problem: Problem, q: Array, codes: Array, residuals: Array) -> tuple[Array, Array]:
+def _by_run(problem: Problem, q: Array, codes: Whole, residuals: Array) -> tuple[Array, Array]:
     """Curvature of the objective, (runs or 1, free, free), and its slope, (runs, free), by run.
 
     With many runs the curvature is not told apart.
@@ -184,7 +197,7 @@ def _solved(matrix: Array, right: Array) -> Array:
     return np.asarray(moved / (size if right.ndim == 1 else size[:, None]))
 
 
-def _sample(rng: np.random.Generator, off: Array, codes: Array, count: int) -> Array:
+def _sample(rng: np.random.Generator, off: Array, codes: Whole, count: int) -> Array:
     """Deviations of random rows of random runs, as often of one sign as of the other."""
     order = np.argsort(codes, kind="stable")
     first = np.searchsorted(codes[order], np.arange(int(codes.max()) + 2))

@@ -1,6 +1,7 @@
 """A fit as a value: frozen, readable, savable, and never saying more than it knows."""
 
 import functools
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from types import MappingProxyType
@@ -9,9 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from p2law import asking, identify, objectives, resampling, saving, tabling
+from p2law import asking, identify, intervals, objectives, resampling, saving, tabling
 from p2law.causes import HOLD
-from p2law.declaring import Array, Form
+from p2law.declaring import Form, Whole
 from p2law.errors import SavedFitError
 from p2law.gathering import WEIGHT, weights_of
 from p2law.identify import listed
@@ -74,8 +75,6 @@ class Fit:
     held : mapping of str to str
         Coefficients that were not fitted, and why.
     status : Status
-    trouble : tuple of str
-        Sentences that a user of the fit must read.
     notes : tuple of str
         Sentences about what was done with the records.
     settings : Settings
@@ -86,7 +85,7 @@ class Fit:
     values: Mapping[str, float]
     held: Mapping[str, str]
     status: Status
-    trouble: tuple[str, ...]
+    _trouble: tuple[str, ...]
     notes: tuple[str, ...]
     settings: Settings
     search: Search
@@ -101,6 +100,19 @@ class Fit:
         parts = {each.name: getattr(self, each.name) for each in fields(self)}
         parts |= {"values": dict(self.values), "held": dict(self.held)}
         return Fit, tuple(parts.values())
+
+    @functools.cached_property
+    def trouble(self) -> tuple[str, ...]:
+        """Sentences that a user of the fit must read."""
+        q = self._problem.surface.coordinates(self.values)
+        loose = {*self._directions.idle, *itertools.chain(*self._directions.together)}
+        known = [name for name in self.form.names if name not in self.held and name not in loose]
+        found = [
+            *self._trouble,
+            *intervals.assumption(self._codes, self._problem.spare(q)),
+            *intervals.hardly_known(self.form, self.draws, known),
+        ]
+        return tuple(dict.fromkeys(found))
 
     @property
     def records(self) -> pd.DataFrame:
@@ -157,23 +169,37 @@ class Fit:
         with np.errstate(all="ignore"):
             found = self.form.function(*arrays, **self.values)
         determined = self._evidence.determines(self._full.over(arrays))
-        low, high = self._interval(arrays, np.asarray(found), level, kind)
+        asked = self._problem.surface.over(arrays)
+        low, high = intervals.of_predictions(asked, self._objective, self._drawn, level, kind)
         out = inputs.copy()
-        for name, each in ((self.form.target, found), ("low", low), ("high", high)):
+        ends = (("low", np.minimum(low, found)), ("high", np.maximum(high, found)))
+        for name, each in ((self.form.target, found), *ends):
             out[name] = np.where(determined, each, np.nan)
         out["determined"] = determined
         out["beyond"] = asking.beyond(inputs, self._records)
         return out
 
-    def table(self) -> pd.DataFrame:
-        """Coefficients: estimate, unit, size of the term at the middle of the data, note.
+    def table(self, *, level: float = intervals.LEVEL) -> pd.DataFrame:
+        """Coefficients: estimate, interval, unit, size of the term at the middle of the data, note.
+
+        Parameters
+        ----------
+        level : float
+            Of the intervals `low` to `high`; NaN where a coefficient was held or is free.
 
         Returns
         -------
         DataFrame
             Indexed by coefficient.
+
+        Raises
+        ------
+        FitError
+            `level` is no probability.
         """
-        return tabling.table(self._full, self.values, self.held, self._directions)
+        asking.interval(level, "mean")
+        ends = intervals.of_coefficients(self.draws, level)
+        return tabling.table(self._full, self.values, self.held, self._directions, ends)
 
     def residuals(self) -> pd.DataFrame:
         """The rows used, with `predicted` and `residual` (measured minus predicted).
@@ -197,8 +223,9 @@ class Fit:
         """The content of the text and HTML views."""
         rows = []
         for name, row in self.table().to_dict("index").items():
-            term = "" if np.isnan(row["term"]) else number(row["term"], 3)
-            rows.append((str(name), number(row["estimate"]), term, row["unit"], row["note"]))
+            few = [number(row[each], 3) for each in ("low", "high", "term")]
+            plain = ["" if each == "nan" else each for each in few]
+            rows.append((str(name), number(row["estimate"]), *plain, row["unit"], row["note"]))
         curves = self._records["run"].nunique()
         return View(
             headline=(
@@ -207,7 +234,7 @@ class Fit:
             ),
             formula=self.form.formula,
             warnings=self.trouble,
-            header=("", "estimate", "at the middle", "unit", "note"),
+            header=("", "estimate", "90 % from", "to", "at the middle", "unit", "note"),
             rows=rows,
             facts=self._facts(),
         )
@@ -275,33 +302,16 @@ class Fit:
         surface = self._problem.surface
         return pd.DataFrame([surface.coefficients(q) for q in self._drawn.q])
 
-    def _interval(
-        self, arrays: list[Array], found: Array, level: float, kind: str
-    ) -> tuple[Array, Array]:
-        """Ends of the interval of each prediction; it holds the prediction itself."""
-        asked = self._problem.surface.over(arrays)
-        low, high = (
-            np.concatenate(ends)
-            for ends in zip(
-                *(self._ends(asked.at_rows(rows), level, kind) for rows in asked.blocks())
-            )
-        )
-        return np.fmin(low, found), np.fmax(high, found)
-
-    def _ends(self, asked: Surface, level: float, kind: str) -> tuple[Array, Array]:
-        values = asked.predict(self._drawn.q)
-        if kind == "run":
-            values = self._objective.shifted(values, self._drawn.noise[:, None])
-        low, high = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2], axis=0)
-        return low, high
-
     @functools.cached_property
     def _drawn(self) -> resampling.Draws:
         """Refits, by coordinates."""
-        problem, codes = self._problem, pd.factorize(self._records["run"])[0]
-        return resampling.draw(
-            problem, problem.surface.coordinates(self.values), codes, self.settings.seed
-        )
+        q = self._problem.surface.coordinates(self.values)
+        return resampling.draw(self._problem, q, self._codes, self.settings.seed)
+
+    @functools.cached_property
+    def _codes(self) -> Whole:
+        """Which run each row belongs to, from 0 on."""
+        return pd.factorize(self._records["run"])[0]
 
     @functools.cached_property
     def _problem(self) -> Problem:
@@ -337,10 +347,8 @@ class Fit:
     @functools.cached_property
     def _evidence(self) -> identify.Evidence:
         """What the records say of predictions."""
-        rows, full = self.residuals(), self._full
-        left, measured = rows["residual"].to_numpy(), rows[self.form.target].to_numpy()
-        q = full.coordinates(self.values)
-        return identify.evidence(full, q, self._directions, left, measured)
+        full = self._full
+        return identify.evidence(full, full.coordinates(self.values), self._directions)
 
     # -- keeping it ------------------------------------------------------------------
 
@@ -351,7 +359,7 @@ class Fit:
             "values": dict(self.values),
             "held": dict(self.held),
             "status": self.status.name,
-            "trouble": list(self.trouble),
+            "trouble": list(self._trouble),
             "notes": list(self.notes),
             "settings": self.settings.plain(),
             "search": asdict(self.search),
@@ -388,7 +396,7 @@ class Fit:
                 values={name: float(content["values"][name]) for name in form.names},
                 held=dict(content["held"]),
                 status=Status[content["status"]],
-                trouble=tuple(content["trouble"]),
+                _trouble=tuple(content["trouble"]),
                 notes=tuple(content["notes"]),
                 settings=Settings(**content["settings"]),
                 search=Search.read(content["search"]),

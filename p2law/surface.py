@@ -120,10 +120,11 @@ class Surface:
         other.law.derivatives = self.law.derivatives
         return other
 
-    def blocks(self) -> Iterator[slice]:
-        """Slices of rows, each small enough for the cache."""
-        for start in range(0, self.rows, BLOCK):
-            yield slice(start, start + BLOCK)
+    def blocks(self, together: int = 1) -> Iterator[slice]:
+        """Slices of rows, each small enough for the cache with so many points at once."""
+        size = max(1, BLOCK // together)
+        for start in range(0, self.rows, size):
+            yield slice(start, start + size)
 
     # -- coordinates ---------------------------------------------------------------------
 

@@ -14,9 +14,13 @@ STEP = 1e-6
 
 
 def table(
-    surface: Surface, values: Mapping[str, float], held: Mapping[str, str], found: Directions
+    surface: Surface,
+    values: Mapping[str, float],
+    held: Mapping[str, str],
+    found: Directions,
+    ends: pd.DataFrame,
 ) -> pd.DataFrame:
-    """Coefficients: estimate, unit, size of the term at the middle of the data, note.
+    """Coefficients: estimate, interval, unit, size of the term at the middle of the data, note.
 
     Parameters
     ----------
@@ -28,6 +32,8 @@ def table(
         Those that were not fitted, and why.
     found : Directions
         What the records leave free on the surface.
+    ends : DataFrame
+        Columns low and high, indexed by coefficient.
 
     Returns
     -------
@@ -41,10 +47,12 @@ def table(
     for each in surface.form.coefficients:
         note = f"held: {held[each.name]}" if each.name in held else ""
         note = note or _free(each.name, found, rests.get(each.name, []), floats.get(each.name, []))
+        known = each.name not in held and not note
         rows.append(
             {
                 "coefficient": each.name,
                 "estimate": values[each.name],
+                **{end: ends.loc[each.name, end] if known else np.nan for end in ("low", "high")},
                 "unit": each.bounds.unit,
                 "term": _term(surface, each, values, size),
                 "note": note or _at_bound(each, values[each.name]),

@@ -9,6 +9,7 @@ from p2law import causes, identify
 from p2law.declaring import Array
 from p2law.identify import Directions
 from p2law.problem import End, Problem
+from p2law.surface import Surface
 
 
 class Status(enum.Enum):
@@ -68,7 +69,7 @@ def judge(problem: Problem, end: End, found: Directions) -> Verdict:
         for each in loose
     ]
     trouble += bound.values()
-    trouble += [] if loose else _faint(problem, end.q, found)
+    trouble += [] if loose else _faint(problem.surface, end.q, found)
     trouble += [f"{name} has no meaning here: {cause} = 0" for name, cause in excused.items()]
     if stopped:
         status = Status.STOPPED
@@ -90,14 +91,12 @@ def _stopped(problem: Problem, end: End) -> str:
     )
 
 
-def _faint(problem: Problem, q: Array, found: Directions) -> list[str]:
+def _faint(surface: Surface, q: Array, found: Directions) -> list[str]:
     """Sentences about inputs that hardly vary, so that most predictions would be noise."""
-    surface, target = problem.surface, problem.target
-    known = identify.evidence(surface, q, found, surface.predict(q) - target, target)
     return [
         f"{why}: predictions far from them would be little but noise and come out as NaN; "
         f"add some that differ more"
-        for why in causes.faint(surface, known)
+        for why in causes.faint(surface, identify.evidence(surface, q, found))
     ]
 
 

@@ -41,6 +41,7 @@ LAYERS = (
     "problem",
     "refitting",
     "resampling",
+    "intervals",
     "valley",
     "verdicts",
     "tabling",
