@@ -27,8 +27,10 @@ import pandas as pd
 from scipy import stats
 
 import p2law
-from p2law import forms, testing
+from p2law import forms, objectives, testing
+from p2law.problem import Problem
 from p2law.refitting import refit
+from p2law.surface import Surface
 
 LEVEL = 0.9
 TRUTH = {
@@ -93,10 +95,19 @@ def asked(sizes: tuple[float, ...], rates: tuple[float, ...]) -> pd.DataFrame:
     )
 
 
+def posed(fit: p2law.Fit) -> Problem:
+    """The problem that a fit of all coefficients has solved."""
+    records = fit.records
+    surface = Surface(fit.form, {name: records[name].to_numpy() for name in fit.form.columns})
+    target = records[fit.form.target].to_numpy()
+    objective = objectives.parse(fit.settings.objective)
+    return Problem(surface, target, np.ones(len(target)), objective)
+
+
 def others(fit: p2law.Fit, table: pd.DataFrame, seed: int) -> dict[str, tuple[np.ndarray, ...]]:
     """Intervals of other methods: low and high of each prediction."""
-    problem, rng = fit._problem, np.random.default_rng(seed)
-    q, codes = problem.surface.coordinates(fit.values), fit._codes
+    problem, rng = posed(fit), np.random.default_rng(seed)
+    q, codes = problem.surface.coordinates(fit.values), pd.factorize(fit.records["run"])[0]
     runs, objective = codes.max() + 1, problem.objective
     there = problem.surface.over([table[name].to_numpy() for name in fit.form.columns])
 
@@ -192,7 +203,8 @@ def chinchilla() -> None:
     data = Path(__file__).parents[1] / "data" / "chinchilla.csv"
     records = p2law.load(data, needs=()).nsmallest(240, "loss")
     fit = p2law.fit(records, forms.chinchilla, objective=p2law.huber(1e-3, log=True))
-    problem, q = fit._problem, fit._problem.surface.coordinates(fit.values)
+    problem = posed(fit)
+    q = problem.surface.coordinates(fit.values)
     count = np.random.default_rng(0).multinomial(240, np.full(240, 1 / 240), 4000).astype(float)
     found = refit(problem.surface, problem.target, count, problem.objective, q)
     again = pd.DataFrame([problem.surface.coefficients(each) for each in found.q])

@@ -110,7 +110,7 @@ def _fitted(data: Data, law: Form, objective: Objective, asked: Settings, *, cho
         held=held,
         status=verdict.status,
         _trouble=(*verdict.trouble, *rung.trouble, *data.trouble),
-        notes=(*data.notes, *filter(None, [surface.note])),
+        _notes=(*data.notes, *filter(None, [surface.note])),
         settings=asked,
         search=Search(
             objective=end.cost,

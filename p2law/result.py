@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from p2law import asking, identify, intervals, objectives, resampling, saving, tabling
+from p2law import asking, causes, identify, intervals, objectives, resampling, saving, tabling
 from p2law.causes import HOLD
 from p2law.declaring import Form, Whole
 from p2law.errors import SavedFitError
@@ -20,6 +20,7 @@ from p2law.objectives import Objective
 from p2law.problem import Problem
 from p2law.settings import Settings
 from p2law.surface import Surface
+from p2law.ties import Tie, ties
 from p2law.verdicts import Status
 from p2law.views import View, number
 
@@ -75,8 +76,6 @@ class Fit:
     held : mapping of str to str
         Coefficients that were not fitted, and why.
     status : Status
-    notes : tuple of str
-        Sentences about what was done with the records.
     settings : Settings
     search : Search
     """
@@ -86,7 +85,7 @@ class Fit:
     held: Mapping[str, str]
     status: Status
     _trouble: tuple[str, ...]
-    notes: tuple[str, ...]
+    _notes: tuple[str, ...]
     settings: Settings
     search: Search
     _records: pd.DataFrame
@@ -105,7 +104,8 @@ class Fit:
     def trouble(self) -> tuple[str, ...]:
         """Sentences that a user of the fit must read."""
         q = self._problem.surface.coordinates(self.values)
-        loose = {*self._directions.idle, *itertools.chain(*self._directions.together)}
+        groups = (*self._directions.together, *(each.exchanged for each in self._ties))
+        loose = {*self._directions.idle, *itertools.chain(*groups)}
         known = [name for name in self.form.names if name not in self.held and name not in loose]
         found = [
             *self._trouble,
@@ -113,6 +113,11 @@ class Fit:
             *intervals.hardly_known(self.form, self.draws, known),
         ]
         return tuple(dict.fromkeys(found))
+
+    @functools.cached_property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences about what was done with the records, and what they leave unchecked."""
+        return (*self._notes, *causes.barely(self._problem.surface))
 
     @property
     def records(self) -> pd.DataFrame:
@@ -169,6 +174,8 @@ class Fit:
         with np.errstate(all="ignore"):
             found = self.form.function(*arrays, **self.values)
         determined = self._evidence.determines(self._full.over(arrays))
+        for each in self._ties:
+            determined &= each.holds(*(inputs[name].to_numpy() for name in each.names))
         asked = self._problem.surface.over(arrays)
         low, high = intervals.of_predictions(asked, self._objective, self._drawn, level, kind)
         out = inputs.copy()
@@ -345,6 +352,11 @@ class Fit:
         return identify.at(self._full, self._full.coordinates(self.values))
 
     @functools.cached_property
+    def _ties(self) -> tuple[Tie, ...]:
+        """Inputs that never vary apart in the records."""
+        return ties(self._full)
+
+    @functools.cached_property
     def _evidence(self) -> identify.Evidence:
         """What the records say of predictions."""
         full = self._full
@@ -360,7 +372,7 @@ class Fit:
             "held": dict(self.held),
             "status": self.status.name,
             "trouble": list(self._trouble),
-            "notes": list(self.notes),
+            "notes": list(self._notes),
             "settings": self.settings.plain(),
             "search": asdict(self.search),
         }
@@ -397,7 +409,7 @@ class Fit:
                 held=dict(content["held"]),
                 status=Status[content["status"]],
                 _trouble=tuple(content["trouble"]),
-                notes=tuple(content["notes"]),
+                _notes=tuple(content["notes"]),
                 settings=Settings(**content["settings"]),
                 search=Search.read(content["search"]),
                 _records=_kept(table, form),

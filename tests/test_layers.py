@@ -34,6 +34,7 @@ LAYERS = (
     "projection",
     "descent",
     "identify",
+    "ties",
     "causes",
     "ladder",
     "labelling",
