@@ -1,7 +1,6 @@
 """A fit as a value: frozen, readable, savable, and never saying more than it knows."""
 
 import functools
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from types import MappingProxyType
@@ -10,17 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from p2law import asking, causes, identify, intervals, objectives, resampling, saving, tabling
+from p2law import asking, intervals, saving, tabling
 from p2law.causes import HOLD
-from p2law.declaring import Form, Whole
+from p2law.declaring import Form
 from p2law.errors import SavedFitError
-from p2law.gathering import WEIGHT, weights_of
+from p2law.gathering import WEIGHT
 from p2law.identify import listed
-from p2law.objectives import Objective
-from p2law.problem import Problem
+from p2law.knowing import Knowledge
 from p2law.settings import Settings
-from p2law.surface import Surface
-from p2law.ties import Tie, ties
 from p2law.verdicts import Status
 from p2law.views import View, number
 
@@ -100,24 +96,15 @@ class Fit:
         parts |= {"values": dict(self.values), "held": dict(self.held)}
         return Fit, tuple(parts.values())
 
-    @functools.cached_property
+    @property
     def trouble(self) -> tuple[str, ...]:
         """Sentences that a user of the fit must read."""
-        q = self._problem.surface.coordinates(self.values)
-        groups = (*self._directions.together, *(each.exchanged for each in self._ties))
-        loose = {*self._directions.idle, *itertools.chain(*groups)}
-        known = [name for name in self.form.names if name not in self.held and name not in loose]
-        found = [
-            *self._trouble,
-            *intervals.assumption(self._codes, self._problem.spare(q)),
-            *intervals.hardly_known(self.form, self.draws, known),
-        ]
-        return tuple(dict.fromkeys(found))
+        return tuple(dict.fromkeys((*self._trouble, *self._known.doubts)))
 
-    @functools.cached_property
+    @property
     def notes(self) -> tuple[str, ...]:
         """Sentences about what was done with the records, and what they leave unchecked."""
-        return (*self._notes, *causes.barely(self._problem.surface))
+        return (*self._notes, *self._known.unchecked)
 
     @property
     def records(self) -> pd.DataFrame:
@@ -173,11 +160,8 @@ class Fit:
         arrays = [inputs[name].to_numpy() for name in self.form.columns]
         with np.errstate(all="ignore"):
             found = self.form.function(*arrays, **self.values)
-        determined = self._evidence.determines(self._full.over(arrays))
-        for each in self._ties:
-            determined &= each.holds(*(inputs[name].to_numpy() for name in each.names))
-        asked = self._problem.surface.over(arrays)
-        low, high = intervals.of_predictions(asked, self._objective, self._drawn, level, kind)
+        determined = self._known.determines(inputs)
+        low, high = self._known.interval(arrays, level, kind)
         out = inputs.copy()
         ends = (("low", np.minimum(low, found)), ("high", np.maximum(high, found)))
         for name, each in ((self.form.target, found), *ends):
@@ -205,8 +189,9 @@ class Fit:
             `level` is no probability.
         """
         asking.interval(level, "mean")
-        ends = intervals.of_coefficients(self.draws, level)
-        return tabling.table(self._full, self.values, self.held, self._directions, ends)
+        known = self._known
+        ends = intervals.of_coefficients(known.draws, level)
+        return tabling.table(known.full, self.values, self.held, known.directions, ends)
 
     def residuals(self) -> pd.DataFrame:
         """The rows used, with `predicted` and `residual` (measured minus predicted).
@@ -300,67 +285,18 @@ class Fit:
 
     # -- what it knows ---------------------------------------------------------------
 
-    @functools.cached_property
+    @property
     def draws(self) -> pd.DataFrame:
         """Coefficients of refits to what the runs might have been; intervals come from these.
 
-        One row a refit, one column a coefficient; read-only by intent, computed once.
+        One row a refit, one column a coefficient; NaN where nothing tells the noise.
         """
-        surface = self._problem.surface
-        return pd.DataFrame([surface.coefficients(q) for q in self._drawn.q])
+        return self._known.draws.copy()
 
     @functools.cached_property
-    def _drawn(self) -> resampling.Draws:
-        """Refits, by coordinates."""
-        q = self._problem.surface.coordinates(self.values)
-        return resampling.draw(self._problem, q, self._codes, self.settings.seed)
-
-    @functools.cached_property
-    def _codes(self) -> Whole:
-        """Which run each row belongs to, from 0 on."""
-        return pd.factorize(self._records["run"])[0]
-
-    @functools.cached_property
-    def _problem(self) -> Problem:
-        """The fit as it was posed, with what was held."""
-        held = {n: self.values[n] for n in self.held if n not in self.settings.tied}
-        columns = {name: self._records[name].to_numpy() for name in self.form.columns}
-        return Problem(
-            Surface(self.form, columns, held, self.settings.tied),
-            self._records[self.form.target].to_numpy(),
-            weights_of(self._records),
-            self._objective,
-        )
-
-    @property
-    def _objective(self) -> Objective:
-        return objectives.parse(self.settings.objective)
-
-    @functools.cached_property
-    def _full(self) -> Surface:
-        """The law over the records, free in all that the caller did not hold."""
-        return Surface(
-            self.form,
-            {name: self._records[name].to_numpy() for name in self.form.columns},
-            self.settings.fixed,
-            self.settings.tied,
-        )
-
-    @functools.cached_property
-    def _directions(self) -> identify.Directions:
-        """What the records leave free, at the fitted coefficients."""
-        return identify.at(self._full, self._full.coordinates(self.values))
-
-    @functools.cached_property
-    def _ties(self) -> tuple[Tie, ...]:
-        """Inputs that never vary apart in the records."""
-        return ties(self._full)
-
-    @functools.cached_property
-    def _evidence(self) -> identify.Evidence:
-        """What the records say of predictions."""
-        full = self._full
-        return identify.evidence(full, full.coordinates(self.values), self._directions)
+    def _known(self) -> Knowledge:
+        """What the records tell."""
+        return Knowledge(self.form, self.values, self.held, self.settings, self._records)
 
     # -- keeping it ------------------------------------------------------------------
 

@@ -48,6 +48,7 @@ LAYERS = (
     "tabling",
     "asking",
     "saving",
+    "knowing",
     "result",
     "polishing",
     "fitting",
