@@ -24,13 +24,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from posing import posed
 from scipy import stats
 
 import p2law
-from p2law import forms, objectives, testing
-from p2law.problem import Problem
+from p2law import forms, testing
 from p2law.refitting import refit
-from p2law.surface import Surface
 
 LEVEL = 0.9
 TRUTH = {
@@ -93,15 +92,6 @@ def asked(sizes: tuple[float, ...], rates: tuple[float, ...]) -> pd.DataFrame:
         },
         index=list(ASKED),
     )
-
-
-def posed(fit: p2law.Fit) -> Problem:
-    """The problem that a fit of all coefficients has solved."""
-    records = fit.records
-    surface = Surface(fit.form, {name: records[name].to_numpy() for name in fit.form.columns})
-    target = records[fit.form.target].to_numpy()
-    objective = objectives.parse(fit.settings.objective)
-    return Problem(surface, target, np.ones(len(target)), objective)
 
 
 def others(fit: p2law.Fit, table: pd.DataFrame, seed: int) -> dict[str, tuple[np.ndarray, ...]]:

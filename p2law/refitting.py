@@ -18,7 +18,7 @@ TOGETHER = 131_072
 """Rows times fits that are worked on at once, few enough for the cache."""
 
 STEPS = 60
-ENOUGH = 1e-13
+ENOUGH = 1e-14
 """Share of the objective that one more step must promise to be worth it."""
 
 
