@@ -15,8 +15,9 @@ from p2law.objectives import huber, squared
 from p2law.records import grid, load
 
 if TYPE_CHECKING:
-    from p2law import collect, fitting, records, result, testing
+    from p2law import collect, fitting, planning, records, result, testing
     from p2law.fitting import fit
+    from p2law.planning import tokens_for
     from p2law.result import Fit
 
 __all__ = [
@@ -34,10 +35,12 @@ __all__ = [
     "grid",
     "huber",
     "load",
+    "planning",
     "records",
     "result",
     "squared",
     "testing",
+    "tokens_for",
 ]
 
 _LATER = {
@@ -45,8 +48,10 @@ _LATER = {
     "Fit": "p2law.result",
     "fit": "p2law.fitting",
     "fitting": "p2law.fitting",
+    "planning": "p2law.planning",
     "result": "p2law.result",
     "testing": "p2law.testing",
+    "tokens_for": "p2law.planning",
 }
 
 

@@ -81,6 +81,20 @@ def interval(level: Any, kind: Any) -> None:
         )
 
 
+def positive(name: str, value: Any) -> float:
+    """Check a single number that must be positive and finite.
+
+    Raises
+    ------
+    FitError
+        It is not.
+    """
+    plain = isinstance(value, Real) and not isinstance(value, (bool, np.bool_))
+    if not (plain and 0 < value < np.inf):
+        raise FitError(f"{name} is a positive number, got {got(value)}")
+    return float(value)
+
+
 def _from_table(form: Form, table: pd.DataFrame | None) -> dict[str, pd.Series]:
     """The inputs that a table holds."""
     if table is None:

@@ -69,6 +69,17 @@ class Knowledge:
         asked = self.problem.surface.over(arrays)
         return intervals.of_predictions(asked, self.problem.objective, self._drawn, level, kind)
 
+    def curves(self, inputs: Mapping[str, Array]) -> Array:
+        """The law at the fit and at every refit: (1 + refits, rows), the fit first.
+
+        Parameters
+        ----------
+        inputs : mapping of str to ndarray
+            By name; each broadcasts to that shape.
+        """
+        columns = [inputs[name] for name in self.form.columns]
+        return self.problem.surface.anywhere(self._points, columns)
+
     # -- what is left free -----------------------------------------------------------
 
     @functools.cached_property
@@ -111,6 +122,11 @@ class Knowledge:
     @functools.cached_property
     def _drawn(self) -> resampling.Draws:
         return resampling.draw(self.problem, self._q, self._codes, self.settings.seed)
+
+    @functools.cached_property
+    def _points(self) -> Array:
+        """Coordinates of the fit, then of its refits."""
+        return np.vstack([self._q, self._drawn.q])
 
     @property
     def _q(self) -> Array:

@@ -99,12 +99,12 @@ class Fit:
     @property
     def trouble(self) -> tuple[str, ...]:
         """Sentences that a user of the fit must read."""
-        return tuple(dict.fromkeys((*self._trouble, *self._known.doubts)))
+        return tuple(dict.fromkeys((*self._trouble, *self.known.doubts)))
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Sentences about what was done with the records, and what they leave unchecked."""
-        return (*self._notes, *self._known.unchecked)
+        return (*self._notes, *self.known.unchecked)
 
     @property
     def records(self) -> pd.DataFrame:
@@ -160,8 +160,8 @@ class Fit:
         arrays = [inputs[name].to_numpy() for name in self.form.columns]
         with np.errstate(all="ignore"):
             found = self.form.function(*arrays, **self.values)
-        determined = self._known.determines(inputs)
-        low, high = self._known.interval(arrays, level, kind)
+        determined = self.known.determines(inputs)
+        low, high = self.known.interval(arrays, level, kind)
         out = inputs.copy()
         ends = (("low", np.minimum(low, found)), ("high", np.maximum(high, found)))
         for name, each in ((self.form.target, found), *ends):
@@ -189,7 +189,7 @@ class Fit:
             `level` is no probability.
         """
         asking.interval(level, "mean")
-        known = self._known
+        known = self.known
         ends = intervals.of_coefficients(known.draws, level)
         return tabling.table(known.full, self.values, self.held, known.directions, ends)
 
@@ -291,11 +291,11 @@ class Fit:
 
         One row a refit, one column a coefficient; NaN where nothing tells the noise.
         """
-        return self._known.draws.copy()
+        return self.known.draws.copy()
 
     @functools.cached_property
-    def _known(self) -> Knowledge:
-        """What the records tell."""
+    def known(self) -> Knowledge:
+        """What the records tell, for modules that ask more of it than `predict` does."""
         return Knowledge(self.form, self.values, self.held, self.settings, self._records)
 
     # -- keeping it ------------------------------------------------------------------

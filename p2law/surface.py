@@ -190,6 +190,16 @@ class Surface:
             out[..., rows] = self.law([each[rows] for each in self.columns], theta_, c_)
         return out
 
+    def anywhere(self, q: Array, columns: Sequence[Array]) -> Array:
+        """Predictions at coordinates (points, free), each at inputs of its own: (points, rows).
+
+        Each of `columns` broadcasts to (points, rows).
+        """
+        theta, c = self._raw(np.asarray(q, dtype=float))
+        found = self.law(columns, _with_row_axis(theta), _with_row_axis(c))
+        shape = np.broadcast_shapes(np.shape(found), (len(q), 1), *map(np.shape, columns))
+        return np.broadcast_to(found, shape)
+
     def terms(self, theta: Sequence[Array], columns: Sequence[Any] | None = None) -> Array:
         """What is left without linear coefficients, then the term of each: (..., 1 + linear, rows).
 

@@ -50,6 +50,8 @@ LAYERS = (
     "saving",
     "knowing",
     "result",
+    "inverting",
+    "planning",
     "polishing",
     "fitting",
     "synthesis",
