@@ -29,6 +29,10 @@ class FitError(P2LawError, ValueError):
     """A fit was asked for with settings that contradict the form or the records."""
 
 
+class ScoreError(P2LawError, ValueError):
+    """A hold-out, a score or a comparison that these records, fits or laws do not allow."""
+
+
 class SavedFitError(P2LawError, ValueError):
     """A text is not a saved fit, or names a law that the caller did not hand over."""
 

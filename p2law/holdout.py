@@ -1,0 +1,342 @@
+"""What a law has not seen: records split into rows to fit and rows to predict.
+
+The three generalisations that the P² paper claims are `last_tokens`, `largest_model` and
+`highest_rate`. No hold-out drops a row: each row is either kept or held.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from p2law import selecting
+from p2law.checking import check
+from p2law.declaring import Array, Mask
+from p2law.errors import ScoreError
+from p2law.grouping import codes, runs
+from p2law.views import number
+from p2law.vocabulary import VOCABULARY, counted
+from p2law.wording import got, several, short
+
+SLACK = 1e-9
+"""A share of checkpoints that is a whole number but for rounding is taken as one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Records in two parts. Made by the functions of this module.
+
+    Attributes
+    ----------
+    words : str
+        What is held out.
+    notes : tuple of str
+        What a reader should know about how it was chosen.
+    """
+
+    words: str
+    notes: tuple[str, ...]
+    _records: pd.DataFrame
+    _mask: Mask
+
+    @property
+    def kept(self) -> pd.DataFrame:
+        """Rows to fit, under their own labels; a copy."""
+        return self._records[~self._mask]
+
+    @property
+    def held(self) -> pd.DataFrame:
+        """Rows to predict, under their own labels; a copy."""
+        return self._records[self._mask]
+
+    @property
+    def mask(self) -> Mask:
+        """Where the records are held, (rows of the records,); a copy."""
+        return self._mask.copy()
+
+    def __str__(self) -> str:
+        parts = [
+            f"{name} {_size(each)}" for name, each in (("held", self.held), ("kept", self.kept))
+        ]
+        return "\n".join([f"{self.words}: {'; '.join(parts)}", *self.notes])
+
+    __repr__ = __str__
+
+
+def split(records: pd.DataFrame, expression: str) -> Split:
+    """Hold the rows for which an expression is true.
+
+    Parameters
+    ----------
+    records : DataFrame
+        As `p2law.load` returns.
+    expression : str
+        Comparisons of columns, joined by and, or, not and parentheses; read, never run.
+        Texts stand in quotes and are compared by ``==``, ``!=`` and ``in``. Comparisons
+        with empty cells are false, and the split says how many there were.
+
+    Returns
+    -------
+    Split
+
+    Raises
+    ------
+    RecordError
+        The records cannot be used as they stand.
+    ScoreError
+        The expression cannot be read, or leaves nothing to fit or nothing to predict.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> rates = [0.15, 0.15, 0.35, 0.35]
+    >>> records = pd.DataFrame({"pruning_rate": rates, "loss": [2.4, 2.2, 2.9, 2.6]})
+    >>> split(records, "pruning_rate > 0.3")
+    pruning_rate > 0.3: held 2 rows of 1 run; kept 2 rows of 1 run
+    no column run: runs are told apart by pruning_rate
+    """
+    table, notes = _with_runs(records, ())
+    held, said = selecting.chosen(table, expression)
+    return _made(table, held, expression.strip(), (*notes, *said), _ranges(table, expression))
+
+
+def last_tokens(records: pd.DataFrame, share: float = 0.2) -> Split:
+    """Hold the last checkpoints of every run, as the P² paper does.
+
+    Parameters
+    ----------
+    records : DataFrame
+    share : float
+        Share of the *checkpoints* of each run (its distinct token counts, zero included)
+        that is held, not of its tokens; part of a checkpoint is not held. Runs too short
+        to have so many are kept whole, and the split says how many.
+
+    Returns
+    -------
+    Split
+
+    Raises
+    ------
+    RecordError
+        The records cannot be used as they stand, or have no column `tokens`.
+    ScoreError
+        `share` is not between 0 and 1, or no run has enough checkpoints.
+    """
+    table, notes = _with_runs(records, ("tokens",))
+    _check_share("share", share)
+    place, total = _places(table)
+    holds = np.floor(share * total + SLACK)
+    held = place >= total - holds
+    if few := table["run"][holds == 0].nunique():
+        have, are = ("have", "are") if few > 1 else ("has", "is")
+        needed, who = int(np.ceil(1 / share - SLACK)), several(few, "run")
+        notes += (f"{who} {have} fewer than {needed} checkpoints and {are} kept whole",)
+    longest = int(total.max())
+    cure = f"the longest run has {several(longest, 'checkpoint')}"
+    if longest > 1:
+        cure += f"; share={number(1 / longest, 3)} would hold its last one"
+    words = f"the last {number(100 * share)} % of each run's checkpoints"
+    return _made(table, held, words, notes, cure)
+
+
+def rollout(
+    records: pd.DataFrame, shares: Sequence[float] = (0.2, 0.4, 0.6, 0.8)
+) -> tuple[Split, ...]:
+    """Keep more and more of every run, and hold all that follows.
+
+    Parameters
+    ----------
+    records : DataFrame
+    shares : sequence of float
+        Shares of the *checkpoints* of each run that are kept, a part of one counted as
+        a whole; as in `last_tokens`.
+
+    Returns
+    -------
+    tuple of Split
+        One a share, in the order of the shares.
+
+    Raises
+    ------
+    RecordError
+        As in `last_tokens`.
+    ScoreError
+        A share is not between 0 and 1, there are none, or no run is long enough for one.
+    """
+    if isinstance(shares, (str, Real)) or not np.size(shares):
+        raise ScoreError(f"shares is a list of numbers, as (0.5, 0.8), got {got(shares)}")
+    parts = []
+    for share in shares:
+        _check_share("shares", share)
+        made = last_tokens(records, 1.0 - share)
+        words = f"all but the first {number(100 * share)} % of each run's checkpoints"
+        parts.append(Split(words, made.notes, made._records, made._mask))  # noqa: SLF001 - its own
+    return tuple(parts)
+
+
+def largest_model(records: pd.DataFrame) -> Split:
+    """Hold the runs of the largest model.
+
+    Parameters
+    ----------
+    records : DataFrame
+
+    Returns
+    -------
+    Split
+
+    Raises
+    ------
+    RecordError
+        The records cannot be used as they stand, or have no column `params`.
+    ScoreError
+        The records hold one model size.
+    """
+    table, notes = _with_runs(records, ("params",))
+    params = table["params"].to_numpy()
+    sizes = len(np.unique(params))
+    words = f"params = {number(params.max())}, the largest of {counted(sizes, 'params')}"
+    return _made(table, params == params.max(), words, notes, "it takes two sizes")
+
+
+def highest_rate(records: pd.DataFrame, within: float = 0.03) -> Split:
+    """Hold the runs of the highest pruning rate.
+
+    Parameters
+    ----------
+    records : DataFrame
+    within : float
+        The rate is what was achieved, and models cut alike achieve slightly different
+        ones. Rates that lie below the highest by no more than this share, of it and of
+        what it leaves, count as the highest; 0 takes the single highest one.
+
+    Returns
+    -------
+    Split
+
+    Raises
+    ------
+    RecordError
+        The records cannot be used as they stand, or have no column `pruning_rate`.
+    ScoreError
+        The records hold one pruning rate, or `within` is no share.
+    """
+    table, notes = _with_runs(records, ("pruning_rate",))
+    if within != 0:
+        _check_share("within", within)
+    rate = table["pruning_rate"].to_numpy()
+    most = rate.max()
+    held = most - rate <= within * min(most, 1 - most)
+    least, below = rate[held].min(), rate[~held].max(initial=0.0)
+    span = number(most) if least == most else f"{number(least)} to {number(most)}"
+    words = f"pruning_rate = {span}, the highest; the next is {number(below)}"
+    return _made(table, held, words, notes, "it takes two rates")
+
+
+def each_run(records: pd.DataFrame) -> tuple[Split, ...]:
+    """Hold each run in turn.
+
+    Parameters
+    ----------
+    records : DataFrame
+
+    Returns
+    -------
+    tuple of Split
+        One a run, in order of appearance.
+
+    Raises
+    ------
+    RecordError
+        The records cannot be used as they stand.
+    ScoreError
+        The records hold one run.
+    """
+    table, notes = _with_runs(records, ())
+    which, names = codes(table, "run"), table["run"].unique()
+    return tuple(
+        _made(table, which == k, f"run {short(name)}", notes, "it takes two runs")
+        for k, name in enumerate(names)
+    )
+
+
+def strangers(splits: Sequence[Split], records: pd.DataFrame) -> list[Split]:
+    """Splits that were made of other records than these.
+
+    Parameters
+    ----------
+    splits : sequence of Split
+    records : DataFrame
+        Checked.
+
+    Returns
+    -------
+    list of Split
+    """
+    # Splits that were made together share their records, which are then compared once.
+    sources = {id(each._records): each._records for each in splits}  # noqa: SLF001 - its own
+    same = {key for key, each in sources.items() if _alike(each, records)}
+    return [each for each in splits if id(each._records) not in same]  # noqa: SLF001 - its own
+
+
+# -- parts --------------------------------------------------------------------------------
+
+
+def _with_runs(records: pd.DataFrame, needs: Sequence[str]) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """A checked copy with a column `run`, and a sentence where that was not given."""
+    table = check(records, needs=needs, accept=("params", "tokens"))
+    labels, note = runs(table)
+    if not note:
+        return table, ()
+    table.insert(0, "run", labels)
+    return table, (note,)
+
+
+def _made(table: pd.DataFrame, held: Mask, words: str, notes: tuple[str, ...], cure: str) -> Split:
+    """A split, or a refusal where one side is empty."""
+    if held.all() or not held.any():
+        whole = f"all {len(table)} rows" if held.all() else f"none of {len(table)} rows"
+        left = "nothing is left to fit" if held.all() else "nothing is left to predict"
+        raise ScoreError(f"held out: {words}: that holds {whole}, {left}{cure and '; '}{cure}")
+    mask = np.array(held, dtype=bool)
+    return Split(words, notes, table, mask)
+
+
+def _places(table: pd.DataFrame) -> tuple[Array, Array]:
+    """Which checkpoint of its run each row belongs to, from 0 on, and how many the run has."""
+    tokens = table["tokens"].groupby(codes(table, "run"))
+    return tokens.rank("dense").to_numpy() - 1, tokens.transform("nunique").to_numpy()
+
+
+def _ranges(table: pd.DataFrame, expression: str) -> str:
+    """Words for what the columns of an expression hold."""
+    found = []
+    for name in selecting.columns(table, expression):
+        column = table[name]
+        if pd.api.types.is_numeric_dtype(column.dtype):
+            found.append(f"{name} goes from {number(column.min())} to {number(column.max())}")
+        else:
+            values = ", ".join(map(short, column.unique()[:4]))
+            found.append(f"{name} is {values}{', ...' if column.nunique() > 4 else ''}")
+    return ", ".join(found)
+
+
+def _check_share(name: str, share: Any) -> None:
+    number_like = isinstance(share, Real) and not isinstance(share, (bool, np.bool_))
+    if not (number_like and 0 < share < 1):
+        raise ScoreError(f"{name} lies between 0 and 1, got {got(share)}; write for instance 0.2")
+
+
+def _size(rows: pd.DataFrame) -> str:
+    return f"{several(len(rows), 'row')} of {several(rows['run'].nunique(), 'run')}"
+
+
+def _alike(one: pd.DataFrame, other: pd.DataFrame) -> bool:
+    """Tell whether two tables have the same rows and the same numbers."""
+    if not one.index.equals(other.index):
+        return False
+    shared = [name for name in VOCABULARY if name in one and name in other]
+    return all(np.array_equal(one[name], other[name], equal_nan=True) for name in shared)
