@@ -1,5 +1,6 @@
 """Many laws, one table: fitted to the same rows, judged by the same rows that none had seen."""
 
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -146,7 +147,7 @@ class Comparison:
 
     def _held(self) -> str:
         what = f"{several(self.held_rows, 'row')} of {several(self.held_runs, 'run')}"
-        some = f"; errors are of the {self.compared} that all laws with one determine"
+        some = f"; errors are of the {self.compared} that every ranked law determines"
         return f"{self.held}: {what}{some if 0 < self.compared < self.held_rows else ''}"
 
 
@@ -216,8 +217,8 @@ def compare(
     common = ground(laws, table, objective)
     options = {"objective": objective, "weight": weight, "seed": seed}
     trial = tried(table, common, splits, options)
-    ranks = contest(trial, seed)
     made = {each.name: attempt(each, table[common.mask], **options) for each in common.able}
+    ranks = contest(trial, {name: _count(each) for name, each in made.items()}, seed)
     rows = _rows(laws, common, made, trial, ranks)
     used, unit = table[common.mask], "nat" if laws[0].law.target == "loss" else laws[0].law.target
     return Comparison(
@@ -319,6 +320,11 @@ def _row(
     found |= {"status": made.fit.status.words, "free": free(made.fit)}
     found |= {"rmse": _rmse(made.fit.residuals()["residual"].to_numpy())}
     return found | {"aic": weighed.aic, "bic": weighed.bic}
+
+
+def _count(made: Attempt) -> int:
+    """Number of fitted coefficients; more than any law has where there is no fit."""
+    return free(made.fit) if made.fit else sys.maxsize
 
 
 def _rmse(off: Array) -> float:

@@ -78,7 +78,7 @@ def contenders(forms: Any) -> tuple[Contender, ...]:
     asked = [None if each is None else checked_form(each) for each in forms]
     if not asked:
         raise ScoreError("forms is a list of laws, and it is empty")
-    names = [f"{p2.name}, held as needed" if each is None else each.name for each in asked]
+    names = [f"{p2.name} (held as needed)" if each is None else each.name for each in asked]
     if doubled := [name for k, name in enumerate(names) if name in names[:k]]:
         raise ScoreError(f"two laws are called {doubled[0]}; compare each once, under its own name")
     found = tuple(Contender(*each) for each in zip(names, asked, strict=True))

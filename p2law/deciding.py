@@ -87,7 +87,8 @@ class Contest:
             return "no law predicts the held rows"
         best, *others = self.rmse
         said = f"{best} has the smallest held-out error, rmse {number(self.rmse[best])} {unit}"
-        alike = [each for each in others if self.rmse[each] <= self.rmse[best] * (1 + ALIKE)]
+        least = min(self.rmse.values()) * (1 + ALIKE)
+        alike = [each for each in others if self.rmse[each] <= least]
         others = others[len(alike) :]
         said += f", and so {'have' if len(alike) > 1 else 'has'} {listed(alike)}" if alike else ""
         if not others:
@@ -100,19 +101,21 @@ class Contest:
                 f"and it takes {ENOUGH}"
             )
         more = "larger than its noise" if found.more_than_noise else "no larger than its noise"
-        share = f"{number(100 * found.chance, 2)} %"
-        return f"{head} is {more}: paired over {found.runs} runs, chance does as well in {share}"
+        share = f"chance does as well in {number(100 * found.chance, 2)} % of cases"
+        return f"{head} is {more}: paired over {found.runs} runs, {share}"
 
 
-def contest(trial: Trial, seed: int) -> Contest:
+def contest(trial: Trial, free: Mapping[str, int], seed: int) -> Contest:
     """Rank laws by their error on the held rows that all of them determine.
 
     A law that determines less than half of them would leave too few to the others: it is
-    not ranked.
+    not ranked. Of laws with the same error the one with the fewest coefficients comes first.
 
     Parameters
     ----------
     trial : Trial
+    free : mapping of str to int
+        Number of fitted coefficients of each law.
     seed : int
 
     Returns
@@ -128,7 +131,9 @@ def contest(trial: Trial, seed: int) -> Contest:
         return Contest(on, {}, {}, {})
     off = {law: (trial.predicted[law] - trial.measured)[on] for law in laws}
     rmse = {law: float(np.sqrt(np.mean(each**2))) for law, each in off.items()}
-    order = sorted(laws, key=rmse.__getitem__)
+    least = min(rmse.values()) * (1 + ALIKE)
+    alike = sorted((law for law in laws if rmse[law] <= least), key=free.__getitem__)
+    order = [*alike, *sorted(set(laws) - set(alike), key=rmse.__getitem__)]
     naive = {
         name: float(np.sqrt(np.mean((each - trial.measured)[on] ** 2)))
         for name, each in trial.naive.items()

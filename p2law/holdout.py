@@ -5,7 +5,7 @@ The three generalisations that the P² paper claims are `last_tokens`, `largest_
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any
 
@@ -14,7 +14,7 @@ import pandas as pd
 
 from p2law import selecting
 from p2law.checking import check
-from p2law.declaring import Array, Mask
+from p2law.declaring import Mask
 from p2law.errors import ScoreError
 from p2law.grouping import codes, runs
 from p2law.views import number
@@ -111,8 +111,9 @@ def last_tokens(records: pd.DataFrame, share: float = 0.2) -> Split:
     records : DataFrame
     share : float
         Share of the *checkpoints* of each run (its distinct token counts, zero included)
-        that is held, not of its tokens; part of a checkpoint is not held. Runs too short
-        to have so many are kept whole, and the split says how many.
+        that is held, not of its tokens. The first 1 - `share` of them, rounded down, are
+        kept, so a run of four holds one. Runs of which nothing would be kept are kept
+        whole, and the split says how many.
 
     Returns
     -------
@@ -127,19 +128,8 @@ def last_tokens(records: pd.DataFrame, share: float = 0.2) -> Split:
     """
     table, notes = _with_runs(records, ("tokens",))
     _check_share("share", share)
-    place, total = _places(table)
-    holds = np.floor(share * total + SLACK)
-    held = place >= total - holds
-    if few := table["run"][holds == 0].nunique():
-        have, are = ("have", "are") if few > 1 else ("has", "is")
-        needed, who = int(np.ceil(1 / share - SLACK)), several(few, "run")
-        notes += (f"{who} {have} fewer than {needed} checkpoints and {are} kept whole",)
-    longest = int(total.max())
-    cure = f"the longest run has {several(longest, 'checkpoint')}"
-    if longest > 1:
-        cure += f"; share={number(1 / longest, 3)} would hold its last one"
     words = f"the last {number(100 * share)} % of each run's checkpoints"
-    return _made(table, held, words, notes, cure)
+    return _after(table, 1.0 - share, words, notes)
 
 
 def rollout(
@@ -151,30 +141,36 @@ def rollout(
     ----------
     records : DataFrame
     shares : sequence of float
-        Shares of the *checkpoints* of each run that are kept, a part of one counted as
-        a whole; as in `last_tokens`.
+        Shares of the *checkpoints* of each run that are kept, rounded down, as in
+        `last_tokens`.
 
     Returns
     -------
     tuple of Split
-        One a share, in the order of the shares.
+        One a share, in the order of the shares. A share for which no run is long enough
+        has none, and the others say so.
 
     Raises
     ------
     RecordError
         As in `last_tokens`.
     ScoreError
-        A share is not between 0 and 1, there are none, or no run is long enough for one.
+        A share is not between 0 and 1, there are none, or no run is long enough for any.
     """
+    table, notes = _with_runs(records, ("tokens",))
     if isinstance(shares, (str, Real)) or not np.size(shares):
         raise ScoreError(f"shares is a list of numbers, as (0.5, 0.8), got {got(shares)}")
-    parts = []
+    made, refused = list[Split](), list[str]()
     for share in shares:
         _check_share("shares", share)
-        made = last_tokens(records, 1.0 - share)
-        words = f"all but the first {number(100 * share)} % of each run's checkpoints"
-        parts.append(Split(words, made.notes, made._records, made._mask))  # noqa: SLF001 - its own
-    return tuple(parts)
+        words = f"all after the first {number(100 * share)} % of each run's checkpoints"
+        try:
+            made.append(_after(table, share, words, notes))
+        except ScoreError as error:
+            refused.append(str(error))
+    if not made:
+        raise ScoreError(refused[0])
+    return tuple(replace(each, notes=(*each.notes, *refused)) for each in made)
 
 
 def largest_model(records: pd.DataFrame) -> Split:
@@ -305,10 +301,17 @@ def _made(table: pd.DataFrame, held: Mask, words: str, notes: tuple[str, ...], c
     return Split(words, notes, table, mask)
 
 
-def _places(table: pd.DataFrame) -> tuple[Array, Array]:
-    """Which checkpoint of its run each row belongs to, from 0 on, and how many the run has."""
+def _after(table: pd.DataFrame, share: float, words: str, notes: tuple[str, ...]) -> Split:
+    """Keep the first checkpoints of every run, and hold the others."""
     tokens = table["tokens"].groupby(codes(table, "run"))
-    return tokens.rank("dense").to_numpy() - 1, tokens.transform("nunique").to_numpy()
+    place, total = tokens.rank("dense").to_numpy(), tokens.transform("nunique").to_numpy()
+    keeps = np.floor(share * total + SLACK)
+    if few := table["run"][keeps == 0].nunique():
+        have, are = ("have", "are") if few > 1 else ("has", "is")
+        needed, who = int(np.ceil(1 / share - SLACK)), several(few, "run")
+        notes += (f"{who} {have} fewer than {needed} checkpoints and {are} kept whole",)
+    cure = f"the longest run has {several(int(total.max()), 'checkpoint')}"
+    return _made(table, (keeps > 0) & (place > keeps), words, notes, cure)
 
 
 def _ranges(table: pd.DataFrame, expression: str) -> str:

@@ -55,7 +55,7 @@ class Judged:
     def relative(self) -> Array:
         """Relative error of each row."""
         with np.errstate(all="ignore"):
-            return np.abs(self._of("predicted") / self.rows.loss - 1)
+            return np.abs((self._of("predicted") - self.rows.loss) / self.rows.loss)
 
     def naive(self, law: str) -> tuple[pd.DataFrame, str]:
         """Errors of a law and of what needs none on common rows, and a sentence about these."""

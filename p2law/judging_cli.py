@@ -102,7 +102,10 @@ def _compare(asked: argparse.Namespace) -> Any:
 def _possible(table: "pd.DataFrame") -> Sequence[Form | None]:
     """The built-in laws whose columns are there; the P² law with coefficients held as needed."""
     laws = [each for each in forms.builtin if {*each.columns, each.target} <= {*table.columns}]
-    return [None if each is forms.p2 else each for each in laws if each.target == "loss"]
+    if not laws:
+        had = ", ".join(map(str, table.columns[:20]))
+        raise ScoreError(f"no built-in law can be fitted to the columns {had}; name one by --forms")
+    return [None if each is forms.p2 else each for each in laws if each.target == laws[0].target]
 
 
 def _hold(text: str) -> "Hold":

@@ -9,6 +9,7 @@ import pandas as pd
 from p2law.declaring import Array
 from p2law.grouping import groups
 from p2law.objectives import huber
+from p2law.wording import several
 
 HUBER = huber(1e-3, log=True)
 """The objective of the literature on scaling laws; here its mean over rows."""
@@ -173,7 +174,8 @@ def _abscissa(table: pd.DataFrame, per: str) -> tuple[Array, str]:
         return tokens, ""
     if per == "log_tokens":
         zero = int(np.sum(tokens <= 0))
-        note = f"{zero} row{'s' * (zero != 1)} at zero tokens have no slope against ln(tokens)"
+        have = "has" if zero == 1 else "have"
+        note = f"{several(zero, 'row')} at zero tokens {have} no slope against ln(tokens)"
         with np.errstate(divide="ignore"):
             return np.where(tokens > 0, np.log(tokens), np.nan), note if zero else ""
     each, note = _flops_per_token(table)

@@ -134,6 +134,7 @@ class Score:
         """The same as a dictionary of plain values, without single rows."""
         found = {name: each for name, each in vars(self).items() if not name.startswith("_")}
         row = found["worst_row"]
+        row = row.item() if isinstance(row, np.generic) else row
         found["worst_row"] = row if isinstance(row, (int, float, str, type(None))) else label(row)
         return found | {"baselines": self._baselines.to_dict("index")}
 

@@ -101,7 +101,7 @@ def _truth(node: ast.expr, table: pd.DataFrame, text: str) -> Mask:
             _compared(one, op, other, table, text)
             for one, op, other in zip(sides, node.ops, sides[1:], strict=False)
         ]
-        return np.all([np.broadcast_to(each, len(table)) for each in parts], axis=0)
+        return np.asarray(np.all([np.broadcast_to(each, len(table)) for each in parts], axis=0))
     raise _refusal(node, text, "is no comparison; join comparisons by and, or, not")
 
 

@@ -13,6 +13,7 @@ from p2law.declaring import Array, Mask
 from p2law.errors import ScoreError
 from p2law.grouping import codes
 from p2law.holdout import Split
+from p2law.wording import several
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Trial:
     why : mapping of str to str
         By law, why predictions are missing.
     notes : tuple of str
-        Splits that had nothing to keep or to hold.
+        About splits that had nothing to keep or to hold.
     """
 
     measured: Array
@@ -73,14 +74,13 @@ def tried(
     """
     parts = [(each, ~each.mask & common.mask, each.mask & common.mask) for each in splits]
     sound = [(each, kept, held) for each, kept, held in parts if kept.any() and held.any()]
-    notes = tuple(
-        f"{each.words}: nothing is left to {'predict' if kept.any() else 'fit'} of the rows that "
-        f"all laws can use"
-        for each, kept, held in parts
-        if not (kept.any() and held.any())
+    empty = [each.words for each, kept, held in parts if not (kept.any() and held.any())]
+    note = (
+        f"without rows that all laws can use on both sides, and left out: {len(empty)} of "
+        f"{several(len(parts), 'split')} ({_some(empty)})"
     )
     if not sound:
-        raise ScoreError("; ".join(notes) or "there is no split: nothing is held out")
+        raise ScoreError(f"nothing can be compared; {note}")
     target = common.able[0].law.target
     rows = np.concatenate([np.flatnonzero(held) for _, _, held in sound])
     predicted, why = dict[str, Array](), dict[str, str]()
@@ -95,7 +95,7 @@ def tried(
         predicted=predicted,
         naive=_naive(table, sound, target),
         why=why,
-        notes=notes,
+        notes=(note,) if empty else (),
     )
 
 
@@ -107,13 +107,14 @@ def _asked(
     rows = table[held]
     made = attempt(law, table[kept], **options)
     if made.fit is None:
-        return np.full(len(rows), np.nan), f"without {split.words}: {made.why}"
+        return np.full(len(rows), np.nan), f"fitted without {split.words}: {made.why}"
     told = points(made.fit, rows)
     lacking = int(np.sum(~np.isfinite(told)))
     if not lacking:
         return told, ""
     said = made.fit.trouble[0] if made.fit.trouble else "the kept rows say little there"
-    return told, f"without {split.words} {lacking} of {len(rows)} rows are not determined: {said}"
+    where = f"fitted without {split.words}: {lacking} of {len(rows)} rows are not determined"
+    return told, f"{where}: {said}"
 
 
 def _naive(
@@ -127,5 +128,5 @@ def _naive(
 
 def _some(reasons: Sequence[str]) -> str:
     """The first of some reasons, and how many more there are."""
-    more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
+    more = f" and {len(reasons) - 1} more" if len(reasons) > 1 else ""
     return f"{reasons[0]}{more}" if reasons else ""
