@@ -2,8 +2,6 @@
 
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -11,6 +9,7 @@ import pandas as pd
 
 from p2law import holdout
 from p2law.checking import check
+from p2law.comparison import Comparison
 from p2law.contenders import Attempt, Contender, Ground, attempt, contenders, ground
 from p2law.criteria import criteria, free
 from p2law.deciding import Contest, contest
@@ -21,10 +20,11 @@ from p2law.holdout import Split
 from p2law.identify import listed
 from p2law.labelling import plain_runs
 from p2law.objectives import Objective, squared
-from p2law.result import Fit
+from p2law.settings import settings
+from p2law.splitting import strangers
 from p2law.trials import Trial, tried
-from p2law.views import View, number
-from p2law.wording import got, several, short
+from p2law.views import number
+from p2law.wording import got, short
 
 Hold = Split | str | Iterable[Split] | Callable[[pd.DataFrame], Split | Iterable[Split]]
 
@@ -33,128 +33,6 @@ SQUARED = squared()
 NAIVE = {"last": "(last value)", "power": "(power law of the run)"}
 
 COLUMNS = ("status", "free", "rmse", "aic", "bic", "held_rmse", "determined", "chance", "why")
-
-
-@dataclass(frozen=True, eq=False)
-class Comparison:
-    """Laws side by side. Made by `p2law.compare`; nothing in it changes.
-
-    Attributes
-    ----------
-    held : str
-        What was held out.
-    winner : str or None
-        The law with the smallest held-out error; None where no law predicts the held rows.
-    verdict : str
-        The winner, and whether its difference to the next is larger than its noise.
-    fits : mapping of str to Fit
-        Each law fitted to all rows that were compared.
-    rows, runs, held_rows, held_runs : int
-        Rows and runs that all laws can use, and those of them that were held; a row that
-        several splits hold counts in each.
-    compared : int
-        Held rows on which the held-out errors are: those that every law in question
-        determines.
-    left_out : tuple of (str, int)
-        Why rows were left out for all laws, and how many.
-    trouble, notes : tuple of str
-    """
-
-    held: str
-    winner: str | None
-    verdict: str
-    fits: Mapping[str, Fit]
-    rows: int
-    runs: int
-    held_rows: int
-    held_runs: int
-    compared: int
-    left_out: tuple[tuple[str, int], ...]
-    trouble: tuple[str, ...]
-    notes: tuple[str, ...]
-    _table: pd.DataFrame
-    _by_run: pd.DataFrame
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "fits", MappingProxyType(dict(self.fits)))
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """One row a law, the best held-out error first, then the naive baselines; a copy.
-
-        `status` of the fit to all rows; `free`, its number of fitted coefficients; `rmse`,
-        its error at these rows; `aic` and `bic` of it, NaN where laws cannot be compared so;
-        `held_rmse`, the error at held rows of the law fitted without them; `determined`, how
-        many held rows it predicts; `chance`, how often chance does as well as the difference
-        to the winner; `why`, what is missing and why.
-        """
-        return self._table.copy()
-
-    def by_run(self) -> pd.DataFrame:
-        """In-sample and held-out error of each law on each run.
-
-        Returns
-        -------
-        DataFrame
-            Indexed by law and run; columns rows, rmse, held_rows, held_rmse.
-        """
-        return self._by_run.copy()
-
-    def coefficients(self) -> pd.DataFrame:
-        """The tables of coefficients of all laws, fitted to all rows.
-
-        Returns
-        -------
-        DataFrame
-            Indexed by law and coefficient; columns as in `Fit.table`.
-        """
-        tables = {name: each.table() for name, each in self.fits.items()}
-        return pd.concat(tables, names=["law", "coefficient"]) if tables else pd.DataFrame()
-
-    def plain(self) -> dict[str, Any]:
-        """The same as a dictionary of plain values, without single runs."""
-        found = {name: each for name, each in vars(self).items() if not name.startswith("_")}
-        found["fits"] = {name: dict(each.values) for name, each in self.fits.items()}
-        return found | {"table": self._table.to_dict("index")}
-
-    def view(self) -> View:
-        """The content of the text and HTML views."""
-        shown = ("status", "free", "rmse", "held_rmse", "determined", "aic", "bic", "chance")
-        laws = sum(not str(name).startswith("(") for name in self._table.index)
-        facts = [("winner", self.verdict), ("held out", self._held())]
-        facts += [("left out", f"{several(count, 'row')}: {why}") for why, count in self.left_out]
-        return View(
-            headline=(
-                f"{several(laws, 'law')} compared on {several(self.rows, 'row')} of "
-                f"{several(self.runs, 'run')}"
-            ),
-            warnings=self.trouble,
-            header=("", *(name.replace("_", " ") for name in shown)),
-            rows=[
-                (str(name), *(_cell(row[each]) for each in shown))
-                for name, row in self._table.to_dict("index").items()
-            ],
-            facts=[*facts, *(("note", each) for each in self.notes)],
-        )
-
-    def __str__(self) -> str:
-        return self.view().text()
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return self.view().html()
-
-    def _held(self) -> str:
-        what = f"{several(self.held_rows, 'row')} of {several(self.held_runs, 'run')}"
-        some = f"; errors are of the {self.compared} that every ranked law determines"
-        return f"{self.held}: {what}{some if 0 < self.compared < self.held_rows else ''}"
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    return "-" if np.isnan(value) else number(value)
 
 
 def compare(
@@ -196,6 +74,8 @@ def compare(
         The records cannot be used as they stand.
     FormError
         One of `forms` is no law.
+    FitError
+        `objective`, `weight` or `seed` is of the wrong kind.
     ScoreError
         There are no laws, they predict different columns, none can use the records, or the
         hold-out leaves nothing to fit or to predict.
@@ -211,6 +91,7 @@ def compare(
     >>> p2law.compare(records, laws, p2law.holdout.largest_model).winner
     'chinchilla'
     """
+    settings(objective, weight, None, None, seed)
     laws = contenders(forms)
     table, note = _table(records, laws, weight)
     splits, held = _splits(hold, table)
@@ -269,7 +150,7 @@ def _splits(hold: Any, table: pd.DataFrame) -> tuple[tuple[Split, ...], str]:
             f"hold is a split, several, or a function that makes them, as "
             f"p2law.holdout.largest_model, got {got(hold)}"
         )
-    if odd := holdout.strangers(splits, table):
+    if odd := strangers(splits, table):
         raise ScoreError(
             f"the split {short(odd[0].words)} was made of other records than these; make it of "
             f"the table that is compared on"

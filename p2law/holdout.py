@@ -5,7 +5,7 @@ The three generalisations that the P² paper claims are `last_tokens`, `largest_
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from numbers import Real
 from typing import Any
 
@@ -13,57 +13,25 @@ import numpy as np
 import pandas as pd
 
 from p2law import selecting
-from p2law.checking import check
-from p2law.declaring import Mask
 from p2law.errors import ScoreError
-from p2law.grouping import codes, runs
+from p2law.grouping import codes
+from p2law.splitting import Split, made_of, with_runs
 from p2law.views import number
-from p2law.vocabulary import VOCABULARY, counted
+from p2law.vocabulary import counted
 from p2law.wording import got, several, short
+
+__all__ = [
+    "Split",
+    "each_run",
+    "highest_rate",
+    "largest_model",
+    "last_tokens",
+    "rollout",
+    "split",
+]
 
 SLACK = 1e-9
 """A share of checkpoints that is a whole number but for rounding is taken as one."""
-
-
-@dataclass(frozen=True, eq=False)
-class Split:
-    """Records in two parts. Made by the functions of this module.
-
-    Attributes
-    ----------
-    words : str
-        What is held out.
-    notes : tuple of str
-        What a reader should know about how it was chosen.
-    """
-
-    words: str
-    notes: tuple[str, ...]
-    _records: pd.DataFrame
-    _mask: Mask
-
-    @property
-    def kept(self) -> pd.DataFrame:
-        """Rows to fit, under their own labels; a copy."""
-        return self._records[~self._mask]
-
-    @property
-    def held(self) -> pd.DataFrame:
-        """Rows to predict, under their own labels; a copy."""
-        return self._records[self._mask]
-
-    @property
-    def mask(self) -> Mask:
-        """Where the records are held, (rows of the records,); a copy."""
-        return self._mask.copy()
-
-    def __str__(self) -> str:
-        parts = [
-            f"{name} {_size(each)}" for name, each in (("held", self.held), ("kept", self.kept))
-        ]
-        return "\n".join([f"{self.words}: {'; '.join(parts)}", *self.notes])
-
-    __repr__ = __str__
 
 
 def split(records: pd.DataFrame, expression: str) -> Split:
@@ -98,9 +66,9 @@ def split(records: pd.DataFrame, expression: str) -> Split:
     pruning_rate > 0.3: held 2 rows of 1 run; kept 2 rows of 1 run
     no column run: runs are told apart by pruning_rate
     """
-    table, notes = _with_runs(records, ())
+    table, notes = with_runs(records, ())
     held, said = selecting.chosen(table, expression)
-    return _made(table, held, expression.strip(), (*notes, *said), _ranges(table, expression))
+    return made_of(table, held, expression.strip(), (*notes, *said), _ranges(table, expression))
 
 
 def last_tokens(records: pd.DataFrame, share: float = 0.2) -> Split:
@@ -126,7 +94,7 @@ def last_tokens(records: pd.DataFrame, share: float = 0.2) -> Split:
     ScoreError
         `share` is not between 0 and 1, or no run has enough checkpoints.
     """
-    table, notes = _with_runs(records, ("tokens",))
+    table, notes = with_runs(records, ("tokens",))
     _check_share("share", share)
     words = f"the last {number(100 * share)} % of each run's checkpoints"
     return _after(table, 1.0 - share, words, notes)
@@ -157,7 +125,7 @@ def rollout(
     ScoreError
         A share is not between 0 and 1, there are none, or no run is long enough for any.
     """
-    table, notes = _with_runs(records, ("tokens",))
+    table, notes = with_runs(records, ("tokens",))
     if isinstance(shares, (str, Real)) or not np.size(shares):
         raise ScoreError(f"shares is a list of numbers, as (0.5, 0.8), got {got(shares)}")
     made, refused = list[Split](), list[str]()
@@ -191,11 +159,11 @@ def largest_model(records: pd.DataFrame) -> Split:
     ScoreError
         The records hold one model size.
     """
-    table, notes = _with_runs(records, ("params",))
+    table, notes = with_runs(records, ("params",))
     params = table["params"].to_numpy()
     sizes = len(np.unique(params))
     words = f"params = {number(params.max())}, the largest of {counted(sizes, 'params')}"
-    return _made(table, params == params.max(), words, notes, "it takes two sizes")
+    return made_of(table, params == params.max(), words, notes, "it takes two sizes")
 
 
 def highest_rate(records: pd.DataFrame, within: float = 0.03) -> Split:
@@ -220,7 +188,7 @@ def highest_rate(records: pd.DataFrame, within: float = 0.03) -> Split:
     ScoreError
         The records hold one pruning rate, or `within` is no share.
     """
-    table, notes = _with_runs(records, ("pruning_rate",))
+    table, notes = with_runs(records, ("pruning_rate",))
     if within != 0:
         _check_share("within", within)
     rate = table["pruning_rate"].to_numpy()
@@ -229,7 +197,7 @@ def highest_rate(records: pd.DataFrame, within: float = 0.03) -> Split:
     least, below = rate[held].min(), rate[~held].max(initial=0.0)
     span = number(most) if least == most else f"{number(least)} to {number(most)}"
     words = f"pruning_rate = {span}, the highest; the next is {number(below)}"
-    return _made(table, held, words, notes, "it takes two rates")
+    return made_of(table, held, words, notes, "it takes two rates")
 
 
 def each_run(records: pd.DataFrame) -> tuple[Split, ...]:
@@ -251,54 +219,15 @@ def each_run(records: pd.DataFrame) -> tuple[Split, ...]:
     ScoreError
         The records hold one run.
     """
-    table, notes = _with_runs(records, ())
+    table, notes = with_runs(records, ())
     which, names = codes(table, "run"), table["run"].unique()
     return tuple(
-        _made(table, which == k, f"run {short(name)}", notes, "it takes two runs")
+        made_of(table, which == k, f"run {short(name)}", notes, "it takes two runs")
         for k, name in enumerate(names)
     )
 
 
-def strangers(splits: Sequence[Split], records: pd.DataFrame) -> list[Split]:
-    """Splits that were made of other records than these.
-
-    Parameters
-    ----------
-    splits : sequence of Split
-    records : DataFrame
-        Checked.
-
-    Returns
-    -------
-    list of Split
-    """
-    # Splits that were made together share their records, which are then compared once.
-    sources = {id(each._records): each._records for each in splits}  # noqa: SLF001 - its own
-    same = {key for key, each in sources.items() if _alike(each, records)}
-    return [each for each in splits if id(each._records) not in same]  # noqa: SLF001 - its own
-
-
 # -- parts --------------------------------------------------------------------------------
-
-
-def _with_runs(records: pd.DataFrame, needs: Sequence[str]) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """A checked copy with a column `run`, and a sentence where that was not given."""
-    table = check(records, needs=needs, accept=("params", "tokens"))
-    labels, note = runs(table)
-    if not note:
-        return table, ()
-    table.insert(0, "run", labels)
-    return table, (note,)
-
-
-def _made(table: pd.DataFrame, held: Mask, words: str, notes: tuple[str, ...], cure: str) -> Split:
-    """A split, or a refusal where one side is empty."""
-    if held.all() or not held.any():
-        whole = f"all {len(table)} rows" if held.all() else f"none of {len(table)} rows"
-        left = "nothing is left to fit" if held.all() else "nothing is left to predict"
-        raise ScoreError(f"held out: {words}: that holds {whole}, {left}{cure and '; '}{cure}")
-    mask = np.array(held, dtype=bool)
-    return Split(words, notes, table, mask)
 
 
 def _after(table: pd.DataFrame, share: float, words: str, notes: tuple[str, ...]) -> Split:
@@ -311,7 +240,7 @@ def _after(table: pd.DataFrame, share: float, words: str, notes: tuple[str, ...]
         needed, who = int(np.ceil(1 / share - SLACK)), several(few, "run")
         notes += (f"{who} {have} fewer than {needed} checkpoints and {are} kept whole",)
     cure = f"the longest run has {several(int(total.max()), 'checkpoint')}"
-    return _made(table, (keeps > 0) & (place > keeps), words, notes, cure)
+    return made_of(table, (keeps > 0) & (place > keeps), words, notes, cure)
 
 
 def _ranges(table: pd.DataFrame, expression: str) -> str:
@@ -331,15 +260,3 @@ def _check_share(name: str, share: Any) -> None:
     number_like = isinstance(share, Real) and not isinstance(share, (bool, np.bool_))
     if not (number_like and 0 < share < 1):
         raise ScoreError(f"{name} lies between 0 and 1, got {got(share)}; write for instance 0.2")
-
-
-def _size(rows: pd.DataFrame) -> str:
-    return f"{several(len(rows), 'row')} of {several(rows['run'].nunique(), 'run')}"
-
-
-def _alike(one: pd.DataFrame, other: pd.DataFrame) -> bool:
-    """Tell whether two tables have the same rows and the same numbers."""
-    if not one.index.equals(other.index):
-        return False
-    shared = [name for name in VOCABULARY if name in one and name in other]
-    return all(np.array_equal(one[name], other[name], equal_nan=True) for name in shared)

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from p2law.comparing import Comparison, compare
+from p2law.comparing import compare
+from p2law.comparison import Comparison
 from p2law.conditions import conditions
 from p2law.errors import ScoreError
 from p2law.judging import Judged, judged

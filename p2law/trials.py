@@ -112,7 +112,7 @@ def _asked(
     lacking = int(np.sum(~np.isfinite(told)))
     if not lacking:
         return told, ""
-    said = made.fit.trouble[0] if made.fit.trouble else "the kept rows say little there"
+    said = "; ".join(made.fit.trouble) or "the kept rows say little there"
     where = f"fitted without {split.words}: {lacking} of {len(rows)} rows are not determined"
     return told, f"{where}: {said}"
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 import p2law
 from p2law import deciding, forms, holdout
-from p2law.comparing import Comparison
+from p2law.comparison import Comparison
 from p2law.deciding import difference
-from p2law.errors import FormError, RecordError, ScoreError
+from p2law.errors import FitError, FormError, RecordError, ScoreError
 from p2law.trials import Trial
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -292,6 +292,22 @@ def test_comparisons_that_make_no_sense_are_refused(records, forms_, hold, error
     """
     with pytest.raises(error, match=words):
         p2law.compare(records, forms_, hold)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"objective": "huber"}, r"objective is p2law\.squared\(\) or"),
+        ({"weight": 3}, "weight is the name of a column"),
+        ({"seed": -1}, "seed is a whole number from 0 on"),
+    ],
+)
+def test_settings_are_checked_before_anything_is_fitted(records, options, words):
+    """
+    Once, and not as a reason in the row of every law.
+    """
+    with pytest.raises(FitError, match=words):
+        p2law.compare(records, LAWS, holdout.last_tokens, **options)
 
 
 def test_a_split_of_other_records_is_refused(records):
