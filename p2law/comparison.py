@@ -64,7 +64,7 @@ class Comparison:
         its error at these rows; `aic` and `bic` of it, NaN where laws cannot be compared so;
         `held_rmse`, the error at held rows of the law fitted without them; `determined`, how
         many held rows it predicts; `chance`, how often chance does as well as the difference
-        to the winner; `why`, what is missing and why.
+        to the winner, NaN where there is none; `why`, what is missing and why.
         """
         return self._table.copy()
 

@@ -68,7 +68,7 @@ class Contest:
     naive : mapping of str to float
         By baseline, where there is one for every row that counts.
     against : mapping of str to Difference
-        By law, to the winner.
+        By law, to the winner; not of laws with the same error.
     """
 
     on: Mask
@@ -144,7 +144,7 @@ def contest(trial: Trial, free: Mapping[str, int], seed: int) -> Contest:
         on,
         {law: rmse[law] for law in order},
         naive,
-        {law: difference(best, off[law], run, seed) for law in order[1:]},
+        {law: difference(best, off[law], run, seed) for law in order[len(alike) :]},
     )
 
 
