@@ -47,6 +47,10 @@ class UnreachableLossError(P2LawError, ValueError):
         self.floor, self.low, self.high, self.reached = floor, low, high, reached
 
 
+class ScoreError(P2LawError, ValueError):
+    """A hold-out, a score or a comparison that these records, fits or laws do not allow."""
+
+
 class SavedFitError(P2LawError, ValueError):
     """A text is not a saved fit, or names a law that the caller did not hand over."""
 
