@@ -188,4 +188,5 @@ def test_public_names_are_the_agreed_ones():
         "load",
         "score",
         "squared",
+        "tokens_for",
     } == names - modules
