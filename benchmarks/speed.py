@@ -2,8 +2,8 @@
 
 The 240 Chinchilla points with Huber(0.001) on log residuals, against lmfit tuned by
 hand and started at Hoffmann's coefficients; the `chinchilla` package on the grid of
-its README (minutes; installed into an environment of its own); the P² law at 1,800 rows;
-growth with rows; peak memory; import.
+its README (minutes; installed into an environment of its own); 1,000 refits; the P² law at
+1,800 rows, with and without intervals; growth with rows; peak memory; import.
 
     python benchmarks/speed.py [--chinchilla] [--rows 1000000]
 """
@@ -25,9 +25,11 @@ for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 import lmfit  # noqa: E402 - threads must be set first
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
+from posing import posed  # noqa: E402
 
 import p2law  # noqa: E402
-from p2law import forms, testing  # noqa: E402
+from p2law import forms, resampling, testing  # noqa: E402
+from p2law.refitting import refit  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
 HOFFMANN = {"E": 1.69, "A": 406.4, "B": 410.7, "alpha": 0.34, "beta": 0.28}
@@ -135,6 +137,23 @@ def p2_records(rows: int) -> pd.DataFrame:
     return testing.synthesize(forms.p2, truth, table, noise=0.003)
 
 
+def refits(name: str, fit: p2law.Fit, codes: np.ndarray, one_by_one: int = 20) -> None:
+    """Print what 1,000 refits cost, and how far they are from the same refits one by one."""
+    problem = posed(fit)
+    q = problem.surface.coordinates(fit.values)
+    took = seconds(lambda: resampling.draw(problem, q, codes, 0, 1000), 3)
+    shift = np.random.default_rng(0).choice([-1.0, 1.0], (one_by_one, codes.max() + 1))[:, codes]
+    losses = problem.objective.shifted(problem.surface.predict(q), shift * problem.residuals(q))
+    found = refit(problem.surface, losses, problem.weight, problem.objective, q)
+    worst = 0.0
+    for loss, own in zip(losses, found.q, strict=True):
+        records = fit.records.assign(loss=loss)
+        alone = p2law.fit(records, fit.form, objective=problem.objective)
+        curve = loss - alone.residuals()["residual"].to_numpy()
+        worst = max(worst, float(np.abs(problem.surface.predict(own) - curve).max()))
+    print(f"{name}: 1,000 refits {took:.2f} s; {one_by_one} one by one differ by {worst:.1e} nat")
+
+
 def in_fresh_process(rows: int) -> tuple[float, float]:
     """Warm seconds and peak megabytes of a P² fit of so many rows."""
     code = f"""
@@ -177,6 +196,13 @@ def main() -> None:
             f"240 points: chinchilla {took:.1f} s, objective {judge(records, values):.13f}; "
             f"p2law is {took / by_us:,.0f} times faster"
         )
+    fit = p2law.fit(records, forms.chinchilla, objective=p2law.huber(DELTA, log=True))
+    refits("240 points", fit, np.arange(240))
+    fit = p2law.fit(p2_records(1800), forms.p2)
+    refits("p2 at 1,800 rows", fit, np.arange(1800) // 200)
+    asking = {"params": 1e9, "tokens": 1e9, "pruning_rate": 0.2, "base_loss": 2.0}
+    took = seconds(lambda: p2law.fit(p2_records(1800), forms.p2).predict(**asking), 5)
+    print(f"p2 at 1,800 rows: fit and intervals {took:.2f} s")
     before = 0.0
     for rows in (1_800, 10_000, 100_000, asked.rows):
         took, peak = in_fresh_process(rows)

@@ -15,9 +15,12 @@ from p2law.objectives import huber, squared
 from p2law.records import grid, load
 
 if TYPE_CHECKING:
-    from p2law import collect, fitting, records, result, testing
+    from p2law import collect, fitting, holdout, planning, records, result, scoring, testing
+    from p2law.comparing import compare
     from p2law.fitting import fit
+    from p2law.planning import tokens_for
     from p2law.result import Fit
+    from p2law.scoring import score
 
 __all__ = [
     "Bounds",
@@ -27,26 +30,38 @@ __all__ = [
     "P2LawError",
     "__version__",
     "collect",
+    "compare",
     "fit",
     "fitting",
     "form",
     "forms",
     "grid",
+    "holdout",
     "huber",
     "load",
+    "planning",
     "records",
     "result",
+    "score",
+    "scoring",
     "squared",
     "testing",
+    "tokens_for",
 ]
 
 _LATER = {
     "collect": "p2law.collect",
+    "compare": "p2law.comparing",
     "Fit": "p2law.result",
     "fit": "p2law.fitting",
     "fitting": "p2law.fitting",
+    "holdout": "p2law.holdout",
+    "planning": "p2law.planning",
     "result": "p2law.result",
+    "score": "p2law.scoring",
+    "scoring": "p2law.scoring",
     "testing": "p2law.testing",
+    "tokens_for": "p2law.planning",
 }
 
 

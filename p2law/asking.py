@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pandas as pd
 
 from p2law.checking import check_names
 from p2law.declaring import Array, Form
-from p2law.errors import FormError, RecordError
+from p2law.errors import FitError, FormError, RecordError
 from p2law.numeric import numbers
 from p2law.views import number
 from p2law.wording import first_line, got, label
@@ -59,6 +60,39 @@ def inputs(form: Form, table: pd.DataFrame | None, columns: Mapping[str, Any]) -
                 list(lined.index[outside]),
             )
     return lined
+
+
+def interval(level: Any, kind: Any) -> None:
+    """Check what kind of interval is asked for.
+
+    Raises
+    ------
+    FitError
+        `level` is no probability, or `kind` neither mean nor run.
+    """
+    number_like = isinstance(level, Real) and not isinstance(level, (bool, np.bool_))
+    if not (number_like and 0 < level < 1):
+        raise FitError(
+            f"level is a probability between 0 and 1, got {got(level)}; write for instance 0.9"
+        )
+    if kind not in ("mean", "run"):
+        raise FitError(
+            f"kind is 'mean' (of the law itself) or 'run' (of a single new run), got {got(kind)}"
+        )
+
+
+def positive(name: str, value: Any) -> float:
+    """Check a single number that must be positive and finite.
+
+    Raises
+    ------
+    FitError
+        It is not.
+    """
+    plain = isinstance(value, Real) and not isinstance(value, (bool, np.bool_))
+    if not (plain and 0 < value < np.inf):
+        raise FitError(f"{name} is a positive number, got {got(value)}")
+    return float(value)
 
 
 def _from_table(form: Form, table: pd.DataFrame | None) -> dict[str, pd.Series]:

@@ -146,10 +146,15 @@ def _one_by_one(function: Callable[..., Any]) -> Callable[..., Any]:
     def looped(*columns: Any, **at: Any) -> Any:
         batch = np.broadcast_shapes(*(np.shape(each)[:-1] for each in at.values()))
         full = {name: np.broadcast_to(each, (*batch, 1)) for name, each in at.items()}
-        rows = np.size(columns[0])
+        rows = max(np.shape(each)[-1] if np.ndim(each) else 1 for each in columns)
+        own = [np.broadcast_to(each, (*batch, rows)) for each in columns]
         found = [
             np.broadcast_to(
-                function(*columns, **{name: each[index][0] for name, each in full.items()}), rows
+                function(
+                    *(each[index] for each in own),
+                    **{name: each[index][0] for name, each in full.items()},
+                ),
+                rows,
             )
             for index in np.ndindex(*batch)
         ]

@@ -1,5 +1,6 @@
 """Why the records leave coefficients free: which inputs they vary too little, found by trial."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -8,13 +9,18 @@ import numpy as np
 from p2law.declaring import Array
 from p2law.identify import Directions, Evidence, at, listed
 from p2law.records import counted
+from p2law.starting import spread_rows
 from p2law.surface import Surface
+from p2law.ties import CURE, ties
 from p2law.views import number
 
 HOLD = "the records hold "
 
 AROUND = (0.3, 3.0)
 """Factors that lead from the inputs of the records to others that one may ask about."""
+
+FEW_VALUES = 6
+"""Inputs with more distinct values than that have some to spare."""
 
 NEAR = 0.1
 """Values that differ by no more than this share are said to lie near each other."""
@@ -33,18 +39,27 @@ class Loose:
         input does.
     levels : mapping of str to str
         Words for the distinct values that the records hold of each input.
+    tied : sequence of str
+        Words for inputs that never vary apart.
     """
 
     names: tuple[str, ...]
     lacking: tuple[str, ...]
     levels: Mapping[str, str]
+    tied: Sequence[str] = ()
 
     @property
     def why(self) -> str:
         """What the records hold too little of."""
         if not self.lacking:
-            return "the inputs vary together in the records"
+            return listed(self.tied) or "the inputs vary together in the records"
         return HOLD + listed([self.levels[name] for name in self.lacking])
+
+    @property
+    def cure(self) -> str:
+        """What would settle them."""
+        them = "one of them" if len(self.names) > 1 else "it"
+        return f"{'add some' if self.lacking else f'{CURE},'} or hold {them} (fixed=)"
 
     def __str__(self) -> str:
         if len(self.names) == 1:
@@ -77,14 +92,18 @@ def loose(surface: Surface, q: Array, found: Directions) -> tuple[Loose, ...]:
     if not groups:
         return ()
     levels = _levels(surface)
+    tied = [each for each in ties(surface) if each.exact]
     settles = {
         name: groups - _groups_of(at(_varied(surface, name, (1.0, 0.8, 0.5, 0.3)), awake))
         for name in levels
     }
-    return tuple(
-        Loose(group, tuple(name for name in levels if group in settles[name]), levels)
-        for group in sorted(groups, key=lambda group: (-len(group), group))
-    )
+    out = []
+    for group in sorted(groups, key=lambda group: (-len(group), group)):
+        lacking = {name for name in levels if group in settles[name]}
+        facts = [each.fact for each in tied if not lacking or lacking == {*each.names}]
+        ordered = () if facts else tuple(name for name in levels if name in lacking)
+        out.append(Loose(group, ordered, levels, facts))
+    return tuple(out)
 
 
 def meaningless(surface: Surface, q: Array, idle: Sequence[str]) -> dict[str, str]:
@@ -126,6 +145,34 @@ def faint(surface: Surface, known: Evidence) -> tuple[str, ...]:
     ends = np.cumsum([part.rows for part in parts])
     levels = zip(_levels(surface).values(), np.split(sure, ends[:-1]), strict=True)
     return tuple(HOLD + words for words, each in levels if not each.all())
+
+
+def barely(surface: Surface) -> tuple[str, ...]:
+    """Sentences about inputs whose distinct values just suffice, so that none is left as a check.
+
+    Found by trial: without any one of its values some coefficients would be free.
+    """
+    few = surface.at_rows(spread_rows(surface, 256))
+    q, levels, sentences = surface.generic_point(), _levels(surface), []
+    for name, column in zip(few.form.columns, few.columns, strict=True):
+        values = np.unique(column)
+        if not 2 <= len(values) <= FEW_VALUES:
+            continue
+        loose = [_loose_names(few.at_rows(np.flatnonzero(column != value)), q) for value in values]
+        common = set.intersection(*loose) - _loose_names(few, q)
+        if common:
+            names = listed([each for each in surface.form.names if each in common])
+            sentences.append(
+                f"{levels[name]} just suffice for {names}: no further one checks how the law goes "
+                f"with {name}, and no interval shows an error in that"
+            )
+    return tuple(sentences)
+
+
+def _loose_names(surface: Surface, q: Array) -> set[str]:
+    """Coefficients that the rows of a surface leave free."""
+    found = at(surface, q)
+    return {*found.idle, *itertools.chain(*found.together)}
 
 
 def _levels(surface: Surface) -> dict[str, str]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from p2law.domains import Array, Bounds, Domain, Mask
+from p2law.domains import Array, Bounds, Domain, Mask, Whole
 from p2law.errors import FormError
 from p2law.signatures import Coefficient, Input, read_signature
 from p2law.wording import got
@@ -25,6 +25,7 @@ __all__ = [
     "Input",
     "Mask",
     "Published",
+    "Whole",
     "form",
 ]
 

@@ -13,6 +13,7 @@ from p2law.wording import got
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+Whole = NDArray[np.intp]
 
 
 @dataclass(frozen=True)

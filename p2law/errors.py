@@ -29,6 +29,28 @@ class FitError(P2LawError, ValueError):
     """A fit was asked for with settings that contradict the form or the records."""
 
 
+class UnreachableLossError(P2LawError, ValueError):
+    """No number of tokens brings the loss down to the one that was asked for.
+
+    Attributes
+    ----------
+    floor : float
+        Loss that endless post-training would reach, in nats.
+    low, high : float
+        Its interval.
+    reached : float
+        Share of the refits that do come down to the loss that was asked for.
+    """
+
+    def __init__(self, message: str, floor: float, low: float, high: float, reached: float) -> None:
+        super().__init__(message)
+        self.floor, self.low, self.high, self.reached = floor, low, high, reached
+
+
+class ScoreError(P2LawError, ValueError):
+    """A hold-out, a score or a comparison that these records, fits or laws do not allow."""
+
+
 class SavedFitError(P2LawError, ValueError):
     """A text is not a saved fit, or names a law that the caller did not hand over."""
 

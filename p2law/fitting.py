@@ -109,8 +109,8 @@ def _fitted(data: Data, law: Form, objective: Objective, asked: Settings, *, cho
         values=surface.coefficients(end.q),
         held=held,
         status=verdict.status,
-        trouble=(*verdict.trouble, *rung.trouble, *data.trouble),
-        notes=(*data.notes, *filter(None, [surface.note])),
+        _trouble=(*verdict.trouble, *rung.trouble, *data.trouble),
+        _notes=(*data.notes, *filter(None, [surface.note])),
         settings=asked,
         search=Search(
             objective=end.cost,

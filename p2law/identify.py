@@ -57,16 +57,13 @@ class Directions:
         """Groups of coefficients that move together along null directions."""
         return _groups(self.names, self.null)
 
-    def determined(self, jacobian: Array, noise: float = 0.0) -> Mask:
+    def determined(self, jacobian: Array) -> Mask:
         """Tell which predictions do not move along any null direction, or nearly so.
 
         Parameters
         ----------
         jacobian : ndarray of shape (coefficients, rows)
             Derivatives of the predictions.
-        noise : float
-            Of one row, as a share of the range of all that was measured: what is as
-            uncertain as that range is not known.
 
         Returns
         -------
@@ -80,7 +77,7 @@ class Directions:
         height = np.abs(jacobian).max(axis=0, initial=0.0)
         times = np.sqrt(np.sum((self.known[:, live] @ scaled) ** 2, axis=0))
         known = (along <= 1e-5 * size) & (idle <= 10 * IDLE * height)
-        return np.asarray(known & (times < AMPLIFIED) & (times * noise < 1))
+        return np.asarray(known & (times < AMPLIFIED))
 
 
 def directions(
@@ -198,37 +195,22 @@ class Evidence:
     Attributes
     ----------
     places : tuple of (ndarray of shape (free,), Directions)
-    noise : float
-        Of one row, as a share of the range of all that was measured.
     """
 
     places: tuple[tuple[Array, Directions], ...]
-    noise: float
 
     def determines(self, asked: Surface) -> Mask:
         """Tell which predictions the rows determine: (rows of `asked`,)."""
-        sure = [found.determined(asked.jacobian(q), self.noise) for q, found in self.places]
+        sure = [found.determined(asked.jacobian(q)) for q, found in self.places]
         return np.asarray(np.logical_and.reduce(sure))
 
 
-def evidence(
-    surface: Surface, q: Array, found: Directions, residuals: Array, measured: Array
-) -> Evidence:
-    """Weigh what the rows of a surface say, given the fit, its directions and its misfit."""
+def evidence(surface: Surface, q: Array, found: Directions) -> Evidence:
+    """Weigh what the rows of a surface say, given the fit and its directions."""
     places, off = [(q, found)], surface.off_bounds(q)
     if not np.array_equal(off, q):
         places.append((off, at(surface, off)))
-    return Evidence(tuple(places), _noise(residuals, measured, found.rank))
-
-
-def _noise(residuals: Array, measured: Array, rank: int) -> float:
-    """Noise of one row, as a share of the range of what was measured; outliers do not count."""
-    spare, spread = len(residuals) - rank, float(np.ptp(measured))
-    if spare <= 0 or spread == 0:
-        return 0.0
-    # The median size of normal noise is 0.6745 standard deviations.
-    typical = float(np.median(np.abs(residuals))) / 0.6745
-    return typical * float(np.sqrt(len(residuals) / spare)) / spread
+    return Evidence(tuple(places))
 
 
 def listed(names: Sequence[str]) -> str:

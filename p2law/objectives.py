@@ -44,6 +44,10 @@ class Objective:
                 return np.log(predicted) - np.log(measured)
         return predicted - measured
 
+    def shifted(self, predicted: Array, by: Array) -> Array:
+        """What must be measured for residuals to be minus `by`."""
+        return predicted * np.exp(by) if self.log else predicted + by
+
     def per_row(self, residuals: Array) -> Array:
         """Objective of each row: r^2, or Huber's function of r."""
         if self.delta is None:

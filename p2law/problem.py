@@ -1,6 +1,7 @@
 """One fit in arrays: what an optimiser needs to know, and where it ended."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -44,6 +45,19 @@ class Problem:
         if self.objective.log:
             slopes /= self.surface.predict(q)
         return slopes
+
+    def at_rows(self, chosen: Any) -> "Problem":
+        """The same problem over some of the rows."""
+        return Problem(
+            self.surface.at_rows(chosen),
+            self.target[chosen],
+            self.weight[chosen],
+            self.objective,
+        )
+
+    def spare(self, q: Array) -> int:
+        """Rows beyond those that the coefficients use up."""
+        return self.surface.rows - int(np.sum(np.any(self.surface.factor(q) != 0, axis=1)))
 
     def gradient(self, q: Array) -> Gradient:
         """How the objective changes with each coordinate, block by block."""

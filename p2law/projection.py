@@ -112,7 +112,7 @@ def project(surface: Surface, target: Array, weight: Array, theta: Sequence[Arra
         length = np.sqrt(np.diagonal(normal, axis1=-2, axis2=-1))
         length = np.where(np.isfinite(length) & (length > 0), length, 1.0)
         unit = _finite(normal / (length[..., None, :] * length[..., :, None]))
-        linear = _signed_solve(unit, _finite(right / length), _signs(surface)) / length
+        linear = signed_solve(unit, _finite(right / length), signs(surface)) / length
         left = rest - (linear[..., None, :] @ basis)[..., 0, :]
         squares = np.sum(weight * left**2, axis=-1)
     return Projected(linear, terms, np.where(np.isfinite(squares), squares, np.inf))
@@ -122,13 +122,13 @@ def _finite(values: Array) -> Array:
     return np.where(np.isfinite(values), values, 0.0)
 
 
-def _signs(surface: Surface) -> Array:
+def signs(surface: Surface) -> Array:
     """+1 for linear coefficients that may not be negative, -1 for not positive, 0 for free."""
     low, high = (each[len(surface.nonlinear) :] for each in surface.box)
     return np.where(low == 0, 1.0, 0.0) - np.where(high == 0, 1.0, 0.0)
 
 
-def _signed_solve(normal: Array, right: Array, signs: Array) -> Array:
+def signed_solve(normal: Array, right: Array, signs: Array) -> Array:
     """Least squares with signs: the best of all sets of coefficients held at 0.
 
     Few coefficients are linear, so all sets are tried (up to eight signed

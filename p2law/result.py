@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from p2law import asking, identify, saving, tabling
+from p2law import asking, intervals, saving, tabling
 from p2law.causes import HOLD
 from p2law.declaring import Form
 from p2law.errors import SavedFitError
 from p2law.gathering import WEIGHT
 from p2law.identify import listed
+from p2law.knowing import Knowledge
 from p2law.settings import Settings
-from p2law.surface import Surface
 from p2law.verdicts import Status
 from p2law.views import View, number
 
@@ -72,10 +72,6 @@ class Fit:
     held : mapping of str to str
         Coefficients that were not fitted, and why.
     status : Status
-    trouble : tuple of str
-        Sentences that a user of the fit must read.
-    notes : tuple of str
-        Sentences about what was done with the records.
     settings : Settings
     search : Search
     """
@@ -84,8 +80,8 @@ class Fit:
     values: Mapping[str, float]
     held: Mapping[str, str]
     status: Status
-    trouble: tuple[str, ...]
-    notes: tuple[str, ...]
+    _trouble: tuple[str, ...]
+    _notes: tuple[str, ...]
     settings: Settings
     search: Search
     _records: pd.DataFrame
@@ -101,19 +97,42 @@ class Fit:
         return Fit, tuple(parts.values())
 
     @property
+    def trouble(self) -> tuple[str, ...]:
+        """Sentences that a user of the fit must read."""
+        return tuple(dict.fromkeys((*self._trouble, *self.known.doubts)))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences about what was done with the records, and what they leave unchecked."""
+        return (*self._notes, *self.known.unchecked)
+
+    @property
     def records(self) -> pd.DataFrame:
         """The rows used: run, inputs, target and weight; a copy."""
         return self._records.copy()
 
     # -- what it says ----------------------------------------------------------------
 
-    def predict(self, table: pd.DataFrame | None = None, /, **columns: Any) -> pd.DataFrame:
+    def predict(
+        self,
+        table: pd.DataFrame | None = None,
+        /,
+        *,
+        level: float = 0.9,
+        kind: str = "mean",
+        **columns: Any,
+    ) -> pd.DataFrame:
         """Predict the target where nothing was measured, or where it was.
 
         Parameters
         ----------
         table : DataFrame
             Holds the inputs of the law; other columns are not looked at.
+        level : float
+            Probability with which an interval is to hold what it is about.
+        kind : str
+            What the intervals are about: ``"mean"``, the law itself, or ``"run"``,
+            what a single new run will measure.
         **columns : float or sequence of float
             The inputs by name, in the units of the records. Single values go
             with every row, sequences of equal length go together; products are
@@ -122,10 +141,10 @@ class Fit:
         Returns
         -------
         DataFrame
-            The inputs, the prediction under the target's name, `determined`
-            (False where the prediction moves along a direction that the records
-            leave free; it is NaN then) and `beyond` (the inputs that lie outside
-            the records, with commas).
+            The inputs, the prediction under the target's name, its interval `low`
+            and `high`, `determined` (False where the prediction moves along a
+            direction that the records leave free; all three are NaN then) and
+            `beyond` (the inputs that lie outside the records, with commas).
 
         Raises
         ------
@@ -133,27 +152,46 @@ class Fit:
             An input is missing, or the law does not read one that was given.
         RecordError
             An input is not a number, or the law has no value there.
+        FitError
+            `level` or `kind` is not one of the above.
         """
+        asking.interval(level, kind)
         inputs = asking.inputs(self.form, table, columns)
         arrays = [inputs[name].to_numpy() for name in self.form.columns]
         with np.errstate(all="ignore"):
             found = self.form.function(*arrays, **self.values)
-        determined = self._evidence.determines(self._full.over(arrays))
+        determined = self.known.determines(inputs)
+        low, high = self.known.interval(arrays, level, kind)
         out = inputs.copy()
-        out[self.form.target] = np.where(determined, found, np.nan)
+        ends = (("low", np.minimum(low, found)), ("high", np.maximum(high, found)))
+        for name, each in ((self.form.target, found), *ends):
+            out[name] = np.where(determined, each, np.nan)
         out["determined"] = determined
         out["beyond"] = asking.beyond(inputs, self._records)
         return out
 
-    def table(self) -> pd.DataFrame:
-        """Coefficients: estimate, unit, size of the term at the middle of the data, note.
+    def table(self, *, level: float = intervals.LEVEL) -> pd.DataFrame:
+        """Coefficients: estimate, interval, unit, size of the term at the middle of the data, note.
+
+        Parameters
+        ----------
+        level : float
+            Of the intervals `low` to `high`; NaN where a coefficient was held or is free.
 
         Returns
         -------
         DataFrame
             Indexed by coefficient.
+
+        Raises
+        ------
+        FitError
+            `level` is no probability.
         """
-        return tabling.table(self._full, self.values, self.held, self._directions)
+        asking.interval(level, "mean")
+        known = self.known
+        ends = intervals.of_coefficients(known.draws, level)
+        return tabling.table(known.full, self.values, self.held, known.directions, ends)
 
     def residuals(self) -> pd.DataFrame:
         """The rows used, with `predicted` and `residual` (measured minus predicted).
@@ -177,8 +215,9 @@ class Fit:
         """The content of the text and HTML views."""
         rows = []
         for name, row in self.table().to_dict("index").items():
-            term = "" if np.isnan(row["term"]) else number(row["term"], 3)
-            rows.append((str(name), number(row["estimate"]), term, row["unit"], row["note"]))
+            few = [number(row[each], 3) for each in ("low", "high", "term")]
+            plain = ["" if each == "nan" else each for each in few]
+            rows.append((str(name), number(row["estimate"]), *plain, row["unit"], row["note"]))
         curves = self._records["run"].nunique()
         return View(
             headline=(
@@ -187,7 +226,7 @@ class Fit:
             ),
             formula=self.form.formula,
             warnings=self.trouble,
-            header=("", "estimate", "at the middle", "unit", "note"),
+            header=("", "estimate", "90 % from", "to", "at the middle", "unit", "note"),
             rows=rows,
             facts=self._facts(),
         )
@@ -246,28 +285,18 @@ class Fit:
 
     # -- what it knows ---------------------------------------------------------------
 
-    @functools.cached_property
-    def _full(self) -> Surface:
-        """The law over the records, free in all that the caller did not hold."""
-        return Surface(
-            self.form,
-            {name: self._records[name].to_numpy() for name in self.form.columns},
-            self.settings.fixed,
-            self.settings.tied,
-        )
+    @property
+    def draws(self) -> pd.DataFrame:
+        """Coefficients of refits to what the runs might have been; intervals come from these.
+
+        One row a refit, one column a coefficient; NaN where nothing tells the noise.
+        """
+        return self.known.draws.copy()
 
     @functools.cached_property
-    def _directions(self) -> identify.Directions:
-        """What the records leave free, at the fitted coefficients."""
-        return identify.at(self._full, self._full.coordinates(self.values))
-
-    @functools.cached_property
-    def _evidence(self) -> identify.Evidence:
-        """What the records say of predictions."""
-        rows, full = self.residuals(), self._full
-        left, measured = rows["residual"].to_numpy(), rows[self.form.target].to_numpy()
-        q = full.coordinates(self.values)
-        return identify.evidence(full, q, self._directions, left, measured)
+    def known(self) -> Knowledge:
+        """What the records tell, for modules that ask more of it than `predict` does."""
+        return Knowledge(self.form, self.values, self.held, self.settings, self._records)
 
     # -- keeping it ------------------------------------------------------------------
 
@@ -278,8 +307,8 @@ class Fit:
             "values": dict(self.values),
             "held": dict(self.held),
             "status": self.status.name,
-            "trouble": list(self.trouble),
-            "notes": list(self.notes),
+            "trouble": list(self._trouble),
+            "notes": list(self._notes),
             "settings": self.settings.plain(),
             "search": asdict(self.search),
         }
@@ -315,8 +344,8 @@ class Fit:
                 values={name: float(content["values"][name]) for name in form.names},
                 held=dict(content["held"]),
                 status=Status[content["status"]],
-                trouble=tuple(content["trouble"]),
-                notes=tuple(content["notes"]),
+                _trouble=tuple(content["trouble"]),
+                _notes=tuple(content["notes"]),
                 settings=Settings(**content["settings"]),
                 search=Search.read(content["search"]),
                 _records=_kept(table, form),

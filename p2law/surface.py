@@ -120,10 +120,11 @@ class Surface:
         other.law.derivatives = self.law.derivatives
         return other
 
-    def blocks(self) -> Iterator[slice]:
-        """Slices of rows, each small enough for the cache."""
-        for start in range(0, self.rows, BLOCK):
-            yield slice(start, start + BLOCK)
+    def blocks(self, together: int = 1) -> Iterator[slice]:
+        """Slices of rows, each small enough for the cache with so many points at once."""
+        size = max(1, BLOCK // together)
+        for start in range(0, self.rows, size):
+            yield slice(start, start + size)
 
     # -- coordinates ---------------------------------------------------------------------
 
@@ -188,6 +189,16 @@ class Surface:
         for rows in self.blocks():
             out[..., rows] = self.law([each[rows] for each in self.columns], theta_, c_)
         return out
+
+    def anywhere(self, q: Array, columns: Sequence[Array]) -> Array:
+        """Predictions at coordinates (points, free), each at inputs of its own: (points, rows).
+
+        Each of `columns` broadcasts to (points, rows).
+        """
+        theta, c = self._raw(np.asarray(q, dtype=float))
+        found = self.law(columns, _with_row_axis(theta), _with_row_axis(c))
+        shape = np.broadcast_shapes(np.shape(found), (len(q), 1), *map(np.shape, columns))
+        return np.broadcast_to(found, shape)
 
     def terms(self, theta: Sequence[Array], columns: Sequence[Any] | None = None) -> Array:
         """What is left without linear coefficients, then the term of each: (..., 1 + linear, rows).

@@ -8,15 +8,20 @@ import pandas as pd
 from p2law.declaring import Coefficient, Form
 from p2law.identify import Directions, along, listed
 from p2law.surface import Surface
+from p2law.ties import ties
 from p2law.views import number
 
 STEP = 1e-6
 
 
 def table(
-    surface: Surface, values: Mapping[str, float], held: Mapping[str, str], found: Directions
+    surface: Surface,
+    values: Mapping[str, float],
+    held: Mapping[str, str],
+    found: Directions,
+    ends: pd.DataFrame,
 ) -> pd.DataFrame:
-    """Coefficients: estimate, unit, size of the term at the middle of the data, note.
+    """Coefficients: estimate, interval, unit, size of the term at the middle of the data, note.
 
     Parameters
     ----------
@@ -28,6 +33,8 @@ def table(
         Those that were not fitted, and why.
     found : Directions
         What the records leave free on the surface.
+    ends : DataFrame
+        Columns low and high, indexed by coefficient.
 
     Returns
     -------
@@ -37,14 +44,19 @@ def table(
     size = dict(zip(surface.names, surface.coordinates(values), strict=True))
     rests = _resting(surface, values, found, [name for name in surface.names if name in held])
     floats = _resting(surface, values, found, [name for name in found.idle if name not in held])
+    together = (*found.together, *(each.exchanged for each in ties(surface)))
     rows = []
     for each in surface.form.coefficients:
-        note = f"held: {held[each.name]}" if each.name in held else ""
-        note = note or _free(each.name, found, rests.get(each.name, []), floats.get(each.name, []))
+        name = each.name
+        note = f"held: {held[name]}" if name in held else ""
+        note = note or _free(name, together, rests.get(name, []), floats.get(name, []))
+        note = note or ("moves no prediction" if name in found.idle and name not in held else "")
+        known = each.name not in held and not note
         rows.append(
             {
                 "coefficient": each.name,
                 "estimate": values[each.name],
+                **{end: ends.loc[each.name, end] if known else np.nan for end in ("low", "high")},
                 "unit": each.bounds.unit,
                 "term": _term(surface, each, values, size),
                 "note": note or _at_bound(each, values[each.name]),
@@ -67,16 +79,21 @@ def _term(
     return float(dict(zip(one.names, one.coordinates(values), strict=True))[each.name])
 
 
-def _free(name: str, found: Directions, rests: Sequence[str], floats: Sequence[str]) -> str:
+def _free(
+    name: str,
+    together: Sequence[tuple[str, ...]],
+    rests: Sequence[str],
+    floats: Sequence[str],
+) -> str:
     """Words for a coefficient that can move without changing any prediction on the records."""
-    together = next((each for each in found.together if name in each), ())
+    others = next((each for each in together if name in each), ())
     if rests:
-        return f"{'' if together else 'known at the middle, else '}rests on {listed(rests)}"
-    if together:
-        return f"NOT DETERMINED with {listed([each for each in together if each != name])}"
+        return f"{'' if others else 'known at the middle, else '}rests on {listed(rests)}"
+    if others:
+        return f"NOT DETERMINED with {listed([each for each in others if each != name])}"
     if floats:
         return f"ONLY AT THE MIDDLE, with {listed(floats)} free"
-    return "moves no prediction" if name in found.idle else ""
+    return ""
 
 
 def _at_bound(each: Coefficient, value: float) -> str:

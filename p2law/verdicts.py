@@ -9,6 +9,8 @@ from p2law import causes, identify
 from p2law.declaring import Array
 from p2law.identify import Directions
 from p2law.problem import End, Problem
+from p2law.surface import Surface
+from p2law.ties import ties
 
 
 class Status(enum.Enum):
@@ -59,20 +61,25 @@ def judge(problem: Problem, end: End, found: Directions) -> Verdict:
     """
     stopped = _stopped(problem, end)
     loose = causes.loose(problem.surface, end.q, found)
+    tied = (
+        []
+        if loose
+        else [each for each in ties(problem.surface) if each.exchanged or not each.exact]
+    )
+    exchanged = {name for each in tied for name in each.exchanged}
     excused = causes.meaningless(problem.surface, end.q, found.idle)
-    free = {name for each in loose for name in each.names} | excused.keys()
+    excused = {name: cause for name, cause in excused.items() if name not in exchanged}
+    free = {name for each in loose for name in each.names} | excused.keys() | exchanged
     bound = {name: text for name, text in _at_bound(problem, end.q).items() if name not in free}
     trouble = [stopped] if stopped else []
-    trouble += [
-        f"{each}; add some or hold {'one of them' if len(each.names) > 1 else 'it'} (fixed=)"
-        for each in loose
-    ]
+    trouble += [f"{each}; {each.cure}" for each in loose]
+    trouble += map(str, tied)
     trouble += bound.values()
-    trouble += [] if loose else _faint(problem, end.q, found)
+    trouble += [] if loose or tied else _faint(problem.surface, end.q, found)
     trouble += [f"{name} has no meaning here: {cause} = 0" for name, cause in excused.items()]
     if stopped:
         status = Status.STOPPED
-    elif loose:
+    elif loose or exchanged:
         status = Status.NOT_IDENTIFIED
     else:
         status = Status.AT_BOUND if bound else Status.CONVERGED
@@ -90,14 +97,12 @@ def _stopped(problem: Problem, end: End) -> str:
     )
 
 
-def _faint(problem: Problem, q: Array, found: Directions) -> list[str]:
+def _faint(surface: Surface, q: Array, found: Directions) -> list[str]:
     """Sentences about inputs that hardly vary, so that most predictions would be noise."""
-    surface, target = problem.surface, problem.target
-    known = identify.evidence(surface, q, found, surface.predict(q) - target, target)
     return [
         f"{why}: predictions far from them would be little but noise and come out as NaN; "
         f"add some that differ more"
-        for why in causes.faint(surface, known)
+        for why in causes.faint(surface, identify.evidence(surface, q, found))
     ]
 
 

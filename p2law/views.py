@@ -111,5 +111,5 @@ def number(value: float, digits: int = 4) -> str:
     text = f"{value:.{digits}g}"
     if "e" in text:
         mantissa, exponent = text.split("e")
-        return f"{mantissa}e{int(exponent)}"
+        return f"{float(text):.0f}" if 0 < int(exponent) < 4 else f"{mantissa}e{int(exponent)}"
     return text

@@ -24,6 +24,11 @@ def got(value: Any) -> str:
     return f"{short(value)} ({type(value).__name__})"
 
 
+def several(count: int, noun: str) -> str:
+    """So many of something: "1 row", "2 rows"."""
+    return f"{count} {noun}{'s' * (count != 1)}"
+
+
 def first_line(error: Exception) -> str:
     """What an error says first, cut to a line."""
     lines = str(error).strip().splitlines() or [type(error).__name__]

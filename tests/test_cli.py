@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import p2law
-from p2law import cli, forms
+from p2law import cli, forms, shell
 from p2law.errors import P2LawError
 
 INPUTS = ("--params", "8.03e9", "--tokens", "10e9", "--pruning-rate", "0.25", "--base-loss", "2.05")
@@ -544,6 +544,10 @@ def test_the_surface_of_the_command_line():
         "fit": ["--accept", "--fixed", "--form", "--help", "--json", "--objective", "--save",
                 "--tied", "--weight", "-h", "records"],
         "predict": ["--form", "--help", "--json", "-h", "fit"],
+        "score": ["--accept", "--form", "--help", "--json", "--level", "--per", "-h", "fit",
+                  "records"],
+        "compare": ["--accept", "--forms", "--help", "--hold", "--json", "--objective",
+                    "--weight", "-h", "records"],
         "collect plan": ["--gpu-memory", "--help", "--json", "--mfu", "--peak-flops",
                          "--tokens-per-second", "-h", "sweep"],
         "collect run": ["--gpus", "--help", "--index", "--only", "--option", "--out", "--submit",
@@ -570,7 +574,7 @@ def test_json_has_no_words_for_missing_numbers():
     """
     NaN and infinity are no JSON; they become null, however deep they lie.
     """
-    found = cli._json({"a": [float("nan"), (1.5, float("inf"))], "b": {"c": np.float64(0.1)}})
+    found = shell.as_json({"a": [float("nan"), (1.5, float("inf"))], "b": {"c": np.float64(0.1)}})
 
     assert {"a": [None, [1.5, None]], "b": {"c": 0.1}} == json.loads(found)
 

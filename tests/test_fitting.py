@@ -417,7 +417,7 @@ def test_a_law_needs_only_its_own_columns(dense_records):
     """
     fit = p2law.fit(dense_records, forms.chinchilla)
 
-    assert ("no column run: every row counts as a run of its own",) == fit.notes
+    assert "no column run: every row counts as a run of its own" == fit.notes[0]
 
 
 def test_missing_columns_are_answered_with_another_law(dense_records):

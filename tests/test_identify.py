@@ -1,6 +1,7 @@
 """What the records cannot tell is found from the Jacobian, not from counting levels."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import p2law
@@ -263,3 +264,113 @@ def test_names_are_listed_as_a_sentence():
     One, two and three names.
     """
     assert ["a", "a and b", "a, b and c"] == [identify.listed(list("abc")[:k]) for k in (1, 2, 3)]
+
+
+# -- inputs that never vary apart --------------------------------------------------------
+
+
+def on_a_line(tokens_per_param, noise=0.005):
+    """Dense runs that all saw the same number of tokens per parameter."""
+    truth = {"E": 1.7, "A": 400.0, "B": 2000.0, "alpha": 0.34, "beta": 0.37}
+    table = pd.DataFrame({"params": np.geomspace(1e8, 1e10, 40)})
+    table["tokens"] = tokens_per_param * table["params"]
+    return testing.synthesize(forms.chinchilla, truth, table, noise=noise)
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.005])
+def test_a_fixed_number_of_tokens_per_parameter_tells_no_two_powers_apart(noise):
+    """
+    The rank is full there, but N^-alpha and D^-beta fit as well with their places exchanged.
+    """
+    fit = p2law.fit(on_a_line(20, noise), forms.chinchilla)
+
+    told = fit.predict(params=1e9, tokens=[2e10, 2e11])
+
+    assert Status.NOT_IDENTIFIED is fit.status
+    sentence = (
+        "A, B, alpha and beta cannot be told apart: params and tokens vary together in the "
+        "records (tokens = 20 params), and predictions elsewhere come out as NaN; add runs in "
+        "which they vary apart"
+    )
+    assert (sentence,) == fit.trouble
+    assert "NOT DETERMINED with B, alpha and beta" == fit.table()["note"]["A"]
+    assert [True, False] == told["determined"].tolist()
+
+
+def test_one_run_off_the_line_is_enough_to_tell_two_powers_apart():
+    """
+    The cure that the sentence names.
+    """
+    records = pd.concat([on_a_line(20), on_a_line(200).iloc[::8]], ignore_index=True)
+
+    fit = p2law.fit(records, forms.chinchilla)
+
+    assert Status.CONVERGED is fit.status
+    assert () == fit.trouble
+
+
+def tied(rate):
+    """One run for each size, with a rate that its size gives."""
+    rates = [rate(size) for size in SIZES[:4]]
+    table = testing.design(SIZES[:4], rates)
+    return table[np.isclose(table["pruning_rate"], table["params"].map(rate))]
+
+
+def test_rates_that_follow_from_sizes_are_seen_through(truth):
+    """
+    Four sizes and four rates, but gamma and delta do one and the same.
+    """
+    table = tied(lambda size: 0.15 * (size / 5e8) ** 0.4)
+    fit = p2law.fit(testing.synthesize(forms.p2, truth, table, noise=0.003, seed=1), forms.p2)
+
+    assert Status.NOT_IDENTIFIED is fit.status
+    assert fit.trouble[0].startswith(
+        "gamma and delta move together: params and pruning_rate vary together in the records "
+        "(pruning_rate = 4.972e-5 params^0.4); add runs in which they vary apart, or hold"
+    )
+
+
+def test_rates_that_only_rise_with_sizes_are_named(truth):
+    """
+    The rank is full, but only because the law is a product of exact powers.
+    """
+    table = tied(dict(zip(SIZES[:4], [0.15, 0.25, 0.35, 0.5], strict=True)).get)
+    fit = p2law.fit(testing.synthesize(forms.p2, truth, table, noise=0.003, seed=1), forms.p2)
+
+    assert fit.trouble[0] == (
+        "params and pruning_rate vary together in the records (4 pairs of values): what each does "
+        "is told apart by the form of the law alone; add runs in which they vary apart"
+    )
+
+
+def test_a_base_loss_that_goes_with_size_is_no_tie(truth):
+    """
+    It always does, and no coefficient depends on it.
+    """
+    table = testing.design(base_loss={0.5e9: 2.4, 1.5e9: 2.2, 3e9: 2.1, 8e9: 2.0})
+    fit = p2law.fit(testing.synthesize(forms.p2, truth, table, noise=0.003, seed=1), forms.p2)
+
+    assert () == fit.trouble
+
+
+# -- what just suffices ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sizes", "rates", "notes"),
+    [
+        (3, 3, ["3 model sizes just suffice for N_C, E and alpha"]),
+        (4, 2, ["2 pruning rates just suffice for N_C, D_C, E and gamma"]),
+        (4, 3, []),
+    ],
+)
+def test_a_design_without_a_spare_value_says_that_nothing_checks_the_law(
+    p2_records, sizes, rates, notes
+):
+    """
+    Three sizes give alpha, N_C and E exactly: how damage goes with size cannot be tested.
+    """
+    fit = p2law.fit(p2_records(SIZES[:sizes], RATES[:rates], noise=0.002), forms.p2)
+
+    assert notes == [each.split(":")[0] for each in fit.notes]
+    assert all("no interval shows an error in that" in each for each in fit.notes)

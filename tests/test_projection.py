@@ -20,7 +20,7 @@ def test_signed_least_squares_agree_with_scipy(signs):
     basis, target = rng.normal(size=(40, 3, 12)), rng.normal(size=(40, 12))
     length = np.linalg.norm(basis, axis=-1)
     unit = basis / length[..., None]
-    found = projection._signed_solve(
+    found = projection.signed_solve(
         unit @ np.swapaxes(unit, -1, -2), (unit @ target[..., None])[..., 0], np.array(signs, float)
     )
 
@@ -39,7 +39,7 @@ def test_with_many_signs_offenders_are_dropped_one_by_one():
     basis, target = rng.normal(size=(10, 9, 60)), rng.normal(size=(10, 60))
     unit = basis / np.linalg.norm(basis, axis=-1)[..., None]
 
-    found = projection._signed_solve(
+    found = projection.signed_solve(
         unit @ np.swapaxes(unit, -1, -2), (unit @ target[..., None])[..., 0], np.ones(9)
     )
 

@@ -415,6 +415,8 @@ def test_predictions_are_those_of_the_law(fits):
         "pruning_rate",
         "base_loss",
         "loss",
+        "low",
+        "high",
         "determined",
         "beyond",
     ] == list(told)

@@ -1,0 +1,182 @@
+"""Which law errs least, and is that more than noise: paired over runs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from p2law.declaring import Array, Mask
+from p2law.identify import listed
+from p2law.trials import Trial
+from p2law.views import number
+from p2law.wording import several
+
+LEVEL = 0.9
+"""How sure one must be that a difference is more than noise."""
+
+ENOUGH = 5
+"""Runs with which a difference can be told at all: with 4, one arrangement of signs in 8 is as
+lopsided as the one found, whatever was measured."""
+
+ALIKE = 1e-3
+"""Errors that differ by no more than this share are the same: one law in two writings."""
+
+EXACT = 12
+"""Up to so many runs all arrangements of signs are tried."""
+
+RANDOM = 4095
+"""With more runs, so many random ones."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How much smaller one error is than another, and how often chance does as well.
+
+    Attributes
+    ----------
+    runs : int
+        Runs with rows that were compared.
+    chance : float
+        Share of the arrangements of signs whose difference is as large as the one found.
+    """
+
+    runs: int
+    chance: float
+
+    @property
+    def told(self) -> bool:
+        """Whether there are runs enough to tell."""
+        return self.runs >= ENOUGH
+
+    @property
+    def more_than_noise(self) -> bool:
+        """Whether the difference is larger than its noise."""
+        return self.told and self.chance <= 1 - LEVEL
+
+
+@dataclass(frozen=True)
+class Contest:
+    """Laws in the order of their held-out error.
+
+    Attributes
+    ----------
+    on : ndarray of bool, shape (held,)
+        The held rows that count: those that every law in question determines.
+    rmse : mapping of str to float
+        By law, the best first; only laws that predict at least half of the held rows.
+    naive : mapping of str to float
+        By baseline, where there is one for every row that counts.
+    against : mapping of str to Difference
+        By law, to the winner; not of laws with the same error.
+    """
+
+    on: Mask
+    rmse: Mapping[str, float]
+    naive: Mapping[str, float]
+    against: Mapping[str, Difference]
+
+    @property
+    def winner(self) -> str | None:
+        """The law with the smallest held-out error."""
+        return next(iter(self.rmse), None)
+
+    def verdict(self, unit: str) -> str:
+        """The winner, and whether its difference to the next is larger than its noise."""
+        if self.winner is None:
+            return "no law predicts the held rows"
+        best, *others = self.rmse
+        said = f"{best} has the smallest held-out error, rmse {number(self.rmse[best])} {unit}"
+        least = min(self.rmse.values()) * (1 + ALIKE)
+        alike = [each for each in others if self.rmse[each] <= least]
+        others = others[len(alike) :]
+        said += f", and so {'have' if len(alike) > 1 else 'has'} {listed(alike)}" if alike else ""
+        if not others:
+            return f"{said}; no other law predicts these rows"
+        found = self.against[others[0]]
+        head = f"{said}; the difference to {others[0]} ({number(self.rmse[others[0]])} {unit})"
+        if not found.told:
+            return (
+                f"{head} cannot be told from noise: {several(found.runs, 'run')} held out, "
+                f"and it takes {ENOUGH}"
+            )
+        more = "larger than its noise" if found.more_than_noise else "no larger than its noise"
+        share = f"chance does as well in {number(100 * found.chance, 2)} % of cases"
+        return f"{head} is {more}: paired over {found.runs} runs, {share}"
+
+
+def contest(trial: Trial, free: Mapping[str, int], seed: int) -> Contest:
+    """Rank laws by their error on the held rows that all of them determine.
+
+    A law that determines less than half of them would leave too few to the others: it is
+    not ranked. Of laws with the same error the one with the fewest coefficients comes first.
+
+    Parameters
+    ----------
+    trial : Trial
+    free : mapping of str to int
+        Number of fitted coefficients of each law.
+    seed : int
+
+    Returns
+    -------
+    Contest
+    """
+    count = len(trial.measured)
+    laws = [law for law in trial.predicted if 2 * trial.determined(law) >= count]
+    on = np.ones(count, dtype=bool) if laws else np.zeros(count, dtype=bool)
+    for law in laws:
+        on &= np.isfinite(trial.predicted[law])
+    if not on.any():
+        return Contest(on, {}, {}, {})
+    off = {law: (trial.predicted[law] - trial.measured)[on] for law in laws}
+    rmse = {law: float(np.sqrt(np.mean(each**2))) for law, each in off.items()}
+    least = min(rmse.values()) * (1 + ALIKE)
+    alike = sorted((law for law in laws if rmse[law] <= least), key=free.__getitem__)
+    order = [*alike, *sorted(set(laws) - set(alike), key=rmse.__getitem__)]
+    naive = {
+        name: float(np.sqrt(np.mean((each - trial.measured)[on] ** 2)))
+        for name, each in trial.naive.items()
+        if np.isfinite(each[on]).all()
+    }
+    best, run = off[order[0]], trial.run[on]
+    return Contest(
+        on,
+        {law: rmse[law] for law in order},
+        naive,
+        {law: difference(best, off[law], run, seed) for law in order[len(alike) :]},
+    )
+
+
+def difference(one: Array, other: Array, run: Any, seed: int = 0) -> Difference:
+    """Compare the squared errors of two laws on the same rows.
+
+    Were the laws equally good, the difference that a run contributes would as well have
+    had the other sign. Rows of one run go together, so whole runs change sign.
+
+    Parameters
+    ----------
+    one, other : ndarray of shape (rows,)
+        Errors.
+    run : ndarray of int, shape (rows,)
+        Which run each row belongs to.
+    seed : int
+
+    Returns
+    -------
+    Difference
+    """
+    _, code = np.unique(run, return_inverse=True)
+    by_run = np.bincount(code, one**2 - other**2)
+    found = abs(by_run.sum())
+    arranged = np.abs(_signs(len(by_run), seed) @ by_run)
+    return Difference(len(by_run), float(np.mean(arranged >= found * (1 - 1e-9))))
+
+
+def _signs(runs: int, seed: int) -> Array:
+    """Arrangements of signs, (arrangements, runs); the one found comes first."""
+    if runs <= EXACT:
+        bits = np.arange(2**runs)[:, None] >> np.arange(runs) & 1
+        return np.asarray(1.0 - 2.0 * bits)
+    drawn = np.random.default_rng(seed).choice([-1.0, 1.0], (RANDOM, runs))
+    return np.vstack([np.ones(runs), drawn])

@@ -1,0 +1,142 @@
+"""What the records of a fit tell, and what they do not: worked out when asked for, once."""
+
+import functools
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from p2law import causes, identify, intervals, objectives, resampling
+from p2law.declaring import Array, Form, Mask, Whole
+from p2law.gathering import weights_of
+from p2law.problem import Problem
+from p2law.settings import Settings
+from p2law.surface import Surface
+from p2law.ties import Tie, ties
+
+
+@dataclass(frozen=True, eq=False)
+class Knowledge:
+    """A fitted law over its records.
+
+    Attributes
+    ----------
+    form : Form
+    values : mapping of str to float
+    held : mapping of str to str
+    settings : Settings
+    records : DataFrame
+        The rows used: run, inputs, target and weight.
+    """
+
+    form: Form
+    values: Mapping[str, float]
+    held: Mapping[str, str]
+    settings: Settings
+    records: pd.DataFrame
+
+    # -- what can be said ------------------------------------------------------------
+
+    @functools.cached_property
+    def doubts(self) -> tuple[str, ...]:
+        """Sentences about intervals: what they rest on, and which tell hardly anything."""
+        groups = (*self.directions.together, *(each.exchanged for each in self._ties))
+        loose = {*self.held, *self.directions.idle, *itertools.chain(*groups)}
+        fitted = [name for name in self.form.names if name not in loose]
+        return (
+            *intervals.assumption(self._codes, self.problem.spare(self._q)),
+            *intervals.hardly_known(self.form, self.draws, fitted),
+        )
+
+    @functools.cached_property
+    def unchecked(self) -> tuple[str, ...]:
+        """Sentences about inputs of which the records hold no value to spare."""
+        settled = not (self.directions.idle or len(self.directions.null))
+        return causes.barely(self.problem.surface) if settled else ()
+
+    def determines(self, inputs: pd.DataFrame) -> Mask:
+        """Tell which predictions do not move with anything that the records leave free."""
+        asked = self.full.over([inputs[name].to_numpy() for name in self.form.columns])
+        sure = self._evidence.determines(asked)
+        for each in self._ties:
+            sure &= each.holds(*(inputs[name].to_numpy() for name in each.names))
+        return sure
+
+    def interval(self, arrays: list[Array], level: float, kind: str) -> tuple[Array, Array]:
+        """Ends of the intervals of predictions at inputs in the order of the law."""
+        asked = self.problem.surface.over(arrays)
+        return intervals.of_predictions(asked, self.problem.objective, self._drawn, level, kind)
+
+    def curves(self, inputs: Mapping[str, Array]) -> Array:
+        """The law at the fit and at every refit: (1 + refits, rows), the fit first.
+
+        Parameters
+        ----------
+        inputs : mapping of str to ndarray
+            By name; each broadcasts to that shape.
+        """
+        columns = [inputs[name] for name in self.form.columns]
+        return self.problem.surface.anywhere(self._points, columns)
+
+    # -- what is left free -----------------------------------------------------------
+
+    @functools.cached_property
+    def full(self) -> Surface:
+        """The law over the records, free in all that the caller did not hold."""
+        return Surface(self.form, self._columns, self.settings.fixed, self.settings.tied)
+
+    @functools.cached_property
+    def directions(self) -> identify.Directions:
+        """What the records leave free, at the fitted coefficients."""
+        return identify.at(self.full, self.full.coordinates(self.values))
+
+    @functools.cached_property
+    def _ties(self) -> tuple[Tie, ...]:
+        return ties(self.full)
+
+    @functools.cached_property
+    def _evidence(self) -> identify.Evidence:
+        return identify.evidence(self.full, self.full.coordinates(self.values), self.directions)
+
+    # -- how sure the rest is --------------------------------------------------------
+
+    @functools.cached_property
+    def problem(self) -> Problem:
+        """The fit as it was posed, with what was held."""
+        held = {n: self.values[n] for n in self.held if n not in self.settings.tied}
+        return Problem(
+            Surface(self.form, self._columns, held, self.settings.tied),
+            self.records[self.form.target].to_numpy(),
+            weights_of(self.records),
+            objectives.parse(self.settings.objective),
+        )
+
+    @functools.cached_property
+    def draws(self) -> pd.DataFrame:
+        """Coefficients of the refits: (refits, coefficients)."""
+        surface = self.problem.surface
+        return pd.DataFrame([surface.coefficients(q) for q in self._drawn.q])
+
+    @functools.cached_property
+    def _drawn(self) -> resampling.Draws:
+        return resampling.draw(self.problem, self._q, self._codes, self.settings.seed)
+
+    @functools.cached_property
+    def _points(self) -> Array:
+        """Coordinates of the fit, then of its refits."""
+        return np.vstack([self._q, self._drawn.q])
+
+    @property
+    def _q(self) -> Array:
+        return self.problem.surface.coordinates(self.values)
+
+    @functools.cached_property
+    def _codes(self) -> Whole:
+        """Which run each row belongs to, from 0 on."""
+        return np.asarray(pd.factorize(self.records["run"])[0])
+
+    @property
+    def _columns(self) -> dict[str, Array]:
+        return {name: self.records[name].to_numpy() for name in self.form.columns}

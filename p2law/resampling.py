@@ -1,0 +1,206 @@
+"""What a law would look like had its runs fallen out otherwise: refits for intervals.
+
+Rows of one run share a shift and drift together, so whole runs are resampled, never
+rows, and the design stays as it was. How far a run lies off is measured from the fit
+without it, for with few runs each one pulls the fit towards itself.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from p2law.declaring import Array, Whole
+from p2law.objectives import squared
+from p2law.problem import Problem
+from p2law.refitting import refit
+from p2law.starting import spread_rows
+
+DRAWS = 300
+
+FEW = 5
+"""With fewer runs, stretches of runs are resampled instead."""
+
+STRETCHES = 12
+"""How many stretches there are then, at least."""
+
+COARSE = 10
+"""With fewer runs there are too few combinations of signs; sizes vary too (Webb 2023)."""
+
+MANY = 100
+"""From so many runs on, runs are weighed instead, which leaves their errors as lopsided as
+they are; with fewer, too much would rest on the few that weigh most."""
+
+DEAR = 3_000_000
+"""Rows times refits beyond which the refits are one linear step each."""
+
+CURVE_ROWS = 1000
+"""Rows that stand for all where a law is fitted to a curve without noise."""
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Refits, and what sets a new run apart from the law.
+
+    Attributes
+    ----------
+    q : ndarray of shape (draws, free)
+        Coordinates.
+    noise : ndarray of shape (draws,)
+        Deviations of single rows of runs, each from the fit without its run.
+    """
+
+    q: Array
+    noise: Array
+
+
+def few(codes: Whole) -> bool:
+    """Tell whether there are too few runs to resample them whole."""
+    return int(codes.max(initial=-1)) + 1 < FEW
+
+
+def draw(problem: Problem, q: Array, codes: Whole, seed: int, count: int = DRAWS) -> Draws:
+    """Refit a law to what the runs might have been.
+
+    Up to 99 runs: a wild cluster bootstrap. Every run keeps the deviations that it has
+    from the fit without it, times a random sign. From 100 runs on: every run gets a
+    random weight (exponential; Rubin's Bayesian bootstrap of whole runs).
+
+    Parameters
+    ----------
+    problem : Problem
+    q : ndarray of shape (free,)
+        Coordinates of the fit.
+    codes : ndarray of int, shape (rows,)
+        Which run each row belongs to, from 0 on.
+    seed : int
+    count : int
+        Number of refits; even.
+
+    Returns
+    -------
+    Draws
+        All NaN where there are no more rows than coefficients: nothing tells the noise.
+    """
+    rng = np.random.default_rng([seed, count])
+    if problem.spare(q) <= 0:
+        return Draws(np.full((count, len(q)), np.nan), np.full(count, np.nan))
+    codes = _stretches(codes) if few(codes) else codes
+    runs = int(codes.max()) + 1
+    if problem.surface.rows * count > DEAR:
+        return _linear(problem, q, codes, _signs(rng, count, runs), rng)
+    if runs >= MANY:
+        weight = problem.weight * rng.exponential(size=(count, runs))[:, codes]
+        found = refit(problem.surface, problem.target, weight, problem.objective, q)
+        return Draws(found.q, _sample(rng, problem.residuals(q), codes, count))
+    off = _spread(runs) * _without_own_run(problem, q, codes)
+    moved = problem.objective.shifted(
+        problem.surface.predict(q), _signs(rng, count, runs)[:, codes] * off
+    )
+    found = refit(problem.surface, moved, problem.weight, problem.objective, q)
+    return Draws(found.q, _sample(rng, off, codes, count))
+
+
+def _stretches(codes: Whole) -> Whole:
+    """Cut every run into stretches of rows that follow each other."""
+    runs = int(codes.max()) + 1
+    pieces, out, used = -(-STRETCHES // runs), np.empty_like(codes), 0
+    for run in range(runs):
+        rows = np.flatnonzero(codes == run)
+        for piece in np.array_split(rows, min(pieces, len(rows))):
+            out[piece] = used
+            used += 1
+    return out
+
+
+def _signs(rng: np.random.Generator, count: int, runs: int) -> Array:
+    """Factors of mean 0 and variance 1, one per refit and run, in pairs of opposite sign."""
+    half = rng.choice([-1.0, 1.0], (-(-count // 2), runs))
+    if runs < COARSE:
+        half *= np.sqrt(rng.choice([0.5, 1.0, 1.5], half.shape))
+    return np.concatenate([half, -half])[:count]
+
+
+def _spread(runs: int) -> float:
+    """Standard deviation of Student's t: the size of deviations is itself an estimate."""
+    return float(np.sqrt((runs - 1) / (runs - 3)))
+
+
+def _without_own_run(problem: Problem, q: Array, codes: Whole) -> Array:
+    """Residual of each row from the fit without its run, (rows,)."""
+    runs = int(codes.max()) + 1
+    weight = np.where(np.arange(runs)[:, None] == codes, 0.0, problem.weight)
+    found = refit(problem.surface, problem.target, weight, problem.objective, q)
+    off = np.empty(len(codes))
+    for run in range(runs):
+        rows = np.flatnonzero(codes == run)
+        predicted = problem.surface.at_rows(rows).predict(found.q[run])
+        off[rows] = problem.objective.residuals(predicted, problem.target[rows])
+    return off
+
+
+def _linear(
+    problem: Problem, q: Array, codes: Whole, signs: Array, rng: np.random.Generator
+) -> Draws:
+    """Refits by one linear step, for tables that are too large to be fitted many times."""
+    low, high = problem.surface.box
+    free = np.flatnonzero((q > low) & (q < high))
+    residuals = problem.residuals(q)
+    curvature, pulls = _by_run(problem, q, codes, residuals)
+    curvature, pulls = curvature[:, free[:, None], free], pulls[:, free]
+    whole = curvature.sum(axis=0)
+    if len(pulls) < MANY:  # the fit without a run moves further than one that only weighs it less
+        pulls = np.array(
+            [
+                own + each @ _solved(whole - each, own)
+                for own, each in zip(pulls, curvature, strict=True)
+            ]
+        )
+        pulls *= _spread(len(pulls))
+    step = np.zeros((len(signs), len(q)))
+    step[:, free] = -_solved(whole, (signs @ pulls).T).T
+    # A straight step leaves the bounds and the law's curved valleys; the curves that it leads to
+    # do not.
+    few = problem.surface.at_rows(spread_rows(problem.surface, CURVE_ROWS))
+    curves = few.predict(q) + step @ few.jacobian(q)
+    found = refit(few, curves, np.ones(few.rows), squared(), q)
+    return Draws(found.q, _sample(rng, residuals, codes, len(signs)))
+
+
+def _by_run(problem: Problem, q: Array, codes: Whole, residuals: Array) -> tuple[Array, Array]:
+    """Curvature of the objective, (runs or 1, free, free), and its slope, (runs, free), by run.
+
+    With many runs the curvature is not told apart.
+    """
+    runs = int(codes.max()) + 1
+    groups = codes if runs < MANY else np.zeros_like(codes)
+    curvature = np.zeros((int(groups.max()) + 1, len(q), len(q)))
+    pulls = np.zeros((runs, len(q)))
+    bend = problem.weight * problem.objective.bend(residuals, 0.0)
+    pull = problem.weight * problem.objective.pull(residuals)
+    for rows in problem.surface.blocks():
+        ways = problem.at_rows(rows).jacobian(q)
+        ways = np.where(np.isfinite(ways), ways, 0.0)
+        np.add.at(pulls, codes[rows], (ways * pull[rows]).T)
+        for group in np.unique(groups[rows]):
+            own = ways[:, groups[rows] == group]
+            curvature[group] += (own * bend[rows][groups[rows] == group]) @ own.T
+    return curvature, pulls
+
+
+def _solved(matrix: Array, right: Array) -> Array:
+    """Solve a symmetric system in columns of length 1; null directions do not move."""
+    size = np.sqrt(np.diagonal(matrix))
+    size = np.where(size > 0, size, np.inf)
+    inverse = np.linalg.pinv(matrix / np.outer(size, size), rcond=1e-14, hermitian=True)
+    scaled = right / (size if right.ndim == 1 else size[:, None])
+    moved = inverse @ scaled
+    return np.asarray(moved / (size if right.ndim == 1 else size[:, None]))
+
+
+def _sample(rng: np.random.Generator, off: Array, codes: Whole, count: int) -> Array:
+    """Deviations of random rows of random runs, as often of one sign as of the other."""
+    order = np.argsort(codes, kind="stable")
+    first = np.searchsorted(codes[order], np.arange(int(codes.max()) + 2))
+    run = rng.integers(len(first) - 1, size=count)
+    row = first[run] + (rng.random(count) * (first[run + 1] - first[run])).astype(np.intp)
+    return np.asarray(off[order[row]] * rng.choice([-1.0, 1.0], count))

@@ -1,0 +1,117 @@
+"""What commands share: records, laws and saved fits from words, and JSON for programs."""
+
+import contextlib
+import importlib
+import json
+import math
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import p2law
+from p2law import forms
+from p2law.declaring import Form
+from p2law.errors import FitError, FormError, P2LawError, RecordError, SavedFitError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from p2law.result import Fit
+
+MANY: dict[str, Any] = {"nargs": "+", "action": "extend", "default": []}
+"""An option that takes several words and may be repeated."""
+
+
+def records(sources: Sequence[str], accept: Sequence[str]) -> "pd.DataFrame":
+    """Read records; where they can be accepted as they stand, say how to do it here.
+
+    Raises
+    ------
+    RecordError
+        The records cannot be used.
+    """
+    try:
+        return p2law.load(sources, needs=(), accept=accept)
+    except RecordError as error:
+        named = [name for name in ("params", "tokens") if f"accept=({name!r},)" in str(error)]
+        cure = f"\nOn the command line: --accept {' '.join(named)}" if named else ""
+        raise RecordError(f"{error}{cure}", error.rows) from error
+
+
+def saved(path: Path, form: str | None) -> "Fit":
+    """Read a saved fit, of a built-in law or of the one that is named.
+
+    Raises
+    ------
+    SavedFitError
+        The file cannot be read, or holds no fit.
+    """
+    own = (find_form(form),) if form else ()
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise SavedFitError(
+            f"cannot read the saved fit {str(path)!r}: {error}\n"
+            f"It comes first: p2law predict fit.json --params 8e9 ..."
+        ) from error
+    try:
+        with blaming(f"{path} is damaged"):
+            return p2law.Fit.from_json(text, forms=own)
+    except SavedFitError as error:
+        cure = "\nOn the command line: --form module:name" if "hand it over" in str(error) else ""
+        raise SavedFitError(f"{path}: {error}{cure}") from error
+
+
+@contextlib.contextmanager
+def blaming(what: str) -> Iterator[None]:
+    """Say what went wrong in a file or a law of the user's, which may raise anything.
+
+    Raises
+    ------
+    FitError
+        In place of what is no error of p2law.
+    """
+    try:
+        yield
+    except P2LawError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise FitError(f"{what}: {type(error).__name__}: {error}") from error
+
+
+def find_form(text: str) -> Form:
+    """A built-in law by name, or one of the user's as module:name from the current folder.
+
+    Raises
+    ------
+    FormError
+        There is no such law.
+    """
+    module, colon, name = text.partition(":")
+    if not colon:
+        for each in forms.builtin:
+            if each.name == text:
+                return each
+        names = ", ".join(each.name for each in forms.builtin)
+        raise FormError(f"no built-in law {text!r}; there are {names}; your own is module:name")
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.insert(0, here)
+    with blaming(f"cannot import {module!r} for the law {text!r}"):
+        found = getattr(importlib.import_module(module), name, None)
+    if not isinstance(found, Form):
+        raise FormError(f"{text!r} is not a law: {module} has no @form function {name!r}")
+    return found
+
+
+def as_json(value: Any) -> str:
+    """JSON as the standard has it: what is no number is null."""
+
+    def plain(each: Any) -> Any:
+        if isinstance(each, Mapping):
+            return {str(name): plain(part) for name, part in each.items()}
+        if isinstance(each, (list, tuple)):
+            return [plain(part) for part in each]
+        return None if isinstance(each, float) and not math.isfinite(each) else each
+
+    return json.dumps(plain(value), indent=2, allow_nan=False)

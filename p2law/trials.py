@@ -1,0 +1,132 @@
+"""Laws put to the test: fitted to what each split keeps, asked about what it holds."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from p2law.baselines import baselines
+from p2law.contenders import Contender, Ground, attempt, points
+from p2law.declaring import Array, Mask
+from p2law.errors import ScoreError
+from p2law.grouping import codes
+from p2law.holdout import Split
+from p2law.wording import several
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Held rows, those of one split after those of another, and what was said of them.
+
+    Attributes
+    ----------
+    measured : ndarray of shape (held,)
+    run : ndarray of int, shape (held,)
+        Number of the run in the table.
+    predicted : mapping of str to ndarray of shape (held,)
+        By law; NaN where it determines nothing or was not fitted.
+    naive : mapping of str to ndarray of shape (held,)
+        By baseline; NaN where a row continues no kept run.
+    why : mapping of str to str
+        By law, why predictions are missing.
+    notes : tuple of str
+        About splits that had nothing to keep or to hold.
+    """
+
+    measured: Array
+    run: Any
+    predicted: Mapping[str, Array]
+    naive: Mapping[str, Array]
+    why: Mapping[str, str]
+    notes: tuple[str, ...]
+
+    def determined(self, law: str) -> int:
+        """How many held rows a law predicts."""
+        return int(np.isfinite(self.predicted[law]).sum())
+
+
+def tried(
+    table: pd.DataFrame, common: Ground, splits: Sequence[Split], options: Mapping[str, Any]
+) -> Trial:
+    """Fit every law to what every split keeps, and ask it about what is held.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Checked records with a column `run`.
+    common : Ground
+        The rows that are used.
+    splits : sequence of Split
+        Of the table.
+    options : mapping
+        Of every fit.
+
+    Returns
+    -------
+    Trial
+
+    Raises
+    ------
+    ScoreError
+        No split has rows to keep and to hold among those that are used.
+    """
+    parts = [(each, ~each.mask & common.mask, each.mask & common.mask) for each in splits]
+    sound = [(each, kept, held) for each, kept, held in parts if kept.any() and held.any()]
+    empty = [each.words for each, kept, held in parts if not (kept.any() and held.any())]
+    note = (
+        f"without rows that all laws can use on both sides, and left out: {len(empty)} of "
+        f"{several(len(parts), 'split')} ({_some(empty)})"
+    )
+    if not sound:
+        raise ScoreError(f"nothing can be compared; {note}")
+    target = common.able[0].law.target
+    rows = np.concatenate([np.flatnonzero(held) for _, _, held in sound])
+    predicted, why = dict[str, Array](), dict[str, str]()
+    for law in common.able:
+        told = [_asked(law, table, each, options) for each in sound]
+        predicted[law.name] = np.concatenate([each for each, _ in told])
+        reasons = dict.fromkeys(reason for _, reason in told if reason)
+        why[law.name] = _some(list(reasons))
+    return Trial(
+        measured=table[target].to_numpy()[rows],
+        run=codes(table, "run")[rows],
+        predicted=predicted,
+        naive=_naive(table, sound, target),
+        why=why,
+        notes=(note,) if empty else (),
+    )
+
+
+def _asked(
+    law: Contender, table: pd.DataFrame, part: tuple[Split, Mask, Mask], options: Mapping[str, Any]
+) -> tuple[Array, str]:
+    """Predictions of held rows by a law that was fitted to the kept ones, and what is missing."""
+    split, kept, held = part
+    rows = table[held]
+    made = attempt(law, table[kept], **options)
+    if made.fit is None:
+        return np.full(len(rows), np.nan), f"fitted without {split.words}: {made.why}"
+    told = points(made.fit, rows)
+    lacking = int(np.sum(~np.isfinite(told)))
+    if not lacking:
+        return told, ""
+    said = "; ".join(made.fit.trouble) or "the kept rows say little there"
+    where = f"fitted without {split.words}: {lacking} of {len(rows)} rows are not determined"
+    return told, f"{where}: {said}"
+
+
+def _naive(
+    table: pd.DataFrame, parts: Sequence[tuple[Split, Mask, Mask]], target: str
+) -> dict[str, Array]:
+    if "tokens" not in table:
+        return {}
+    found = [vars(baselines(table[kept], table[held], target)) for _, kept, held in parts]
+    return {name: np.concatenate([each[name] for each in found]) for name in found[0]}
+
+
+def _some(reasons: Sequence[str]) -> str:
+    """The first of some reasons, and how many more there are."""
+    more = f" and {len(reasons) - 1} more" if len(reasons) > 1 else ""
+    return f"{reasons[0]}{more}" if reasons else ""

@@ -1,0 +1,466 @@
+"""Laws side by side: the same rows, what they had not seen, and whether it is more than noise."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import p2law
+from p2law import deciding, forms, holdout
+from p2law.comparison import Comparison
+from p2law.deciding import difference
+from p2law.errors import FitError, FormError, RecordError, ScoreError
+from p2law.trials import Trial
+
+GOLDEN = Path(__file__).parent / "golden"
+DENSE = Annotated[float, p2law.Domain("<= 0")]
+LAWS = (forms.p2, forms.p2_no_delta, forms.token_power)
+
+
+@pytest.fixture(scope="module")
+def records(p2_records):
+    """P² records of 16 runs, noisy, a shift for each run."""
+    return p2_records(noise=0.003, run_noise=0.005, seed=7).iloc[::2].reset_index(drop=True)
+
+
+@pytest.fixture(scope="module")
+def found(records):
+    """Three laws on the highest rate: the first one made the records."""
+    return p2law.compare(records, LAWS, holdout.last_tokens)
+
+
+def test_the_law_that_made_the_records_wins(found):
+    """
+    And 16 runs are enough to tell it from a law that knows no size and no rate.
+    """
+    table = found.table
+
+    assert "p2" == found.winner
+    assert "p2" == table.index[0]
+    assert table["held_rmse"].iloc[:3].is_monotonic_increasing
+    assert table.loc["token_power", "chance"] < 0.01
+    assert "larger than its noise: paired over 16 runs" in found.verdict
+
+
+def test_errors_are_those_of_fits_made_by_hand(found, records):
+    """
+    In-sample: fitted to all rows; held out: fitted to the kept ones.
+    """
+    parts = holdout.last_tokens(records)
+
+    for law in LAWS:
+        whole, kept = p2law.fit(records, law), p2law.fit(parts.kept, law)
+        score = p2law.score(kept, parts.held)
+        row = found.table.loc[law.name]
+        assert row["rmse"] == pytest.approx(np.sqrt(np.mean(whole.residuals()["residual"] ** 2)))
+        assert row["held_rmse"] == pytest.approx(score.rmse)
+        assert dict(whole.values) == dict(found.fits[law.name].values)
+    naive = score.baselines["rmse"]
+    assert naive["last value"] == pytest.approx(found.table.loc["(last value)", "held_rmse"])
+    assert naive["power law of the run"] == pytest.approx(
+        found.table.loc["(power law of the run)", "held_rmse"]
+    )
+
+
+def test_errors_by_run_add_up(found):
+    """
+    Weighted by rows, squares of the runs are those of the table.
+    """
+    by_run = found.by_run().loc["p2"]
+
+    for rows, rmse in (("rows", "rmse"), ("held_rows", "held_rmse")):
+        whole = np.sqrt(np.sum(by_run[rows] * by_run[rmse] ** 2) / by_run[rows].sum())
+        assert found.table.loc["p2", rmse] == pytest.approx(whole)
+    assert 16 == len(by_run)
+
+
+def test_aic_and_bic_are_those_of_normal_errors(found, records):
+    """
+    n ln(S / n) + 2 (k + 1), and ln(n) (k + 1): seven coefficients and the size of the noise.
+    """
+    squares = np.sum(found.fits["p2"].residuals()["residual"] ** 2)
+    level = len(records) * np.log(squares / len(records))
+
+    row = found.table.loc["p2"]
+
+    assert row["aic"] == pytest.approx(level + 2 * 8)
+    assert row["bic"] == pytest.approx(level + np.log(len(records)) * 8)
+    assert "AIC and BIC take rows as independent, which those of one run are not" in found.notes
+
+
+def test_aic_is_empty_where_there_is_no_likelihood(records):
+    """
+    Huber's function is none; an unidentified fit has an unknown number of coefficients.
+    """
+    one_size = records[records["params"] == 5e8]
+
+    robust = p2law.compare(records, LAWS[:1], holdout.highest_rate, objective=p2law.huber(1e-3))
+    loose = p2law.compare(one_size, (forms.p2, None), holdout.last_tokens)
+
+    assert robust.table[["aic", "bic"]].isna().all(axis=None)
+    assert "no AIC and BIC for p2: huber(0.001) is no likelihood" in " ".join(robust.notes)
+    assert np.isnan(loose.table.loc["p2", "aic"])
+    assert np.isfinite(loose.table.loc["p2 (held as needed)", "aic"])
+    assert "no AIC and BIC for p2: the fit is NOT IDENTIFIED" in " ".join(loose.notes)
+
+
+def test_all_laws_are_judged_on_rows_that_all_can_use(records):
+    """
+    The rectified law has a value at zero tokens, but p2 has none there.
+    """
+    zero = records.iloc[:3].assign(tokens=0.0, loss=6.0, run=["x", "y", "z"])
+    table = pd.concat([records, zero], ignore_index=True)
+
+    found = p2law.compare(table, (forms.p2_rectified, forms.p2), holdout.last_tokens)
+
+    assert len(records) == found.rows
+    assert (("p2 has no value where tokens is not > 0", 3),) == found.left_out
+    assert {len(records)} == {len(each.records) for each in found.fits.values()}
+
+
+def test_a_law_whose_columns_are_missing_has_a_row_with_the_reason(records):
+    """
+    The others are compared as if it were not there.
+    """
+    found = p2law.compare(records, (forms.sparse_pretraining, forms.p2), holdout.highest_rate)
+
+    assert "p2" == found.winner
+    assert "the records have no column params_after" == found.table.loc["sparse_pretraining", "why"]
+    assert "sparse_pretraining: the records have no column params_after" in found.trouble
+
+
+def test_a_law_of_ones_own_that_breaks_has_a_row_with_the_reason(records):
+    """
+    Whatever it raises, the others are compared.
+    """
+
+    @p2law.form(linear=("a",))
+    def broken(tokens, *, a, b=0.5):
+        if len(np.atleast_1d(tokens)) > 100:
+            raise KeyError("out of luck")
+        return a * tokens**-b
+
+    found = p2law.compare(records, (broken, forms.token_power), holdout.last_tokens)
+
+    assert "token_power" == found.winner
+    assert "KeyError: 'out of luck'" in found.table.loc["broken", "why"]
+    assert "" == found.table.loc["broken", "status"]
+
+
+def test_a_law_that_a_split_leaves_open_does_not_compete(records):
+    """
+    Two sizes do not tell p2 a third; the law without sizes wins by default, and that is said.
+    """
+    three = records[records["params"] != 5e8]
+
+    found = p2law.compare(three, (forms.p2, forms.token_power), holdout.largest_model)
+
+    assert "token_power" == found.winner
+    assert 0 == found.table.loc["p2", "determined"]
+    assert np.isnan(found.table.loc["p2", "held_rmse"])
+    assert "rows are not determined: " in found.table.loc["p2", "why"]
+    assert "no other law predicts these rows" in found.verdict
+
+
+def test_where_no_law_predicts_there_is_no_winner(records):
+    """
+    One size cannot tell another.
+    """
+    two = records[records["params"].isin([5e8, 1.5e9])]
+
+    found = p2law.compare(two, (forms.p2,), holdout.largest_model)
+
+    assert found.winner is None
+    assert "no law predicts the held rows" == found.verdict
+    assert found.by_run()["held_rmse"].isna().all()
+    assert "winner" in str(found)
+
+
+def test_few_runs_cannot_tell_a_difference_from_noise(records):
+    """
+    Four runs at the highest rate: one arrangement of signs in eight is as good.
+    """
+    found = p2law.compare(records, LAWS, holdout.highest_rate)
+
+    assert "cannot be told from noise: 4 runs held out, and it takes 5" in found.verdict
+
+
+def test_a_naive_prediction_that_wins_is_shouted(records):
+    """
+    The law without sizes does worse than the last value of each run.
+    """
+    found = p2law.compare(records, (forms.token_power,), holdout.last_tokens)
+
+    assert any(each.startswith("last value needs no law and does better") for each in found.trouble)
+
+
+@pytest.mark.parametrize(
+    "hold",
+    [
+        lambda _: holdout.largest_model,
+        holdout.largest_model,
+        lambda _: "params > 5e9",
+        lambda records: [holdout.largest_model(records)],
+    ],
+    ids=["function", "split", "text", "list"],
+)
+def test_what_is_held_can_be_said_in_several_ways(records, hold):
+    """
+    A function of this library, what it returns, an expression, or a list of splits.
+    """
+    expected = p2law.compare(records, LAWS[2:], holdout.largest_model).table
+
+    pd.testing.assert_frame_equal(expected, p2law.compare(records, LAWS[2:], hold(records)).table)
+
+
+def test_splits_in_turn_hold_every_row(records):
+    """
+    Each run once: as many held rows as there are rows.
+    """
+    found = p2law.compare(records, LAWS[2:], holdout.each_run)
+
+    assert (len(records), 16) == (found.held_rows, found.held_runs)
+    assert "16 splits in turn, from run '5e+08-0.15' to run '8e+09-0.5'" == found.held
+
+
+def test_splits_without_usable_rows_are_said(records):
+    """
+    A run of its own that no law can use is in no error.
+    """
+    zero = records.iloc[:1].assign(tokens=0.0, loss=6.0, run="untrained")
+    table = pd.concat([records[records["params"] < 1e9], zero], ignore_index=True)
+
+    found = p2law.compare(table, LAWS[2:], holdout.each_run)
+
+    assert "left out: 1 of 5 splits (run 'untrained')" in found.notes[0]
+
+
+def test_runs_may_be_told_apart_by_other_columns(records):
+    """
+    As in a fit, and it is said.
+    """
+    found = p2law.compare(records.drop(columns="run"), LAWS[2:], holdout.last_tokens)
+
+    assert 16 == found.held_runs
+    assert "no column run: runs are told apart by params, base_loss, pruning_rate" in found.notes
+
+
+def test_coefficients_of_all_laws_stand_in_one_table(found):
+    """
+    Each with what its fit says of it.
+    """
+    table = found.coefficients()
+
+    assert found.fits["p2"].values["beta"] == table.loc[("p2", "beta"), "estimate"]
+    assert ["p2", "p2_no_delta", "token_power"] == sorted(table.index.unique("law"))
+
+
+@pytest.mark.parametrize(
+    ("forms_", "hold", "error", "words"),
+    [
+        ((), holdout.last_tokens, ScoreError, "forms is a list of laws, and it is empty"),
+        ("p2", holdout.last_tokens, ScoreError, r"as \(p2law.forms.p2,\), got 'p2'"),
+        (("p2",), holdout.last_tokens, FormError, "form is a law such as"),
+        (
+            LAWS[:1] * 2,
+            holdout.last_tokens,
+            ScoreError,
+            "two laws are called p2; compare each once",
+        ),
+        (
+            (forms.p2, forms.retention),
+            holdout.last_tokens,
+            ScoreError,
+            "different targets .*: p2 predicts loss, retention predicts score",
+        ),
+        ((forms.sparse_pretraining,), holdout.last_tokens, ScoreError, "none of these laws can be"),
+        (LAWS, 0.2, ScoreError, r"hold is a split, .* got 0.2 \(float\)"),
+        (LAWS, [], ScoreError, r"hold is a split, .* got \[\]"),
+        (LAWS, holdout.split, TypeError, "expression"),
+        (LAWS, "params > 1e12", ScoreError, "nothing is left to predict; params goes from"),
+        (LAWS, "size > 1", ScoreError, "no column 'size'"),
+    ],
+)
+def test_comparisons_that_make_no_sense_are_refused(records, forms_, hold, error, words):
+    """
+    No law, one law twice, other targets, no hold-out.
+    """
+    with pytest.raises(error, match=words):
+        p2law.compare(records, forms_, hold)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"objective": "huber"}, r"objective is p2law\.squared\(\) or"),
+        ({"weight": 3}, "weight is the name of a column"),
+        ({"seed": -1}, "seed is a whole number from 0 on"),
+    ],
+)
+def test_settings_are_checked_before_anything_is_fitted(records, options, words):
+    """
+    Once, and not as a reason in the row of every law.
+    """
+    with pytest.raises(FitError, match=words):
+        p2law.compare(records, LAWS, holdout.last_tokens, **options)
+
+
+def test_a_split_of_other_records_is_refused(records):
+    """
+    Its rows would be taken for others.
+    """
+    other = holdout.last_tokens(records.assign(loss=records["loss"] + 0.1))
+
+    with pytest.raises(ScoreError, match="was made of other records than these"):
+        p2law.compare(records, LAWS, other)
+    with pytest.raises(RecordError, match=r"p2law\.load reads files"):
+        p2law.compare("records.csv", LAWS, other)
+
+
+def test_laws_that_no_row_serves_together_are_refused():
+    """
+    One reads only dense rows, the other only pruned ones.
+    """
+
+    @p2law.form(linear=("a",))
+    def dense(pruning_rate: DENSE, *, a):
+        return a + 0 * pruning_rate
+
+    table = pd.DataFrame(
+        {"run": ["a", "b"], "tokens": [1e6, 2e6], "pruning_rate": [0.0, 0.5], "loss": [2.0, 3.0]}
+    ).assign(base_loss=2.0, params=1e9)
+
+    with pytest.raises(ScoreError, match=r"no row that all laws can use .*; compare fewer"):
+        p2law.compare(table, (dense, forms.p2), holdout.highest_rate)
+
+
+# -- noise -------------------------------------------------------------------------------
+
+
+def test_five_runs_that_agree_are_told_and_four_are_not():
+    """
+    All signs alike: 2 arrangements of 32, and 2 of 16.
+    """
+    off = np.ones(5)
+
+    five = difference(off, 2 * off, np.arange(5))
+    four = difference(off[:4], 2 * off[:4], np.arange(4))
+
+    assert (2 / 32, True, True) == (five.chance, five.told, five.more_than_noise)
+    assert (2 / 16, False, False) == (four.chance, four.told, four.more_than_noise)
+
+
+def test_rows_of_one_run_count_once():
+    """
+    However many rows two runs have, they stay two.
+    """
+    one, run = np.ones(2000), np.repeat([0, 1], 1000)
+
+    assert 0.5 == difference(one, 2 * one, run).chance
+
+
+@given(seed=st.integers(0, 99), runs=st.integers(2, 30))
+def test_equal_laws_differ_by_noise(seed, runs):
+    """
+    The same errors under other signs, and which law is named first, change nothing.
+    """
+    rng = np.random.default_rng(seed)
+    run = rng.integers(runs, size=60)
+    one, other = rng.standard_normal((2, 60))
+
+    assert 1.0 == difference(one, -one, run).chance
+    assert difference(one, other, run).chance == difference(other, one, run).chance
+
+
+def test_chance_is_as_rare_as_it_says():
+    """
+    Of 400 pairs of equally good laws about one in ten is told apart at 90 %.
+
+    Three binomial standard deviations are 4.5 %.
+    """
+    rng = np.random.default_rng(5)
+    run = np.repeat(np.arange(10), 6)
+    errors = rng.standard_normal((400, 2, 60)) + rng.standard_normal((400, 2, 10))[..., run]
+
+    told = [difference(*each, run).more_than_noise for each in errors]
+
+    assert abs(np.mean(told) - 0.1) < 0.045
+
+
+def test_of_laws_that_do_equally_well_the_simplest_wins():
+    """
+    One law in two writings is no contest.
+    """
+    measured = np.arange(6.0)
+    same = {"long": measured + 0.1, "short": measured + 0.1, "bad": measured + 1.0}
+    trial = Trial(measured, np.arange(6), same, {}, dict.fromkeys(same, ""), ())
+
+    ranks = deciding.contest(trial, {"long": 7, "short": 3, "bad": 1}, seed=0)
+
+    assert "short" == ranks.winner
+    assert "error, rmse 0.1 nat, and so has long; the difference to bad" in ranks.verdict("nat")
+
+
+# -- views -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("ending", "view"), [("txt", str), ("html", Comparison._repr_html_)])
+def test_the_views_of_a_comparison_are_the_golden_ones(ending, view, request):
+    """
+    `pytest --rewrite-golden` writes them anew; read the difference before committing it.
+    """
+    path = GOLDEN / f"comparison.{ending}"
+    shown = view(made_comparison())
+    if request.config.getoption("--rewrite-golden"):
+        path.write_text(shown + "\n", encoding="utf-8")
+
+    assert path.read_text(encoding="utf-8") == shown + "\n"
+
+
+def made_comparison():
+    """A comparison with fixed numbers, so that its view does not hang on those of fits."""
+    table = pd.DataFrame(
+        {
+            "status": ["converged", "AT BOUND", "", ""],
+            "free": [7.0, 3.0, np.nan, np.nan],
+            "rmse": [0.003, 0.21, np.nan, np.nan],
+            "aic": [-1800.2, -400.0, np.nan, np.nan],
+            "bic": [-1770.1, -390.0, np.nan, np.nan],
+            "held_rmse": [0.0041, 0.22, np.nan, 0.0102],
+            "determined": [64.0, 64.0, np.nan, 64.0],
+            "chance": [np.nan, 0.0123, np.nan, np.nan],
+            "why": ["", "", "the records have no column params_after", ""],
+        },
+        ["p2", "token_power", "sparse_pretraining", "(last value)"],
+    )
+    return Comparison(
+        held="the last 20 % of each run's checkpoints", winner="p2",
+        verdict="p2 has the smallest held-out error, rmse 0.0041 nat; the difference to "
+        "token_power (0.22 nat) is larger than its noise: paired over 16 runs, chance does as "
+        "well in 1.2 % of cases",
+        fits={}, rows=320, runs=16, held_rows=64, held_runs=16, compared=60,
+        left_out=(("p2 has no value where tokens is not > 0", 16),),
+        trouble=("sparse_pretraining: the records have no column params_after",),
+        notes=("AIC and BIC take rows as independent, which those of one run are not",),
+        _table=table, _by_run=pd.DataFrame(),
+    )  # fmt: skip
+
+
+def test_a_comparison_is_frozen_and_plain_for_programs(found):
+    """
+    Tables are copies; the plain form is JSON but for numbers that are none.
+    """
+    taken = found.table
+    taken["rmse"] = 0.0
+
+    assert found.table["rmse"].max() > 0
+    assert "p2" == json.loads(json.dumps(found.plain()))["winner"]
+    with pytest.raises(AttributeError, match="cannot assign to field"):
+        found.winner = "mine"
+    with pytest.raises(TypeError, match="does not support item assignment"):
+        found.fits["p2"] = None
