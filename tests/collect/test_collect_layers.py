@@ -21,6 +21,7 @@ WITHOUT_TORCH = (
     "forecasting",
     "ledger",
     "place",
+    "fingerprints",
     "gathering",
     "launch",
 )
@@ -31,6 +32,8 @@ LAYERS = (
     "structured",
     "sparse",
     "pruning",
+    "documents",
+    "tokenizing",
     "corpus",
     "team",
     "loss",
