@@ -410,20 +410,29 @@ def test_every_saved_model_opens_with_the_tokenizer_of_its_origin(tmp_path):
 
 
 @pytest.mark.parametrize("shown", [True, False])
-def test_bars_of_transformers_are_left_as_they_were(study, shown):
+def test_bars_of_transformers_are_left_as_they_were(study, monkeypatch, shown):
     """
     None while a model is loaded; afterwards as the user has it.
     """
     from transformers.utils import logging as theirs
 
     _, out, runs = study
-    before = theirs.is_progress_bar_enabled()
+    before, meanwhile = theirs.is_progress_bar_enabled(), []
+    load = AutoModelForCausalLM.from_pretrained
+
+    def watched(*words, **settings):
+        meanwhile.append(theirs.is_progress_bar_enabled())
+        return load(*words, **settings)
+
+    monkeypatch.setattr(zoo.AutoModelForCausalLM, "from_pretrained", watched)
     (theirs.enable_progress_bar if shown else theirs.disable_progress_bar)()
     try:
         zoo.load(out / "runs" / runs[0].id / "model")
-        assert shown == theirs.is_progress_bar_enabled()
+        after = theirs.is_progress_bar_enabled()
     finally:
         (theirs.enable_progress_bar if before else theirs.disable_progress_bar)()
+
+    assert ([False], shown) == (meanwhile, after)
 
 
 # -- asked to stop -------------------------------------------------------------------
