@@ -2,7 +2,7 @@
 
 What must come out is made first, undisturbed and by the command itself: a dense run, a
 2:4 run trained by cross entropy, and one that is distilled. Each trial does one of them
-anew, is killed with SIGKILL several times, the first time anywhere and then in the
+anew, is killed with SIGKILL several times, once soon after its start and then in the
 middle of training, and compares its record file byte by byte. A checkpoint is made
 after every step, so that most of the time one is being written.
 
@@ -73,6 +73,7 @@ method = "2:4"
 processes = {processes}
 checkpoint_minutes = 1e-9
 """
+BATCH = 256
 LIMIT = 300.0
 """Seconds after which a run that should have ended counts as hanging."""
 
@@ -105,13 +106,11 @@ def kinds(folder: Path, processes: int) -> list[Kind]:
     return [Kind("dense", found[0].path, 0, dense.id), *found]
 
 
-def undisturbed(kind: Kind, out: Path) -> float:
-    """Do a run by the command; seconds of its training."""
+def undisturbed(kind: Kind, out: Path) -> None:
+    """Do a run by the command."""
     words = [sys.executable, "-m", "p2law", "collect", "run", str(kind.path), "--out", str(out)]
     words += ["--index", str(kind.index)]
     subprocess.run(words, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - a command of ours
-    found = [each.stat().st_mtime for each in kind.folder(out).glob("*.json*")]
-    return max(found) - min(found)
 
 
 def start(kind: Kind, out: Path, processes: int) -> list[int]:
@@ -159,33 +158,32 @@ def ended(children: list[int], limit: float, until: Callable[[], bool] = lambda:
     return not left and not any(codes.values())
 
 
-def killed(kind: Kind, out: Path, processes: int, seconds: float, *, training: bool) -> str:
-    """Start a run and kill it so many seconds later, or after its next checkpoint; when it was."""
-    folder = kind.folder(out) / "checkpoints"
-    before, seen = checkpoints(folder), list[float]()
+def killed(kind: Kind, out: Path, processes: int, steps: int, seconds: float) -> str:
+    """Start a run, kill it so many seconds after so many steps; how far it had come."""
+    aim, seen = reached(kind, out) + steps * BATCH, list[float]()
 
     def due() -> bool:
-        if training and not seen and checkpoints(folder) <= before:
-            return False
-        seen.append(time.monotonic())
-        return seen[-1] - seen[0] >= seconds
+        if not seen and reached(kind, out) >= aim:
+            seen.append(time.monotonic())
+        return bool(seen) and time.monotonic() - seen[0] >= seconds
 
-    if ended(start(kind, out, processes), LIMIT, due):
-        return "end"
-    return max((each[5:].lstrip("0") for each in checkpoints(folder)), default="0", key=int)
+    return "end" if ended(start(kind, out, processes), LIMIT, due) else str(reached(kind, out))
 
 
-def checkpoints(folder: Path) -> set[str]:
-    """Names of the whole checkpoints that are there."""
-    return {each.name for each in folder.glob("step-*") if not each.suffix}
+def reached(kind: Kind, out: Path) -> int:
+    """Tokens at the last whole checkpoint."""
+    found = (kind.folder(out) / "checkpoints").glob("step-*")
+    return max((int(each.name[5:]) for each in found if not each.suffix), default=0)
 
 
-def trial(kind: Kind, out: Path, processes: int, seconds: float, rng: random.Random) -> str:
+def trial(kind: Kind, out: Path, processes: int, rng: random.Random) -> str:
     """Kill a run several times and let it end; at which tokens it was killed, or what failed."""
-    moments = [rng.uniform(0, seconds), *(rng.uniform(0, seconds / 4) for _ in range(3))]
-    tokens: list[str] = []
-    while moments and "end" not in tokens:
-        tokens.append(killed(kind, out, processes, moments.pop(0), training=bool(tokens)))
+    # A step and its checkpoint take some 0.05 s.
+    moments = [
+        (0, rng.uniform(0, 1)),
+        *((rng.randint(1, 10), rng.uniform(0, 0.1)) for _ in range(3)),
+    ]
+    tokens = [killed(kind, out, processes, steps, seconds) for steps, seconds in moments]
     for _ in range(RETRIES):
         if ended(start(kind, out, processes), LIMIT):
             return f"killed at {', '.join(tokens)} tokens"
@@ -204,11 +202,12 @@ def main() -> int:
     rng, folder = random.Random(asked.seed), Path(tempfile.mkdtemp())  # noqa: S311 - no secret
     ways, whole, equal = kinds(folder, asked.processes), folder / "whole", 0
     began = time.monotonic()
-    seconds = {kind.run: undisturbed(kind, whole) for kind in ways}
+    for kind in ways:
+        undisturbed(kind, whole)
     for number in range(asked.trials):
         kind, out = ways[number % len(ways)], folder / str(number)
         shutil.copytree(whole, out, ignore=shutil.ignore_patterns(kind.run))
-        said = trial(kind, out, asked.processes, seconds[kind.run], rng)
+        said = trial(kind, out, asked.processes, rng)
         records = [kind.folder(each) / "records.jsonl" for each in (whole, out)]
         same = records[1].exists() and records[0].read_bytes() == records[1].read_bytes()
         equal += same
