@@ -52,7 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             text = judging.main(asked)
         else:
             text = _fit(asked) if asked.command == "fit" else _predict(asked, words)
-        _say(text, sys.stdout)
+        if text:
+            _say(text, sys.stdout)
     except BrokenPipeError:  # whoever reads has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (P2LawError, OSError) as error:

@@ -71,6 +71,20 @@ class RunError(P2LawError, RuntimeError):
     """A run on disk cannot go on."""
 
 
+class StoppedError(P2LawError, RuntimeError):
+    """A run was asked to stop, and did, with a checkpoint; the same command goes on from there.
+
+    Attributes
+    ----------
+    signal : int
+        What asked, SIGTERM or SIGINT; a process that ends of it has exit code 128 + signal.
+    """
+
+    def __init__(self, run: str, signal: int) -> None:
+        super().__init__(f"{run} was asked to stop; the same command goes on from there")
+        self.signal = signal
+
+
 class MissingExtraError(P2LawError, ImportError):
     """An optional package is needed for what was asked."""
 

@@ -78,7 +78,7 @@ def prune_alone(asked: argparse.Namespace) -> str:
     shape = from_config(read_config(asked.model), where=str(asked.model))
     cut = _cut(asked, shape)
     device = _device(asked.device)
-    tokens = _tokens(asked) if _looks(asked, cut) else None
+    tokens = _tokens(asked, shape) if _looks(asked, cut) else None
     found = pruning.prune(asked.model, cut, tokens=tokens, out=asked.out, device=device)
     facts = {
         "folder": str(found.folder),
@@ -144,7 +144,7 @@ def _looks(asked: argparse.Namespace, cut: Cut) -> bool:
     return True
 
 
-def _tokens(asked: argparse.Namespace) -> "torch.Tensor":
+def _tokens(asked: argparse.Namespace, shape: Shape) -> "torch.Tensor":
     """Calibration windows, drawn as a sweep draws them: (sequences, sequence)."""
     from p2law.collect import corpus
     from p2law.collect.prepare import windows_to_see
@@ -154,7 +154,8 @@ def _tokens(asked: argparse.Namespace) -> "torch.Tensor":
     most = None if asked.tokens is None else asked.tokens + 1
     text = corpus.Text(tuple(asked.text), most=most)
     with tempfile.TemporaryDirectory() as folder:
-        made = corpus.tokenised(text, asked.tokenizer or str(asked.model), Path(folder) / "text")
+        by, where = asked.tokenizer or str(asked.model), Path(folder) / "text"
+        made = corpus.tokenised(text, by, where, vocabulary=shape.vocab_size)
         if (have := made.windows(sequence)) < count:
             raise PruningError(
                 f"{', '.join(map(str, asked.text))}: {made.count} tokens make {have} windows of "

@@ -24,7 +24,7 @@ from torch.distributed.checkpoint.state_dict import (
 from torch.distributed.checkpoint.state_dict_loader import load as load_distributed
 from torch.distributed.checkpoint.state_dict_saver import save as save_distributed
 
-from p2law.collect.ledger import write_whole
+from p2law.collect.ledger import settle, write_whole
 from p2law.collect.team import Team
 from p2law.collect.zoo import named
 from p2law.errors import RunError
@@ -117,12 +117,6 @@ class Checkpoints:
             options=options,
         )
 
-    def discard(self) -> None:
-        """Remove all checkpoints, once the run is done."""
-        if self.team.leads:
-            for each in self._all():
-                shutil.rmtree(each, ignore_errors=True)
-
     def _all(self) -> list[Path]:
         return sorted(each for each in self.folder.glob("step-*") if not each.suffix)
 
@@ -144,8 +138,9 @@ def _write(state: dict[str, Any], draft: Path) -> None:
 
 
 def _finish(draft: Path, place: Path, manifest: Mapping[str, Any]) -> None:
-    write_whole(draft / MANIFEST, manifest)
+    write_whole(draft / MANIFEST, manifest)  # syncs the folder's names, too
     draft.rename(place)
+    settle(place.parent)
 
 
 def _try(action: Any) -> str:

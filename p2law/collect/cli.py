@@ -5,6 +5,7 @@ import json
 import logging
 import math
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from typing import Any, NoReturn
 
 from p2law import collect
 from p2law.collect import alone
-from p2law.errors import MissingExtraError, RunError, SweepFileError
+from p2law.errors import MissingExtraError, RunError, StoppedError, SweepFileError
 
 FAILED = 1
 """Exit code where some runs failed; 2 is for bad input."""
@@ -105,36 +106,47 @@ def main(asked: argparse.Namespace) -> tuple[str, int]:
         "gather": _gather,
         "prune": _prune,
     }
-    with _talking(logging.INFO if leads else logging.ERROR):
-        text, code = actions[asked.collecting](asked)
+    together = True
+    with _talking(logging.INFO if leads else logging.ERROR) as log:
+        try:
+            text, code = actions[asked.collecting](asked)
+        except StoppedError as stopped:
+            log.warning("%s", stopped)
+            text, code = "", 128 + stopped.signal
+        except KeyboardInterrupt:
+            text, code, together = "", 128 + signal.SIGINT, False
     if os.environ.get("WORLD_SIZE", "1") != "1":
-        _leave(text if leads else "", code)
+        _leave(text if leads else "", code, together=together)
     return text, code
 
 
 @contextmanager
-def _talking(level: int) -> Iterator[None]:
+def _talking(level: int) -> Iterator[logging.Logger]:
     """Send p2law's own words to stderr; other packages keep their own ways."""
+    from p2law.collect.tracking import Labelled
+
     logger, handler = logging.getLogger("p2law"), logging.StreamHandler()
+    handler.setFormatter(Labelled())
     before = logger.level
     logger.setLevel(level)
     logger.addHandler(handler)
     try:
-        yield
+        yield logger
     finally:
         logger.removeHandler(handler)
         logger.setLevel(before)
 
 
-def _leave(text: str, code: int) -> NoReturn:
-    """End a process that torchrun started, all of them together.
+def _leave(text: str, code: int, *, together: bool) -> NoReturn:
+    """End a process that torchrun started, all of them together where nobody was interrupted.
 
     Threads of torch sometimes abort a process that is through, at its very end, and
     torchrun would report a failure where there was none.
     """
     from p2law.collect.team import disband
 
-    disband()
+    if together:
+        disband()
     if text:
         print(text)
     sys.stdout.flush()

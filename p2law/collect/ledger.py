@@ -4,8 +4,10 @@ A checkpoint vouches for the lines that were there when it was made. Whoever
 resumes from it cuts off what came later, and measures that again.
 """
 
+import errno
 import hashlib
 import json
+import logging
 import os
 import threading
 from collections.abc import Mapping
@@ -14,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from p2law.errors import RunError
+
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -37,9 +41,18 @@ NOTHING = Vouched(0, hashlib.sha256().hexdigest())
 
 @dataclass(frozen=True)
 class Ledger:
-    """A file of measurements, one JSON object a line."""
+    """A file of measurements, one JSON object a line.
+
+    Attributes
+    ----------
+    path : Path
+    strict : bool
+        Whether every line counts. Where it does not, damaged lines are passed over and
+        what a power cut left of a last one is cut off before the next is written.
+    """
 
     path: Path
+    strict: bool = True
 
     def append(self, *lines: Mapping[str, Any]) -> None:
         """Write lines and wait until the disk has them.
@@ -53,15 +66,25 @@ class Ledger:
             json.dumps(line, allow_nan=False, ensure_ascii=False) + "\n" for line in lines
         )
         try:
+            begun = self.path.exists()
+            if begun and not self.strict:
+                self._drop_unfinished()
             with self.path.open("ab") as file:
                 file.write(text.encode())
                 file.flush()
                 os.fsync(file.fileno())
+            if not begun:
+                settle(self.path.parent)
         except OSError as error:
             raise RunError(
                 f"{self.path}: cannot write a measurement ({error}); what is there is kept: "
                 f"mend that and give the same command again"
             ) from error
+
+    def _drop_unfinished(self) -> None:
+        content = self.path.read_bytes()
+        if content and not content.endswith(b"\n"):
+            os.truncate(self.path, content.rfind(b"\n") + 1)
 
     def vouch(self) -> Vouched:
         """Describe what is there now."""
@@ -95,7 +118,7 @@ class Ledger:
         Raises
         ------
         RunError
-            A line is not a JSON object.
+            A line is not a JSON object, and the ledger is strict.
         """
         if not self.path.exists():
             return []
@@ -105,6 +128,9 @@ class Ledger:
             try:
                 found.append(dict(json.loads(line)))
             except (ValueError, TypeError) as error:
+                if not self.strict:
+                    LOG.warning("%s: line %d is damaged and passed over", self.path, number)
+                    continue
                 raise RunError(
                     f"{self.path}: line {number} is no measurement ({error}); "
                     f"put the file back as it was, or move {self.path.parent} away"
@@ -128,6 +154,39 @@ def write_whole(path: Path, content: Mapping[str, Any]) -> None:
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
+        settle(path.parent)
     except OSError as error:
         draft.unlink(missing_ok=True)
         raise RunError(f"{path}: cannot write it ({error})") from error
+
+
+def settle(path: Path) -> None:
+    """Wait until the disk has a file, or the names in a folder.
+
+    A file that was renamed may be gone after a power cut unless its folder was synced.
+
+    Raises
+    ------
+    OSError
+        The disk cannot.
+    """
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # some network file systems do not sync folders
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def settle_folder(folder: Path) -> None:
+    """Wait until the disk has the files of a folder, their names, and its own.
+
+    Raises
+    ------
+    OSError
+        The disk cannot.
+    """
+    for each in (*folder.iterdir(), folder, folder.parent):
+        settle(each)

@@ -1,6 +1,10 @@
 """Where the files of a sweep lie, and what they say about each run."""
 
+import contextlib
+import hashlib
 import json
+import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +13,10 @@ from filelock import FileLock, Timeout
 
 from p2law.collect.ledger import Ledger
 from p2law.errors import RunError
+
+PATIENCE, MOMENT = 0.5, 0.05
+"""Seconds for which a worker, and whoever only looks, tries to get a lock: a look takes it for
+an instant, which must not be taken for work."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +47,7 @@ class Place:
     @property
     def timing(self) -> Ledger:
         """How long things took; kept apart, so that records can be compared byte by byte."""
-        return Ledger(self.folder / "timing.jsonl")
+        return Ledger(self.folder / "timing.jsonl", strict=False)
 
     @property
     def start(self) -> Path:
@@ -68,19 +76,38 @@ class Place:
 
     def lock(self) -> FileLock:
         """The lock of whoever works on the run; the system takes it back when he dies."""
-        return FileLock(self.folder / "lock", blocking=False)
+        return FileLock(self.folder / "lock", timeout=PATIENCE)
 
     def busy(self) -> bool:
         """Whether some process is at it right now."""
         if not self.folder.exists():
             return False
         try:
-            with self.lock():
+            with self.lock().acquire(timeout=MOMENT, poll_interval=MOMENT / 5):
                 return False
         except Timeout:
             return True
         except OSError:  # not ours to write to
             return False
+
+    def tidy(self) -> None:
+        """Remove what a killed run left half written and, once it has ended, needs no more.
+
+        For whoever holds the lock, or for anybody once the run has ended.
+        """
+        checkpoints = self.folder / "checkpoints"
+        left = [*self.folder.glob("*.part*"), *checkpoints.glob("*.part")]
+        if self.ending is not None:
+            left += [self.start, checkpoints]
+        for each in left:
+            with contextlib.suppress(OSError):  # it takes room and does no harm
+                shutil.rmtree(each) if each.is_dir() else each.unlink()
+
+
+def slug(name: str) -> str:
+    """A name as part of a path: itself where it is plain, otherwise with a hash of what it was."""
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name)
+    return plain if plain == name else f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

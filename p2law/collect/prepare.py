@@ -13,20 +13,21 @@ from typing import Any, TypeVar
 import torch
 from filelock import FileLock
 
-from p2law.collect import corpus, zoo
+from p2law.collect import corpus, fingerprints, zoo
 from p2law.collect.corpus import Text, TokenFile
 from p2law.collect.cuts import SPARSE
 from p2law.collect.jobs import Run, describe
-from p2law.collect.ledger import write_whole
+from p2law.collect.ledger import settle_folder, write_whole
 from p2law.collect.loss import Objective
 from p2law.collect.masks import Masks, from_zeros
-from p2law.collect.place import Place, read_json
+from p2law.collect.place import Place, read_json, slug
 from p2law.collect.pruning import prune
 from p2law.collect.ruler import Ruler
 from p2law.collect.settings import Corpus, Evaluation, Sweep
 from p2law.collect.team import Team
+from p2law.collect.tokenizing import tokenizer_file
 from p2law.collect.train import Task
-from p2law.errors import RunError
+from p2law.errors import P2LawError, RunError
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -45,13 +46,18 @@ def once(team: Team, make: Callable[[], _Made]) -> _Made:
     if team.leads:
         try:
             made = make()
-        except (OSError, ValueError, RuntimeError, ImportError) as error:
+        except Exception as error:
             if team.size == 1:
                 raise
-            trouble = str(error) or type(error).__name__
+            trouble = told(error)
     team.together(trouble)
     found: _Made = team.share(made)
     return found
+
+
+def told(error: BaseException) -> str:
+    """An error in words: its own where they are ours, otherwise with its kind."""
+    return str(error) if isinstance(error, P2LawError) else f"{type(error).__name__}: {error}"
 
 
 def texts(run: Run, sweep: Sweep, place: Place, team: Team) -> tuple[TokenFile, Ruler]:
@@ -99,11 +105,10 @@ def _tokenised(text: Corpus | Evaluation, run: Run, place: Place) -> TokenFile:
         field=text.field,
         most=most,
     )
-    told = [*text.files, text.hub, text.subset, text.split, text.revision]
-    folder = (
-        place.out / "corpora" / f"{text.name}-{_key(told, text.field, most, run.model.tokenizer)}"
-    )
-    return corpus.tokenised(source, run.tokenizer, folder)
+    said = [*text.files, text.hub, text.subset, text.split, text.revision]
+    name = f"{slug(text.name)}-{_key(said, text.field, most, run.model.tokenizer)}"
+    folder = place.out / "corpora" / name
+    return corpus.tokenised(source, run.tokenizer, folder, vocabulary=run.shape.vocab_size)
 
 
 def _key(*content: Any) -> str:
@@ -112,26 +117,52 @@ def _key(*content: Any) -> str:
 
 
 def base(run: Run, place: Place) -> Path:
-    """Folder of the model before pruning.
+    """Folder of the model before pruning, which is as it was when the study began.
 
     Raises
     ------
     RunError
-        It cannot be fetched, or the run that makes it has not ended.
+        It cannot be fetched, the run that makes it has not ended, or it has changed.
     """
-    if not run.base:
-        return zoo.fetch(run.model.location, run.model.revision)
-    made = Place(place.out, run.base)
-    if made.ending is None or not made.model.is_dir():
-        raise RunError(f"{run.id} waits for {run.base}, which makes its model: run that first")
-    return made.model
+    note, model = _note(run, place), run.model
+    if run.base:
+        made = Place(place.out, run.base)
+        if made.ending is None or not made.model.is_dir():
+            raise RunError(f"{run.id} waits for {run.base}, which makes its model: run that first")
+        folder = made.model
+    else:
+        began = (read_json(note) or {}).get("commit")
+        folder = zoo.fetch(model.location, began or model.revision)
+    fingerprints.same(folder, note, source=run.base or model.source, revision=model.revision)
+    return folder
+
+
+def origin(run: Run, place: Place) -> dict[str, str]:
+    """What the model before pruning is: its fingerprint, and its commit on the hub; for dense none.
+
+    Raises
+    ------
+    RunError
+        As `base`.
+    """
+    if run.cut is None:
+        return {}
+    base(run, place)
+    noted = read_json(_note(run, place)) or {}
+    return {key: noted[key] for key in ("source", "revision", "commit", "sha256")}
+
+
+def _note(run: Run, place: Place) -> Path:
+    """File that says which weights the study began with."""
+    key = _key(run.model.source, run.model.revision, run.base)
+    return place.out / "bases" / f"{slug(run.model.name)}-{key}.model.json"
 
 
 def base_losses(run: Run, sweep: Sweep, place: Place, ruler: Ruler) -> dict[str, float]:
     """Held-out losses before pruning, measured once for all runs of a model."""
     said, team = describe(run, sweep), ruler.team
     key = _key(said["model"], said["evaluations"], run.base, run.sequence, run.training.dtype)
-    path = place.out / "bases" / f"{run.model.name}-{key}.json"
+    path = place.out / "bases" / f"{slug(run.model.name)}-{key}.json"
     lock = FileLock(f"{path}.lock")
     if team.leads:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -160,7 +191,8 @@ def _make_start(run: Run, sweep: Sweep, place: Place, team: Team) -> None:
     shutil.rmtree(place.start, ignore_errors=True)
     facts: dict[str, Any] = {}
     if run.cut is None:
-        zoo.make(run.model.config, run.seed, place.start)
+        tokenizer = tokenizer_file(run.tokenizer)
+        zoo.make(run.model.config, run.seed, place.start, tokenizer and tokenizer.parent)
     elif run.cut.method == "none":
         facts = {"params_after": run.shape.params, "pruning_rate": 0.0, "nominal_rate": 0.0}
     else:
@@ -172,6 +204,8 @@ def _make_start(run: Run, sweep: Sweep, place: Place, team: Team) -> None:
             "pruning_rate": found.pruning_rate,
             "nominal_rate": found.nominal_rate,
         }
+    if place.start.is_dir():
+        settle_folder(place.start)
     write_whole(place.folder / "start.json", facts)
 
 
@@ -227,9 +261,11 @@ def task(run: Run, sweep: Sweep, place: Place, train_on: TokenFile, ruler: Ruler
 def _objective(run: Run, place: Place, team: Team) -> Objective:
     training = run.training
     unpruned = run.cut is not None and run.cut.method == "none"
+    taught = training.objective == "kd"
+    before = once(team, lambda: base(run, place)) if unpruned or taught else place.start
     return zoo.objective(
-        base(run, place) if unpruned else place.start,
-        base(run, place) if training.objective == "kd" else None,
+        before if unpruned else place.start,
+        before if taught else None,
         team,
         dtype=DTYPES[training.dtype],
         kd_weight=training.kd_weight,

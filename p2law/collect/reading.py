@@ -44,6 +44,12 @@ def check_distinct(values: Iterable[Any], at: Place) -> None:
         seen.add(each)
 
 
+def check_named(name: str, at: Place) -> None:
+    """Refuse a name that is empty."""
+    if not name.strip():
+        raise at.key("name").error("is empty; records and folders need a name to go by")
+
+
 def _check_applies(table: Mapping[str, Any], made: Any, at: Place) -> None:
     """Refuse keys that would not be looked at."""
     for key in table:
@@ -65,6 +71,7 @@ def read_corpora(value: Any, at: Place, folder: Path) -> dict[str, Corpus]:
         for name, table in value.items()
     }
     for name, corpus in made.items():
+        check_named(name, at)
         _check_source(corpus, value[name], at.key(name))
         if corpus.hub and corpus.tokens is None:
             raise at.key(name).key("tokens").error("is missing; say how much of the hub is read")
@@ -78,6 +85,7 @@ def read_evaluations(value: Any, at: Place, folder: Path) -> tuple[Evaluation, .
     if not made:
         raise at.error("is missing; every run needs a text to measure the loss on")
     for k, each in enumerate(made):
+        check_named(each.name, at.item(k))
         _check_source(each, given[k], at.item(k))
     check_distinct((each.name for each in made), at)
     return tuple(_located(each, at.item(k), folder) for k, each in enumerate(made))

@@ -13,6 +13,7 @@ from typing import Any
 from p2law.collect.models import read_model, training_of
 from p2law.collect.reading import (
     check_distinct,
+    check_named,
     read_corpora,
     read_evaluations,
     read_prune,
@@ -131,6 +132,8 @@ def _with_training(sweep: Sweep, training: Mapping[str, Any], top: Place) -> Swe
 
 def _check_names(sweep: Sweep, top: Place) -> None:
     names = [each.name for each in sweep.models]
+    for k, name in enumerate(names):
+        check_named(name, top.key("models").item(k))
     check_distinct(names, top.key("models"))
     check_distinct(sweep.seeds, top.key("seeds"))
     if not sweep.seeds:

@@ -15,12 +15,12 @@ from p2law.collect import spec
 from p2law.collect.jobs import Run, expand
 from p2law.collect.launch import in_processes
 from p2law.collect.place import Place
-from p2law.collect.prepare import once
+from p2law.collect.prepare import once, told
 from p2law.collect.settings import Sweep
 from p2law.collect.standing import remember
 from p2law.collect.team import Team, assemble
 from p2law.collect.work import carry_out
-from p2law.errors import P2LawError, RunError
+from p2law.errors import RunError, StoppedError
 
 LOG = logging.getLogger(__name__)
 PAUSE = 2.0
@@ -73,6 +73,8 @@ def run(
         The sweep cannot be carried out.
     RunError
         The folder cannot be used, or `only` names no run.
+    StoppedError
+        SIGTERM or Ctrl-C; the run at hand has made a checkpoint.
     """
     sweep, team = spec.read(path), assemble()
     runs = expand(sweep)
@@ -117,9 +119,17 @@ class _Worker:
 
     def _state(self, run: Run, coming: Collection[str]) -> str:
         """Do a run if it can be done; what became of it."""
-        state, why = once(self.team, lambda: self._ready(run, coming))
-        if state == "go":
-            state, why = self._attempt(run)
+        try:
+            state, why = once(self.team, lambda: self._ready(run, coming))
+            if state == "go":
+                state = self._attempt(run)
+        except StoppedError:
+            raise
+        except Exception as error:
+            if self.team.size > 1:  # who fails alone must not leave the others waiting
+                raise
+            LOG.debug("%s failed", run.id, exc_info=True)
+            state, why = "failed", told(error)
         if state == "failed":
             LOG.error("%s: %s", run.id, why)
             self.failed[run.id] = why
@@ -127,7 +137,9 @@ class _Worker:
 
     def _ready(self, run: Run, coming: Collection[str]) -> tuple[str, str]:
         """Whether a run is done, can go, must wait for its model, or never can."""
-        if Place(self.out, run.id).ending is not None:
+        place = Place(self.out, run.id)
+        if place.ending is not None:
+            place.tidy()
             return "done", ""
         base = Place(self.out, run.base)
         ending = base.ending if run.base else {"trouble": ""}
@@ -142,17 +154,12 @@ class _Worker:
             f"its model is not there yet: do {run.base} first, --index {self.numbers[run.base]}"
         )
 
-    def _attempt(self, run: Run) -> tuple[str, str]:
-        """Try one run; a failure is noted and others go on."""
+    def _attempt(self, run: Run) -> str:
+        """Try one run."""
         LOG.info("%s", run.id)
         processes = self.sweep.execution.processes
-        try:
-            if processes > 1 and "WORLD_SIZE" not in os.environ:
-                ours = in_processes(processes, run.id, self.path, self.out, self.tracker)
-            else:
-                ours = carry_out(run, self.sweep, self.out, self.team, self.tracker)
-        except P2LawError as error:
-            if self.team.size > 1:  # who fails alone must not leave the others waiting
-                raise
-            return "failed", str(error)
-        return ("done" if ours else "elsewhere"), ""
+        if processes > 1 and "WORLD_SIZE" not in os.environ:
+            ours = in_processes(processes, run.id, self.path, self.out, self.tracker)
+        else:
+            ours = carry_out(run, self.sweep, self.out, self.team, self.tracker)
+        return "done" if ours else "elsewhere"

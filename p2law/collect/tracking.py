@@ -1,18 +1,40 @@
-"""Telling others how a run goes: a progress bar, and trackers of your own.
+"""Telling others how a run goes: words with its name, a progress bar, trackers of your own.
 
 A tracker is anything with `start`, `log` and `finish`. The record file is the
 log; a tracker that fails or is missing loses nothing.
 """
 
 import importlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Protocol
 
-from tqdm import tqdm
-
 from p2law.errors import MissingExtraError, RunError
+
+LOG = logging.getLogger(__name__)
+_RUN = ContextVar("run", default="")
+
+
+@contextmanager
+def telling_of(run: str) -> Iterator[None]:
+    """Let all that is said meanwhile begin with the name of a run."""
+    token = _RUN.set(run)
+    try:
+        yield
+    finally:
+        _RUN.reset(token)
+
+
+class Labelled(logging.Formatter):
+    """Every line with the name of the run that it is about."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Label a message, of several lines each."""
+        text, run = super().format(record), _RUN.get()
+        return "\n".join(f"{run}: {line}" for line in text.splitlines()) if run else text
 
 
 class Tracker(Protocol):
@@ -58,20 +80,19 @@ class TensorBoard:
         self._writer.close()
 
 
-def find(name: str, folder: Path) -> Tracker | None:
-    """Find a tracker by name.
+def find(name: str) -> Callable[[Path], Tracker] | None:
+    """Find what makes a tracker, by name.
 
     Parameters
     ----------
     name : str
         Empty for none, ``"tensorboard"``, or ``"module:attribute"`` for a callable
         that takes the sweep's folder and returns a tracker.
-    folder : Path
-        Of the sweep.
 
     Returns
     -------
-    Tracker or None
+    callable or None
+        From the sweep's folder to a `Tracker`.
 
     Raises
     ------
@@ -81,46 +102,58 @@ def find(name: str, folder: Path) -> Tracker | None:
     if not name:
         return None
     if name == "tensorboard":
-        return TensorBoard(folder / "tensorboard")
+        return lambda folder: TensorBoard(folder / "tensorboard")
     module, _, attribute = name.partition(":")
     try:
-        found: Tracker = getattr(importlib.import_module(module), attribute)(folder)
-    except (ImportError, AttributeError, TypeError, ValueError) as error:
+        found: Callable[[Path], Tracker] = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
         raise RunError(
             f"--tracker {name!r}: {error}; write 'tensorboard' or module:attribute"
         ) from error
     return found
 
 
-@dataclass(frozen=True)
 class Voice:
-    """Tells a terminal and a tracker, where there are any, how a run goes."""
+    """Tells a terminal and a tracker, where there are any, how a run goes.
 
-    bar: Any = None
-    tracker: Tracker | None = None
+    A tracker that fails is dropped with a warning: no run ends of it.
+    """
+
+    def __init__(self, bar: Any = None, tracker: Callable[[], Tracker] | None = None) -> None:
+        self._bar = bar
+        self._tracker = tracker and self._try(tracker)
 
     def start(self, name: str, settings: Mapping[str, Any]) -> None:
         """Begin a run."""
-        if self.tracker is not None:
-            self.tracker.start(name, settings)
+        if self._tracker is not None:
+            self._try(self._tracker.start, name, settings)
 
     def step(self, tokens: int, loss: float) -> None:
         """Tell the terminal about a step."""
-        if self.bar is not None:
-            self.bar.set_postfix(loss=f"{loss:.4f}", refresh=False)
-            self.bar.update(tokens - self.bar.n)
+        if self._bar is not None:
+            self._bar.set_postfix(loss=f"{loss:.4f}", refresh=False)
+            self._bar.update(tokens - self._bar.n)
 
     def log(self, record: Mapping[str, Any]) -> None:
         """Tell the tracker about a measurement."""
-        if self.tracker is not None:
-            self.tracker.log(record)
+        if self._tracker is not None:
+            self._try(self._tracker.log, record)
 
     def finish(self) -> None:
         """Fall silent."""
-        if self.bar is not None:
-            self.bar.close()
-        if self.tracker is not None:
-            self.tracker.finish()
+        if self._bar is not None:
+            self._bar.close()
+        if self._tracker is not None:
+            self._try(self._tracker.finish)
+
+    def _try(self, action: Callable[..., Any], *words: Any) -> Any:
+        try:
+            return action(*words)
+        except Exception as error:  # whatever a tracker raises
+            LOG.warning("the tracker failed and hears no more: %s: %s", type(error).__name__, error)
+            LOG.debug("the tracker failed", exc_info=True)
+            self._tracker = None
+            return None
 
 
 def silent() -> Voice:
@@ -129,6 +162,15 @@ def silent() -> Voice:
 
 
 def voice(name: str, total: int, done: int, tracker: str, folder: Path) -> Voice:
-    """A bar counted in tokens on stderr, silent where that is no terminal, and a tracker."""
+    """A bar counted in tokens on stderr, silent where that is no terminal, and a tracker.
+
+    Raises
+    ------
+    RunError
+        There is no tracker of that name.
+    """
+    from tqdm import tqdm  # noqa: PLC0415 - labels are needed where it is not
+
+    made = find(tracker)
     bar = tqdm(total=total, initial=done, desc=name, unit="tok", unit_scale=True, disable=None)
-    return Voice(bar, find(tracker, folder))
+    return Voice(bar, made and (lambda: made(folder)))

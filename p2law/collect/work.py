@@ -7,8 +7,6 @@ done is not done again, however often and wherever the run is started.
 import logging
 import platform
 import shutil
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,19 +18,21 @@ import numpy as np
 import torch
 import transformers
 from filelock import Timeout
+from torch.distributed.checkpoint.api import CheckpointException
 
 from p2law._version import __version__
 from p2law.collect import prepare, tracking, zoo
 from p2law.collect.checkpoint import Checkpoints
 from p2law.collect.corpus import TokenFile
 from p2law.collect.jobs import Run, describe
-from p2law.collect.ledger import NOTHING, Vouched, write_whole
+from p2law.collect.launch import listening
+from p2law.collect.ledger import NOTHING, Vouched, settle_folder, write_whole
 from p2law.collect.place import Place
-from p2law.collect.prepare import once
+from p2law.collect.prepare import once, told
 from p2law.collect.spec import Sweep
 from p2law.collect.team import Team
 from p2law.collect.train import Measurement, Progress, Task, train
-from p2law.errors import P2LawError, RunError
+from p2law.errors import P2LawError, RunError, StoppedError
 
 LOG = logging.getLogger(__name__)
 
@@ -57,19 +57,23 @@ def carry_out(run: Run, sweep: Sweep, out: Path, team: Team, tracker: str = "") 
 
     Raises
     ------
-    P2LawError
+    RunError
         The run cannot go on; the reason is also written to its folder.
+    StoppedError
+        It was asked to stop, and goes on from a checkpoint when it is carried out again.
     """
     place = Place(out, run.id)
     lock = place.lock()
-    if not once(team, lambda: _lock(place, lock)):
-        return False
-    try:
-        if once(team, lambda: place.ending) is None:
-            with _reasons(place, team):
-                _carry_out(run, sweep, place, team, tracker)
-    finally:
-        lock.release()
+    with tracking.telling_of(run.id):
+        if not once(team, lambda: _lock(place, lock)):
+            return False
+        try:
+            once(team, place.tidy)
+            if once(team, lambda: place.ending) is None:
+                with _reasons(place, team):
+                    _carry_out(run, sweep, place, team, tracker)
+        finally:
+            lock.release()
     return True
 
 
@@ -86,20 +90,24 @@ def _lock(place: Place, lock: Any) -> bool:
 
 @contextmanager
 def _reasons(place: Place, team: Team) -> Iterator[None]:
-    """Leave the reason of a failure in the run's folder."""
+    """Leave the reason of a failure, whatever it is, in the run's folder."""
     record = place.folder / "failed.json"
     once(team, lambda: record.unlink(missing_ok=True))
     try:
         yield
-    except (P2LawError, OSError, torch.OutOfMemoryError) as error:
+    except StoppedError:
+        raise
+    # What torch cannot read of a checkpoint is an error that is no Exception.
+    except (Exception, CheckpointException) as error:
+        LOG.debug("the run failed", exc_info=True)
         if team.leads:
             try:
-                write_whole(record, {"reason": str(error)})
+                write_whole(record, {"reason": told(error), "type": type(error).__name__})
             except RunError as another:
                 LOG.warning("%s", another)
         if isinstance(error, P2LawError):
             raise
-        raise RunError(f"{place.folder}: {error}") from error
+        raise RunError(f"{place.folder}: {told(error)}") from error
 
 
 def _carry_out(run: Run, sweep: Sweep, place: Place, team: Team, tracker: str) -> None:
@@ -107,16 +115,43 @@ def _carry_out(run: Run, sweep: Sweep, place: Place, team: Team, tracker: str) -
     if sweep.execution.threads:
         torch.set_num_threads(sweep.execution.threads)
     once(team, lambda: write_whole(place.folder / "run.json", describe(run, sweep)))
-    once(team, lambda: place.timing.append({"event": "start", "time": time.time(), **_versions()}))
+    started = {"event": "start", "time": time.time(), **_versions()}
+    started["base"] = once(team, lambda: prepare.origin(run, place))
+    once(team, lambda: place.timing.append(started))
     train_on, ruler = prepare.texts(run, sweep, place, team)
     base_losses = prepare.base_losses(run, sweep, place, ruler) if run.cut else {}
     facts = prepare.start(run, sweep, place, team)
     task = prepare.task(run, sweep, place, train_on, ruler)
-    checkpoints = Checkpoints(place.folder / "checkpoints", team)
-    begin = _resume(task, checkpoints, place, team)
     fixed = _fixed_columns(run, train_on, facts)
 
+    def record(found: Measurement) -> list[dict[str, Any]]:
+        return [{**fixed, **each} for each in _lines(found, base_losses)]
+
+    with listening(_ask) as asked:
+        ending = _trained(run, sweep, place, task, record, tracker, asked)
+        if ending.trouble or ending.tokens == run.training.total:
+            _finish(run, sweep, place, task, ending)
+    if stops := [number for each in team.gather(asked) for number in each]:
+        raise StoppedError(run.id, stops[0])
+
+
+def _trained(
+    run: Run,
+    sweep: Sweep,
+    place: Place,
+    task: Task,
+    record: Callable[[Measurement], list[dict[str, Any]]],
+    tracker: str,
+    asked: list[int],
+) -> Measurement:
+    """Train from the last checkpoint on, to the end or a request to stop; the last measurement."""
+    team = task.ruler.team
+    checkpoints = Checkpoints(place.folder / "checkpoints", team)
+    begin = _resume(task, checkpoints, place, team)
+    ending = Measurement(begin.tokens, {})
+
     def keep(progress: Progress) -> None:
+        task.masks.check()
         vouched = once(team, place.ledger.vouch)
         state = {**asdict(progress), "ledger": asdict(vouched)}
         checkpoints.save(task.objective.model, task.optimizer, state)
@@ -124,14 +159,21 @@ def _carry_out(run: Run, sweep: Sweep, place: Place, team: Team, tracker: str) -
     def write(lines: list[dict[str, Any]]) -> None:
         once(team, lambda: place.ledger.append(*lines))
 
-    ending = Measurement(begin.tokens, {})
-    with _reporting(run, sweep, place, team, begin, tracker) as (watch, tell):
-        for measurement in train(task, begin, keep, watch):
-            lines = [{**fixed, **each} for each in _lines(measurement, base_losses)]
+    with _reporting(run, sweep, place, team, begin, tracker) as (step, tell):
+
+        def watch(tokens: int, loss: float) -> bool:
+            step(tokens, loss)
+            return bool(asked)
+
+        for ending in train(task, begin, keep, watch):
+            lines = record(ending)
             write(lines)
             tell(lines)
-            ending = measurement
-    _finish(run, sweep, place, task, checkpoints, ending)
+    return ending
+
+
+def _ask() -> None:
+    LOG.warning("stopping after the next step, with a checkpoint")
 
 
 def _resume(task: Task, checkpoints: Checkpoints, place: Place, team: Team) -> Progress:
@@ -146,29 +188,22 @@ def _resume(task: Task, checkpoints: Checkpoints, place: Place, team: Team) -> P
     return Progress(found[1]["tokens"], found[1]["entropy"], found[1]["since"])
 
 
-def _finish(
-    run: Run,
-    sweep: Sweep,
-    place: Place,
-    task: Task,
-    checkpoints: Checkpoints,
-    ending: Measurement,
-) -> None:
+def _finish(run: Run, sweep: Sweep, place: Place, task: Task, ending: Measurement) -> None:
     """Save the model, say that the run is done, and clear away what nobody needs then."""
     team = task.ruler.team
-    if not ending.trouble:
-        if ending.tokens < run.training.total:
-            LOG.warning("%s was asked to stop; the same command goes on from there", run.id)
-            raise SystemExit(128 + signal.SIGTERM)
-        if run.cut is None or sweep.execution.keep_models:
-            once(team, lambda: shutil.rmtree(place.model, ignore_errors=True))
-            dtype = prepare.DTYPES[run.training.dtype]
-            companions = place.start if place.start.is_dir() else None
-            zoo.save(task.objective.model, place.model, team, dtype, companions)
+    if not ending.trouble and (run.cut is None or sweep.execution.keep_models):
+        once(team, lambda: shutil.rmtree(place.model, ignore_errors=True))
+        dtype = prepare.DTYPES[run.training.dtype]
+        zoo.save(task.objective.model, place.model, team, dtype, _companions(run, place, team))
+        once(team, lambda: settle_folder(place.model))
     content = {"tokens": ending.tokens, "trouble": ending.trouble}
     once(team, lambda: write_whole(place.folder / "done.json", content))
-    checkpoints.discard()
-    once(team, lambda: shutil.rmtree(place.start, ignore_errors=True))
+    once(team, place.tidy)
+
+
+def _companions(run: Run, place: Place, team: Team) -> Path:
+    """Folder with the tokenizer of a model: its start, or the model that it starts from."""
+    return place.start if place.start.is_dir() else once(team, lambda: prepare.base(run, place))
 
 
 # -- what a run writes ---------------------------------------------------------------
@@ -212,8 +247,8 @@ def _lines(found: Measurement, base: Mapping[str, float]) -> list[dict[str, Any]
 @contextmanager
 def _reporting(
     run: Run, sweep: Sweep, place: Place, team: Team, begin: Progress, tracker: str
-) -> Iterator[tuple[Callable[[int, float], bool], Callable[[list[dict[str, Any]]], None]]]:
-    """A progress bar, a tracker, the clock, and an ear for signals."""
+) -> Iterator[tuple[Callable[[int, float], None], Callable[[list[dict[str, Any]]], None]]]:
+    """A progress bar, a tracker, the clock: what to tell of a step, and of a measurement."""
     began, voice = time.perf_counter(), tracking.silent()
     if team.leads:
         total = run.training.total
@@ -229,37 +264,9 @@ def _reporting(
             voice.log(line)
 
     try:
-        with _listening() as asked:
-
-            def watch(tokens: int, loss: float) -> bool:
-                voice.step(tokens, loss)
-                return bool(asked)
-
-            yield watch, tell
+        yield voice.step, tell
     finally:
         voice.finish()
-
-
-@contextmanager
-def _listening() -> Iterator[list[int]]:
-    """Collect requests to stop (SIGTERM, Ctrl-C); a second Ctrl-C stops at once."""
-    asked: list[int] = []
-
-    def hear(number: int, _frame: object) -> None:
-        if number == signal.SIGINT and asked:
-            raise KeyboardInterrupt
-        asked.append(number)
-        LOG.warning("stopping after the next step, with a checkpoint")
-
-    if threading.current_thread() is not threading.main_thread():  # others may not listen
-        yield asked
-        return
-    before = {each: signal.signal(each, hear) for each in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield asked
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
 
 
 def _versions() -> dict[str, Any]:

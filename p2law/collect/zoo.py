@@ -5,6 +5,7 @@ them; transformers is the zoo, nothing else of it is used. With several processe
 each reads its own part of the weights straight from the files.
 """
 
+import contextlib
 import functools
 import itertools
 import logging
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars
 from torch import Tensor, nn
 from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
@@ -30,7 +32,23 @@ from p2law.collect.writing import write_folder
 from p2law.errors import RunError
 
 LOG = logging.getLogger(__name__)
-transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+
+
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """Keep the progress bars of transformers away for a while, and leave them as they were."""
+    bars: Any = transformers_logging
+    if not bars.is_progress_bar_enabled():
+        yield
+        return
+    of_hub_too = not are_progress_bars_disabled()
+    bars.disable_progress_bar()
+    try:
+        yield
+    finally:
+        bars.enable_progress_bar()
+        if not of_hub_too:
+            disable_progress_bars()
 
 
 def fetch(source: str | Path, revision: str = "") -> Path:
@@ -53,7 +71,9 @@ def fetch(source: str | Path, revision: str = "") -> Path:
     return Path(found)
 
 
-def make(config: Mapping[str, Any], seed: int, folder: Path) -> None:
+def make(
+    config: Mapping[str, Any], seed: int, folder: Path, companions: Path | None = None
+) -> None:
     """Write a model with random weights, the same for the same seed.
 
     Parameters
@@ -62,24 +82,27 @@ def make(config: Mapping[str, Any], seed: int, folder: Path) -> None:
         Content of a config.json.
     seed : int
     folder : Path
+    companions : Path, optional
+        A folder whose tokenizer is copied along.
     """
     torch.manual_seed(seed)
     settings = dict(config)
     found = AutoConfig.for_model(settings.pop("model_type"), **settings)
     model = _from_config(found)
-    save(model, folder, Team())
+    save(model, folder, Team(), companions=companions)
 
 
 def load(folder: Path, dtype: torch.dtype = torch.float32) -> nn.Module:
     """Load a whole model into this process."""
-    model: nn.Module = AutoModelForCausalLM.from_pretrained(
-        folder,
-        dtype=dtype,
-        use_safetensors=True,
-        local_files_only=True,
-        trust_remote_code=False,
-        attn_implementation="sdpa",
-    )
+    with _quietly():
+        model: nn.Module = AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=dtype,
+            use_safetensors=True,
+            local_files_only=True,
+            trust_remote_code=False,
+            attn_implementation="sdpa",
+        )
     return model
 
 

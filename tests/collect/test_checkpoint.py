@@ -11,6 +11,7 @@ pytest.importorskip("transformers")
 
 from transformers import AutoConfig, AutoModelForCausalLM
 
+from p2law.collect import checkpoint
 from p2law.collect.checkpoint import Checkpoints
 from p2law.collect.team import Team
 from p2law.errors import RunError
@@ -163,13 +164,19 @@ def test_a_checkpoint_names_its_files_and_what_it_vouches_for(checkpoints):
     assert {each.name for each in place.iterdir()} == {"manifest.json", *manifest["files"]}
 
 
-def test_checkpoints_go_when_the_run_is_done(checkpoints):
+def test_a_checkpoint_is_there_after_a_power_cut(checkpoints, monkeypatch):
     """
-    Nothing is left of them.
+    Its name is synced after it was moved to its place, before the one before is removed.
     """
     model, optimizer = trained(1)
     checkpoints.save(model, optimizer, {"tokens": 16})
+    synced = []
 
-    checkpoints.discard()
+    def settled(path):
+        synced.append((path, sorted(each.name for each in path.iterdir())))
 
-    assert [] == list(checkpoints.folder.iterdir())
+    monkeypatch.setattr(checkpoint, "settle", settled)
+    checkpoints.save(model, optimizer, {"tokens": 32})
+
+    both = ["step-000000000000016", "step-000000000000032"]
+    assert [(checkpoints.folder, both)] == synced

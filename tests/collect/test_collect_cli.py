@@ -1,6 +1,7 @@
 """`p2law collect` does what the functions do, and refuses with one message and code 2."""
 
 import json
+import signal
 import subprocess
 import sys
 
@@ -9,7 +10,7 @@ import pytest
 import studies
 
 from p2law.cli import main
-from p2law.errors import MissingExtraError
+from p2law.errors import MissingExtraError, StoppedError
 
 
 @pytest.fixture
@@ -165,6 +166,33 @@ def test_bad_input_is_one_message_and_code_two(path, tmp_path, capsys, monkeypat
     assert error.startswith("p2law collect: ")
     assert message in error
     assert "Traceback" not in error
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (StoppedError("some-run", signal.SIGTERM), 143, "some-run was asked to stop; the same"),
+        (StoppedError("some-run", signal.SIGINT), 130, "some-run was asked to stop; the same"),
+        (KeyboardInterrupt(), 130, ""),
+    ],
+)
+def test_a_request_to_stop_is_an_exit_code(path, tmp_path, capsys, monkeypatch, error, code, words):
+    """
+    That of the signal, as a shell has it; a sentence where a run was stopped, no traceback.
+    """
+    pytest.importorskip("torch")
+    from p2law.collect import sweep
+
+    def stopped(*_words, **_settings):
+        raise error
+
+    monkeypatch.setattr(sweep, "run", stopped)
+
+    found, said, told = run(capsys, "run", path, "--out", tmp_path / "out")
+
+    assert (code, "") == (found, said)
+    assert words in told
+    assert "Traceback" not in told
 
 
 @pytest.mark.parametrize("words", [("--workers", "2"), ("--submit", "slurm")])

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 pytest.importorskip("filelock")
 
-from p2law.collect import corpus
-from p2law.collect.corpus import Text, TokenFile, some, tokenised, upcoming
+from p2law.collect import corpus, documents, tokenizing
+from p2law.collect.corpus import Text, TokenFile, tokenised, upcoming
+from p2law.collect.tokenizing import tokenizer
 from p2law.errors import RunError
 
 
@@ -33,9 +34,17 @@ def content(file):
 
 def test_bytes_are_the_tokens_and_a_zero_ends_the_document(tmp_path):
     """
-    UTF-8 bytes, then byte 0, which no text holds.
+    UTF-8 bytes, then byte 0.
     """
     assert [*"né".encode(), 0] == content(made(tmp_path, "né"))
+
+
+def test_a_zero_in_a_text_stays_and_looks_like_an_end(tmp_path):
+    """
+    The byte tokenizer has no other id for it; nothing is left out, and one document is counted.
+    """
+    assert [97, 0, 98, 0] == content(made(tmp_path, "a\0b"))
+    assert 1 == json.loads((tmp_path / "tokens" / "meta.json").read_text())["documents"]
 
 
 def test_documents_of_jsonl_are_kept_apart(tmp_path):
@@ -95,7 +104,7 @@ def test_long_texts_are_tokenised_piece_by_piece(tmp_path, monkeypatch):
     """
     Pieces break at line ends and leave nothing out.
     """
-    monkeypatch.setattr(corpus, "PIECE", 10)
+    monkeypatch.setattr(documents, "PIECE", 10)
     text = "one line\nanother line\nthe last"
 
     assert [*text.encode(), 0] == content(made(tmp_path, text))
@@ -110,6 +119,57 @@ def test_a_line_without_text_is_named(tmp_path):
 
     with pytest.raises(RunError, match=r"text.jsonl: line 2 has no text under 'text'"):
         tokenised(Text(files=(path,)), "bytes", tmp_path / "tokens")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("text.txt", b"ab\xff", r"text.txt: record 1 cannot be read \(UnicodeDecodeError: .*0xff"),
+        (
+            "text.jsonl",
+            b'{"text": "ab"}\n{"text": "\xff"}\n',
+            r"text.jsonl: record \d cannot be read \(UnicodeDecodeError",
+        ),
+        (
+            "text.jsonl",
+            b'{"text": "ab"}\n{"text": "\\ud800"}\n',
+            r"text.jsonl: record 2 cannot be read \(UnicodeEncodeError: .*surrogates",
+        ),
+        ("text.jsonl.gz", b"no gzip", r"text.jsonl.gz: record 1 cannot be read \(BadGzipFile"),
+        (
+            "text.jsonl.gz",
+            gzip.compress(b'{"text": "ab"}\n' * 99)[:-20],
+            r"text.jsonl.gz: record \d+ cannot be read \(EOFError",
+        ),
+        ("text.jsonl.zst", b"no zstandard", r"text.jsonl.zst: record 1 cannot be read \(\w+: "),
+        ("text.parquet", b"no parquet", r"text.parquet: record 1 cannot be read \(\w+: "),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named_with_the_record(tmp_path, name, content, words):
+    """
+    Whatever its reader says of it comes in words, and leaves nothing half made.
+    """
+    if name.endswith((".zst", ".parquet")):
+        pytest.importorskip("datasets")
+    path = tmp_path / name
+    path.write_bytes(content)
+
+    with pytest.raises(RunError, match=words + r"(?s:.*)mend the file or leave it out"):
+        tokenised(Text(files=(path,)), "bytes", tmp_path / "tokens")
+
+    assert {name, "tokens.lock"} >= {each.name for each in tmp_path.iterdir()}
+
+
+def test_a_table_without_the_field_is_named(tmp_path):
+    """
+    The field is in the message.
+    """
+    pytest.importorskip("datasets")
+    pandas = pytest.importorskip("pandas")
+    pandas.DataFrame({"body": ["ab"]}).to_parquet(tmp_path / "text.parquet")
+
+    with pytest.raises(RunError, match=r"text.parquet: record 1 cannot be read .*KeyError: 'text'"):
+        tokenised(Text(files=(tmp_path / "text.parquet",)), "bytes", tmp_path / "tokens")
 
 
 def test_what_was_tokenised_is_not_tokenised_again(tmp_path):
@@ -161,7 +221,7 @@ def test_a_tokenizer_that_is_none_is_refused(tmp_path):
     pytest.importorskip("transformers")
 
     with pytest.raises(RunError, match="cannot open the tokenizer"):
-        corpus.tokenizer(str(tmp_path))
+        tokenizer(str(tmp_path))
 
 
 def test_code_in_a_tokenizer_folder_is_never_run(tmp_path, monkeypatch):
@@ -176,30 +236,120 @@ def test_code_in_a_tokenizer_folder_is_never_run(tmp_path, monkeypatch):
     monkeypatch.setattr("builtins.input", lambda *_: "y")
 
     with pytest.raises(RunError, match="cannot open the tokenizer"):
-        corpus.tokenizer(str(tmp_path))
+        tokenizer(str(tmp_path))
 
     assert not (tmp_path / "ran").exists()
 
 
-def test_some_windows_can_be_had_without_a_folder(tmp_path):
+@pytest.fixture
+def by(tmp_path):
+    """A folder with a byte-level tokenizer of 257 ids, the first of them special."""
+    pytest.importorskip("transformers")
+    import tokenizers
+
+    made = tokenizers.Tokenizer(tokenizers.models.BPE())
+    made.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    trainer = tokenizers.trainers.BpeTrainer(
+        special_tokens=["<|end|>"],
+        initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    made.train_from_iterator([], trainer)
+    folder = tmp_path / "tokenizer"
+    folder.mkdir()
+    made.save(str(folder / "tokenizer.json"))
+    settings = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "<|end|>"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    return folder
+
+
+def test_a_special_token_in_a_text_is_text(tmp_path, by):
     """
-    Calibration of a single model writes nothing.
+    Only the end of a document is an end.
     """
     path = tmp_path / "text.txt"
-    path.write_text("abcdef")
+    path.write_text("a<|end|>b")
 
-    assert [[97, 98], [99, 100]] == some(Text(files=(path,)), "bytes", 2, 2).tolist()
+    file = tokenised(Text(files=(path,)), str(by), tmp_path / "tokens")
+
+    assert 10 == file.count
+    assert [9] == [k for k, each in enumerate(content(file)) if each == 0]
 
 
-def test_too_little_text_for_calibration_is_told(tmp_path):
+def test_a_tokenizer_that_has_changed_is_refused(tmp_path, by):
     """
-    How many tokens there are, and how many are needed.
+    Its checksum lies with the tokens; one that is gone does no harm.
+    """
+    path, words = tmp_path / "text.txt", by / "tokenizer.json"
+    path.write_text("ab")
+    first = tokenised(Text(files=(path,)), str(by), tmp_path / "tokens")
+    meta = json.loads((tmp_path / "tokens" / "meta.json").read_text())
+    assert hashlib.sha256(words.read_bytes()).hexdigest() == meta["tokenizer_sha256"]
+
+    words.write_text(words.read_text().replace("<|end|>", "<|eot|>"))
+    with pytest.raises(RunError, match=r"tokenizer.json has changed since .*tokens was tokenised"):
+        tokenised(Text(files=(path,)), str(by), tmp_path / "tokens")
+
+    words.unlink()
+    assert first == tokenised(Text(files=(path,)), str(by), tmp_path / "tokens")
+
+
+def test_tokens_of_before_tokenizers_were_noted_are_still_read(tmp_path, by):
+    """
+    What no checksum is known of is taken as it is.
+    """
+    path, meta = tmp_path / "text.txt", tmp_path / "tokens" / "meta.json"
+    path.write_text("ab")
+    first = tokenised(Text(files=(path,)), str(by), tmp_path / "tokens")
+    known = json.loads(meta.read_text())
+    del known["tokenizer_sha256"]
+    meta.write_text(json.dumps(known))
+
+    assert first == tokenised(Text(files=(path,)), str(by), tmp_path / "tokens")
+
+
+def test_a_tokenizer_of_the_hub_is_known_by_its_file(by, monkeypatch):
+    """
+    The cache of the hub is asked, not the network.
+    """
+    import huggingface_hub
+
+    def cached(name, file):
+        return str(by / file) if name == "some/model" else None
+
+    monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", cached)
+
+    assert by / "tokenizer.json" == tokenizing.tokenizer_file("some/model")
+    assert tokenizing.tokenizer_file("other/model") is None
+    assert tokenizing.tokenizer_file("bytes") is None
+
+
+def test_a_tokenizer_larger_than_the_model_is_refused(tmp_path, by):
+    """
+    Before a text is tokenised, and when the tokens are there already.
     """
     path = tmp_path / "text.txt"
-    path.write_text("abc")
+    path.write_text("ab")
+    words = r"has 257 ids, and the model's vocab_size is only 256; take the model's own"
 
-    with pytest.raises(RunError, match="4 tokens, but 2 windows of 8 need 16"):
-        some(Text(files=(path,)), "bytes", 8, 2)
+    with pytest.raises(RunError, match=words):
+        tokenised(Text(files=(path,)), str(by), tmp_path / "tokens", vocabulary=256)
+    assert not (tmp_path / "tokens").exists()
+    tokenised(Text(files=(path,)), str(by), tmp_path / "tokens", vocabulary=257)
+    with pytest.raises(RunError, match=words):
+        tokenised(Text(files=(path,)), str(by), tmp_path / "tokens", vocabulary=256)
+
+
+def test_ids_with_gaps_count_to_the_largest(by):
+    """
+    A tokenizer whose last id is 299 needs 300 embeddings, however many it skips.
+    """
+    content = json.loads((by / "tokenizer.json").read_text())
+    content["added_tokens"].append({**content["added_tokens"][0], "id": 299, "content": "<|x|>"})
+    content["model"]["vocab"]["<|x|>"] = 299
+    (by / "tokenizer.json").write_text(json.dumps(content))
+
+    assert 300 == tokenizer(str(by)).vocabulary
 
 
 # -- windows and their order ---------------------------------------------------------

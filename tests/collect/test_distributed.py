@@ -1,9 +1,13 @@
 """Several processes learn what one learns, and can take over from any number of others."""
 
+import contextlib
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +19,7 @@ pytest.importorskip("transformers")
 from p2law.collect import spec, work
 from p2law.collect.place import Place
 from p2law.collect.team import Team
+from p2law.errors import StoppedError
 
 
 def losses(out, run):
@@ -32,17 +37,15 @@ def every_step(path):
     return path
 
 
-def collect(path, out, *words, check=True, launcher=()):
-    """`p2law collect run` in a process of its own, or in those that a launcher starts."""
-    command = [sys.executable, "-m", *launcher, "p2law", "collect", "run", str(path)]
-    here = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": here}
-    return subprocess.run(
-        [*command, "--out", str(out), *words],
-        check=check,
-        env=environment,
+def in_two(path, out, runs):
+    """Do runs in two processes."""
+    torchrun = ("torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "p2law")
+    command = [sys.executable, "-m", *torchrun, "collect", "run", str(path), "--out", str(out)]
+    subprocess.run(
+        [*command, "--only", *(run.id for run in runs)],
+        check=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
-        text=True,
     )
 
 
@@ -55,8 +58,7 @@ def learned(tmp_path_factory):
     runs = [run for run in studies.runs(path) if run.kind == "dense"]
     for run in runs:
         assert work.carry_out(run, spec.read(path), folder / "one", Team())
-    torchrun = ("torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m")
-    collect(path, folder / "two", "--only", *(run.id for run in runs), launcher=torchrun)
+    in_two(path, folder / "two", runs)
     return {
         run.model.name: (losses(folder / "one", run), losses(folder / "two", run)) for run in runs
     }
@@ -97,27 +99,85 @@ def test_bfloat16_is_the_same_arithmetic_on_one_process_and_on_two(learned, name
     assert max(abs(one[tokens] - two[tokens]) for tokens in one) < 2e-4
 
 
-def test_two_processes_go_on_from_the_checkpoint_of_one(tmp_path):
+def stop_in_the_middle(path, out, run):
+    """Ask the only process that a user knows of to stop, once those it started have measured."""
+    command = [sys.executable, "-m", "p2law", "collect", "run", str(path), "--out", str(out)]
+    process = subprocess.Popen(
+        [*command, "--only", run.id],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "TRIAL": str(out)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    records = out / "runs" / run.id / "records.jsonl"
+    before = records.read_bytes()
+    for _ in range(6000):
+        if records.exists() and len(records.read_bytes()) > len(before):
+            break
+        time.sleep(0.01)
+    process.terminate()
+    _, said = process.communicate()
+    return process.returncode, said
+
+
+def marked(out):
+    """Processes that were started for a folder and are still there."""
+    mark, found = f"TRIAL={out}\0".encode(), []
+    for each in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):  # gone, or somebody else's
+            if mark in each.read_bytes():
+                found.append(each.parent.name)
+    return found
+
+
+class Asking:
+    """A tracker that asks its process to stop at the fourth measurement after the start."""
+
+    def __init__(self, _folder):
+        self.left = 8
+
+    def start(self, name, settings):
+        """Nothing."""
+
+    def log(self, _record):
+        """Count lines, two a measurement."""
+        self.left -= 1
+        if not self.left:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def finish(self):
+        """Nothing."""
+
+
+def test_any_number_of_processes_goes_on_from_a_checkpoint_of_any_other(tmp_path):
     """
-    Stopped after a checkpoint of one process, finished by two, 2:4 masks and teacher and all.
+    Begun by one, taken up by two, stopped, ended by one: 2:4 masks, teacher and all.
     """
     training = 'objective = "kd"'
     one = studies.write(tmp_path, training=training, minutes=1e-9)
     out, runs = tmp_path / "out", studies.runs(one)
     assert work.carry_out(runs[0], spec.read(one), out, Team())
     whole = tmp_path / "whole"
-    for k in (0, 2):
-        assert work.carry_out(runs[k], spec.read(one), whole, Team())
-    stopped = collect(one, out, "--index", "2", "--tracker", "quitting:Quitter", check=False)
-    assert stopped.returncode == 9, stopped.stderr
-    before = studies.records(out, runs[2])
+    shutil.copytree(out, whole)
+    assert work.carry_out(runs[2], spec.read(one), whole, Team())
+    with pytest.raises(StoppedError, match=r"small-llama-2of4-.* was asked to stop"):
+        work.carry_out(runs[2], spec.read(one), out, Team(), f"{__name__}:Asking")
+    vouched = studies.records(out, runs[2])
 
-    two = studies.write(tmp_path, training=training, processes=2)
-    collect(two, out, "--index", "2")
+    two = studies.write(tmp_path, training=training, minutes=1e-9, processes=2)
+    code, said = stop_in_the_middle(two, out, runs[2])
 
-    # What the last checkpoint vouches for stays byte by byte; the rest is measured anew.
-    vouched = b"".join(before.splitlines(keepends=True)[:-2])
-    assert vouched == studies.records(out, runs[2])[: len(vouched)]
+    assert 128 + signal.SIGTERM == code, said
+    assert "was asked to stop; the same command goes on from there" in said
+    assert "Traceback" not in said
+    assert [] == marked(out)
+    assert Place(out, runs[2].id).ending is None
+    taken_up = studies.records(out, runs[2])
+    assert taken_up.startswith(vouched)
+    assert len(taken_up) > len(vouched)
+    assert work.carry_out(runs[2], spec.read(one), out, Team())
+
+    # What a checkpoint vouches for stays byte by byte, whoever goes on.
+    assert studies.records(out, runs[2]).startswith(taken_up)
     ours, theirs = losses(whole, runs[2]), losses(out, runs[2])
     assert ours.keys() == theirs.keys()
     assert max(abs(ours[tokens] - theirs[tokens]) for tokens in ours) < 1e-5

@@ -1,12 +1,14 @@
 """Measurements are never lost and never twice."""
 
+import errno
 import hashlib
 import json
 import os
 
 import pytest
 
-from p2law.collect.ledger import NOTHING, Ledger, Vouched, write_whole
+from p2law.collect import ledger as ledgers
+from p2law.collect.ledger import NOTHING, Ledger, Vouched, settle, write_whole
 from p2law.errors import RunError
 
 
@@ -148,3 +150,61 @@ def test_a_small_file_is_there_whole_or_not_at_all(tmp_path, monkeypatch):
 
     assert {"tokens": 1} == json.loads(path.read_text())
     assert ["done.json"] == [each.name for each in tmp_path.iterdir()]
+
+
+def test_what_a_power_cut_left_of_a_line_is_cut_off_where_lines_do_not_count(tmp_path):
+    """
+    The next line begins at a line's beginning, and the ones before stay.
+    """
+    timing = Ledger(tmp_path / "timing.jsonl", strict=False)
+    timing.append({"seconds": 1})
+    with timing.path.open("ab") as file:
+        file.write(b'{"seconds": 2')
+
+    timing.append({"seconds": 3})
+
+    assert [{"seconds": 1}, {"seconds": 3}] == timing.lines()
+
+
+def test_damaged_lines_are_passed_over_with_a_warning_where_they_do_not_count(tmp_path, caplog):
+    """
+    Times are worth having, not worth failing for.
+    """
+    timing = Ledger(tmp_path / "timing.jsonl", strict=False)
+    timing.path.write_bytes(b'{"seconds": 1}\n\0\0\0\n[]\n{"seconds": 4}\n')
+
+    assert [{"seconds": 1}, {"seconds": 4}] == [each for each in timing.lines() if each]
+    assert "timing.jsonl: line 2 is damaged and passed over" in caplog.text
+
+
+def test_names_are_synced_too(tmp_path, monkeypatch):
+    """
+    Of a new ledger, and of a small file that was moved to its place.
+    """
+    synced = []
+    monkeypatch.setattr(ledgers, "settle", synced.append)
+
+    made = Ledger(tmp_path / "records.jsonl")
+    made.append({"tokens": 0})
+    made.append({"tokens": 128})
+    write_whole(tmp_path / "done.json", {"tokens": 1})
+
+    assert [tmp_path, tmp_path] == synced
+
+
+def test_a_file_system_that_syncs_no_folders_is_taken_as_it_is(tmp_path, monkeypatch):
+    """
+    Some over the network do not; other errors are told.
+    """
+
+    def failing(number):
+        def fsync(_descriptor):
+            raise OSError(number, "no")
+
+        return fsync
+
+    monkeypatch.setattr(os, "fsync", failing(errno.EINVAL))
+    settle(tmp_path)
+    monkeypatch.setattr(os, "fsync", failing(errno.EIO))
+    with pytest.raises(OSError, match="no"):
+        settle(tmp_path)

@@ -646,3 +646,18 @@ def test_tables_are_frozen():
     """
     for table in TABLES:
         assert table.__dataclass_params__.frozen
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        (("[corpora.first]", '[corpora.""]'), "corpora.name is empty"),
+        (('name = "held-out"', 'name = " "'), r"evaluations[0].name is empty"),
+        (('name = "llama-s"', 'name = ""'), r"models[0].name is empty"),
+    ],
+)
+def test_what_has_no_name_is_refused(refusal, change, where):
+    """
+    Records and folders go by names.
+    """
+    assert f"{where}; records and folders need a name to go by" in refusal(change)

@@ -1,6 +1,7 @@
 """A sweep does what is missing and nothing twice, says how it stands, and becomes one table."""
 
 import gzip
+import io
 import json
 import shutil
 import threading
@@ -15,7 +16,7 @@ import p2law
 from p2law import collect
 from p2law.collect import launch, sweep, work
 from p2law.collect.place import Place
-from p2law.errors import MissingExtraError, RunError
+from p2law.errors import MissingExtraError, RunError, StoppedError
 
 
 @pytest.fixture(scope="module")
@@ -155,6 +156,90 @@ def test_one_failure_does_not_keep_others_from_being_done(finished, tmp_path, mo
     assert second.id in report.done
 
 
+def test_an_error_that_nobody_foresaw_ends_one_run_only(finished, tmp_path, monkeypatch):
+    """
+    Its kind is told, and the next run is tried; so is where a run's folder is damaged.
+    """
+    _, out, _ = finished
+    shutil.copytree(out, tmp_path / "out")
+    path = studies.write(tmp_path, tokens=1280)
+    text = path.read_text() + '\n[[prune]]\nmethod = "none"\n'
+    path.write_text(text)
+    first, second, third = studies.runs(path)[1:]
+    damaged = tmp_path / "out" / "runs" / second.id / "done.json"
+    damaged.parent.mkdir()
+    damaged.write_text("{")
+
+    def failing(run, *others):
+        if run.id == first.id:
+            raise KeyError("a bug")
+        return carry_out(run, *others)
+
+    carry_out = work.carry_out
+    monkeypatch.setattr(sweep, "carry_out", failing)
+    report = collect.run(path, tmp_path / "out")
+
+    assert "KeyError: 'a bug'" == report.failed[first.id]
+    assert "done.json cannot be read" in report.failed[second.id]
+    assert third.id in report.done
+
+
+def test_a_request_to_stop_ends_the_sweep(finished, tmp_path, monkeypatch):
+    """
+    It is no failure, and no other run is begun.
+    """
+    path, begun = finished[0], []
+
+    def stopped(run, *_):
+        begun.append(run.id)
+        raise StoppedError(run.id, 15)
+
+    monkeypatch.setattr(sweep, "carry_out", stopped)
+    with pytest.raises(StoppedError, match="was asked to stop"):
+        collect.run(path, tmp_path / "out")
+
+    assert 1 == len(begun)
+
+
+def test_what_a_kill_left_of_a_finished_run_is_cleared_away(finished, tmp_path):
+    """
+    The next look at the run does it, without doing the run again.
+    """
+    path, out, runs = finished
+    shutil.copytree(out, tmp_path / "out")
+    place = Place(tmp_path / "out", runs[1].id)
+    (place.start / "deep").mkdir(parents=True)
+    (place.folder / "checkpoints" / "step-1.unreadable").mkdir(parents=True)
+    (place.folder / "done.json.1.2.part").touch()
+
+    collect.run(path, tmp_path / "out")
+
+    left = {each.name for each in place.folder.iterdir()}
+    assert not left & {"start", "checkpoints", "done.json.1.2.part"}
+    assert studies.records(out, runs[1]) == studies.records(tmp_path / "out", runs[1])
+
+
+def test_names_that_look_like_paths_stay_in_the_folder(tmp_path):
+    """
+    Texts and models may be called anything; nothing is written outside.
+    """
+    path = studies.write(tmp_path / "study")
+    text = path.read_text().replace('name = "held-out"', 'name = "../../held out"')
+    text = text.replace("[corpora.first]", '[corpora."../../first"]')
+    text = text.replace('corpus = "first"', 'corpus = "../../first"')
+    text = text.replace('name = "small-llama"', 'name = "../../small"')
+    path.write_text(text)
+
+    report = collect.run(path, tmp_path / "study" / "out", only=[0, 1])
+
+    assert {} == report.failed
+    assert ["study"] == [each.name for each in tmp_path.iterdir()]
+    known = {"sweep.toml", "one.txt", "two.txt", "three.txt", "four.txt", "out"}
+    assert known == {each.name for each in (tmp_path / "study").iterdir()}
+    found = collect.gather(tmp_path / "study" / "out", eval_text="../../held out")
+    assert {"../../small"} == set(found.records["model"])
+
+
 def test_a_model_that_diverged_is_not_pruned(tmp_path):
     """
     Runs that need it fail with its reason.
@@ -270,6 +355,35 @@ def test_the_table_says_where_it_comes_from(finished):
     assert {64} == {len(text["sha256"]) for text in origin["texts"].values()}
 
 
+def test_times_that_a_power_cut_damaged_are_left_out(finished, tmp_path):
+    """
+    Records are gathered all the same.
+    """
+    _, out, runs = finished
+    shutil.copytree(out, tmp_path / "out")
+    timing = tmp_path / "out" / "runs" / runs[1].id / "timing.jsonl"
+    with timing.open("ab") as file:
+        file.write(b"\0\0\0\n" + b'{"event": "mea')
+
+    found = collect.gather(tmp_path / "out")
+
+    assert 0 < found.provenance["runs"][runs[1].id]["seconds"]
+    assert len(collect.gather(out).records) == len(found.records)
+
+
+def test_the_provenance_names_the_weights(finished):
+    """
+    Pruned runs say which model they began with; those of the study itself by their run.
+    """
+    _, out, runs = finished
+
+    origin = collect.gather(out).provenance["runs"]
+
+    (base,) = (each["base"] for each in origin[runs[1].id]["started"])
+    assert (runs[0].id, "", 64) == (base["source"], base["commit"], len(base["sha256"]))
+    assert {} == origin[runs[0].id]["started"][0]["base"]
+
+
 def test_what_is_left_out_is_listed(finished, tmp_path):
     """
     Runs that have not ended, and losses that were no number.
@@ -315,7 +429,10 @@ def test_workers_are_processes_that_share_the_runs(finished, tmp_path, monkeypat
     started = []
 
     class Process:
-        def __init__(self, command, env):
+        returncode = 0
+
+        def __init__(self, command, env, **_settings):
+            self.stdout = io.StringIO()
             started.append((command[1:], env.get("CUDA_VISIBLE_DEVICES")))
 
         def wait(self):
@@ -328,14 +445,6 @@ def test_workers_are_processes_that_share_the_runs(finished, tmp_path, monkeypat
     assert 0 == code
     assert ["0,1", "2,3"] == [gpus for _, gpus in started]
     assert [str(finished[0]), "--out", str(tmp_path), "--only", "x"] == list(started[0][0][-5:])
-
-
-def test_gpus_that_do_not_go_round_are_refused(tmp_path):
-    """
-    Three GPUs cannot be shared out evenly to two workers.
-    """
-    with pytest.raises(RunError, match="3 GPUs cannot be shared out evenly to 2 workers"):
-        launch.workers(tmp_path, tmp_path, 2, ["0", "1", "2"])
 
 
 def test_jobs_of_a_cluster_do_the_runs(finished, tmp_path):

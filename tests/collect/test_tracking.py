@@ -1,5 +1,6 @@
 """Trackers hear of a run; one that is missing loses nothing."""
 
+import logging
 import sys
 from typing import ClassVar
 
@@ -59,23 +60,23 @@ def test_tensorboard_without_its_package_says_so(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
 
     with pytest.raises(MissingExtraError, match=r"--tracker tensorboard needs .* 'tensorboard'"):
-        tracking.find("tensorboard", tmp_path).start("run", {})
+        tracking.find("tensorboard")(tmp_path).start("run", {})
 
 
 @pytest.mark.parametrize("name", ["no_such_module:Tracker", "sys:no_such_name", "wandb"])
-def test_a_tracker_that_is_none_is_refused(tmp_path, name):
+def test_a_tracker_that_is_none_is_refused(name):
     """
     What stands there, and what may.
     """
     with pytest.raises(RunError, match="write 'tensorboard' or module:attribute"):
-        tracking.find(name, tmp_path)
+        tracking.find(name)
 
 
-def test_silence_is_allowed(tmp_path):
+def test_silence_is_allowed():
     """
     Without a tracker and a terminal nothing is heard and nothing fails.
     """
-    assert tracking.find("", tmp_path) is None
+    assert tracking.find("") is None
     voice = tracking.silent()
     voice.start("run", {})
     voice.step(1, 2.0)
@@ -92,3 +93,66 @@ def test_the_bar_is_silent_where_nobody_looks(capsys, tmp_path):
     voice.finish()
 
     assert ("", "") == capsys.readouterr()
+
+
+class Broken:
+    """A tracker that fails where it is told to."""
+
+    where = "log"
+    heard: ClassVar = []
+
+    def __init__(self, _folder):
+        self.hear("make")
+
+    def hear(self, what):
+        """Remember what was called, and fail at the right place."""
+        self.heard.append(what)
+        if what == self.where:
+            raise KeyError("the network is away")
+
+    def start(self, _name, _settings):
+        """Begin."""
+        self.hear("start")
+
+    def log(self, _record):
+        """Take a line."""
+        self.hear("log")
+
+    def finish(self):
+        """End."""
+        self.hear("finish")
+
+
+@pytest.mark.parametrize("where", ["make", "start", "log", "finish"])
+def test_a_tracker_that_fails_is_dropped_with_one_warning(tmp_path, caplog, monkeypatch, where):
+    """
+    Its error is told once, it hears no more, and the run goes on.
+    """
+    monkeypatch.setattr(Broken, "where", where)
+    monkeypatch.setattr(Broken, "heard", [])
+    voice = tracking.voice("run", 100, 0, f"{__name__}:Broken", tmp_path)
+
+    voice.start("run", {})
+    voice.log({"tokens": 1})
+    voice.log({"tokens": 2})
+    voice.finish()
+
+    assert 1 == Broken.heard.count(where)
+    assert where == Broken.heard[-1]
+    (warning,) = (each for each in caplog.records if each.levelno == logging.WARNING)
+    assert "the tracker failed and hears no more: KeyError: 'the network is away'" in str(
+        warning.getMessage()
+    )
+
+
+def test_what_is_said_of_a_run_carries_its_name():
+    """
+    Every line, while the run is at work and no longer.
+    """
+    said = logging.LogRecord("p2law.collect", logging.INFO, "", 0, "one\ntwo %d", (2,), None)
+
+    with tracking.telling_of("small-dense"):
+        labelled = tracking.Labelled().format(said)
+
+    assert "small-dense: one\nsmall-dense: two 2" == labelled
+    assert "one\ntwo 2" == tracking.Labelled().format(said)

@@ -1,5 +1,6 @@
 """A run from start to end, interrupted or not: the same records, byte by byte."""
 
+import dataclasses
 import json
 import os
 import random
@@ -16,13 +17,14 @@ import studies
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-from transformers import AutoModelForCausalLM
+import tokenizers
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import p2law
-from p2law.collect import checkpoint, spec, work
+from p2law.collect import checkpoint, masks, prepare, spec, work, zoo
 from p2law.collect.place import Place
 from p2law.collect.team import Team
-from p2law.errors import RunError
+from p2law.errors import RunError, StoppedError
 
 
 def carry_out(path, out, k):
@@ -259,6 +261,233 @@ def test_a_failure_leaves_its_reason_and_the_next_try_goes_on(tmp_path, monkeypa
     whole = studies.write(tmp_path / "whole")
     carry_out(whole, tmp_path / "whole" / "out", 0)
     assert studies.records(out, run) == studies.records(tmp_path / "whole" / "out", run)
+
+
+def failing(*_):
+    """Something that nobody foresaw."""
+    raise KeyError("a bug")
+
+
+def test_whatever_goes_wrong_is_the_failure_of_the_run(tmp_path, monkeypatch):
+    """
+    Its kind and its words stand in the folder, what led to it in the log.
+    """
+    path, out = studies.write(tmp_path), tmp_path / "out"
+    run = studies.runs(path)[0]
+    monkeypatch.setattr(work.prepare, "task", failing)
+
+    with pytest.raises(RunError, match=rf"{run.id}: KeyError: 'a bug'"):
+        carry_out(path, out, 0)
+
+    failed = json.loads((out / "runs" / run.id / "failed.json").read_text())
+    assert {"reason": "KeyError: 'a bug'", "type": "KeyError"} == failed
+
+
+def test_masks_are_checked_before_a_checkpoint_is_kept(study, tmp_path, monkeypatch):
+    """
+    A pruned weight that came back between two measurements ends the run there.
+    """
+    _, out, _ = study
+    path = studies.write(tmp_path, minutes=1e-9)
+    shutil.copytree(out, tmp_path / "out")
+    folder = tmp_path / "out" / "runs" / studies.runs(path)[2].id
+    shutil.rmtree(folder)
+    counts = studies.runs(path)[2].training.counts()
+    guard, steps = masks.Masks.guard_, []
+
+    def careless(self):
+        steps.append(128 * (len(steps) + 1))
+        if steps[-1] in counts:
+            guard(self)
+        else:
+            for weight in self.weights.values():
+                weight.data.fill_(1.0)
+
+    monkeypatch.setattr(masks.Masks, "guard_", careless)
+    with pytest.raises(RunError, match=r"pruned weights of .* are no longer zero"):
+        carry_out(path, tmp_path / "out", 2)
+
+    assert steps[-1] not in counts
+    kept = [each.name for each in (folder / "checkpoints").iterdir()]
+    assert [f"step-{steps[-2]:015d}"] == kept
+
+
+# -- weights and tokenizers ----------------------------------------------------------
+
+
+def of_a_folder(folder, **settings):
+    """A sweep file for a model that lies in a folder, with a tokenizer of its own."""
+    path = studies.write(folder, **settings)
+    text = path.read_text()
+    start, end = text.index("[[models]]"), text.index("[post_training]")
+    model = '[[models]]\nname = "small"\nsource = "model"\n\n'
+    none = '\n[[prune]]\nmethod = "none"\n'
+    path.write_text(text[:start] + model + text[end:] + none)
+    config = dict(studies.runs(studies.write(folder / "other"))[0].model.shape)
+    if not (folder / "model").exists():
+        zoo.make(config, 0, folder / "model")
+        tokenizer(folder / "model")
+    return path
+
+
+def tokenizer(folder):
+    """Write a tokenizer into a folder."""
+    made = tokenizers.Tokenizer(tokenizers.models.WordLevel({"a": 0, "</s>": 1}, "a"))
+    made.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    made.save(str(folder / "tokenizer.json"))
+    settings = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "</s>"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+
+
+def test_weights_that_change_under_their_path_are_refused(tmp_path):
+    """
+    Runs of one study never meet another model under the same name, and what is done stays.
+    """
+    path, out = of_a_folder(tmp_path), tmp_path / "out"
+    depth = carry_out(path, out, 0)
+    before = studies.records(out, depth)
+    shutil.rmtree(tmp_path / "model")
+    config = dict(studies.runs(tmp_path / "other" / "sweep.toml")[0].model.shape)
+    zoo.make(config, 1, tmp_path / "model")
+
+    for k in (1, 2):
+        with pytest.raises(RunError, match=r"model is not the model that this study began with"):
+            carry_out(path, out, k)
+
+    assert before == studies.records(out, depth)
+    started = json.loads((out / "runs" / depth.id / "timing.jsonl").read_text().splitlines()[0])
+    note = json.loads(next((out / "bases").glob("small-*.model.json")).read_text())
+    assert note["sha256"] == started["base"]["sha256"]
+
+
+def test_a_model_of_the_hub_is_pinned_to_its_commit(tmp_path, monkeypatch):
+    """
+    What was loaded first is what is asked for ever after, and its commit is noted.
+    """
+    commit, asked = "0123456789" * 4, []
+    folder = tmp_path / "snapshots" / commit
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+
+    def download(_name, *, revision, **_settings):
+        asked.append(revision)
+        return str(folder)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
+    run = studies.runs(studies.write(tmp_path))[1]
+    model = dataclasses.replace(run.model, shape={}, source="some/model", revision="main")
+    run, place = dataclasses.replace(run, model=model, base=""), Place(tmp_path, "some-run")
+
+    for _ in range(2):
+        assert folder == prepare.base(run, place)
+
+    assert ["main", commit] == asked
+    origin = prepare.origin(run, place)
+    assert ("some/model", "main", commit) == tuple(
+        origin[key] for key in ("source", "revision", "commit")
+    )
+
+
+def test_every_saved_model_opens_with_the_tokenizer_of_its_origin(tmp_path):
+    """
+    Pruned or not, and one that was trained with a tokenizer from its beginning.
+    """
+    path, out = of_a_folder(tmp_path), tmp_path / "out"
+    dense = studies.write(tmp_path / "dense")
+    (tmp_path / "dense" / "words").mkdir()
+    tokenizer(tmp_path / "dense" / "words")
+    dense.write_text(dense.read_text().replace('"bytes"', '"words"'))
+    sentence = "a " * 4000
+    for name in ("one", "two", "three", "four"):
+        (tmp_path / "dense" / f"{name}.txt").write_text(sentence)
+
+    for run, where in ((carry_out(path, out, 0), out), (carry_out(path, out, 2), out)):
+        opened = AutoTokenizer.from_pretrained(where / "runs" / run.id / "model")
+        assert "</s>" == opened.eos_token, run.id
+    run = carry_out(dense, tmp_path / "dense" / "out", 0)
+    opened = AutoTokenizer.from_pretrained(tmp_path / "dense" / "out" / "runs" / run.id / "model")
+    assert [0, 0] == opened("a a")["input_ids"]
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_bars_of_transformers_are_left_as_they_were(study, monkeypatch, shown):
+    """
+    None while a model is loaded; afterwards as the user has it.
+    """
+    from transformers.utils import logging as theirs
+
+    _, out, runs = study
+    before, meanwhile = theirs.is_progress_bar_enabled(), []
+    load = AutoModelForCausalLM.from_pretrained
+
+    def watched(*words, **settings):
+        meanwhile.append(theirs.is_progress_bar_enabled())
+        return load(*words, **settings)
+
+    monkeypatch.setattr(zoo.AutoModelForCausalLM, "from_pretrained", watched)
+    (theirs.enable_progress_bar if shown else theirs.disable_progress_bar)()
+    try:
+        zoo.load(out / "runs" / runs[0].id / "model")
+        after = theirs.is_progress_bar_enabled()
+    finally:
+        (theirs.enable_progress_bar if before else theirs.disable_progress_bar)()
+
+    assert ([False], shown) == (meanwhile, after)
+
+
+# -- asked to stop -------------------------------------------------------------------
+
+
+class Asking:
+    """A tracker that asks its process to stop at the third measurement."""
+
+    number = signal.SIGTERM
+
+    def __init__(self, _folder):
+        self.left = 6
+
+    def start(self, name, settings):
+        """Nothing."""
+
+    def log(self, _record):
+        """Count lines, two a measurement."""
+        self.left -= 1
+        if not self.left:
+            os.kill(os.getpid(), self.number)
+
+    def finish(self):
+        """Nothing."""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_run_that_is_asked_to_stop_can_be_gone_on_with(study, tmp_path, monkeypatch, number):
+    """
+    A notebook gets an error that names the run and survives it; no failure is noted.
+    """
+    path, whole, runs = study
+    monkeypatch.setattr(Asking, "number", number)
+
+    with pytest.raises(StoppedError, match=rf"{runs[0].id} was asked to stop; the same") as error:
+        work.carry_out(runs[0], spec.read(path), tmp_path, Team(), f"{__name__}:Asking")
+
+    place = Place(tmp_path, runs[0].id)
+    assert (number, "", None) == (error.value.signal, place.failure, place.ending)
+    carry_out(path, tmp_path, 0)
+    assert studies.records(whole, runs[0]) == studies.records(tmp_path, runs[0])
+
+
+def test_a_request_in_the_last_step_is_no_less_a_request(study, tmp_path, monkeypatch):
+    """
+    The run ends as it would have, and whoever asked is told.
+    """
+    path, _, runs = study
+    monkeypatch.setattr(Asking, "log", lambda *_: None)
+    monkeypatch.setattr(Asking, "finish", lambda self: os.kill(os.getpid(), self.number))
+
+    with pytest.raises(StoppedError, match="was asked to stop"):
+        work.carry_out(runs[0], spec.read(path), tmp_path, Team(), f"{__name__}:Asking")
+
+    assert "" == Place(tmp_path, runs[0].id).ending["trouble"]
 
 
 # -- killed --------------------------------------------------------------------------

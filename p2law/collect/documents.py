@@ -1,0 +1,119 @@
+"""Documents of a text, out of any file or the hub, in pieces small enough to be tokenised."""
+
+import gzip
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from p2law.errors import MissingExtraError, RunError
+
+PIECE = 1 << 22
+"""Characters of text that are tokenised at once."""
+
+
+@dataclass(frozen=True)
+class Text:
+    """Where documents come from.
+
+    Attributes
+    ----------
+    files : tuple of Path
+        ``.txt`` (one document), ``.jsonl`` (also ``.gz``, ``.zst``), ``.parquet``.
+    hub, subset, split, revision : str
+        A data set of the Hugging Face hub instead, read as a stream.
+    field : str
+        Where a JSON object or a table holds the text.
+    most : int or None
+        Read at most so many tokens.
+    """
+
+    files: tuple[Path, ...] = ()
+    hub: str = ""
+    subset: str = ""
+    split: str = "train"
+    revision: str = ""
+    field: str = "text"
+    most: int | None = None
+
+
+def sources(text: Text) -> Iterator[tuple[str, Iterator[str | None]]]:
+    """Where a text comes from, each with its pieces, which break at line ends.
+
+    Parameters
+    ----------
+    text : Text
+
+    Yields
+    ------
+    where : str
+        Path of a file, or a name of the hub.
+    pieces : iterator of str or None
+        None after each document.
+
+    Raises
+    ------
+    RunError
+        A line of JSON holds no text. Whatever else readers raise is not caught here.
+    MissingExtraError
+        The package that reads a file is not installed.
+    """
+    if text.hub:
+        yield text.hub, _from_hub(text)
+    for path in text.files:
+        name = path.name.lower()
+        if name.endswith((".jsonl", ".jsonl.gz")):
+            yield str(path), _from_jsonl(path, text.field)
+        elif name.endswith((".jsonl.zst", ".parquet")):
+            kind = "parquet" if name.endswith(".parquet") else "json"
+            yield str(path), _from_datasets(text, kind, data_files=str(path))
+        else:
+            yield str(path), _lines(path)
+
+
+def _lines(path: Path) -> Iterator[str | None]:
+    """A plain text in pieces of whole lines."""
+    with path.open(encoding="utf-8") as file:
+        while lines := file.readlines(PIECE):
+            yield "".join(lines)
+    yield None
+
+
+def _from_jsonl(path: Path, field: str) -> Iterator[str | None]:
+    opener: Any = gzip.open if path.suffix == ".gz" else open
+    with opener(path, "rt", encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            try:
+                found = _field(json.loads(line), field)
+            except (ValueError, TypeError, KeyError) as error:
+                raise RunError(
+                    f"{path}: line {number} has no text under {field!r} ({error})"
+                ) from error
+            yield found
+            yield None
+
+
+def _from_hub(text: Text) -> Iterator[str | None]:
+    return _from_datasets(text, text.hub, name=text.subset or None, revision=text.revision or None)
+
+
+def _from_datasets(text: Text, what: str, **how: Any) -> Iterator[str | None]:
+    """Stream documents through the `datasets` package, in the order they are stored in."""
+    try:
+        import datasets  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise MissingExtraError("datasets", "collect-data", f"reading {what}") from error
+    split = text.split if text.hub else "train"
+    for row in datasets.load_dataset(what, split=split, streaming=True, **how):
+        yield _field(row, text.field)
+        yield None
+
+
+def _field(row: Any, field: str) -> str:
+    found = row[field]
+    if not isinstance(found, str):
+        raise TypeError(f"got {type(found).__name__}")
+    return found

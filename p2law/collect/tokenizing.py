@@ -1,0 +1,120 @@
+"""What turns text into token ids: bytes, or a tokenizer of the `tokenizers` package."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from p2law.errors import RunError
+
+
+class Tokenizer(Protocol):
+    """What turns text into token ids."""
+
+    @property
+    def vocabulary(self) -> int:
+        """One more than the largest id."""
+        ...
+
+    @property
+    def end(self) -> int:
+        """Id that stands between two documents."""
+        ...
+
+    def encode(self, text: str) -> NDArray[np.uint32]:
+        """Ids of a text, nothing added."""
+        ...
+
+
+@dataclass(frozen=True)
+class Bytes:
+    """UTF-8 bytes as tokens; byte 0 stands between documents.
+
+    Text hardly ever holds the character U+0000. Where it does, it becomes byte 0 like
+    any other byte, and looks like the end of a document.
+    """
+
+    vocabulary: int = 256
+    end: int = 0
+
+    def encode(self, text: str) -> NDArray[np.uint32]:
+        """Ids of a text, nothing added."""
+        return np.frombuffer(text.encode(), dtype=np.uint8).astype(np.uint32)
+
+
+@dataclass(frozen=True)
+class HuggingFace:
+    """A tokenizer in the format of the `tokenizers` package.
+
+    What looks like a special token in a text, for instance ``<|endoftext|>``, is text:
+    only the ends of documents become the special token that says so.
+    """
+
+    vocabulary: int
+    end: int
+    _tokenizer: Any
+
+    def encode(self, text: str) -> NDArray[np.uint32]:
+        """Ids of a text, nothing added."""
+        found = self._tokenizer(
+            text, add_special_tokens=False, split_special_tokens=True, verbose=False
+        )
+        return np.asarray(found["input_ids"], dtype=np.uint32)
+
+
+def tokenizer(name: str) -> Tokenizer:
+    """Open a tokenizer: ``"bytes"``, a folder that holds one, or a hub id.
+
+    Raises
+    ------
+    RunError
+        It cannot be read, or has no token that ends a document.
+    """
+    if name == "bytes":
+        return Bytes()
+    from transformers import AutoTokenizer  # noqa: PLC0415 - only where one is asked for
+
+    try:
+        local = Path(name).is_dir()
+        # Left open, transformers would ask a user whether to run code from the folder.
+        found = AutoTokenizer.from_pretrained(name, local_files_only=local, trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        raise RunError(f"cannot open the tokenizer {name!r}: {error}") from error
+    if found.eos_token_id is None:
+        raise RunError(f"the tokenizer {name!r} has no eos token to put between documents")
+    vocabulary = 1 + max(found.get_vocab().values())
+    return HuggingFace(vocabulary, int(found.eos_token_id), found)
+
+
+def tokenizer_file(name: str) -> Path | None:
+    """The tokenizer.json of a tokenizer, where this machine has one.
+
+    Parameters
+    ----------
+    name : str
+        As in `tokenizer`.
+
+    Returns
+    -------
+    Path or None
+    """
+    if Path(name).is_dir():
+        found: Any = Path(name) / "tokenizer.json"
+    elif name == "bytes":
+        return None
+    else:
+        from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415 - only for a hub id
+
+        found = try_to_load_from_cache(name, "tokenizer.json")
+    return Path(found) if isinstance(found, (str, Path)) and Path(found).is_file() else None
+
+
+def check_room(by: str, ids: int, vocabulary: int | None) -> None:
+    """Refuse a tokenizer with more ids than the model has embeddings."""
+    if vocabulary is not None and ids > vocabulary:
+        raise RunError(
+            f"the tokenizer {by!r} has {ids} ids, and the model's vocab_size is only "
+            f"{vocabulary}; take the model's own tokenizer or a larger vocabulary"
+        )

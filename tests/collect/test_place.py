@@ -1,0 +1,113 @@
+"""Where files lie: names that cannot lead away, locks that a look does not take for long."""
+
+import threading
+
+import pytest
+
+pytest.importorskip("filelock")
+
+from p2law.collect.place import Place, slug
+
+
+@pytest.fixture
+def place(tmp_path):
+    """The folder of a run."""
+    made = Place(tmp_path, "small-dense-s0-0123456789")
+    made.folder.mkdir(parents=True)
+    return made
+
+
+@pytest.mark.parametrize("name", ["held-out", "Llama-3.2-1B", "a_b.c", "..", "x" * 100])
+def test_a_plain_name_is_its_own_path(name):
+    """
+    Folders of before are found again.
+    """
+    assert name == slug(name)
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "/etc", "held out", "Käse", "a\0b", "日本"])
+def test_any_other_name_stays_in_its_folder(name, tmp_path):
+    """
+    No separator, nothing that a file system could trip over.
+    """
+    path = tmp_path / slug(name)
+
+    assert path.parent == tmp_path
+    assert path.resolve().parent == tmp_path.resolve()
+    assert slug(name).isascii()
+
+
+def test_names_that_lose_something_stay_apart():
+    """
+    What differs only in what a path cannot hold lies in different places.
+    """
+    names = ["a b", "a-b", "a/b", "a  b", "ä", "ö"]
+
+    assert len(names) == len({slug(each) for each in names})
+
+
+def test_looking_whether_a_run_is_busy_never_keeps_a_worker_out(place):
+    """
+    While somebody looks all the time, a lock can be had at once, every time.
+    """
+    looking = threading.Event()
+
+    def look():
+        while not looking.is_set():
+            place.busy()
+
+    threads = [threading.Thread(target=look) for _ in range(2)]
+    for each in threads:
+        each.start()
+    try:
+        for _ in range(100):
+            with place.lock():
+                pass
+    finally:
+        looking.set()
+        for each in threads:
+            each.join()
+
+
+def test_two_who_look_do_not_take_each_other_for_work(place):
+    """
+    A run that nobody is at is not busy, however many look at once.
+    """
+    found = []
+    threads = [
+        threading.Thread(target=lambda: found.extend(place.busy() for _ in range(300)))
+        for _ in range(2)
+    ]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+
+    assert [False] * 600 == found
+    with place.lock():
+        assert place.busy()
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_what_a_killed_run_left_is_cleared_away(place, ended):
+    """
+    Drafts always; checkpoints and the start once the run has ended; all else stays.
+    """
+    checkpoints = place.folder / "checkpoints"
+    kept = ["records.jsonl", "lock", "model/config.json"]
+    needed = ["start/config.json", "checkpoints/step-1/a", "checkpoints/step-2.unreadable/a"]
+    drafts = ["run.json.1.2.part", "model.partial/config.json", "checkpoints/step-3.part/a"]
+    for name in [*kept, *needed, *drafts]:
+        (place.folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (place.folder / name).touch()
+    if ended:
+        (place.folder / "done.json").write_text('{"tokens": 1, "trouble": ""}')
+
+    place.tidy()
+
+    for name in kept:
+        assert (place.folder / name).exists()
+    for name in drafts:
+        assert not (place.folder / name).exists()
+    assert [not ended] * 3 == [(place.folder / name).exists() for name in needed]
+    assert checkpoints.exists() is not ended
