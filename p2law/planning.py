@@ -115,7 +115,7 @@ def tokens_for(fit: Fit, *, loss: float, level: float = 0.9, **columns: float) -
     >>> grid = p2law.grid(params=[1e8, 1e9, 1e10], tokens=[1e9, 1e10, 1e11])
     >>> fit = p2law.fit(testing.synthesize(forms.chinchilla, truth, grid), forms.chinchilla)
     >>> f"{float(planning.tokens_for(fit, loss=2.4, params=1e9)):.4g}"
-    '1.056e+10'
+    '1.408e+10'
     """
     asked = _Asked.of(fit, columns, level)
     target = asking.positive("loss", loss)
