@@ -15,7 +15,7 @@ from p2law.objectives import huber, squared
 from p2law.records import grid, load
 
 if TYPE_CHECKING:
-    from p2law import collect, fitting, planning, records, result, testing
+    from p2law import collect, fitting, logs, planning, records, result, testing
     from p2law.fitting import fit
     from p2law.planning import tokens_for
     from p2law.result import Fit
@@ -35,6 +35,7 @@ __all__ = [
     "grid",
     "huber",
     "load",
+    "logs",
     "planning",
     "records",
     "result",
@@ -48,6 +49,7 @@ _LATER = {
     "Fit": "p2law.result",
     "fit": "p2law.fitting",
     "fitting": "p2law.fitting",
+    "logs": "p2law.logs",
     "planning": "p2law.planning",
     "result": "p2law.result",
     "testing": "p2law.testing",

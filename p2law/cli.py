@@ -1,4 +1,4 @@
-"""The command line: `p2law fit`, `predict`, `collect`; errors are one message and exit code 2."""
+"""The command line: `p2law fit`, `predict`, `import-log`, `collect`; bad input is exit code 2."""
 
 import argparse
 import contextlib
@@ -17,6 +17,7 @@ from p2law import forms, objectives
 from p2law.collect import cli as collecting
 from p2law.declaring import Form
 from p2law.errors import FitError, FormError, P2LawError, RecordError, SavedFitError
+from p2law.logs import cli as importing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if asked.command == "collect":
             text, code = collecting.main(asked)
+        elif asked.command == "import-log":
+            text = importing.main(asked)
         else:
             text = _fit(asked) if asked.command == "fit" else _predict(asked, words)
         _say(text, sys.stdout)
@@ -101,6 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("fit", type=Path, help="JSON file that `p2law fit --save` wrote")
     predict.add_argument("--form", help="module:name of the law, where it is not built in")
     predict.add_argument("--json", action="store_true", help="print JSON instead of text")
+    importing.add_command(commands)
     collecting.add_commands(commands)
     return parser
 
