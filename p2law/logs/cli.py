@@ -114,8 +114,14 @@ def main(asked: argparse.Namespace) -> str:
     names = asked.run or [None] * len(asked.log)
     if len(names) != len(asked.log):
         raise RecordError(f"--run names {len(names)} runs for {len(asked.log)} logs; one a log")
-    found = [_read(path, asked, name) for path, name in zip(asked.log, names, strict=True)]
-    log = described(logs.together(found), _facts(asked), asked.accept)
+    try:
+        facts = _facts(asked)
+        found = [_read(path, asked, name) for path, name in zip(asked.log, names, strict=True)]
+        log = described(logs.together(found), facts, asked.accept)
+    except RecordError as error:
+        named = [name for name in ("params", "tokens") if f"accept=({name!r},)" in str(error)]
+        cure = f"\nOn the command line: --accept {' '.join(named)}" if named else ""
+        raise RecordError(f"{error}{cure}", error.rows) from error
     log.records.to_csv(asked.output, index=False)
     if not asked.json:
         return f"{log}\n\nwritten to {asked.output}"

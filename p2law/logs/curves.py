@@ -116,6 +116,6 @@ def cut(fault: str, count: int, noun: str, *, partial: bool) -> Sequence[str]:
     if not count:
         raise RecordError(f"{fault}; nothing can be read before it")
     if not partial:
-        cure = f"{count} {noun} before it can be read: partial=True takes them and says so"
+        cure = f"{count} {noun} before it can be read: partial=True takes what there is"
         raise RecordError(f"{fault}\n{cure}")
     return (f"damaged: {fault}; the {count} {noun} before it were taken (partial=True)",)
