@@ -110,6 +110,21 @@ def test_the_first_mean_of_a_trainer_is_over_the_models_before_its_steps():
     assert said(log, "mean over the steps since the one before")
 
 
+def test_a_mean_at_the_start_of_a_log_is_over_no_more_steps_than_the_next(tmp_path):
+    """
+    A log may begin in the middle of a run, or with its very first step.
+    """
+
+    def tokens(*steps):
+        entries = [{"step": step, "loss": 3.0 - step / 1e5} for step in steps]
+        path = state(tmp_path, entries)
+        log = logs.read_trainer_state(path, loss="train", tokens_per_step=1000)
+        return log.records["tokens"].tolist()
+
+    assert [4_994_500, 5_004_500] == tokens(5000, 5010)
+    assert [0, 5000, 14_500] == tokens(1, 10, 20)
+
+
 def test_tokens_that_a_trainer_counted_are_taken():
     """
     With include_num_input_tokens_seen no tokens per step are needed.

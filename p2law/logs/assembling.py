@@ -63,7 +63,10 @@ def assembled(
 def _treated(curve: Curve, options: Options) -> tuple[pd.DataFrame, list[str]]:
     """One curve through all that is done to it, and the account of that."""
     count = len(curve.table)
-    notes = [f"{count} values of {curve.loss!r} from {curve.path}", *curve.notes]
+    notes = [
+        f"{curve.loss!r} from {curve.path}, {count} row{'' if count == 1 else 's'}",
+        *curve.notes,
+    ]
     table, more = settled(curve, options)
     notes += more
     for step in (placed, finite, converted, warmed):

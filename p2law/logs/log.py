@@ -95,7 +95,7 @@ class Log:
             )
             for name, part in self.records.groupby("run", sort=False)
         ]
-        headline = f"{len(self.records)} records of {len(rows)} run{'' if len(rows) == 1 else 's'}"
+        headline = f"{_many(len(self.records), 'record')} of {_many(len(rows), 'run')}"
         header = ("run", "records", "tokens", "loss, first to last")
         return View(headline, header=header, rows=rows, facts=[("-", each) for each in self.notes])
 
@@ -106,6 +106,10 @@ class Log:
 
     def _repr_html_(self) -> str:
         return self.view().html()
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def together(logs: Sequence[Log]) -> Log:

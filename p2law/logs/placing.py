@@ -96,8 +96,10 @@ def _middles(curve: Curve, table: pd.DataFrame, tokens: Array) -> Array:
     """
     if "step" not in table.columns:
         raise RecordError(f"{curve.where}averaged=True needs steps, and this log has none")
-    width = np.diff(table["step"].to_numpy(), prepend=0)
-    grown = np.diff(tokens, prepend=0)
+    steps = table["step"].to_numpy()
+    width, grown = np.diff(steps, prepend=0), np.diff(tokens, prepend=0)
+    if len(steps) > 1 and width[1] < width[0]:  # a log that begins in the middle of a run
+        width[0], grown[0] = width[1], min(grown[1], grown[0])
     middle = tokens - grown / 2 - grown / (2 * np.maximum(width, 1))
     rounded: Array = np.round(np.maximum(middle, 0))
     return rounded
