@@ -14,6 +14,7 @@ from p2law import objectives
 from p2law.collect import cli as collecting
 from p2law.declaring import Form
 from p2law.errors import FitError, P2LawError
+from p2law.logs import cli as importing
 from p2law.shell import MANY, as_json, blaming, find_form, records, saved
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             text, code = collecting.main(asked)
         elif asked.command in judging.COMMANDS:
             text = judging.main(asked)
+        elif asked.command == "import-log":
+            text = importing.main(asked)
         else:
             text = _fit(asked) if asked.command == "fit" else _predict(asked, words)
         if text:
@@ -100,6 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("--form", help="module:name of the law, where it is not built in")
     predict.add_argument("--json", action="store_true", help="print JSON instead of text")
     judging.add_commands(commands)
+    importing.add_command(commands)
     collecting.add_commands(commands)
     return parser
 

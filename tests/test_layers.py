@@ -24,6 +24,7 @@ LAYERS = (
     "checking",
     "reading",
     "records",
+    "logs",
     "forms",
     "objectives",
     "settings",
