@@ -188,32 +188,34 @@ def summary(folder: Path) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-ABOUT = """An interval of 90 % should hold the truth in 90 of 100 studies. Here whole studies are simulated from a
-known P² law, {repeats} for each cell: three to six model sizes by two to four pruning rates, 20 losses a run
-between 2e7 and 1e9 tokens, noise of 0.01 nat (about what seeds of one post-training run differ by). Asked is
-the mean curve: inside the data, at 4 times the tokens, at twice the largest size, at 1.4 times the highest
-rate. A fit that fails, or withholds the prediction, counts as a miss. With 500 studies a coverage of 90 %
-comes out between 87 and 93 %. Made by `python benchmarks/coverage.py`.
+ABOUT = """An interval of 90 % should hold the truth in 90 of 100 studies. Here whole studies are
+simulated from a known P² law, {repeats} for each cell: three to six model sizes by two
+to four pruning rates, 20 losses a run between 2e7 and 1e9 tokens, noise of 0.01 nat
+(about what seeds of one post-training run differ by). Asked is the mean curve: inside
+the data, at 4 times the tokens, at twice the largest size, at 1.4 times the highest
+rate. A fit that fails, or withholds the prediction, counts as a miss. With 500 studies
+a coverage of 90 % comes out between 87 and 93 %. Made by `python
+benchmarks/coverage.py`.
 
-Width is that of p2law beside the narrowest of three other methods, made from the same fits, among those that
-cover at least 86 %: signs of whole runs on plain residuals, random weights of whole runs, and the jackknife
-over runs with a quantile of Student's t. A dash: none of them covers."""
+Width is that of p2law beside the narrowest of three other methods, made from the same fits, among
+those that cover at least 86 %: signs of whole runs on plain residuals, random weights of whole
+runs, and the jackknife over runs with a quantile of Student's t. A dash: none of them covers."""
 
-SHIFTS = """Shifts by model are errors of a base loss, shared by all runs of a model. No resampling of runs can see
-them, and with few sizes nothing can: what a law makes of sizes absorbs them. Intervals are then too narrow
-for anything that depends on size. Measure base losses on as much text as the others, or with several seeds.
+SHIFTS = """Shifts by model are errors of a base loss, shared by all runs of a model. No
+resampling of runs can see them, and with few sizes nothing can: what a law makes of
+sizes absorbs them. Intervals are then too narrow for anything that depends on size.
+Measure base losses on as much text as the others, or with several seeds.
 
-With exactly three sizes alpha, N_C and E are just determined. The intervals below cover because the law is
-right here; where it is wrong no residual shows it, and the fit says so: "3 model sizes just suffice for N_C,
-E and alpha: no further one checks how the law goes with params, and no interval shows an error in that"."""
+With exactly three sizes alpha, N_C and E are just determined. The intervals below cover because
+the law is right here; where it is wrong no residual shows it, and the fit says so: "3 model sizes
+just suffice for N_C, E and alpha: no further one checks how the law goes with params, and no
+interval shows an error in that"."""
 
 
 def report(folder: Path) -> str:
     """The page on coverage."""
     found = summary(folder)
     lines = ["# Do the intervals cover?", "", ABOUT.format(repeats=found["repeats"].max()), ""]
-    by = ["noise", "objective", "design", "method", "asked"]
-    at = found.set_index(by)
     for (kind, objective), cell in found.groupby(["noise", "objective"], sort=False):
         if kind == NOISES[-1] and objective == next(iter(OBJECTIVES)):
             lines += [SHIFTS, ""]
@@ -221,19 +223,20 @@ def report(folder: Path) -> str:
         lines += [f"| sizes x rates | {' | '.join(ASKED)} | width: {' | '.join(ASKED)} |"]
         lines += ["|---" * (1 + 2 * len(ASKED)) + "|"]
         for design in cell["design"].unique():
-            of = at.loc[kind, objective, design]
-            cells = [f"{of.loc[('p2law', what), 'coverage']:.1%}" for what in ASKED]
-            cells += [_ratio(of, what) for what in ASKED]
+            of = cell[cell["design"] == design]
+            ours = of[of["method"] == "p2law"].set_index("asked")
+            cells = [f"{ours['coverage'][what]:.1%}" for what in ASKED]
+            cells += [_ratio(of[of["asked"] == what]) for what in ASKED]
             lines.append(f"| {design} | {' | '.join(cells)} |")
         lines.append("")
     return "\n".join(lines)
 
 
-def _ratio(of: pd.DataFrame, what: str) -> str:
+def _ratio(of: pd.DataFrame) -> str:
     """Width of our interval over the narrowest of the others that cover."""
-    others = of.drop("p2law").xs(what, level="asked")
-    covering = others.loc[others["coverage"] >= 0.86, "width"]
-    return f"{of.loc[('p2law', what), 'width'] / covering.min():.2f}" if len(covering) else "-"
+    width, covers = of.set_index("method")["width"], of.set_index("method")["coverage"] >= 0.86
+    others = width[covers & (width.index != "p2law")]
+    return f"{width['p2law'] / others.min():.2f}" if len(others) else "-"
 
 
 def chinchilla() -> None:
