@@ -46,9 +46,26 @@ class Knowledge:
         loose = {*self.held, *self.directions.idle, *itertools.chain(*groups)}
         fitted = [name for name in self.form.names if name not in loose]
         return (
-            *intervals.assumption(self._codes, self.problem.spare(self._q)),
-            *intervals.hardly_known(self.form, self.draws, fitted),
+            *intervals.assumption(self._codes, self._units, self.problem.spare(self._q)),
+            *self._carried_alone(),
+            *intervals.given_up(self._drawn()),
+            *intervals.hardly_known(self.form, self.draws(), fitted),
         )
+
+    def _carried_alone(self) -> list[str]:
+        """Sentences about runs without which the others would leave coefficients free."""
+        if not np.array_equal(self._codes, self._units):
+            return []
+        lone = np.flatnonzero(resampling.alone(self.problem, self._q, self._units))
+        by_names: dict[tuple[str, ...], list[str]] = {}
+        for unit in lone:
+            rest = self.problem.surface.at_rows(np.flatnonzero(self._units != unit))
+            found = identify.at(rest, self._q)
+            free = {*found.idle, *itertools.chain(*found.together)}
+            names = tuple(name for name in self.form.names if name in free)
+            run = str(self.records["run"].to_numpy()[self._units == unit][0])
+            by_names.setdefault(names or ("part of the law",), []).append(f"run {run}")
+        return [intervals.carried_alone(runs, names) for names, runs in by_names.items()]
 
     @functools.cached_property
     def unchecked(self) -> tuple[str, ...]:
@@ -67,7 +84,8 @@ class Knowledge:
     def interval(self, arrays: list[Array], level: float, kind: str) -> tuple[Array, Array]:
         """Ends of the intervals of predictions at inputs in the order of the law."""
         asked = self.problem.surface.over(arrays)
-        return intervals.of_predictions(asked, self.problem.objective, self._drawn, level, kind)
+        drawn = self._drawn(intervals.draws_for(level))
+        return intervals.of_predictions(asked, self.problem.objective, drawn, level, kind)
 
     def curves(self, inputs: Mapping[str, Array]) -> Array:
         """The law at the fit and at every refit: (1 + refits, rows), the fit first.
@@ -113,20 +131,26 @@ class Knowledge:
             objectives.parse(self.settings.objective),
         )
 
-    @functools.cached_property
-    def draws(self) -> pd.DataFrame:
-        """Coefficients of the refits: (refits, coefficients)."""
+    def draws(self, count: int = resampling.DRAWS) -> pd.DataFrame:
+        """Coefficients of so many refits: (refits, coefficients)."""
         surface = self.problem.surface
-        return pd.DataFrame([surface.coefficients(q) for q in self._drawn.q])
+        return pd.DataFrame([surface.coefficients(q) for q in self._drawn(count).q])
+
+    def _drawn(self, count: int = resampling.DRAWS) -> resampling.Draws:
+        """So many refits, made once."""
+        if count not in self._made:
+            seed = self.settings.seed
+            self._made[count] = resampling.draw(self.problem, self._q, self._units, seed, count)
+        return self._made[count]
 
     @functools.cached_property
-    def _drawn(self) -> resampling.Draws:
-        return resampling.draw(self.problem, self._q, self._codes, self.settings.seed)
+    def _made(self) -> dict[int, resampling.Draws]:
+        return {}
 
     @functools.cached_property
     def _points(self) -> Array:
         """Coordinates of the fit, then of its refits."""
-        return np.vstack([self._q, self._drawn.q])
+        return np.vstack([self._q, self._drawn().q])
 
     @property
     def _q(self) -> Array:
@@ -136,6 +160,12 @@ class Knowledge:
     def _codes(self) -> Whole:
         """Which run each row belongs to, from 0 on."""
         return np.asarray(pd.factorize(self.records["run"])[0])
+
+    @functools.cached_property
+    def _units(self) -> Whole:
+        """What is resampled together."""
+        along = self._columns.get("tokens", np.arange(len(self.records), dtype=float))
+        return resampling.units(self._codes, along)
 
     @property
     def _columns(self) -> dict[str, Array]:

@@ -62,7 +62,10 @@ class Budget:
         low, high = (number(each, 3) for each in (self.low, self.high))
         told = f"{number(self.tokens)} tokens, {100 * self.level:g} % interval {low} to {high}"
         facts = [
-            ("reached", f"by {100 * self.reached:.0f} % of the refits"),
+            (
+                "reached",
+                "not known" if np.isnan(self.reached) else f"by {self.reached:.0%} of refits",
+            ),
             ("floor", f"{number(self.floor)} with endless tokens"),
         ]
         facts += [("beyond", f"the records: {self.beyond}")] if self.beyond else []
@@ -122,7 +125,7 @@ def tokens_for(fit: Fit, *, loss: float, level: float = 0.9, **columns: float) -
     floors = asked.floors()
     found = crossing(asked.loss, floors, np.full(len(floors), target))
     purpose = f"{fit.form.target} {number(target)}"
-    if np.isinf(found[0]) and asked.determined(LEAST):
+    if np.isinf(found[0]) and asked.determined(float(fit.records[TOKENS].median())):
         raise _unreachable(purpose, floors, found, level)
     trouble = []
     if found[0] <= LEAST:
@@ -263,7 +266,10 @@ class _Asked:
         sane = float(np.clip(np.nan_to_num(found[0], posinf=1e300), LEAST, 1e300))
         told = self._told(sane)
         low, high = _ends(found[1:], self.level)
-        reached = float(np.mean(np.isfinite(found[1:])))
+        unknown = np.isnan(found[1:]).any()
+        reached = float("nan") if unknown else float(np.mean(np.isfinite(found[1:])))
+        if unknown:
+            trouble = [*trouble, "how sure that is is not known: nothing tells the noise"]
         if not told["determined"]:
             why = "the answer rests on what the records leave free"
             trouble = [*trouble, "; ".join([why, *self.fit.trouble[:1]])]

@@ -190,7 +190,7 @@ class Fit:
         """
         asking.interval(level, "mean")
         known = self.known
-        ends = intervals.of_coefficients(known.draws, level)
+        ends = intervals.of_coefficients(known.draws(intervals.draws_for(level)), level)
         return tabling.table(known.full, self.values, self.held, known.directions, ends)
 
     def residuals(self) -> pd.DataFrame:
@@ -291,7 +291,7 @@ class Fit:
 
         One row a refit, one column a coefficient; NaN where nothing tells the noise.
         """
-        return self.known.draws.copy()
+        return self.known.draws()
 
     @functools.cached_property
     def known(self) -> Knowledge:
