@@ -139,19 +139,32 @@ class Outcome:
 
     @property
     def verdict(self) -> str:
-        """How the P² family did against the rivals, in a few words."""
+        """How the P² family did against the rivals, and naive baselines, in a few words."""
         if self.found is None:
             return "not possible"
+        return self._laws() + ("; naive is better" if self.naive else "")
+
+    @property
+    def naive(self) -> bool:
+        """Whether a baseline errs less than every law, by more than noise."""
+        table = self.found.table if self.found else pd.DataFrame()
+        simple = [str(name).startswith("(") for name in table.index]
+        if not any(simple) or self.found is None or self.found.winner is None:
+            return False
+        least = table.loc[[not each for each in simple], "held_rmse"].min()
+        found = table[simple]
+        return bool(((found["held_rmse"] < least) & (found["chance"] <= NOISE)).any())
+
+    def _laws(self) -> str:
+        assert self.found is not None
         held = self.found.table["held_rmse"]
         laws = held[[name for name in held.index if not name.startswith("(")]].dropna()
         ours = laws[[name for name in laws.index if name in P2]]
         rivals = laws[[name for name in laws.index if name not in P2]]
         if ours.empty:
             return "P² not identified" if self._asked() else "P² cannot be asked"
-        naive = held[[name for name in held.index if name.startswith("(")]].min()
-        shame = "; naive is better" if naive < laws.min() else ""
         if rivals.empty:
-            return f"no rival determined{shame}"
+            return "no rival determined"
         first, second = (ours, rivals) if ours.min() <= rivals.min() else (rivals, ours)
         chance = self.found.table.loc[second.idxmin(), "chance"]
         clearly = bool(chance <= NOISE)
@@ -161,7 +174,7 @@ class Outcome:
             (False, True): "P² loses",
             (False, False): "P² second, within noise",
         }
-        return words[first is ours, clearly] + shame
+        return words[first is ours, clearly]
 
     def _asked(self) -> bool:
         return self.found is not None and any(name in P2 for name in self.found.fits)

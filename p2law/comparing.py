@@ -177,6 +177,8 @@ def _rows(
     for name, rmse in ranks.naive.items():
         determined = int(np.isfinite(trial.naive[name]).sum())
         rows[NAIVE[name]] = {"held_rmse": rmse, "determined": determined}
+        if name in ranks.against:
+            rows[NAIVE[name]]["chance"] = ranks.against[name].chance
     table = pd.DataFrame.from_dict(rows, orient="index").reindex(columns=COLUMNS)
     table.index.name = "law"
     texts = ["status", "why"]
@@ -215,14 +217,11 @@ def _rmse(off: Array) -> float:
 def _trouble(table: pd.DataFrame, ranks: Contest) -> tuple[str, ...]:
     """Sentences about laws of which something is missing, and about baselines that win."""
     said = [f"{name}: {why}" for name, why in table["why"].items() if why]
-    if ranks.winner is not None:
-        best = ranks.rmse[ranks.winner]
-        said += [
-            f"{NAIVE[name].strip('()')} needs no law and does better than all of them: "
-            f"rmse {number(rmse)}"
-            for name, rmse in ranks.naive.items()
-            if rmse < best
-        ]
+    said += [
+        f"{NAIVE[name].strip('()')} needs no law and does better than all of them: "
+        f"rmse {number(ranks.naive[name])}"
+        for name in ranks.shame
+    ]
     return tuple(said)
 
 

@@ -68,7 +68,7 @@ class Contest:
     naive : mapping of str to float
         By baseline, where there is one for every row that counts.
     against : mapping of str to Difference
-        By law, to the winner; not of laws with the same error.
+        By law or baseline, to the winner; not of those with the same error.
     """
 
     on: Mask
@@ -81,14 +81,26 @@ class Contest:
         """The law with the smallest held-out error."""
         return next(iter(self.rmse), None)
 
+    @property
+    def shame(self) -> tuple[str, ...]:
+        """Baselines that err less than every law, by more than noise."""
+        return tuple(
+            name
+            for name, rmse in self.naive.items()
+            if self.winner is not None
+            and rmse < min(self.rmse.values())
+            and name in self.against
+            and self.against[name].more_than_noise
+        )
+
     def verdict(self, unit: str) -> str:
         """The winner, and whether its difference to the next is larger than its noise."""
         if self.winner is None:
             return "no law predicts the held rows"
         best, *others = self.rmse
         said = f"{best} has the smallest held-out error, rmse {number(self.rmse[best])} {unit}"
-        least = min(self.rmse.values()) * (1 + ALIKE)
-        alike = [each for each in others if self.rmse[each] <= least]
+        least = min(self.rmse.values())
+        alike = [each for each in others if same(self.rmse[each], least)]
         others = others[len(alike) :]
         said += f", and so {'have' if len(alike) > 1 else 'has'} {listed(alike)}" if alike else ""
         if not others:
@@ -131,21 +143,29 @@ def contest(trial: Trial, free: Mapping[str, int], seed: int) -> Contest:
         return Contest(on, {}, {}, {})
     off = {law: (trial.predicted[law] - trial.measured)[on] for law in laws}
     rmse = {law: float(np.sqrt(np.mean(each**2))) for law, each in off.items()}
-    least = min(rmse.values()) * (1 + ALIKE)
-    alike = sorted((law for law in laws if rmse[law] <= least), key=free.__getitem__)
+    least = min(rmse.values())
+    alike = sorted((law for law in laws if same(rmse[law], least)), key=free.__getitem__)
     order = [*alike, *sorted(set(laws) - set(alike), key=rmse.__getitem__)]
-    naive = {
-        name: float(np.sqrt(np.mean((each - trial.measured)[on] ** 2)))
+    simple = {
+        name: (each - trial.measured)[on]
         for name, each in trial.naive.items()
         if np.isfinite(each[on]).all()
     }
+    naive = {name: float(np.sqrt(np.mean(each**2))) for name, each in simple.items()}
+    others = {law: off[law] for law in order[len(alike) :]}
+    others |= {name: each for name, each in simple.items() if not same(naive[name], least)}
     best, run = off[order[0]], trial.run[on]
     return Contest(
         on,
         {law: rmse[law] for law in order},
         naive,
-        {law: difference(best, off[law], run, seed) for law in order[len(alike) :]},
+        {name: difference(best, each, run, seed) for name, each in others.items()},
     )
+
+
+def same(one: float, other: float) -> bool:
+    """Whether two errors are the same but for a share that says nothing."""
+    return max(one, other) <= min(one, other) * (1 + ALIKE)
 
 
 def difference(one: Array, other: Array, run: Any, seed: int = 0) -> Difference:

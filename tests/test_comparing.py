@@ -406,6 +406,24 @@ def test_of_laws_that_do_equally_well_the_simplest_wins():
     assert "error, rmse 0.1 nat, and so has long; the difference to bad" in ranks.verdict("nat")
 
 
+@pytest.mark.parametrize(
+    ("naive", "better"),
+    [(np.full(6, 0.05), True), (np.full(6, 0.09995), False), (np.array([0.3, *[0.0] * 5]), False)],
+    ids=["better", "the same but for a thousandth", "no more than noise"],
+)
+def test_a_naive_prediction_is_better_only_by_more_than_noise(naive, better):
+    """
+    As a law must be.
+    """
+    measured = np.arange(6.0)
+    trial = Trial(
+        measured, np.arange(6), {"law": measured + 0.1}, {"last": measured + naive}, {"law": ""}, ()
+    )
+    ranks = deciding.contest(trial, {"law": 3}, seed=0)
+
+    assert (("last",) if better else ()) == ranks.shame
+
+
 # -- views -------------------------------------------------------------------------------
 
 
