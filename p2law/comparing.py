@@ -24,6 +24,7 @@ from p2law.settings import settings
 from p2law.splitting import strangers
 from p2law.trials import Trial, tried
 from p2law.views import number
+from p2law.vocabulary import unit
 from p2law.wording import got, short
 
 Hold = Split | str | Iterable[Split] | Callable[[pd.DataFrame], Split | Iterable[Split]]
@@ -101,11 +102,12 @@ def compare(
     made = {each.name: attempt(each, table[common.mask], **options) for each in common.able}
     ranks = contest(trial, {name: _count(each) for name, each in made.items()}, seed)
     rows = _rows(laws, common, made, trial, ranks)
-    used, unit = table[common.mask], "nat" if laws[0].law.target == "loss" else laws[0].law.target
+    used = table[common.mask]
+    said = unit(laws[0].law.target, used)
     return Comparison(
         held=held,
         winner=ranks.winner,
-        verdict=ranks.verdict(unit),
+        verdict=ranks.verdict(said),
         fits={name: each.fit for name, each in made.items() if each.fit is not None},
         rows=len(used),
         runs=used["run"].nunique(),
@@ -113,7 +115,7 @@ def compare(
         held_runs=len(np.unique(trial.run)),
         compared=int(ranks.on.sum()),
         left_out=common.left_out,
-        trouble=_trouble(rows, ranks),
+        trouble=_trouble(rows, ranks, said),
         notes=(*filter(None, [note]), *_said(splits), *trial.notes, *_criteria_notes(made)),
         _table=rows,
         _by_run=_by_run(table, made, trial, ranks),
@@ -214,12 +216,12 @@ def _rmse(off: Array) -> float:
     return float(np.sqrt(np.mean(off**2)))
 
 
-def _trouble(table: pd.DataFrame, ranks: Contest) -> tuple[str, ...]:
+def _trouble(table: pd.DataFrame, ranks: Contest, said_in: str) -> tuple[str, ...]:
     """Sentences about laws of which something is missing, and about baselines that win."""
     said = [f"{name}: {why}" for name, why in table["why"].items() if why]
     said += [
         f"{NAIVE[name].strip('()')} needs no law and does better than all of them: "
-        f"rmse {number(ranks.naive[name])}"
+        f"rmse {number(ranks.naive[name])} {said_in}"
         for name in ranks.shame
     ]
     return tuple(said)

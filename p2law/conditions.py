@@ -76,7 +76,7 @@ def _positive(fit: Fit, level: float) -> dict[str, Any]:
     return row | {
         "expression": "N_C * N0^-alpha + D_C * D^-beta + E > 0",
         "quantity": "smallest L - L0 on the records",
-        "unit": "nat",
+        "unit": fit.unit.removeprefix("in "),
     }
 
 
@@ -92,7 +92,7 @@ def _tokens(fit: Fit, level: float) -> dict[str, Any]:
     return _judged(fit, level, gain, open_=open_) | {
         "expression": "beta * D_C > 0",
         "quantity": "-dL / dln(D) at the middle",
-        "unit": "nat per factor e of tokens",
+        "unit": f"{fit.unit.removeprefix('in ')} per factor e of tokens",
     }
 
 

@@ -388,6 +388,30 @@ def test_other_targets_are_scored_in_their_own_unit():
     assert "no naive baselines: retention does not read tokens" in found.notes
 
 
+@pytest.mark.parametrize(
+    ("metric", "unit"),
+    [("test error", "in test error"), ("nat", "nat"), (None, "nat"), (list("aabb"), "in loss")],
+)
+def test_the_unit_of_a_loss_is_what_the_records_say(metric, unit, p2_records):
+    """
+    The same words in a fit, one that was saved, a score, conditions and a comparison.
+    """
+    table = p2_records(noise=0.003).iloc[::20]
+    table = table.assign(metric=metric * (len(table) // 4) if isinstance(metric, list) else metric)
+
+    fit = p2law.fit(table)
+    back = p2law.Fit.from_json(fit.to_json())
+    score = p2law.score(fit, table)
+    compared = p2law.compare(table, [forms.token_power], holdout.highest_rate)
+
+    assert {unit} == {fit.unit, back.unit, score.unit}
+    assert f" {unit}, worst " in str(fit)
+    assert f"rmse, {unit}" in str(score)
+    assert f"{unit.removeprefix('in ')} per factor e of tokens" == score.slope_unit
+    assert unit.removeprefix("in ") == conditions(fit)["unit"].iloc[0]
+    assert f" {unit};" in compared.verdict
+
+
 def test_without_a_column_run_nothing_continues_anything(fit, parts):
     """
     Row numbers are no names of runs.
@@ -467,7 +491,7 @@ def made_score():
     table.loc["last value"] *= 2
     table.loc["last value", "rows"] = 60
     return Score(
-        law="p2", target="loss", rows=64, runs=16, undetermined=4,
+        law="p2", target="loss", unit="nat", rows=64, runs=16, undetermined=4,
         left_out=(("p2 has no value where tokens is not > 0", 16),),
         worst_run="small-0.35", worst_row=219, coverage=59 / 64, level=0.9,
         per="log_tokens", slope_unit="nat per factor e of tokens", pairs=48,
