@@ -120,9 +120,10 @@ model, to a higher pruning rate. Here each law that the columns of a data set al
 without these rows and judged by them, beside what needs no law: the last loss seen of a run, and
 a power law in the tokens of that run alone. Made by `python docs/which_law.py` from the records
 in `data/`; nothing on this page is written by hand but the descriptions. Errors are in the unit
-of the records (nats, for CIFAR error rates); "within noise" means that signs of whole runs, drawn
-at random, give such a difference in more than 10 % of cases, or that fewer than 5 runs were held
-out."""
+of the records: nats, but for CIFAR, where they are shares of images. Runs of equal size, rate and
+text make one cell: trials of one setting share what a law gets wrong. "Within noise" means that
+signs of whole cells, drawn at random, give such a difference in more than 10 % of cases, or that
+fewer than 5 cells were held out."""
 
 WITHOUT = (
     "`routed_lm.csv` has no token axis and `compute_optimal.csv` holds optima, not losses of runs: "

@@ -1,4 +1,4 @@
-"""Which law errs least, and is that more than noise: paired over runs."""
+"""Which law errs least, and is that more than noise: paired over cells of equal runs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,17 +16,17 @@ LEVEL = 0.9
 """How sure one must be that a difference is more than noise."""
 
 ENOUGH = 5
-"""Runs with which a difference can be told at all: with 4, one arrangement of signs in 8 is as
+"""Cells with which a difference can be told at all: with 4, one arrangement of signs in 8 is as
 lopsided as the one found, whatever was measured."""
 
 ALIKE = 1e-3
 """Errors that differ by no more than this share are the same: one law in two writings."""
 
 EXACT = 12
-"""Up to so many runs all arrangements of signs are tried."""
+"""Up to so many cells all arrangements of signs are tried."""
 
 RANDOM = 4095
-"""With more runs, so many random ones."""
+"""With more cells, so many random ones."""
 
 
 @dataclass(frozen=True)
@@ -35,24 +35,34 @@ class Difference:
 
     Attributes
     ----------
+    cells : int
+        Cells with rows that were compared: runs of equal inputs make one.
     runs : int
-        Runs with rows that were compared.
+        Runs in these.
     chance : float
         Share of the arrangements of signs whose difference is as large as the one found.
     """
 
+    cells: int
     runs: int
     chance: float
 
     @property
     def told(self) -> bool:
-        """Whether there are runs enough to tell."""
-        return self.runs >= ENOUGH
+        """Whether there are cells enough to tell."""
+        return self.cells >= ENOUGH
 
     @property
     def more_than_noise(self) -> bool:
         """Whether the difference is larger than its noise."""
         return self.told and self.chance <= 1 - LEVEL
+
+    @property
+    def over(self) -> str:
+        """What it was paired over."""
+        if self.cells == self.runs:
+            return several(self.runs, "run")
+        return f"{several(self.cells, 'cell')} ({self.runs} runs, those of equal inputs together)"
 
 
 @dataclass(frozen=True)
@@ -108,13 +118,10 @@ class Contest:
         found = self.against[others[0]]
         head = f"{said}; the difference to {others[0]} ({number(self.rmse[others[0]])} {unit})"
         if not found.told:
-            return (
-                f"{head} cannot be told from noise: {several(found.runs, 'run')} held out, "
-                f"and it takes {ENOUGH}"
-            )
+            return f"{head} cannot be told from noise: {found.over} held out, and it takes {ENOUGH}"
         more = "larger than its noise" if found.more_than_noise else "no larger than its noise"
         share = f"chance does as well in {number(100 * found.chance, 2)} % of cases"
-        return f"{head} is {more}: paired over {found.runs} runs, {share}"
+        return f"{head} is {more}: paired over {found.over}, {share}"
 
 
 def contest(trial: Trial, free: Mapping[str, int], seed: int) -> Contest:
@@ -154,12 +161,12 @@ def contest(trial: Trial, free: Mapping[str, int], seed: int) -> Contest:
     naive = {name: float(np.sqrt(np.mean(each**2))) for name, each in simple.items()}
     others = {law: off[law] for law in order[len(alike) :]}
     others |= {name: each for name, each in simple.items() if not same(naive[name], least)}
-    best, run = off[order[0]], trial.run[on]
+    best, run, cell = off[order[0]], trial.run[on], trial.cell[on]
     return Contest(
         on,
         {law: rmse[law] for law in order},
         naive,
-        {name: difference(best, each, run, seed) for name, each in others.items()},
+        {name: difference(best, each, run, cell, seed) for name, each in others.items()},
     )
 
 
@@ -168,11 +175,12 @@ def same(one: float, other: float) -> bool:
     return max(one, other) <= min(one, other) * (1 + ALIKE)
 
 
-def difference(one: Array, other: Array, run: Any, seed: int = 0) -> Difference:
+def difference(one: Array, other: Array, run: Any, cell: Any = None, seed: int = 0) -> Difference:
     """Compare the squared errors of two laws on the same rows.
 
     Were the laws equally good, the difference that a run contributes would as well have
-    had the other sign. Rows of one run go together, so whole runs change sign.
+    had the other sign. Rows of one run go together, and so do runs of equal inputs, which
+    share what a law gets wrong: whole cells change sign.
 
     Parameters
     ----------
@@ -180,23 +188,27 @@ def difference(one: Array, other: Array, run: Any, seed: int = 0) -> Difference:
         Errors.
     run : ndarray of int, shape (rows,)
         Which run each row belongs to.
+    cell : ndarray of int, shape (rows,), optional
+        Which cell each row belongs to; each run makes one where not given.
     seed : int
 
     Returns
     -------
     Difference
     """
-    _, code = np.unique(run, return_inverse=True)
-    by_run = np.bincount(code, one**2 - other**2)
-    found = abs(by_run.sum())
-    arranged = np.abs(_signs(len(by_run), seed) @ by_run)
-    return Difference(len(by_run), float(np.mean(arranged >= found * (1 - 1e-9))))
+    _, code = np.unique(run if cell is None else cell, return_inverse=True)
+    by_cell = np.bincount(code, one**2 - other**2)
+    found = abs(by_cell.sum())
+    arranged = np.abs(_signs(len(by_cell), seed) @ by_cell)
+    return Difference(
+        len(by_cell), len(np.unique(run)), float(np.mean(arranged >= found * (1 - 1e-9)))
+    )
 
 
-def _signs(runs: int, seed: int) -> Array:
-    """Arrangements of signs, (arrangements, runs); the one found comes first."""
-    if runs <= EXACT:
-        bits = np.arange(2**runs)[:, None] >> np.arange(runs) & 1
+def _signs(cells: int, seed: int) -> Array:
+    """Arrangements of signs, (arrangements, cells); the one found comes first."""
+    if cells <= EXACT:
+        bits = np.arange(2**cells)[:, None] >> np.arange(cells) & 1
         return np.asarray(1.0 - 2.0 * bits)
-    drawn = np.random.default_rng(seed).choice([-1.0, 1.0], (RANDOM, runs))
-    return np.vstack([np.ones(runs), drawn])
+    drawn = np.random.default_rng(seed).choice([-1.0, 1.0], (RANDOM, cells))
+    return np.vstack([np.ones(cells), drawn])

@@ -369,4 +369,6 @@ def _kept(table: pd.DataFrame, form: Form) -> pd.DataFrame:
     """The columns of a fit's records, numbers as float64."""
     labels = table.columns.intersection([*KEPT]).difference([*form.columns, form.target])
     numeric = [*form.columns, form.target, *table.columns.intersection([WEIGHT])]
-    return table[list(dict.fromkeys(["run", *numeric, *labels]))].astype(dict.fromkeys(numeric, np.float64))
+    return table[list(dict.fromkeys(["run", *numeric, *labels]))].astype(
+        dict.fromkeys(numeric, np.float64)
+    )

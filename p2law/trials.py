@@ -11,9 +11,12 @@ from p2law.baselines import baselines
 from p2law.contenders import Contender, Ground, attempt, points
 from p2law.declaring import Array, Mask
 from p2law.errors import ScoreError
-from p2law.grouping import codes
+from p2law.grouping import codes, groups
 from p2law.holdout import Split
 from p2law.wording import several
+
+APART = ("params", "pruning_rate", "corpus", "eval_text")
+"""Columns by which runs differ in what a law gets wrong, whether or not it reads them."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,8 @@ class Trial:
     measured : ndarray of shape (held,)
     run : ndarray of int, shape (held,)
         Number of the run in the table.
+    cell : ndarray of int, shape (held,)
+        Number of the cell: runs of equal inputs, whatever their tokens.
     predicted : mapping of str to ndarray of shape (held,)
         By law; NaN where it determines nothing or was not fitted.
     naive : mapping of str to ndarray of shape (held,)
@@ -37,6 +42,7 @@ class Trial:
 
     measured: Array
     run: Any
+    cell: Any
     predicted: Mapping[str, Array]
     naive: Mapping[str, Array]
     why: Mapping[str, str]
@@ -92,11 +98,23 @@ def tried(
     return Trial(
         measured=table[target].to_numpy()[rows],
         run=codes(table, "run")[rows],
+        cell=cells(table, common)[rows],
         predicted=predicted,
         naive=_naive(table, sound, target),
         why=why,
         notes=(note,) if empty else (),
     )
+
+
+def cells(table: pd.DataFrame, common: Ground) -> Any:
+    """Number the cells of runs that no law in question can tell apart but by their tokens.
+
+    Runs that differ in size, rate or text are apart even where no law reads these.
+    """
+    inputs = [name for each in common.able for name in each.law.columns if name != "tokens"]
+    keys = [name for name in (*APART, *inputs) if name in table]
+    code, run = groups(table, list(dict.fromkeys(keys))), codes(table, "run")
+    return pd.factorize(pd.Series(code).groupby(run).agg(frozenset))[0][run]
 
 
 def _asked(

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 import p2law
 from p2law import deciding, forms, holdout
 from p2law.comparison import Comparison
+from p2law.contenders import Contender, Ground
 from p2law.deciding import difference
 from p2law.errors import FitError, FormError, RecordError, ScoreError
-from p2law.trials import Trial
+from p2law.trials import Trial, cells
 
 GOLDEN = Path(__file__).parent / "golden"
 DENSE = Annotated[float, p2law.Domain("<= 0")]
@@ -364,6 +365,47 @@ def test_rows_of_one_run_count_once():
     assert 0.5 == difference(one, 2 * one, run).chance
 
 
+def test_repeats_of_a_run_count_once():
+    """
+    Three trials of each of two settings share what a law gets wrong: they stay two.
+    """
+    one, cell = np.ones(6), np.repeat([0, 1], 3)
+
+    found = difference(one, 2 * one, np.arange(6), cell)
+
+    assert (0.5, False) == (found.chance, found.told)
+    assert "2 cells (6 runs, those of equal inputs together)" == found.over
+
+
+def test_repeats_in_records_are_found(records):
+    """
+    Every run twice, under other names: as many cells as before, and the verdict says so.
+    """
+    again = records.assign(run=records["run"] + " again", loss=records["loss"] + 0.001)
+    twice = pd.concat([records, again], ignore_index=True)
+
+    found = p2law.compare(twice, LAWS[1:], holdout.last_tokens)
+
+    assert 32 == found.held_runs
+    assert "16 cells (32 runs, those of equal inputs together)" in found.verdict
+
+
+def test_checkpoints_of_a_run_make_no_cells():
+    """
+    An input that changes along a run leaves it one; other texts are other cells.
+    """
+    table = pd.DataFrame({"run": list("aabbcc"), "flops": [1.0, 2.0] * 3})
+    table["eval_text"] = list("xxxxyy")
+
+    @p2law.form(linear=("a",))
+    def law(flops, *, a):
+        return a + 0 * flops
+
+    found = cells(table, Ground(np.ones(6, bool), (Contender("law", law),), {}, ()))
+
+    assert [0, 0, 0, 0, 1, 1] == found.tolist()
+
+
 @given(seed=st.integers(0, 99), runs=st.integers(2, 30))
 def test_equal_laws_differ_by_noise(seed, runs):
     """
@@ -398,7 +440,7 @@ def test_of_laws_that_do_equally_well_the_simplest_wins():
     """
     measured = np.arange(6.0)
     same = {"long": measured + 0.1, "short": measured + 0.1, "bad": measured + 1.0}
-    trial = Trial(measured, np.arange(6), same, {}, dict.fromkeys(same, ""), ())
+    trial = Trial(measured, np.arange(6), np.arange(6), same, {}, dict.fromkeys(same, ""), ())
 
     ranks = deciding.contest(trial, {"long": 7, "short": 3, "bad": 1}, seed=0)
 
@@ -416,9 +458,8 @@ def test_a_naive_prediction_is_better_only_by_more_than_noise(naive, better):
     As a law must be.
     """
     measured = np.arange(6.0)
-    trial = Trial(
-        measured, np.arange(6), {"law": measured + 0.1}, {"last": measured + naive}, {"law": ""}, ()
-    )
+    law, simple = {"law": measured + 0.1}, {"last": measured + naive}
+    trial = Trial(measured, np.arange(6), np.arange(6), law, simple, {"law": ""}, ())
     ranks = deciding.contest(trial, {"law": 3}, seed=0)
 
     assert (("last",) if better else ()) == ranks.shame
