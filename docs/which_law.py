@@ -143,7 +143,7 @@ class Outcome:
         """How the P² family did against the rivals, and naive baselines, in a few words."""
         if self.found is None:
             return "not possible"
-        return self._laws() + ("; naive is better" if self.naive else "")
+        return self._laws(self.found) + ("; naive is better" if self.naive else "")
 
     @property
     def naive(self) -> bool:
@@ -156,9 +156,8 @@ class Outcome:
         found = table[simple]
         return bool(((found["held_rmse"] < least) & (found["chance"] <= NOISE)).any())
 
-    def _laws(self) -> str:
-        assert self.found is not None
-        held = self.found.table["held_rmse"]
+    def _laws(self, found: Comparison) -> str:
+        held = found.table["held_rmse"]
         laws = held[[name for name in held.index if not name.startswith("(")]].dropna()
         ours = laws[[name for name in laws.index if name in P2]]
         rivals = laws[[name for name in laws.index if name not in P2]]
@@ -167,7 +166,7 @@ class Outcome:
         if rivals.empty:
             return "no rival determined"
         first, second = (ours, rivals) if ours.min() <= rivals.min() else (rivals, ours)
-        chance = self.found.table.loc[second.idxmin(), "chance"]
+        chance = found.table.loc[second.idxmin(), "chance"]
         clearly = bool(chance <= NOISE)
         words = {
             (True, True): "P² wins",

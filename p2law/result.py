@@ -265,12 +265,13 @@ class Fit:
         worst = int(np.argmax(np.abs(residuals)))
         rmse, largest = np.sqrt(np.mean(residuals**2)), abs(residuals[worst])
         where = f"run {self._records['run'].iloc[worst]}"
+        size, most = (f"{number(each, 3)} {self.unit}" for each in (rmse, largest))
         count, total = len(self.search.minima), number(self.search.objective, 8)
         minima = "minimum" if count == 1 else "minima"
         facts = [
             (
                 "residuals",
-                f"rmse {number(rmse, 3)} {self.unit}, worst {number(largest, 3)} {self.unit} ({where})",
+                f"rmse {size}, worst {most} ({where})",
             ),
             ("covered", ", ".join(self._covered())),
             ("objective", f"{self.settings.objective}, summed: {total}; {count} distinct {minima}"),

@@ -243,6 +243,40 @@ def test_only_rows_that_follow_have_a_baseline():
     assert [False, True, False, False] == np.isfinite(found.power).tolist()
 
 
+def test_seeds_and_texts_of_a_run_have_baselines_of_their_own(p2_records):
+    """
+    In a comparison and in a score, also of a fit that was saved.
+    """
+    table = p2_records(noise=0.003).query("params < 1e9").iloc[::4]
+    other = table.assign(seed=1, eval_text="web", loss=table["loss"] + 1)
+    table = pd.concat([table.assign(seed=0, eval_text="book"), other], ignore_index=True)
+    parts = holdout.last_tokens(table)
+    fit = p2law.Fit.from_json(p2law.fit(parts.kept, forms.token_power).to_json())
+
+    naive = p2law.score(fit, parts.held).residuals()["last"]
+    compared = p2law.compare(table, [forms.token_power], parts).table
+
+    end = parts.kept.groupby(["run", "seed"]).last()["loss"]
+    expected = [
+        end[run, seed] for run, seed in zip(parts.held["run"], parts.held["seed"], strict=True)
+    ]
+    off = np.array(expected) - parts.held["loss"]
+    assert expected == naive.tolist()
+    assert compared.loc["(last value)", "held_rmse"] == pytest.approx(np.sqrt(np.mean(off**2)))
+
+
+def test_other_targets_than_losses_may_rise():
+    """
+    A share of right answers that grows towards 0.8.
+    """
+    tokens = np.array([1e6, 2e6, 4e6, 8e6])
+    kept = pd.DataFrame({"run": "a", "tokens": tokens, "acc": 0.8 - 90 * tokens**-0.5})
+
+    found = baselines(kept, pd.DataFrame({"run": ["a"], "tokens": [64e6]}), "acc")
+
+    assert [0.8 - 90 * 64e6**-0.5] == pytest.approx(found.power.tolist(), abs=1e-6)
+
+
 def test_a_curve_that_only_rises_has_its_mean_for_a_power_law():
     """
     The law cannot rise.
