@@ -1,9 +1,9 @@
 """What needs no law: the last value of a run, and a power law in tokens of that run alone.
 
 A law that does worse than these on the rest of a run has told nothing that the run itself
-did not tell. Seeds and texts of one run are curves of their own. The power law is `forms.token_power`, fitted by least squares to all runs at
-once: for a given beta the other two are solved for, and beta is searched in every run
-at the same time.
+did not tell. Seeds and texts of one run are curves of their own. The power law is
+`forms.token_power`, fitted by least squares to all curves at once: for a given beta the other
+two are solved for, and beta is searched in every curve at the same time.
 """
 
 from dataclasses import dataclass

@@ -7,12 +7,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from p2law import causes, identify
 from p2law.baselines import baselines
 from p2law.contenders import Contender, Ground, attempt, points
 from p2law.declaring import Array, Mask
 from p2law.errors import ScoreError
 from p2law.grouping import codes, groups
 from p2law.holdout import Split
+from p2law.identify import listed
+from p2law.result import Fit
+from p2law.ties import ties
 from p2law.wording import several
 
 APART = ("params", "pruning_rate", "corpus", "eval_text")
@@ -130,9 +134,31 @@ def _asked(
     lacking = int(np.sum(~np.isfinite(told)))
     if not lacking:
         return told, ""
-    said = "; ".join(made.fit.trouble) or "the kept rows say little there"
     where = f"fitted without {split.words}: {lacking} of {len(rows)} rows are not determined"
-    return told, f"{where}: {said}"
+    return told, f"{where}: {cause(made.fit)}"
+
+
+def cause(found: Fit) -> str:
+    """What the records of a fit lack, for which predictions are missing; bounds are no cause."""
+    surface = found.known.problem.surface
+    q = surface.coordinates(found.values)
+    free = identify.at(surface, q)
+    said = [*_held(found), *map(str, causes.loose(surface, q, free))]
+    said = said or [str(each) for each in ties(surface)]
+    said = said or list(causes.faint(surface, identify.evidence(surface, q, free)))
+    return "; ".join(said) or "the kept rows say little there"
+
+
+def _held(found: Fit) -> list[str]:
+    """Sentences about coefficients that were held for want of records."""
+    by_cause: dict[str, list[str]] = {}
+    for name, why in found.held.items():
+        if name not in found.settings.fixed and name not in found.settings.tied:
+            by_cause.setdefault(why, []).append(name)
+    return [
+        f"{why}, so {listed(names)} {'were' if len(names) > 1 else 'was'} held"
+        for why, names in by_cause.items()
+    ]
 
 
 def _naive(

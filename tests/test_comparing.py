@@ -168,6 +168,22 @@ def test_a_law_that_a_split_leaves_open_does_not_compete(records):
     assert "no other law predicts these rows" in found.verdict
 
 
+def test_the_reason_that_is_told_is_what_the_records_lack(records):
+    """
+    One size; that a term is at its bound is true as well, and no reason.
+    """
+    flat = records[records["params"] <= 1.5e9].copy()
+    flat["loss"] = flat.groupby("run")["loss"].transform("min") + 1e-3 * np.log(flat["tokens"])
+
+    found = p2law.compare(flat, (None, forms.p2_no_delta), holdout.largest_model)
+
+    assert "D_C is at its lower bound 0" in " ".join(found.fits["p2_no_delta"].trouble)
+    ends = [why.split("not determined: ")[1] for why in found.table["why"] if why]
+    assert ends[0].startswith("the records hold 1 model size, so alpha, N_C and delta were held")
+    assert ends[1].startswith("N_C and E move together: the records hold 1 model size")
+    assert not any("bound" in each for each in ends)
+
+
 def test_where_no_law_predicts_there_is_no_winner(records):
     """
     One size cannot tell another.
