@@ -33,6 +33,11 @@ SQUARED = squared()
 
 NAIVE = {"last": "(last value)", "power": "(power law of the run)"}
 
+PICKED = (
+    "the winner was picked by its error on the held rows and then tested on the same rows: chance "
+    "does as well somewhat more often than is said"
+)
+
 COLUMNS = ("status", "free", "rmse", "aic", "bic", "held_rmse", "determined", "chance", "why")
 
 
@@ -116,7 +121,13 @@ def compare(
         compared=int(ranks.on.sum()),
         left_out=common.left_out,
         trouble=_trouble(rows, ranks, said),
-        notes=(*filter(None, [note]), *_said(splits), *trial.notes, *_criteria_notes(made)),
+        notes=(
+            *filter(None, [note]),
+            *_said(splits),
+            *trial.notes,
+            *([PICKED] if ranks.against else []),
+            *_criteria_notes(made),
+        ),
         _table=rows,
         _by_run=_by_run(table, made, trial, ranks),
     )

@@ -1,6 +1,6 @@
 """Which law errs least, and is that more than noise: paired over cells of equal runs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,11 +58,58 @@ class Difference:
         return self.told and self.chance <= 1 - LEVEL
 
     @property
+    def share(self) -> str:
+        """How often chance does as well; of random arrangements one is the one found."""
+        least = 1 / (RANDOM + 1)
+        if self.cells > EXACT and self.chance <= least:
+            return f"chance does as well in less than {number(100 * least + 0.0005, 2)} % of cases"
+        return f"chance does as well in {number(100 * self.chance, 2)} % of cases"
+
+    @property
     def over(self) -> str:
         """What it was paired over."""
         if self.cells == self.runs:
             return several(self.runs, "run")
         return f"{several(self.cells, 'cell')} ({self.runs} runs, those of equal inputs together)"
+
+
+@dataclass(frozen=True)
+class Partial:
+    """Laws that predict too few of the held rows to be ranked.
+
+    Attributes
+    ----------
+    laws : mapping of str to int
+        How many rows each predicts.
+    held : int
+    best : str
+        That with the least error on the rows that all of these, and the winner, determine;
+        empty where there is none.
+    rmse, winner : float
+        Its error there, and that of the winner.
+    """
+
+    laws: Mapping[str, int]
+    held: int
+    best: str = ""
+    rmse: float = np.nan
+    winner: float = np.nan
+
+    def words(self, winner: str | None, unit: str) -> str:
+        """Which laws, how many rows, and how well."""
+        least, most = min(self.laws.values()), max(self.laws.values())
+        count = f"{least}" if least == most else f"{least} to {most}"
+        one = len(self.laws) == 1
+        said = (
+            f"{listed([*self.laws])} {'predicts' if one else 'predict'} {count} of {self.held} "
+            f"rows and {'was' if one else 'were'} not ranked"
+        )
+        if not self.best:
+            return said
+        return (
+            f"{said} (rmse there: {self.best} {number(self.rmse)} {unit}, "
+            f"{winner} {number(self.winner)} {unit})"
+        )
 
 
 @dataclass(frozen=True)
@@ -79,12 +126,15 @@ class Contest:
         By baseline, where there is one for every row that counts.
     against : mapping of str to Difference
         By law or baseline, to the winner; not of those with the same error.
+    partial : Partial or None
+        Laws that were not ranked though they predict some rows.
     """
 
     on: Mask
     rmse: Mapping[str, float]
     naive: Mapping[str, float]
     against: Mapping[str, Difference]
+    partial: Partial | None = None
 
     @property
     def winner(self) -> str | None:
@@ -104,9 +154,18 @@ class Contest:
         )
 
     def verdict(self, unit: str) -> str:
-        """The winner, and whether its difference to the next is larger than its noise."""
+        """The winner, whether its difference to the next is noise, and who was not ranked."""
+        some = self.partial.words(self.winner, unit) if self.partial else ""
         if self.winner is None:
-            return "no law predicts the held rows"
+            return (
+                f"no law predicts {'half of ' * bool(some)}the held rows{'; ' * bool(some)}{some}"
+            )
+        alone = not any(name in self.against for name in self.rmse)
+        some = some or ("no other law predicts these rows" if alone else "")
+        return "; ".join(filter(None, [self._ranked(unit), some]))
+
+    def _ranked(self, unit: str) -> str:
+        """The winner, and whether its difference to the next is larger than its noise."""
         best, *others = self.rmse
         said = f"{best} has the smallest held-out error, rmse {number(self.rmse[best])} {unit}"
         least = min(self.rmse.values())
@@ -114,14 +173,13 @@ class Contest:
         others = others[len(alike) :]
         said += f", and so {'have' if len(alike) > 1 else 'has'} {listed(alike)}" if alike else ""
         if not others:
-            return f"{said}; no other law predicts these rows"
+            return said
         found = self.against[others[0]]
         head = f"{said}; the difference to {others[0]} ({number(self.rmse[others[0]])} {unit})"
         if not found.told:
             return f"{head} cannot be told from noise: {found.over} held out, and it takes {ENOUGH}"
         more = "larger than its noise" if found.more_than_noise else "no larger than its noise"
-        share = f"chance does as well in {number(100 * found.chance, 2)} % of cases"
-        return f"{head} is {more}: paired over {found.over}, {share}"
+        return f"{head} is {more}: paired over {found.over}, {found.share}"
 
 
 def contest(trial: Trial, free: Mapping[str, int], seed: int) -> Contest:
@@ -147,7 +205,7 @@ def contest(trial: Trial, free: Mapping[str, int], seed: int) -> Contest:
     for law in laws:
         on &= np.isfinite(trial.predicted[law])
     if not on.any():
-        return Contest(on, {}, {}, {})
+        return Contest(on, {}, {}, {}, _partial(trial, laws, None))
     off = {law: (trial.predicted[law] - trial.measured)[on] for law in laws}
     rmse = {law: float(np.sqrt(np.mean(each**2))) for law, each in off.items()}
     least = min(rmse.values())
@@ -167,7 +225,23 @@ def contest(trial: Trial, free: Mapping[str, int], seed: int) -> Contest:
         {law: rmse[law] for law in order},
         naive,
         {name: difference(best, each, run, cell, seed) for name, each in others.items()},
+        _partial(trial, laws, order[0]),
     )
+
+
+def _partial(trial: Trial, ranked: Sequence[str], winner: str | None) -> Partial | None:
+    """Laws that predict some held rows, but too few to be ranked."""
+    count = {law: trial.determined(law) for law in trial.predicted if law not in ranked}
+    count = {law: rows for law, rows in count.items() if rows}
+    if not count:
+        return None
+    off = {law: trial.predicted[law] - trial.measured for law in (*count, *filter(None, [winner]))}
+    common = np.isfinite([*off.values()]).all(axis=0)
+    if winner is None or not common.any():
+        return Partial(count, len(trial.measured))
+    rmse = {law: float(np.sqrt(np.mean(each[common] ** 2))) for law, each in off.items()}
+    best = min(count, key=rmse.__getitem__)
+    return Partial(count, len(trial.measured), best, rmse[best], rmse[winner])
 
 
 def same(one: float, other: float) -> bool:

@@ -464,6 +464,53 @@ def test_of_laws_that_do_equally_well_the_simplest_wins():
     assert "error, rmse 0.1 nat, and so has long; the difference to bad" in ranks.verdict("nat")
 
 
+def partly(first, *, most=12):
+    """A contest of a law that predicts all rows and one that predicts `first` of 12."""
+    measured = np.arange(12.0)
+    some = np.where(np.arange(12) < first, measured + 0.2, np.nan)
+    told = {"whole": np.where(np.arange(12) < most, measured + 0.1, np.nan), "part": some}
+    trial = Trial(measured, np.arange(12), np.arange(12), told, {}, dict.fromkeys(told, ""), ())
+    return deciding.contest(trial, {"whole": 3, "part": 3}, seed=0)
+
+
+def test_a_law_that_predicts_some_rows_is_not_said_to_predict_none():
+    """
+    It is not ranked, but its error stands beside that of the winner on the same rows.
+    """
+    said = partly(5).verdict("nat")
+
+    assert "whole has the smallest held-out error, rmse 0.1 nat; part predicts 5 of 12 rows" in said
+    assert "was not ranked (rmse there: part 0.2 nat, whole 0.1 nat)" in said
+    assert "no other law predicts these rows" in partly(0).verdict("nat")
+
+
+def test_where_all_laws_predict_few_rows_that_is_said():
+    """
+    None is ranked, and none is said to predict nothing.
+    """
+    said = partly(5, most=4).verdict("nat")
+
+    assert "no law predicts half of the held rows; whole and part predict 4 to 5 of 12" in said
+
+
+def test_chance_is_not_told_finer_than_it_was_tried():
+    """
+    Of 4,095 random arrangements none was as lopsided: less than one in 4,096.
+    """
+    many = difference(np.ones(40), 2 * np.ones(40), np.arange(40))
+    few = difference(np.ones(12), 2 * np.ones(12), np.arange(12))
+
+    assert "chance does as well in less than 0.025 % of cases" == many.share
+    assert "chance does as well in 0.049 % of cases" == few.share
+
+
+def test_that_the_winner_was_picked_first_is_said(found):
+    """
+    The best of many is the best by luck as well.
+    """
+    assert "the winner was picked by its error on the held rows" in " ".join(found.notes)
+
+
 @pytest.mark.parametrize(
     ("naive", "better"),
     [(np.full(6, 0.05), True), (np.full(6, 0.09995), False), (np.array([0.3, *[0.0] * 5]), False)],
