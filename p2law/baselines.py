@@ -66,8 +66,8 @@ def baselines(kept: pd.DataFrame, rows: pd.DataFrame, target: str) -> Baselines:
     tokens, loss = kept["tokens"].to_numpy(), kept[target].to_numpy()
     end = _by_run(np.maximum, code, tokens, count)
     at_end = tokens == end[code]
-    last = np.bincount(code[at_end], loss[at_end], count)
-    last /= np.bincount(code[at_end], minlength=count)
+    sums = np.bincount(code[at_end], loss[at_end], count)
+    last = sums / np.bincount(code[at_end], minlength=count)
     there = rows["tokens"].to_numpy()
     follows = (asked >= 0) & (there > end[asked])
     powers = _powers(code, tokens, loss, count, rises=target != "loss")

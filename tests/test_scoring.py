@@ -606,6 +606,21 @@ def test_what_the_records_do_not_tell_is_not_known(p2_records):
     assert "yes" == one_size.loc["more tokens never hurt", "verdict"]
 
 
+def test_without_an_interval_nothing_is_known(p2_records):
+    """
+    As many rows as coefficients leave no noise to tell: no interval, here as in `predict`.
+    """
+    table = p2_records(noise=0.003)
+    fit = p2law.fit(table.iloc[np.linspace(0, len(table) - 1, 7).astype(int)])
+
+    found = conditions(fit)
+
+    assert fit.draws.isna().all(axis=None)
+    assert fit.predict(fit.records.head(1))["low"].isna().all()
+    assert {"not known"} == {*found["verdict"]}
+    assert "the interval is unknown (NaN)" in " ".join(found["reason"])
+
+
 def test_damage_below_zero_is_no_damage():
     """
     Every loss of the distilled model lies below that of the teacher.
