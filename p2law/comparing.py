@@ -15,6 +15,7 @@ from p2law.criteria import criteria, free
 from p2law.deciding import Contest, contest
 from p2law.declaring import Array, Form
 from p2law.errors import ScoreError
+from p2law.gathering import mixtures
 from p2law.grouping import runs
 from p2law.holdout import Split
 from p2law.identify import listed
@@ -120,7 +121,7 @@ def compare(
         held_runs=len(np.unique(trial.run)),
         compared=int(ranks.on.sum()),
         left_out=common.left_out,
-        trouble=_trouble(rows, ranks, said),
+        trouble=(*mixtures(used), *_trouble(rows, ranks, said)),
         notes=(
             *filter(None, [note]),
             *_said(splits),

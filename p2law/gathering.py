@@ -88,7 +88,7 @@ def gather(records: pd.DataFrame, law: Form, weight: str | None, objective: Obje
     return Data(
         table=pd.DataFrame(kept, index=plain_rows(table.index)),
         left_out=left_out,
-        trouble=(*_slips(table), *_mixtures(table)),
+        trouble=(*_slips(table), *mixtures(table)),
         notes=(note,) if note else (),
     )
 
@@ -147,7 +147,7 @@ def _slips(table: pd.DataFrame) -> list[str]:
     return [f"{name} look like billions, but `{name}` is a plain count" for name in slips]
 
 
-def _mixtures(table: pd.DataFrame) -> list[str]:
+def mixtures(table: pd.DataFrame) -> list[str]:
     """Sentences about settings that one law can hardly serve together."""
     found = {name: table[name].dropna().unique() for name in MIXTURES if name in table}
     return [

@@ -1,6 +1,9 @@
 """Laws side by side: the same rows, what they had not seen, and whether it is more than noise."""
 
+import copy
+import dataclasses
 import json
+import pickle
 from pathlib import Path
 from typing import Annotated
 
@@ -504,6 +507,17 @@ def test_chance_is_not_told_finer_than_it_was_tried():
     assert "chance does as well in 0.049 % of cases" == few.share
 
 
+def test_a_mixture_of_texts_is_told(records):
+    """
+    As a fit does: no law can tell them apart.
+    """
+    mixed = records.assign(eval_text=np.where(records["params"] < 1e9, "book", "web"))
+
+    found = p2law.compare(mixed, LAWS[2:], holdout.last_tokens)
+
+    assert found.trouble[0].startswith("2 values of eval_text in one fit (book, web)")
+
+
 def test_that_the_winner_was_picked_first_is_said(found):
     """
     The best of many is the best by luck as well.
@@ -544,6 +558,19 @@ def test_the_views_of_a_comparison_are_the_golden_ones(ending, view, request):
     assert path.read_text(encoding="utf-8") == shown + "\n"
 
 
+def test_long_reasons_do_not_hide_the_table():
+    """
+    Cut in the view, whole in `trouble`, and that is said.
+    """
+    long = f"p2: {'many words ' * 90}".strip()
+
+    shown = str(dataclasses.replace(made_comparison(), trouble=(long,)))
+
+    assert max(k for k, line in enumerate(shown.splitlines()) if line.startswith("p2 ")) < 8
+    assert "many words many ..." in " ".join(shown.split())
+    assert "what ends in ... stands whole in `trouble`" in shown
+
+
 def made_comparison():
     """A comparison with fixed numbers, so that its view does not hang on those of fits."""
     table = pd.DataFrame(
@@ -571,6 +598,16 @@ def made_comparison():
         notes=("AIC and BIC take rows as independent, which those of one run are not",),
         _table=table, _by_run=pd.DataFrame(),
     )  # fmt: skip
+
+
+def test_a_comparison_travels(found):
+    """
+    Copied and pickled it says the same.
+    """
+    for other in (copy.deepcopy(found), pickle.loads(pickle.dumps(found))):  # noqa: S301 - its own
+        assert str(found) == str(other)
+        assert dict(found.fits["p2"].values) == dict(other.fits["p2"].values)
+        pd.testing.assert_frame_equal(found.by_run(), other.by_run())
 
 
 def test_a_comparison_is_frozen_and_plain_for_programs(found):
