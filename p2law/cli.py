@@ -95,12 +95,20 @@ def _parser() -> argparse.ArgumentParser:
         "predict",
         allow_abbrev=False,
         help="predict from a saved fit",
-        usage="%(prog)s [-h] [--form MODULE:NAME] [--json] FIT --INPUT VALUE [VALUE ...] ...",
+        usage="%(prog)s [-h] [--form MODULE:NAME] [--level LEVEL] [--kind KIND] [--json] FIT "
+        "--INPUT VALUE [VALUE ...] ...",
         epilog="The inputs are those of the law, for instance --params 8.03e9 --tokens 1e9 1e10 "
         "--pruning-rate 0.25 --base-loss 2.05; several values give every combination.",
     )
     predict.add_argument("fit", type=Path, help="JSON file that `p2law fit --save` wrote")
     predict.add_argument("--form", help="module:name of the law, where it is not built in")
+    predict.add_argument("--level", type=float, default=0.9, help="of the intervals (default: 0.9)")
+    predict.add_argument(
+        "--kind",
+        choices=("mean", "run"),
+        default="mean",
+        help="intervals of the law itself, or of a single new run (default: mean)",
+    )
     predict.add_argument("--json", action="store_true", help="print JSON instead of text")
     judging.add_commands(commands)
     importing.add_command(commands)
@@ -143,7 +151,7 @@ def _predict(asked: argparse.Namespace, words: Sequence[str]) -> str:
     found = saved(asked.fit, asked.form)
     inputs = p2law.grid(**_inputs(words, found.form))
     with blaming(f"{asked.fit} is damaged, or its law fails at these inputs"):
-        table = found.predict(inputs)
+        table = found.predict(inputs, level=asked.level, kind=asked.kind)
     if asked.json:
         return as_json(table.to_dict("records"))
     said = [] if table["determined"].all() else [f"! {each}" for each in found.trouble]
