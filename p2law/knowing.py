@@ -3,7 +3,7 @@
 import functools
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -29,6 +29,8 @@ class Knowledge:
     settings : Settings
     records : DataFrame
         The rows used: run, inputs, target and weight.
+    refits : int
+        How many refits tell how sure it is.
     """
 
     form: Form
@@ -36,6 +38,7 @@ class Knowledge:
     held: Mapping[str, str]
     settings: Settings
     records: pd.DataFrame
+    refits: int = resampling.DRAWS
 
     # -- what can be said ------------------------------------------------------------
 
@@ -80,6 +83,18 @@ class Knowledge:
         columns = [inputs[name] for name in self.form.columns]
         return self.problem.surface.anywhere(self._points, columns)
 
+    def of_refits(self, count: int) -> "Knowledge":
+        """The same with another number of refits, an even one; made once."""
+        if count == self.refits:
+            return self
+        if count not in self._of_refits:
+            self._of_refits[count] = replace(self, refits=count)
+        return self._of_refits[count]
+
+    @functools.cached_property
+    def _of_refits(self) -> "dict[int, Knowledge]":
+        return {}
+
     # -- what is left free -----------------------------------------------------------
 
     @functools.cached_property
@@ -121,7 +136,8 @@ class Knowledge:
 
     @functools.cached_property
     def _drawn(self) -> resampling.Draws:
-        return resampling.draw(self.problem, self._q, self._codes, self.settings.seed)
+        seed = self.settings.seed
+        return resampling.draw(self.problem, self._q, self._codes, seed, self.refits)
 
     @functools.cached_property
     def _points(self) -> Array:

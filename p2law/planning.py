@@ -1,4 +1,9 @@
-"""How many tokens to pay for: the law turned round, with the interval of every answer."""
+"""How many tokens to pay for: the law turned round, with the interval of every answer.
+
+`tokens_for`, `saturation` and `marginal` ask one fit about one model. `budget_table` asks
+fits of several methods about many candidates; `choose`, `at_size` and `frontier` say which
+of these to take.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,11 +13,35 @@ import numpy as np
 import pandas as pd
 
 from p2law import asking
-from p2law.declaring import Array, Form
+from p2law.budgets import Budgets, budget_table
+from p2law.candidates import Dense, Model, candidates
+from p2law.choosing import Choice, Limits, at_size, choose
+from p2law.declaring import Array, Form, Mask
 from p2law.errors import FitError, FormError, UnreachableLossError
-from p2law.inverting import LEAST, crossing
+from p2law.frontiers import Frontier, frontier
+from p2law.inverting import LEAST, crossing, falls, first, last, seen
+from p2law.pricing import Prices
 from p2law.result import Fit
 from p2law.views import View, number
+
+__all__ = [
+    "Budget",
+    "Budgets",
+    "Choice",
+    "Dense",
+    "Frontier",
+    "Limits",
+    "Model",
+    "Prices",
+    "at_size",
+    "budget_table",
+    "candidates",
+    "choose",
+    "frontier",
+    "marginal",
+    "saturation",
+    "tokens_for",
+]
 
 TOKENS = "tokens"
 
@@ -28,9 +57,10 @@ class Budget:
     low, high : float
         Interval; `high` is infinite where some refits never do it.
     reached : float
-        Share of the refits that do it at all.
+        Share of the refits that do it at all; NaN where nothing tells the noise.
     floor : float
-        Loss that endless post-training would reach, in the unit of the target.
+        Loss that endless post-training would reach, in the unit of the target; where the law
+        rises again, the least that it comes down to.
     level : float
         Of the interval.
     determined : bool
@@ -61,10 +91,11 @@ class Budget:
         """The content of the text and HTML views."""
         low, high = (number(each, 3) for each in (self.low, self.high))
         told = f"{number(self.tokens)} tokens, {100 * self.level:g} % interval {low} to {high}"
-        facts = [
-            ("reached", f"by {100 * self.reached:.0f} % of the refits"),
-            ("floor", f"{number(self.floor)} with endless tokens"),
-        ]
+        facts = []
+        if self.determined:
+            known = not np.isnan(self.reached)
+            share = f"by {100 * self.reached:.0f} % of the refits" if known else "not known"
+            facts = [("reached", share), ("floor", f"{number(self.floor)} with endless tokens")]
         facts += [("beyond", f"the records: {self.beyond}")] if self.beyond else []
         headline = f"{self.purpose}: {told if self.determined else 'not determined'}"
         return View(headline=headline, warnings=self.trouble, facts=facts)
@@ -119,14 +150,12 @@ def tokens_for(fit: Fit, *, loss: float, level: float = 0.9, **columns: float) -
     """
     asked = _Asked.of(fit, columns, level)
     target = asking.positive("loss", loss)
-    floors = asked.floors()
-    found = crossing(asked.loss, floors, np.full(len(floors), target))
-    purpose = f"{fit.form.target} {number(target)}"
+    found, floors, trouble = _reaching(asked, target)
+    purpose = f"{fit.form.target} {number(target, 6)}"
     if np.isinf(found[0]) and asked.determined(LEAST):
         raise _unreachable(purpose, floors, found, level)
-    trouble = []
     if found[0] <= LEAST:
-        trouble.append(f"{purpose} is met before the first token")
+        trouble = [*trouble, f"{purpose} is met before the first token"]
         found = np.where(found <= LEAST, 0.0, found)
     return asked.budget(found, floors[0], purpose, trouble)
 
@@ -147,7 +176,7 @@ def saturation(fit: Fit, *, gain: float, level: float = 0.9, **columns: float) -
     Returns
     -------
     Budget
-        Zero tokens where no doubling ever buys so much.
+        Tokens after which no doubling buys so much any more; zero where none ever does.
 
     Raises
     ------
@@ -160,8 +189,8 @@ def saturation(fit: Fit, *, gain: float, level: float = 0.9, **columns: float) -
     def bought(tokens: Array) -> Array:
         return asked.loss(tokens) - asked.loss(2 * tokens)
 
-    floors = asked.floors()
-    found = crossing(bought, np.zeros(len(floors)), np.full(len(floors), wanted))
+    floors, _ = asked.floors()
+    found = last(bought, seen(bought, floors.shape), np.full(len(floors), wanted))
     purpose = f"a doubling buys less than {number(wanted)}"
     return asked.budget(np.where(found <= LEAST, 0.0, found), floors[0], purpose, [])
 
@@ -212,6 +241,18 @@ def marginal(
     return out
 
 
+def _reaching(asked: "_Asked", target: float) -> tuple[Array, Array, list[str]]:
+    """Tokens that reach a loss and the least loss, of the fit and its refits, and a warning."""
+    floors, heights = asked.floors()
+    wanted, falling = np.full(len(floors), target), falls(heights)
+    found = crossing(asked.loss, floors, wanted)
+    if falling.all():
+        return found, floors, []
+    found = np.where(falling, found, first(asked.loss, heights, wanted))
+    some = "the law" if not falling[0] else f"{100 * np.mean(~falling[1:]):.0f} % of the refits"
+    return found, floors, [f"{some} does not fall all along; these are the first such tokens"]
+
+
 def _at(fit: Fit, inputs: Mapping[str, Array], factor: float) -> Array:
     """The law and its refits at so many times the tokens."""
     return fit.known.curves({**inputs, TOKENS: factor * inputs[TOKENS]})
@@ -244,12 +285,17 @@ class _Asked:
         inputs = {name: np.full((1, 1), value) for name, value in self.others.items()}
         return self.fit.known.curves({**inputs, TOKENS: tokens[:, None]})[:, 0]
 
-    def floors(self) -> Array:
-        """What endless tokens leave, of the fit and its refits."""
+    def floors(self) -> tuple[Array, Array]:
+        """What endless tokens leave, of the fit and its refits, and all at every look.
+
+        Where a curve rises again it is the least seen.
+        """
         count = 1 + len(self.fit.draws)
+        heights = seen(self.loss, (count,))
         with np.errstate(all="ignore"):
             endless = self.loss(np.full(count, np.inf))
-            return np.where(np.isfinite(endless), endless, self.loss(np.full(count, 1e300)))
+        endless = np.where(np.isfinite(endless), endless, heights[-1])
+        return np.where(falls(heights), endless, np.fmin.reduce(heights, axis=0)), heights
 
     def determined(self, tokens: float) -> bool:
         """Tell whether the records determine the loss after so many tokens."""
@@ -263,11 +309,13 @@ class _Asked:
         sane = float(np.clip(np.nan_to_num(found[0], posinf=1e300), LEAST, 1e300))
         told = self._told(sane)
         low, high = _ends(found[1:], self.level)
-        reached = float(np.mean(np.isfinite(found[1:])))
+        reached = _share(np.isfinite(found[1:]), found[1:])
         if not told["determined"]:
             why = "the answer rests on what the records leave free"
             trouble = [*trouble, "; ".join([why, *self.fit.trouble[:1]])]
             found, low, high = np.full(1, np.nan), np.nan, np.nan
+        elif np.isnan(reached):
+            trouble = [*trouble, *self.fit.known.doubts[:1]]
         elif reached < 1:
             trouble = [*trouble, f"{100 * (1 - reached):.0f} % of the refits never get there"]
         if TOKENS in told["beyond"] and told["determined"]:
@@ -276,8 +324,8 @@ class _Asked:
             trouble = [*trouble, f"{held}; beyond them the answer rests on the form of the law"]
         return Budget(
             tokens=float(found[0]),
-            low=min(low, float(found[0])),
-            high=max(high, float(found[0])),
+            low=float(np.minimum(low, found[0])),
+            high=float(np.maximum(high, found[0])),
             reached=reached,
             floor=float(floor) if told["determined"] else float("nan"),
             level=self.level,
@@ -305,14 +353,19 @@ def _ends(found: Array, level: float) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def _share(hits: Mask, found: Array) -> float:
+    """Share of the refits, NaN where there are none."""
+    return float("nan") if np.isnan(found).any() else float(np.mean(hits))
+
+
 def _unreachable(purpose: str, floors: Array, found: Array, level: float) -> UnreachableLossError:
     low, high = _ends(floors[1:], level)
-    reached = float(np.mean(np.isfinite(found[1:])))
+    reached = _share(np.isfinite(found[1:]), found[1:])
+    some = "" if np.isnan(reached) else f"{100 * reached:.0f} % of the refits get there; "
     return UnreachableLossError(
-        f"{purpose} is out of reach: endless post-training would end at {number(floors[0])} "
-        f"({100 * level:g} % interval {number(low)} to {number(high)}); "
-        f"{100 * reached:.0f} % of the refits get there; ask for more, prune less, or start "
-        f"from a better model",
+        f"{purpose} is out of reach: endless post-training would end at {number(floors[0], 6)} "
+        f"({100 * level:g} % interval {number(low, 6)} to {number(high, 6)}); "
+        f"{some}ask for more, prune less, or start from a better model",
         float(floors[0]),
         low,
         high,

@@ -1,0 +1,373 @@
+"""What every candidate takes to reach a loss, or reaches with a budget."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypedDict, Unpack
+
+import numpy as np
+import pandas as pd
+
+from p2law import asking, candidates
+from p2law.declaring import Array, Whole
+from p2law.errors import PlanError
+from p2law.foresight import Foresight, Seer, blocks, by_method, checked_draws
+from p2law.inverting import LEAST
+from p2law.pricing import SPENT, Bill, Prices, bill, is_number
+from p2law.result import Fit
+from p2law.views import View, number
+from p2law.wording import got, several
+
+ASKED = ("loss", *SPENT)
+
+SHOWN = 20
+"""Rows of a table that its view shows."""
+
+
+class Asked(TypedDict, total=False):
+    """What is asked for: a loss to reach, or a budget. One of them, a number or several."""
+
+    loss: float | Sequence[float]
+    tokens: float | Sequence[float]
+    flops: float | Sequence[float]
+    gpu_hours: float | Sequence[float]
+    cost: float | Sequence[float]
+
+
+@dataclass(frozen=True, eq=False)
+class Budgets:
+    """What candidates take or reach. Made by `planning.budget_table`; nothing in it changes.
+
+    Attributes
+    ----------
+    asked : str
+        ``loss``, ``tokens``, ``flops``, ``gpu_hours`` or ``cost``.
+    amounts : tuple of float
+    level : float
+        Of the intervals.
+    refits : int
+        From which intervals and shares come.
+    probability : float or None
+        Share of the refits that reach the loss within the tokens of the table; None for what
+        the fit itself needs.
+    currency : str
+    trouble, notes : tuple of str
+    """
+
+    asked: str
+    amounts: tuple[float, ...]
+    level: float
+    refits: int
+    probability: float | None
+    currency: str
+    trouble: tuple[str, ...]
+    notes: tuple[str, ...]
+    _table: pd.DataFrame
+    _loss: Array
+    _spent: Mapping[str, Array]
+    _candidate: Whole
+
+    @property
+    def candidate(self) -> Whole:
+        """Which candidate each row is about, from 0 on: (rows,)."""
+        return self._candidate
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row for each candidate and amount; a copy.
+
+        The columns of the candidates, then `tokens` with `tokens_low` and `tokens_high`;
+        `reached`, the share of the refits that reach the loss with these tokens, and
+        `reachable`, with endless ones (NaN where no loss is asked for); `loss` after these
+        tokens with `loss_low` and `loss_high`; `flops`, `gpu_hours` and `cost` of these tokens,
+        NaN where nothing tells them; `determined` and `beyond` as in `Fit.predict`; `why`, what
+        keeps a row from being a plan, empty where nothing does.
+        """
+        return self._table.copy()
+
+    @property
+    def values(self) -> Array:
+        """What is to be small, by refit: the loss, or what reaching it takes.
+
+        The fit first, then its refits: (1 + refits, rows). Refits of one fit are paired; those
+        of different fits are independent of each other.
+        """
+        return self._spent[self.measure] if self.asked == "loss" else self._loss
+
+    @property
+    def losses(self) -> Array:
+        """Loss after the tokens of each row by refit, the fit first: (1 + refits, rows)."""
+        return self._loss
+
+    @property
+    def measure(self) -> str:
+        """What is to be small: the loss, or for a given loss cost, GPU-hours or FLOPs, as known."""
+        if self.asked != "loss":
+            return "loss"
+        known = [name for name in ("cost", "gpu_hours") if self._table[name].notna().any()]
+        return known[0] if known else "flops"
+
+    def unit(self, name: str) -> str:
+        """The unit of a column, as it stands after a number."""
+        units = {"loss": "nat", "cost": self.currency, "flops": "FLOPs"}
+        return units.get(name, name.replace("_after", "").replace("gpu_hours", "GPU-hours"))
+
+    @property
+    def purpose(self) -> str:
+        """What was asked, in words."""
+        amounts = [number(each) for each in self.amounts]
+        some = amounts[0] if len(amounts) == 1 else f"{amounts[0]} to {amounts[-1]}"
+        sure = "" if self.probability is None else f" in {100 * self.probability:g} % of the refits"
+        return f"{self.asked.replace('_', ' ')} {some}{sure}"
+
+    def view(self) -> View:
+        """The content of the text and HTML views."""
+        rows = len(self._table)
+        facts = [("note", each) for each in self.notes]
+        facts += [("more", f"{several(rows - SHOWN, 'row')} in .table")] if rows > SHOWN else []
+        header, lines = laid_out(self._table.head(SHOWN))
+        return View(
+            headline=f"what {several(rows, 'candidate')} take or reach: {self.purpose}",
+            warnings=self.trouble,
+            header=header,
+            rows=lines,
+            facts=facts,
+        )
+
+    def __str__(self) -> str:
+        return self.view().text()
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return self.view().html()
+
+
+def laid_out(table: pd.DataFrame) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """A header and rows for a view: what is known of candidates, in short."""
+    columns = ["params_after", "tokens", "loss", "loss_low", "loss_high", "flops"]
+    columns += [each for each in ("gpu_hours", "cost") if table[each].notna().any()]
+    header = ("", *(each.replace("_", " ") for each in columns))
+    rows = [
+        (name, *("-" if np.isnan(row[each]) else number(row[each]) for each in columns), row["why"])
+        for name, (_, row) in zip(candidates.names(table), table.iterrows(), strict=True)
+    ]
+    return (*header, ""), rows
+
+
+def budget_table(
+    fits: Fit | Mapping[str, Fit],
+    table: pd.DataFrame,
+    *,
+    prices: Prices | None = None,
+    probability: float | None = None,
+    level: float = 0.9,
+    draws: int | None = None,
+    **asked: Unpack[Asked],
+) -> Budgets:
+    """Tokens, loss, FLOPs, GPU-hours and cost of every candidate.
+
+    Parameters
+    ----------
+    fits : Fit, or mapping of str to Fit
+        One for all candidates, or one for each method.
+    table : DataFrame
+        Candidates, as `planning.candidates` makes them.
+    prices : Prices, optional
+    probability : float, optional
+        With `loss`: share of the refits that are to reach it within the tokens.
+    level : float
+        Of the intervals.
+    draws : int, optional
+        Number of refits; those that the fits have where it is left out.
+    **asked : float or sequence of float
+        One of `loss`, in nat per token, to be reached; or a budget for each candidate:
+        `tokens`, `flops`, `gpu_hours`, `cost`. Of several numbers each is asked for.
+
+    Returns
+    -------
+    Budgets
+
+    Raises
+    ------
+    PlanError
+        Fits, candidates, prices or what is asked for do not go together.
+    FitError
+        A law reads no tokens, or `level` is no probability.
+    FormError, RecordError
+        Candidates lack an input of the law, or the law has no value there.
+
+    Examples
+    --------
+    >>> import p2law
+    >>> from p2law import forms, planning, testing
+    >>> truth = {"N_C": 0.3, "D_C": 800.0, "E": 0.2, "alpha": 0.4, "beta": 0.4}
+    >>> records = testing.synthesize(
+    ...     forms.p2, truth | {"gamma": -1.0, "delta": 0.0}, testing.design()
+    ... )
+    >>> fit = p2law.fit(records)
+    >>> models = [planning.Model("3B", 3e9, 2.0), planning.Model("8B", 8e9, 2.0)]
+    >>> found = planning.budget_table(
+    ...     fit, planning.candidates(models, [0.2, 0.4], "depth"), loss=2.15
+    ... )
+    >>> found.table[["model", "pruning_rate", "tokens", "flops"]].round(-6)
+      model  pruning_rate       tokens         flops
+    0    3B           0.2  121000000.0  1.737000e+18
+    """
+    found, rows = by_method(fits), candidates.checked(table)
+    asking.interval(level, "mean")
+    what, amounts = _asked(asked)
+    sure = _probability(probability, what)
+    costs = prices or Prices()
+    which = np.repeat(np.arange(len(rows)), len(amounts))
+    rows = rows.iloc[which].reset_index(drop=True)
+    wanted = np.resize(amounts, len(rows))
+    billed = bill(rows, costs)
+    seer = Seer.of(found, rows, checked_draws(draws))
+    parts = _until(seer, billed, wanted, sure, level) if what == "loss" else None
+    if parts is None:
+        parts = _within(seer, billed, what, wanted, level)
+    filled, loss, spent = parts
+    return Budgets(
+        asked=what,
+        amounts=tuple(map(float, amounts)),
+        level=level,
+        refits=seer.refits,
+        probability=sure,
+        currency=costs.currency,
+        trouble=_trouble(seer, filled),
+        notes=billed.notes,
+        _table=pd.concat([rows, filled], axis=1),
+        _loss=loss,
+        _spent=spent,
+        _candidate=which,
+    )
+
+
+def _until(
+    seer: Seer, billed: Bill, target: Array, probability: float | None, level: float
+) -> tuple[pd.DataFrame, Array, Mapping[str, Array]]:
+    """Columns for a loss to be reached; losses and what is spent, by refit."""
+    seen = seer.until(target)
+    needed = np.where(seen.tokens <= LEAST, 0.0, seen.tokens)
+    chosen = needed[0]
+    if probability is not None:
+        chosen = np.quantile(needed[1:], probability, axis=0, method="higher")
+    after = seer.after(np.where(np.isfinite(chosen), np.maximum(chosen, LEAST), np.nan))
+    loss = np.where(np.isfinite(chosen), after.loss, seen.loss)
+    known = seen.determined & (after.determined | ~np.isfinite(chosen))
+    low, high = _ends(needed, level)
+    out = {
+        "tokens": chosen,
+        "tokens_low": np.minimum(low, chosen),
+        "tokens_high": np.maximum(high, chosen),
+        "reached": _share(needed <= chosen, needed),
+        "reachable": _share(np.isfinite(needed), needed),
+    }
+    beyond = [
+        a if np.isfinite(t) else b
+        for a, b, t in zip(after.beyond, seen.beyond, chosen, strict=True)
+    ]
+    both = Foresight(chosen[None], loss, known, beyond)
+    why = np.where(np.isinf(chosen), "the loss is out of reach", "")
+    spent = billed.of(needed)
+    return _columns(out, billed, both, level, why), loss, spent
+
+
+def _within(
+    seer: Seer, billed: Bill, what: str, amounts: Array, level: float
+) -> tuple[pd.DataFrame, Array, Mapping[str, Array]]:
+    """Columns for a budget; losses and what is spent, by refit."""
+    tokens = np.asarray(billed.tokens(what, amounts), dtype=float)
+    paid = tokens > 0
+    seen = seer.after(np.where(paid, tokens, np.nan))
+    none = np.full(len(tokens), np.nan)
+    own = seen.tokens[0]
+    out = {"tokens": own, "tokens_low": own, "tokens_high": own, "reached": none, "reachable": none}
+    why = np.where(paid, "", "the budget does not pay for calibration and evaluation")
+    return _columns(out, billed, seen, level, why), seen.loss, billed.of(seen.tokens)
+
+
+def _columns(
+    out: dict[str, Array], billed: Bill, seen: Foresight, level: float, why: Any
+) -> pd.DataFrame:
+    """Fill in losses and costs; NaN where the records do not determine them."""
+    low, high = _ends(seen.loss, level)
+    out |= {
+        "loss": seen.loss[0],
+        "loss_low": np.minimum(low, seen.loss[0]),
+        "loss_high": np.maximum(high, seen.loss[0]),
+        **billed.of(out["tokens"]),
+    }
+    told = pd.DataFrame(
+        {name: np.where(seen.determined, each, np.nan) for name, each in out.items()}
+    )
+    told["determined"], told["beyond"] = seen.determined, seen.beyond
+    told["why"] = np.where(seen.determined, why, np.where(why == "", FREE, why))
+    return told
+
+
+FREE = "the records leave this free"
+
+
+def _ends(values: Array, level: float) -> tuple[Array, Array]:
+    """Interval of values by refit, the fit first, of which some may be infinite."""
+    refits = values[1:] if len(values) > 1 else values
+    ends = [(1 - level) / 2, (1 + level) / 2]
+    found = np.empty((2, refits.shape[1]))
+    for block in blocks(len(refits), refits.shape[1]):
+        found[:, block] = np.quantile(refits[:, block], ends, axis=0, method="closest_observation")
+    return found[0], found[1]
+
+
+def _share(hits: Any, values: Array) -> Array:
+    """Share of the refits, NaN where there are none."""
+    return np.where(np.isnan(values).any(axis=0), np.nan, np.mean(hits[1:], axis=0))
+
+
+def _asked(asked: Mapping[str, Any]) -> tuple[str, Array]:
+    """The one thing that is asked for, and its amounts."""
+    given = {name: each for name, each in asked.items() if each is not None}
+    if len(given) != 1 or not set(given) <= set(ASKED):
+        said = ", ".join(given) or "none"
+        raise PlanError(f"ask for exactly one of {', '.join(ASKED)}; got {said}")
+    ((name, value),) = given.items()
+    amounts = list(value) if hasattr(value, "__iter__") and not isinstance(value, str) else [value]
+    for each in amounts:
+        if not (is_number(each) and 0 < each < np.inf):
+            raise PlanError(f"{name} is a positive number, got {got(each)}")
+    if not amounts:
+        raise PlanError(f"{name} is an empty list; give a number or several")
+    return name, np.array(amounts, dtype=float)
+
+
+def _probability(given: Any, what: str) -> float | None:
+    if given is None:
+        return None
+    if not (is_number(given) and 0 < given < 1):
+        raise PlanError(
+            f"probability lies between 0 and 1, got {got(given)}; write for instance 0.9"
+        )
+    if what != "loss":
+        raise PlanError(f"probability goes with a loss; {what} is what is asked for")
+    return float(given)
+
+
+def _trouble(seer: Seer, filled: pd.DataFrame) -> tuple[str, ...]:
+    """What must be read with the numbers: of the fits, and of the candidates."""
+    several_fits = len(seer.parts) > 1
+    said = [
+        f"{fit.form.name}{f', fit {k + 1}' if several_fits else ''}: {each}"
+        for k, fit in enumerate(seer.fits)
+        for each in fit.trouble
+    ]
+    free, rows = int((~filled["determined"]).sum()), len(filled)
+    if free:
+        said.append(f"{free} of {several(rows, 'row')} rest on what the records leave free: NaN")
+    beyond = filled["beyond"][filled["beyond"] != ""]
+    if len(beyond):
+        inputs = sorted({name for each in set(beyond) for name in each.split(", ")})
+        said.append(
+            f"{len(beyond)} of {several(rows, 'row')} lie beyond the records in "
+            f"{', '.join(inputs)} and rest on the form of the law"
+        )
+    return tuple(dict.fromkeys(said))
