@@ -169,7 +169,10 @@ class Seer:
         sane = np.clip(np.nan_to_num(tokens[0], nan=LEAST, posinf=ENDLESS), LEAST, ENDLESS)
         for fit, known, _, rows in self.parts:
             inputs = _inputs(fit, self.table.iloc[rows], sane[rows])
-            determined[rows] = known.determines(inputs)
+            # What is there before the first token is there with the fewest on record, too.
+            first = max(float(fit.records[TOKENS].min()), LEAST)
+            judged = np.where(sane[rows] <= LEAST, first, sane[rows])
+            determined[rows] = known.determines(inputs.assign(**{TOKENS: judged}))
             for row, names in zip(rows, asking.beyond(inputs, fit.records), strict=True):
                 beyond[row] = names
         return Foresight(tokens, loss, determined, beyond)

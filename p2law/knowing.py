@@ -62,7 +62,8 @@ class Knowledge:
     def determines(self, inputs: pd.DataFrame) -> Mask:
         """Tell which predictions do not move with anything that the records leave free."""
         asked = self.full.over([inputs[name].to_numpy() for name in self.form.columns])
-        sure = self._evidence.determines(asked)
+        with np.errstate(all="ignore"):  # what is not finite anywhere near is not determined
+            sure = self._evidence.determines(asked)
         for each in self._ties:
             sure &= each.holds(*(inputs[name].to_numpy() for name in each.names))
         return sure

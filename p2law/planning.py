@@ -6,7 +6,6 @@ of these to take.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,13 +15,15 @@ from p2law import asking
 from p2law.budgets import Budgets, budget_table
 from p2law.candidates import Dense, Model, candidates
 from p2law.choosing import Choice, Limits, at_size, choose
-from p2law.declaring import Array, Form, Mask
-from p2law.errors import FitError, FormError, UnreachableLossError
+from p2law.declaring import Array
+from p2law.errors import UnreachableLossError
+from p2law.foresight import ENDLESS, TOKENS
 from p2law.frontiers import Frontier, frontier
-from p2law.inverting import LEAST, crossing, falls, first, last, seen
+from p2law.inverting import LEAST, LOOKS, crossing, falls, first, last, seen
 from p2law.pricing import Prices
 from p2law.result import Fit
-from p2law.views import View, number
+from p2law.sufficing import Budget, Question, ends, reads_tokens, share
+from p2law.views import number
 
 __all__ = [
     "Budget",
@@ -42,71 +43,6 @@ __all__ = [
     "saturation",
     "tokens_for",
 ]
-
-TOKENS = "tokens"
-
-
-@dataclass(frozen=True)
-class Budget:
-    """Tokens that do something, and how sure that is. `float` of it are the tokens.
-
-    Attributes
-    ----------
-    tokens : float
-        Infinite where they never do it, NaN where the records do not tell.
-    low, high : float
-        Interval; `high` is infinite where some refits never do it.
-    reached : float
-        Share of the refits that do it at all; NaN where nothing tells the noise.
-    floor : float
-        Loss that endless post-training would reach, in the unit of the target; where the law
-        rises again, the least that it comes down to.
-    level : float
-        Of the interval.
-    determined : bool
-        False where the answer rests on what the records leave free.
-    beyond : str
-        Inputs that lie outside the records, the tokens of the answer among them.
-    purpose : str
-        What the tokens do.
-    trouble : tuple of str
-        Sentences that must be read with the number.
-    """
-
-    tokens: float
-    low: float
-    high: float
-    reached: float
-    floor: float
-    level: float
-    determined: bool
-    beyond: str
-    purpose: str
-    trouble: tuple[str, ...]
-
-    def __float__(self) -> float:
-        return self.tokens
-
-    def view(self) -> View:
-        """The content of the text and HTML views."""
-        low, high = (number(each, 3) for each in (self.low, self.high))
-        told = f"{number(self.tokens)} tokens, {100 * self.level:g} % interval {low} to {high}"
-        facts = []
-        if self.determined:
-            known = not np.isnan(self.reached)
-            share = f"by {100 * self.reached:.0f} % of the refits" if known else "not known"
-            facts = [("reached", share), ("floor", f"{number(self.floor)} with endless tokens")]
-        facts += [("beyond", f"the records: {self.beyond}")] if self.beyond else []
-        headline = f"{self.purpose}: {told if self.determined else 'not determined'}"
-        return View(headline=headline, warnings=self.trouble, facts=facts)
-
-    def __str__(self) -> str:
-        return self.view().text()
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return self.view().html()
 
 
 def tokens_for(fit: Fit, *, loss: float, level: float = 0.9, **columns: float) -> Budget:
@@ -148,11 +84,11 @@ def tokens_for(fit: Fit, *, loss: float, level: float = 0.9, **columns: float) -
     >>> f"{float(planning.tokens_for(fit, loss=2.4, params=1e9)):.4g}"
     '1.408e+10'
     """
-    asked = _Asked.of(fit, columns, level)
+    asked = Question.of(fit, columns, level)
     target = asking.positive("loss", loss)
-    found, floors, trouble = _reaching(asked, target)
+    found, floors, lowest, trouble = _reaching(asked, target)
     purpose = f"{fit.form.target} {number(target, 6)}"
-    if np.isinf(found[0]) and asked.determined(LEAST):
+    if np.isinf(found[0]) and asked.determined(lowest):
         raise _unreachable(purpose, floors, found, level)
     if found[0] <= LEAST:
         trouble = [*trouble, f"{purpose} is met before the first token"]
@@ -183,7 +119,7 @@ def saturation(fit: Fit, *, gain: float, level: float = 0.9, **columns: float) -
     FitError, FormError, RecordError
         As `tokens_for`.
     """
-    asked = _Asked.of(fit, columns, level)
+    asked = Question.of(fit, columns, level)
     wanted = asking.positive("gain", gain)
 
     def bought(tokens: Array) -> Array:
@@ -220,7 +156,7 @@ def marginal(
     FitError, FormError, RecordError
         As `tokens_for`.
     """
-    _reads_tokens(fit)
+    reads_tokens(fit)
     here = fit.predict(table, level=level, **columns)
     inputs = {name: here[name].to_numpy() for name in fit.form.columns}
     there = fit.predict(pd.DataFrame({**inputs, TOKENS: 2 * inputs[TOKENS]}, index=here.index))
@@ -241,16 +177,21 @@ def marginal(
     return out
 
 
-def _reaching(asked: "_Asked", target: float) -> tuple[Array, Array, list[str]]:
-    """Tokens that reach a loss and the least loss, of the fit and its refits, and a warning."""
+def _reaching(asked: Question, target: float) -> tuple[Array, Array, float, list[str]]:
+    """Tokens that reach a loss and the least loss, of the fit and its refits.
+
+    Then where the fit has its least, and a warning where curves do not fall all along.
+    """
     floors, heights = asked.floors()
     wanted, falling = np.full(len(floors), target), falls(heights)
     found = crossing(asked.loss, floors, wanted)
     if falling.all():
-        return found, floors, []
+        return found, floors, ENDLESS, []
     found = np.where(falling, found, first(asked.loss, heights, wanted))
+    lowest = ENDLESS if falling[0] else float(LOOKS[np.nanargmin(heights[:, 0])])
     some = "the law" if not falling[0] else f"{100 * np.mean(~falling[1:]):.0f} % of the refits"
-    return found, floors, [f"{some} does not fall all along; these are the first such tokens"]
+    warning = f"{some} does not fall all along; these are the first such tokens"
+    return found, floors, lowest, [warning]
 
 
 def _at(fit: Fit, inputs: Mapping[str, Array], factor: float) -> Array:
@@ -258,109 +199,9 @@ def _at(fit: Fit, inputs: Mapping[str, Array], factor: float) -> Array:
     return fit.known.curves({**inputs, TOKENS: factor * inputs[TOKENS]})
 
 
-def _reads_tokens(fit: Fit) -> None:
-    if not isinstance(fit, Fit) or TOKENS not in fit.form.columns:
-        name = fit.form.name if isinstance(fit, Fit) else type(fit).__name__
-        raise FitError(f"{name} reads no tokens, so no number of them can be told")
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """One question about tokens: a fit and the other inputs."""
-
-    fit: Fit
-    others: Mapping[str, float]
-    level: float
-
-    @classmethod
-    def of(cls, fit: Fit, columns: Mapping[str, Any], level: float) -> "_Asked":
-        _reads_tokens(fit)
-        asking.interval(level, "mean")
-        if TOKENS in columns:
-            raise FormError("tokens are what is asked for; leave them out")
-        return cls(fit, _single(fit.form, columns), level)
-
-    def loss(self, tokens: Array) -> Array:
-        """The fit and its refits, each at tokens of its own: (1 + refits,)."""
-        inputs = {name: np.full((1, 1), value) for name, value in self.others.items()}
-        return self.fit.known.curves({**inputs, TOKENS: tokens[:, None]})[:, 0]
-
-    def floors(self) -> tuple[Array, Array]:
-        """What endless tokens leave, of the fit and its refits, and all at every look.
-
-        Where a curve rises again it is the least seen.
-        """
-        count = 1 + len(self.fit.draws)
-        heights = seen(self.loss, (count,))
-        with np.errstate(all="ignore"):
-            endless = self.loss(np.full(count, np.inf))
-        endless = np.where(np.isfinite(endless), endless, heights[-1])
-        return np.where(falls(heights), endless, np.fmin.reduce(heights, axis=0)), heights
-
-    def determined(self, tokens: float) -> bool:
-        """Tell whether the records determine the loss after so many tokens."""
-        return bool(self._told(tokens)["determined"])
-
-    def _told(self, tokens: float) -> pd.Series:
-        return self.fit.predict(pd.DataFrame({**self.others, TOKENS: [tokens]})).iloc[0]
-
-    def budget(self, found: Array, floor: float, purpose: str, trouble: list[str]) -> Budget:
-        """Tokens of the fit and of its refits as an answer."""
-        sane = float(np.clip(np.nan_to_num(found[0], posinf=1e300), LEAST, 1e300))
-        told = self._told(sane)
-        low, high = _ends(found[1:], self.level)
-        reached = _share(np.isfinite(found[1:]), found[1:])
-        if not told["determined"]:
-            why = "the answer rests on what the records leave free"
-            trouble = [*trouble, "; ".join([why, *self.fit.trouble[:1]])]
-            found, low, high = np.full(1, np.nan), np.nan, np.nan
-        elif np.isnan(reached):
-            trouble = [*trouble, *self.fit.known.doubts[:1]]
-        elif reached < 1:
-            trouble = [*trouble, f"{100 * (1 - reached):.0f} % of the refits never get there"]
-        if TOKENS in told["beyond"] and told["determined"]:
-            reach = self.fit.records[TOKENS]
-            held = f"the records hold {number(reach.min())} to {number(reach.max())} tokens"
-            trouble = [*trouble, f"{held}; beyond them the answer rests on the form of the law"]
-        return Budget(
-            tokens=float(found[0]),
-            low=float(np.minimum(low, found[0])),
-            high=float(np.maximum(high, found[0])),
-            reached=reached,
-            floor=float(floor) if told["determined"] else float("nan"),
-            level=self.level,
-            determined=bool(told["determined"]),
-            beyond=str(told["beyond"]),
-            purpose=purpose,
-            trouble=tuple(trouble),
-        )
-
-
-def _single(form: Form, columns: Mapping[str, Any]) -> dict[str, float]:
-    """The inputs beside tokens, one value each."""
-    checked = asking.inputs(form, None, {**columns, TOKENS: LEAST})
-    if len(checked) > 1:
-        raise FormError("one question at a time: each input is a single number here")
-    return {name: float(checked[name].iloc[0]) for name in form.columns if name != TOKENS}
-
-
-def _ends(found: Array, level: float) -> tuple[float, float]:
-    """Interval of values of which some may be infinite."""
-    if np.isnan(found).any():
-        return float("nan"), float("nan")
-    low = np.quantile(found, (1 - level) / 2, method="lower")
-    high = np.quantile(found, (1 + level) / 2, method="higher")
-    return float(low), float(high)
-
-
-def _share(hits: Mask, found: Array) -> float:
-    """Share of the refits, NaN where there are none."""
-    return float("nan") if np.isnan(found).any() else float(np.mean(hits))
-
-
 def _unreachable(purpose: str, floors: Array, found: Array, level: float) -> UnreachableLossError:
-    low, high = _ends(floors[1:], level)
-    reached = _share(np.isfinite(found[1:]), found[1:])
+    low, high = ends(floors[1:], level)
+    reached = share(np.isfinite(found[1:]), found[1:])
     some = "" if np.isnan(reached) else f"{100 * reached:.0f} % of the refits get there; "
     return UnreachableLossError(
         f"{purpose} is out of reach: endless post-training would end at {number(floors[0], 6)} "

@@ -73,6 +73,7 @@ LAYERS = (
     "budgets",
     "choosing",
     "frontiers",
+    "sufficing",
     "planning",
     "synthesis",
     "formulas",
