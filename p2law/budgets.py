@@ -354,20 +354,18 @@ def _probability(given: Any, what: str) -> float | None:
 
 def _trouble(seer: Seer, filled: pd.DataFrame) -> tuple[str, ...]:
     """What must be read with the numbers: of the fits, and of the candidates."""
-    several_fits = len(seer.parts) > 1
-    said = [
-        f"{fit.form.name}{f', fit {k + 1}' if several_fits else ''}: {each}"
-        for k, fit in enumerate(seer.fits)
-        for each in fit.trouble
-    ]
-    free, rows = int((~filled["determined"]).sum()), len(filled)
+    said = []
+    for fit, _, _, rows in seer.parts:
+        method = f"{seer.table['method'].iloc[rows[0]]}: " if len(seer.parts) > 1 else ""
+        said += [f"{method}{each}" for each in fit.trouble]
+    free, count = int((~filled["determined"]).sum()), len(filled)
     if free:
-        said.append(f"{free} of {several(rows, 'row')} rest on what the records leave free: NaN")
+        said.append(f"{free} of {count} rest on what the records leave free, and are NaN")
     beyond = filled["beyond"][filled["beyond"] != ""]
     if len(beyond):
         inputs = sorted({name for each in set(beyond) for name in each.split(", ")})
         said.append(
-            f"{len(beyond)} of {several(rows, 'row')} lie beyond the records in "
-            f"{', '.join(inputs)} and rest on the form of the law"
+            f"{len(beyond)} of {count} lie beyond the records in {', '.join(inputs)} and rest on "
+            f"the form of the law"
         )
     return tuple(dict.fromkeys(said))

@@ -138,11 +138,6 @@ class Seer:
         """How many there are of each fit."""
         return self.parts[0][1].refits
 
-    @property
-    def fits(self) -> list[Fit]:
-        """Those that tell something of the candidates."""
-        return [fit for fit, *_ in self.parts]
-
     def after(self, tokens: Array) -> Foresight:
         """Foresee the losses after given tokens, of shape (candidates,); NaN where none."""
         sound = np.where(tokens > 0, tokens, LEAST)

@@ -139,7 +139,9 @@ def test_what_the_records_leave_free_is_nan(p2_records):
     assert [True, False] == found.table["determined"].tolist()
     assert ["", "the records leave this free"] == found.table["why"].tolist()
     assert np.isnan(found.table[["tokens", "loss", "flops"]].iloc[1]).all()
-    assert any("1 of 2 rows rest on what the records leave free" in t for t in found.trouble)
+    assert any(
+        "1 of 2 rest on what the records leave free, and are NaN" in t for t in found.trouble
+    )
 
 
 def test_refits_of_one_fit_are_paired_and_those_of_two_are_not(p2_records):

@@ -84,7 +84,7 @@ def test_a_difference_larger_than_its_noise_is_stated_with_its_interval(fits, ta
     assert "nat more (90 %: " in found.verdict
 
 
-def test_a_difference_within_the_noise_is_named_as_a_tie(plan_fits, table):
+def test_a_difference_within_the_noise_is_named_as_a_tie(plan_fits):
     """
     2:4 is as good as width, but so noisy that nobody can tell.
     """
@@ -123,7 +123,7 @@ def test_a_probability_asks_for_more_tokens(fits, table):
     assert "loss 2.3 in 95 % of the refits" in sure.purpose
 
 
-def test_a_limit_of_loss_with_a_probability_leaves_out_the_unsure(plan_fits, table):
+def test_a_limit_of_loss_with_a_probability_leaves_out_the_unsure(plan_fits):
     """
     What the fit promises and too few refits keep is no plan.
     """
@@ -214,9 +214,7 @@ def test_a_smaller_dense_model_is_compared_with_the_best_plan(fits, loss, words)
     """
     Its loss is taken as exact.
     """
-    found = planning.at_size(
-        fits, MODELS, 2e9, tokens=1e9, dense=planning.Dense("2B", 2e9, loss)
-    )
+    found = planning.at_size(fits, MODELS, 2e9, tokens=1e9, dense=planning.Dense("2B", 2e9, loss))
 
     assert f"2B (2e9 parameters, loss {loss:g}) {words}" == found.dense[0]
 
