@@ -1,19 +1,21 @@
 """Which candidate: the cheapest way to a loss, or the best loss for a budget; and ties."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Unpack
 
 import numpy as np
 import pandas as pd
 
 from p2law import candidates as candidate
-from p2law.budgets import Asked, Budgets, budget_table, laid_out
+from p2law.budgeting import Asked, budget_table
+from p2law.budgets import Budgets, laid_out
 from p2law.candidates import Dense, Model, checked_dense
-from p2law.declaring import Array, Mask, Whole
+from p2law.declaring import Array, Whole
 from p2law.errors import PlanError
 from p2law.foresight import by_method
 from p2law.identify import listed
+from p2law.limits import Limits, checked_limits
 from p2law.pricing import Prices, is_number
 from p2law.result import Fit
 from p2law.views import View, number
@@ -27,73 +29,6 @@ NAMED = 3
 
 CLOSE = 0.1
 """Sizes that differ by no more than this share are the same."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a plan must not exceed.
-
-    Attributes
-    ----------
-    params_after, tokens, flops, gpu_hours, cost, loss : float, optional
-        At most so much of each.
-    probability : float, optional
-        Share of the refits in which the loss, the one that is asked for or the limit, must be
-        reached; where it is left out, the fit itself must.
-
-    Raises
-    ------
-    PlanError
-        A limit is not positive, or the probability none.
-    """
-
-    params_after: float | None = None
-    tokens: float | None = None
-    flops: float | None = None
-    gpu_hours: float | None = None
-    cost: float | None = None
-    loss: float | None = None
-    probability: float | None = None
-
-    def __post_init__(self) -> None:
-        for each in fields(self):
-            value = getattr(self, each.name)
-            if value is not None and not (is_number(value) and 0 < value < np.inf):
-                raise PlanError(f"the limit {each.name} is a positive number, got {got(value)}")
-        if self.probability is not None and self.probability >= 1:
-            raise PlanError(f"probability lies between 0 and 1, got {got(self.probability)}")
-
-    def refused(self, found: Budgets) -> list[str]:
-        """Why each row of a table is no plan; empty where it is one.
-
-        Raises
-        ------
-        PlanError
-            A limit is on what nothing tells, or a probability has no loss to go with.
-        """
-        if self.probability is not None and self.loss is None and found.asked != "loss":
-            raise PlanError("probability needs a loss: one to be reached, or the limit loss")
-        table, why = found.table, np.array(found.table["why"], dtype=object)
-        for name in ("params_after", "tokens", "flops", "gpu_hours", "cost"):
-            most = getattr(self, name)
-            if most is None:
-                continue
-            if table[name].isna().all() and table["determined"].any():
-                raise PlanError(
-                    f"a limit of {name} needs prices: planning.Prices(...) with "
-                    f"tokens_per_second, or peak_flops and mfu, and gpu_hour for cost"
-                )
-            over = (table[name] > most).to_numpy() & (why == "")
-            why[over] = f"{name} above {number(most)}"
-        if self.loss is not None:
-            why[self._too_high(found, self.loss) & (why == "")] = f"loss above {number(self.loss)}"
-        return [str(each) for each in why]
-
-    def _too_high(self, found: Budgets, most: float) -> Mask:
-        """Which rows miss the limit of the loss."""
-        if self.probability is None:
-            return np.asarray(found.losses[0] > most)
-        return np.asarray(np.mean(found.losses[1:] <= most, axis=0) < self.probability)
 
 
 @dataclass(frozen=True, eq=False)
@@ -279,7 +214,7 @@ def choice(found: Budgets, limits: Limits, dense: Sequence[Dense]) -> Choice:
     reasons = pd.Series([each for each in why if each], dtype=object).value_counts()
     goal = "cheapest way to" if found.asked == "loss" else "lowest loss with"
     return Choice(
-        purpose=f"{goal} {found.purpose}{_bounds(limits)}",
+        purpose=f"{goal} {found.purpose}{limits.words}",
         best=names[0] if names else None,
         ties=ties,
         verdict=_verdict(found, ranked, names, ties),
@@ -315,31 +250,6 @@ def behind(found: Budgets, order: Whole) -> dict[str, Any]:
         "chance": chance,
         "tied": ~(chance < tail),
     }
-
-
-def checked_limits(given: Any) -> Limits:
-    """Check limits; none where nothing is given.
-
-    Raises
-    ------
-    PlanError
-        They are something else.
-    """
-    if given is None:
-        return Limits()
-    if not isinstance(given, Limits):
-        raise PlanError(f"limits are planning.Limits(params_after=4e9, ...), got {got(given)}")
-    return given
-
-
-def _bounds(limits: Limits) -> str:
-    """Limits as words after a purpose."""
-    given = [
-        f"{each.name.replace('_', ' ')} at most {number(getattr(limits, each.name))}"
-        for each in fields(limits)
-        if each.name != "probability" and getattr(limits, each.name) is not None
-    ]
-    return f", {listed(given)}" if given else ""
 
 
 def _verdict(found: Budgets, ranked: pd.DataFrame, names: list[str], ties: Sequence[str]) -> str:

@@ -8,11 +8,13 @@ import numpy as np
 import pandas as pd
 
 from p2law import candidates as candidate
-from p2law.budgets import Asked, Budgets, budget_table, laid_out
-from p2law.choosing import NAMED, Limits, checked_limits
+from p2law.budgeting import Asked, budget_table
+from p2law.budgets import Budgets, laid_out
+from p2law.choosing import NAMED
 from p2law.declaring import Whole
 from p2law.errors import PlanError
 from p2law.identify import listed
+from p2law.limits import Limits, checked_limits
 from p2law.pricing import Prices
 from p2law.result import Fit
 from p2law.views import View

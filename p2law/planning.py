@@ -12,14 +12,16 @@ import numpy as np
 import pandas as pd
 
 from p2law import asking
-from p2law.budgets import Budgets, budget_table
+from p2law.budgeting import budget_table
+from p2law.budgets import Budgets
 from p2law.candidates import Dense, Model, candidates
-from p2law.choosing import Choice, Limits, at_size, choose
+from p2law.choosing import Choice, at_size, choose
 from p2law.declaring import Array
 from p2law.errors import UnreachableLossError
 from p2law.foresight import ENDLESS, TOKENS
 from p2law.frontiers import Frontier, frontier
 from p2law.inverting import LEAST, LOOKS, crossing, falls, first, last, seen
+from p2law.limits import Limits
 from p2law.pricing import Prices
 from p2law.result import Fit
 from p2law.sufficing import Budget, Question, ends, reads_tokens, share

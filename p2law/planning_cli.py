@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from p2law import planfile, planning
 from p2law.declaring import Form
+from p2law.foresight import TOKENS
 from p2law.shell import as_json, saved
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def main(asked: argparse.Namespace, words: Sequence[str]) -> str:
 
 def _inputs(command: str, words: Sequence[str], form: Form) -> dict[str, float]:
     """Read the inputs of a law but for tokens: ``--name value``."""
-    names = [name for name in form.columns if name != planning.TOKENS]
+    names = [name for name in form.columns if name != TOKENS]
     options = [f"--{name.replace('_', '-')}" for name in names]
     usage = f"p2law {command} FIT {' '.join(f'{each} VALUE' for each in options)} ..."
     parser = argparse.ArgumentParser(f"p2law {command}", usage, allow_abbrev=False, add_help=False)

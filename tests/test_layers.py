@@ -71,6 +71,8 @@ LAYERS = (
     "candidates",
     "foresight",
     "budgets",
+    "budgeting",
+    "limits",
     "choosing",
     "frontiers",
     "sufficing",
