@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import p2law
 from p2law import judging_cli as judging
 from p2law import objectives
+from p2law import planning_cli as planning
 from p2law.collect import cli as collecting
 from p2law.declaring import Form
 from p2law.errors import FitError, P2LawError
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = _parser()
     asked, words = parser.parse_known_args(arguments)
-    if words and asked.command != "predict":
+    if words and asked.command not in ("predict", *planning.OF_ONE):
         parser.error(f"unrecognized arguments: {' '.join(words)}")
     code = 0
     try:
@@ -53,6 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             text = judging.main(asked)
         elif asked.command == "import-log":
             text = importing.main(asked)
+        elif asked.command in planning.COMMANDS:
+            text = planning.main(asked, words)
         else:
             text = _fit(asked) if asked.command == "fit" else _predict(asked, words)
         if text:
@@ -112,6 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("--json", action="store_true", help="print JSON instead of text")
     judging.add_commands(commands)
     importing.add_command(commands)
+    planning.add_commands(commands)
     collecting.add_commands(commands)
     return parser
 

@@ -3,7 +3,7 @@
 import functools
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -29,6 +29,8 @@ class Knowledge:
     settings : Settings
     records : DataFrame
         The rows used: run, inputs, target and weight.
+    refits : int
+        How many refits tell how sure it is.
     """
 
     form: Form
@@ -36,6 +38,7 @@ class Knowledge:
     held: Mapping[str, str]
     settings: Settings
     records: pd.DataFrame
+    refits: int = resampling.DRAWS
 
     # -- what can be said ------------------------------------------------------------
 
@@ -48,8 +51,8 @@ class Knowledge:
         return (
             *intervals.assumption(self._codes, self._units, self.problem.spare(self._q)),
             *self._carried_alone(),
-            *intervals.given_up(self._drawn()),
-            *intervals.hardly_known(self.form, self.draws(), fitted),
+            *intervals.given_up(self.drawn),
+            *intervals.hardly_known(self.form, self.draws, fitted),
         )
 
     def _carried_alone(self) -> list[str]:
@@ -76,7 +79,8 @@ class Knowledge:
     def determines(self, inputs: pd.DataFrame) -> Mask:
         """Tell which predictions do not move with anything that the records leave free."""
         asked = self.full.over([inputs[name].to_numpy() for name in self.form.columns])
-        sure = self._evidence.determines(asked)
+        with np.errstate(all="ignore"):  # what is not finite anywhere near is not determined
+            sure = self._evidence.determines(asked)
         for each in self._ties:
             sure &= each.holds(*(inputs[name].to_numpy() for name in each.names))
         return sure
@@ -84,7 +88,7 @@ class Knowledge:
     def interval(self, arrays: list[Array], level: float, kind: str) -> tuple[Array, Array]:
         """Ends of the intervals of predictions at inputs in the order of the law."""
         asked = self.problem.surface.over(arrays)
-        drawn = self._drawn(intervals.draws_for(level))
+        drawn = self.for_level(level).drawn
         return intervals.of_predictions(asked, self.problem.objective, drawn, level, kind)
 
     def curves(self, inputs: Mapping[str, Array]) -> Array:
@@ -97,6 +101,22 @@ class Knowledge:
         """
         columns = [inputs[name] for name in self.form.columns]
         return self.problem.surface.anywhere(self._points, columns)
+
+    def for_level(self, level: float) -> "Knowledge":
+        """The same with as many refits as the ends of such an interval need."""
+        return self.of_refits(max(self.refits, intervals.draws_for(level)))
+
+    def of_refits(self, count: int) -> "Knowledge":
+        """The same with another number of refits, an even one; made once."""
+        if count == self.refits:
+            return self
+        if count not in self._of_refits:
+            self._of_refits[count] = replace(self, refits=count)
+        return self._of_refits[count]
+
+    @functools.cached_property
+    def _of_refits(self) -> "dict[int, Knowledge]":
+        return {}
 
     # -- what is left free -----------------------------------------------------------
 
@@ -131,26 +151,21 @@ class Knowledge:
             objectives.parse(self.settings.objective),
         )
 
-    def draws(self, count: int = resampling.DRAWS) -> pd.DataFrame:
-        """Coefficients of so many refits: (refits, coefficients)."""
+    @functools.cached_property
+    def draws(self) -> pd.DataFrame:
+        """Coefficients of the refits: (refits, coefficients)."""
         surface = self.problem.surface
-        return pd.DataFrame([surface.coefficients(q) for q in self._drawn(count).q])
-
-    def _drawn(self, count: int = resampling.DRAWS) -> resampling.Draws:
-        """So many refits, made once."""
-        if count not in self._made:
-            seed = self.settings.seed
-            self._made[count] = resampling.draw(self.problem, self._q, self._units, seed, count)
-        return self._made[count]
+        return pd.DataFrame([surface.coefficients(q) for q in self.drawn.q])
 
     @functools.cached_property
-    def _made(self) -> dict[int, resampling.Draws]:
-        return {}
+    def drawn(self) -> resampling.Draws:
+        seed = self.settings.seed
+        return resampling.draw(self.problem, self._q, self._units, seed, self.refits)
 
     @functools.cached_property
     def _points(self) -> Array:
         """Coordinates of the fit, then of its refits."""
-        return np.vstack([self._q, self._drawn().q])
+        return np.vstack([self._q, self.drawn.q])
 
     @property
     def _q(self) -> Array:

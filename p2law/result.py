@@ -196,7 +196,7 @@ class Fit:
         """
         asking.interval(level, "mean")
         known = self.known
-        ends = intervals.of_coefficients(known.draws(intervals.draws_for(level)), level)
+        ends = intervals.of_coefficients(known.for_level(level).draws, level)
         return tabling.table(known.full, self.values, self.held, known.directions, ends)
 
     def residuals(self) -> pd.DataFrame:
@@ -297,7 +297,7 @@ class Fit:
 
         One row a refit, one column a coefficient; NaN where nothing tells the noise.
         """
-        return self.known.draws()
+        return self.known.draws.copy()
 
     @functools.cached_property
     def known(self) -> Knowledge:
