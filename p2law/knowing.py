@@ -159,6 +159,7 @@ class Knowledge:
 
     @functools.cached_property
     def drawn(self) -> resampling.Draws:
+        """The refits, by coordinates."""
         seed = self.settings.seed
         return resampling.draw(self.problem, self._q, self._units, seed, self.refits)
 

@@ -559,11 +559,11 @@ def test_the_surface_of_the_command_line():
     assert dict(surface(cli._parser())) == {
         "fit": ["--accept", "--fixed", "--form", "--help", "--json", "--objective", "--save",
                 "--tied", "--weight", "-h", "records"],
-        "predict": ["--form", "--help", "--json", "-h", "fit"],
+        "predict": ["--form", "--help", "--json", "--kind", "--level", "-h", "fit"],
         "score": ["--accept", "--form", "--help", "--json", "--level", "--per", "-h", "fit",
                   "records"],
         "compare": ["--accept", "--forms", "--help", "--hold", "--json", "--objective",
-                    "--weight", "-h", "records"],
+                    "--seed", "--weight", "-h", "records"],
         "import-log": ["--accept", "--averaged", "--base-at", "--base-log", "--base-loss",
                        "--bytes-per-token", "--column", "--corpus", "--drop-first",
                        "--drop-first-steps", "--eval-text", "--fact", "--help", "--json", "--kind",
