@@ -81,7 +81,7 @@ def check_counts(asked: pd.DataFrame, records: pd.DataFrame) -> None:
         values, held = asked[name].to_numpy(), records[name].to_numpy()
         least, most = held.min(), held.max()
         for unit, word in ((1e9, "billions"), (1e6, "millions")):
-            slips = (values < 1000) & (values >= least / unit) & (values <= 10 * most / unit)
+            slips = (values < 1000) & (values >= least / unit) & (values / 10 <= most / unit)
             slips &= least > 1000
             if slips.any():
                 row = asked.index[int(np.argmax(slips))]

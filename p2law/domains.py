@@ -48,6 +48,9 @@ class Bounds:
                 raise FormError(
                     f"bounds are numbers or None, got {got(end)}; write Bounds(0, None)"
                 )
+        for what, text in (("unit", self.unit), ("meaning", self.meaning)):
+            if not isinstance(text, str):
+                raise FormError(f"{what} of bounds is a text, got {got(text)}; write '1' for none")
 
     @property
     def least(self) -> float:

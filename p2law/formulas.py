@@ -9,7 +9,7 @@ import numpy as np
 
 from p2law.domains import Array
 from p2law.errors import FormError
-from p2law.wording import got
+from p2law.wording import got, short
 
 _OPERATORS: dict[type, Callable[..., Any]] = {
     ast.Add: operator.add,
@@ -57,12 +57,16 @@ def evaluate(formula: str, symbols: Mapping[str, Any]) -> Array:
             case ast.Name(id=name) if name in symbols:
                 return symbols[name]
             case ast.Constant(value=int() | float() as number):
-                return number
+                return np.float64(number)  # whole numbers would be taken to any length
         message = f"cannot read {ast.unparse(node)!r} in the formula {formula!r}"
         raise FormError(message)
 
     try:
-        return np.asarray(value(ast.parse(text, mode="eval")))
-    except SyntaxError as error:
-        message = f"cannot read the formula {formula!r}: {error.msg}"
+        with np.errstate(all="ignore"):
+            return np.asarray(value(ast.parse(text, mode="eval")))
+    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError) as error:
+        if isinstance(error, FormError):
+            raise
+        said = error.msg if isinstance(error, SyntaxError) else error
+        message = f"cannot read the formula {short(formula)}: {said or type(error).__name__}"
         raise FormError(message) from error

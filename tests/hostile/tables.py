@@ -202,7 +202,7 @@ def _spoiled_frame(made: pd.DataFrame, rng: Generator) -> pd.DataFrame:
             return made
     if kind == 5:
         return made.rename(columns={name: pick(rng, (*NAMES, 3, None, ("a", "b"), float("nan")))})
-    if kind == 6 and {"run", "tokens"} <= set(made.columns):
+    if kind == 6 and made.columns.is_unique and {*COLUMNS} <= {*made.columns}:
         return made.set_index(pick(rng, (["run"], ["run", "tokens"], "loss", "params")))
     if kind == 7:
         return pd.concat([made, made]) if rng.integers(2) else made.iloc[:0]
