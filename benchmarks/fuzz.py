@@ -4,7 +4,7 @@ Every outcome must be a result or a refusal in words: no other exception, no war
 no more than 5 s and 1 GiB. A case is the same every time, so what is unexplained can be run
 again: `python benchmarks/fuzz.py --only 1234`.
 
-    python benchmarks/fuzz.py --cases 100000 --workers 2 --save fuzz.json     # goes on where FILE ends
+    python benchmarks/fuzz.py --cases 100000 --workers 2 --save fuzz.json     # goes on
 """
 
 import argparse

@@ -274,7 +274,7 @@ def _required(config: Mapping[str, Any]) -> set[str]:
 
 def _check_architecture(config: Mapping[str, Any], at: str) -> None:
     kind = config.get("model_type")
-    if kind not in ARCHITECTURES:
+    if kind not in [*ARCHITECTURES]:
         raise ModelError(
             f"{at}model_type is {kind!r}; only 'llama' (Llama 3) and 'qwen2' (Qwen 2.5) "
             f"models can be pruned and trained here"

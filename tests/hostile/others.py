@@ -345,7 +345,9 @@ def _function(rng: Generator) -> Any:
     def bounds(low: Any, high: Any) -> Any:
         unit = _mostly(rng, "nat", ("1", "", "token", 3))
         made = Bounds(_mostly(rng, low, ends), _mostly(rng, high, ends), unit)
-        return _mostly(rng, Annotated[float, made], (*odd, Annotated[float, Bounds(0, 3, log=True)]))
+        return _mostly(
+            rng, Annotated[float, made], (*odd, Annotated[float, Bounds(0, 3, log=True)])
+        )
 
     def domain() -> Any:
         symbol = _mostly(rng, "D", ("", "a", "D D", 3))

@@ -32,7 +32,7 @@ def table(rng: Generator) -> pd.DataFrame:
     made["base_loss"] = 2.0 + 1e8 / made["params"]
     damage = made["pruning_rate"] ** 1.2 * (0.2 + 30 * made["tokens"] ** -0.3)
     made["loss"] = made["base_loss"] + damage + rng.normal(0, 0.003, len(made))
-    made["run"] = [f"{n:g}-{r:g}" for n, r in zip(made["params"], made["pruning_rate"])]
+    made["run"] = [f"{n:g}-{r:g}" for n, r in made[["params", "pruning_rate"]].to_numpy()]
     made["seed"], made["eval_text"] = 0, "novels"
     return made
 
@@ -85,7 +85,9 @@ def _spoiled_csv(text: str, rng: Generator) -> str:
         header[int(rng.integers(len(header)))] = pick(rng, NAMES)
         return "\n".join([",".join(header), *lines[1:]])
     if kind == 1:
-        return pick(rng, ("", "\n", lines[0], lines[0] + "\n", "\n".join(lines[1:]), "# x\n" + text))
+        return pick(
+            rng, ("", "\n", lines[0], lines[0] + "\n", "\n".join(lines[1:]), "# x\n" + text)
+        )
     if kind == 2:
         return text.replace("\n", pick(rng, ("\r", "\r\n", "\n\n", ",\n")))
     if kind == 3 and rng.random() < 0.05:
@@ -108,7 +110,16 @@ def _jsonl(whole: pd.DataFrame, rng: Generator, folder: Path) -> Path:
         row[pick(rng, COLUMNS)] = pick(rng, VALUES)
     lines = [json.dumps(row) for row in rows]
     if rng.random() < 0.3:
-        odd = ("", "null", "[]", "{", '{"loss": 1, "loss": 2}', "[" * 50_000, "NaN", '{"loss": 1e999}')
+        odd = (
+            "",
+            "null",
+            "[]",
+            "{",
+            '{"loss": 1, "loss": 2}',
+            "[" * 50_000,
+            "NaN",
+            '{"loss": 1e999}',
+        )
         lines.insert(int(rng.integers(len(lines))), pick(rng, odd))
     content = "\n".join(lines).encode(pick(rng, ENCODINGS))
     path = folder / pick(rng, ("t.jsonl", "t.json", "t.ndjson"))
