@@ -47,7 +47,14 @@ def evaluate(formula: str, symbols: Mapping[str, Any]) -> Array:
     try:
         with np.errstate(all="ignore"):
             return np.asarray(_value(ast.parse(text, mode="eval").body, symbols))
-    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError) as error:
+    except (
+        SyntaxError,
+        ValueError,
+        TypeError,
+        ArithmeticError,
+        RecursionError,
+        MemoryError,
+    ) as error:
         said = error.msg if isinstance(error, SyntaxError) else error
         message = f"cannot read the formula {short(formula)}: {said or type(error).__name__}"
         raise FormError(message) from error

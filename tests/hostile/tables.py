@@ -34,6 +34,9 @@ def table(rng: Generator) -> pd.DataFrame:
     made["loss"] = made["base_loss"] + damage + rng.normal(0, 0.003, len(made))
     made["run"] = [f"{n:g}-{r:g}" for n, r in made[["params", "pruning_rate"]].to_numpy()]
     made["seed"], made["eval_text"] = 0, "novels"
+    made["params_after"] = made["params"] * (1 - made["pruning_rate"])
+    made["unique_tokens"], made["base_score"] = 5e8, 0.7
+    made["score"] = 0.7 * (1 - made["pruning_rate"])
     return made
 
 
@@ -72,7 +75,9 @@ def _csv(whole: pd.DataFrame, rng: Generator, folder: Path) -> Path:
     content = text.encode(pick(rng, (*["utf-8"] * 5, *ENCODINGS)), "backslashreplace")
     if rng.random() < 0.2:
         content = spoiled_bytes(content, rng)
-    path = folder / pick(rng, ("t.csv", "t.CSV", "t.txt", "t", "=t.csv", "t.tsv", "t.parquet"))
+    path = folder / pick(
+        rng, (*["t.csv"] * 6, "t.CSV", "t.txt", "t", "=t.csv", "t.tsv", "t.parquet")
+    )
     path.write_bytes(content)
     return path
 
@@ -213,8 +218,11 @@ def _spoiled_frame(made: pd.DataFrame, rng: Generator) -> pd.DataFrame:
             return made
     if kind == 5:
         return made.rename(columns={name: pick(rng, (*NAMES, 3, None, ("a", "b"), float("nan")))})
-    if kind == 6 and made.columns.is_unique and {*COLUMNS} <= {*made.columns}:
-        return made.set_index(pick(rng, (["run"], ["run", "tokens"], "loss", "params")))
+    if kind == 6:
+        try:
+            return made.set_index(pick(rng, (["run"], ["run", "tokens"], "loss", "params")))
+        except (KeyError, TypeError):  # the column is gone, or holds what cannot be a label
+            return made
     if kind == 7:
         return pd.concat([made, made]) if rng.integers(2) else made.iloc[:0]
     if kind == 8:
