@@ -82,14 +82,15 @@ def _inputs(form: Form) -> pd.DataFrame:
 def _value(form: Form, columns: Sequence[Any], at: Mapping[str, Any]) -> Array:
     try:
         with np.errstate(all="ignore"):
-            found = np.asarray(form.function(*columns, **at))
+            answer = form.function(*columns, **at)
+            found = np.asarray(answer)
     except Exception as error:
         raise FormError(
             f"{form.name}: its function raises {type(error).__name__}: {error}; it must take "
             f"arrays and numbers, as np.where does in place of if"
         ) from error
     if found.dtype.kind not in "bifuc":
-        raise FormError(f"{form.name}: its function gives {got(found)}; it must give numbers")
+        raise FormError(f"{form.name}: its function gives {got(answer)}; it must give numbers")
     return found
 
 
