@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ import pandas as pd
 
 from p2law.checking import check_names
 from p2law.declaring import Array, Form
+from p2law.domains import is_number
 from p2law.errors import FitError, FormError, RecordError
 from p2law.numeric import numbers
 from p2law.views import number
@@ -81,7 +81,7 @@ def check_counts(asked: pd.DataFrame, records: pd.DataFrame) -> None:
         values, held = asked[name].to_numpy(), records[name].to_numpy()
         least, most = held.min(), held.max()
         for unit, word in ((1e9, "billions"), (1e6, "millions")):
-            slips = (values < 1000) & (values >= least / unit) & (values <= 10 * most / unit)
+            slips = (values < 1000) & (values >= least / unit) & (values / 10 <= most / unit)
             slips &= least > 1000
             if slips.any():
                 row = asked.index[int(np.argmax(slips))]
@@ -102,8 +102,7 @@ def interval(level: Any, kind: Any) -> None:
     FitError
         `level` is no probability, or `kind` neither mean nor run.
     """
-    number_like = isinstance(level, Real) and not isinstance(level, (bool, np.bool_))
-    if not (number_like and 0 < level < 1):
+    if not (is_number(level) and 0 < level < 1):
         raise FitError(
             f"level is a probability between 0 and 1, got {got(level)}; write for instance 0.9"
         )
@@ -123,8 +122,7 @@ def positive(name: str, value: Any) -> float:
     FitError
         It is not.
     """
-    plain = isinstance(value, Real) and not isinstance(value, (bool, np.bool_))
-    if not (plain and 0 < value < np.inf):
+    if not (is_number(value) and 0 < value < np.inf):
         raise FitError(f"{name} is a positive number, got {got(value)}")
     return float(value)
 

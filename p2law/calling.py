@@ -76,11 +76,12 @@ class Law:
         typical = abs(self.freedom.start(self.freedom.nonlinear[k])) or 1.0
         size = np.maximum(np.abs(theta[k]), 1e-3 * typical)
         step = np.cbrt(np.finfo(float).eps) * size
-        ahead, behind = (
-            self(columns, [*theta[:k], theta[k] + move, *theta[k + 1 :]], linear)
-            for move in (step, -step)
-        )
-        return np.asarray((ahead - behind) / (2 * step))
+        with np.errstate(all="ignore"):  # a law may overflow at either side of where it is asked
+            ahead, behind = (
+                self(columns, [*theta[:k], theta[k] + move, *theta[k + 1 :]], linear)
+                for move in (step, -step)
+            )
+            return np.asarray((ahead - behind) / (2 * step))
 
     def distrust(
         self, columns: Sequence[Array], theta: Sequence[Any], linear: Sequence[Any]

@@ -13,6 +13,7 @@ from p2law.formulas import evaluate
 from p2law.settings import checked_form
 from p2law.surface import Surface
 from p2law.synthesis import some_coefficients
+from p2law.wording import got
 
 
 def check_form(form: Form, table: pd.DataFrame | None = None) -> None:
@@ -79,8 +80,18 @@ def _inputs(form: Form) -> pd.DataFrame:
 
 
 def _value(form: Form, columns: Sequence[Any], at: Mapping[str, Any]) -> Array:
-    with np.errstate(all="ignore"):
-        return np.asarray(form.function(*columns, **at))
+    try:
+        with np.errstate(all="ignore"):
+            answer = form.function(*columns, **at)
+            found = np.asarray(answer)
+    except Exception as error:
+        raise FormError(
+            f"{form.name}: its function raises {type(error).__name__}: {error}; it must take "
+            f"arrays and numbers, as np.where does in place of if"
+        ) from error
+    if found.dtype.kind not in "bifuc":
+        raise FormError(f"{form.name}: its function gives {got(answer)}; it must give numbers")
+    return found
 
 
 def _finite(form: Form, columns: Sequence[Array], at: Mapping[str, float]) -> str:

@@ -16,6 +16,17 @@ Mask = NDArray[np.bool_]
 Whole = NDArray[np.intp]
 
 
+def is_number(value: object) -> bool:
+    """Tell whether something is a number that a float can hold."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
+        return False
+    try:
+        float(value)
+    except OverflowError:  # whole numbers have no end
+        return False
+    return True
+
+
 @dataclass(frozen=True)
 class Bounds:
     """Range, unit and meaning of a coefficient.
@@ -43,11 +54,13 @@ class Bounds:
 
     def __post_init__(self) -> None:
         for end in (self.low, self.high):
-            number = isinstance(end, Real) and not isinstance(end, bool)
-            if end is not None and (not number or math.isnan(end)):
+            if end is not None and (not is_number(end) or math.isnan(end)):
                 raise FormError(
                     f"bounds are numbers or None, got {got(end)}; write Bounds(0, None)"
                 )
+        for what, text in (("unit", self.unit), ("meaning", self.meaning)):
+            if not isinstance(text, str):
+                raise FormError(f"{what} of bounds is a text, got {got(text)}; write '1' for none")
 
     @property
     def least(self) -> float:

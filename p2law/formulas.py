@@ -9,7 +9,7 @@ import numpy as np
 
 from p2law.domains import Array
 from p2law.errors import FormError
-from p2law.wording import got
+from p2law.wording import got, short
 
 _OPERATORS: dict[type, Callable[..., Any]] = {
     ast.Add: operator.add,
@@ -44,25 +44,32 @@ def evaluate(formula: str, symbols: Mapping[str, Any]) -> Array:
         raise FormError(f"a formula is a text such as 'L = a + b * D^-c', got {got(formula)}")
     text = formula.split("=", 1)[-1].strip().replace("^", "**")
 
-    def value(node: ast.AST) -> Any:
-        match node:
-            case ast.Expression(body=body):
-                return value(body)
-            case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
-                return _OPERATORS[type(op)](value(left), value(right))
-            case ast.UnaryOp(op=ast.USub(), operand=operand):
-                return -value(operand)
-            case ast.Call(func=ast.Name(id=name), args=args) if name in _FUNCTIONS:
-                return _FUNCTIONS[name](*map(value, args))
-            case ast.Name(id=name) if name in symbols:
-                return symbols[name]
-            case ast.Constant(value=int() | float() as number):
-                return number
-        message = f"cannot read {ast.unparse(node)!r} in the formula {formula!r}"
-        raise FormError(message)
-
     try:
-        return np.asarray(value(ast.parse(text, mode="eval")))
-    except SyntaxError as error:
-        message = f"cannot read the formula {formula!r}: {error.msg}"
+        with np.errstate(all="ignore"):
+            return np.asarray(_value(ast.parse(text, mode="eval").body, symbols))
+    except (
+        SyntaxError,
+        ValueError,
+        TypeError,
+        ArithmeticError,
+        RecursionError,
+        MemoryError,
+    ) as error:
+        said = error.msg if isinstance(error, SyntaxError) else error
+        message = f"cannot read the formula {short(formula)}: {said or type(error).__name__}"
         raise FormError(message) from error
+
+
+def _value(node: ast.AST, symbols: Mapping[str, Any]) -> Any:
+    match node:
+        case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
+            return _OPERATORS[type(op)](_value(left, symbols), _value(right, symbols))
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return -_value(operand, symbols)
+        case ast.Call(func=ast.Name(id=name), args=args) if name in _FUNCTIONS:
+            return _FUNCTIONS[name](*(_value(each, symbols) for each in args))
+        case ast.Name(id=name) if name in symbols:
+            return symbols[name]
+        case ast.Constant(value=int() | float() as number):
+            return np.float64(number)  # whole numbers would be taken to any length
+    raise FormError(f"it holds {ast.unparse(node)!r}, which is no arithmetic")

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from p2law import selecting
+from p2law.domains import is_number
 from p2law.errors import ScoreError
 from p2law.grouping import codes
 from p2law.splitting import Split, made_of, with_runs
@@ -258,6 +259,5 @@ def _ranges(table: pd.DataFrame, expression: str) -> str:
 
 
 def _check_share(name: str, share: Any) -> None:
-    number_like = isinstance(share, Real) and not isinstance(share, (bool, np.bool_))
-    if not (number_like and 0 < share < 1):
+    if not (is_number(share) and 0 < share < 1):
         raise ScoreError(f"{name} lies between 0 and 1, got {got(share)}; write for instance 0.2")

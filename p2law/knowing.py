@@ -10,6 +10,7 @@ import pandas as pd
 
 from p2law import causes, identify, intervals, objectives, resampling
 from p2law.declaring import Array, Form, Mask, Whole
+from p2law.errors import SavedFitError
 from p2law.gathering import weights_of
 from p2law.problem import Problem
 from p2law.settings import Settings
@@ -150,6 +151,23 @@ class Knowledge:
             weights_of(self.records),
             objectives.parse(self.settings.objective),
         )
+
+    def check_sum(self, stated: float) -> None:
+        """Check that coefficients, rows and objective of a fit belong together.
+
+        Raises
+        ------
+        SavedFitError
+            The objective at the fit is not the one stated.
+        """
+        with np.errstate(all="ignore"):
+            found = self.problem.cost(self._q)
+            rounding = len(self.records) * (1e-12 * np.abs(self.problem.target).max()) ** 2
+        if not abs(found - stated) <= 1e-6 * abs(stated) + rounding:
+            raise SavedFitError(
+                f"not a whole saved fit: its objective is {stated:.6g}, but its coefficients "
+                f"give {found:.6g} on its records; something in it was changed"
+            )
 
     @functools.cached_property
     def draws(self) -> pd.DataFrame:

@@ -135,6 +135,8 @@ def _plan(table: dict[str, Any], top: Place, folder: Path) -> Plan:
 def _toml(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
+    except RecursionError as error:
+        raise PlanError(f"cannot read the plan {str(file)!r}: nested too deeply") from error
     except (OSError, ValueError) as error:  # among them what is no TOML
         raise PlanError(f"cannot read the plan {str(file)!r}: {error}") from error
 

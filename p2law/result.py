@@ -365,6 +365,7 @@ class Fit:
                 search=Search.read(content["search"]),
                 _records=_kept(table, form),
             )
+            found.known.check_sum(found.search.objective)
             found.predict(found.records.iloc[:1])
         except SavedFitError:
             raise

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -11,9 +11,13 @@ from p2law.declaring import Form
 from p2law.errors import SavedFitError
 from p2law.forms import builtin
 from p2law.labelling import is_plain
-from p2law.wording import got
+from p2law.wording import got, short
+
+Test = Callable[[Any], bool]
 
 FORMAT = "p2law fit 1"
+MOST = 1.7976931348623157e308
+"""The largest number that a float holds."""
 
 
 def encode(content: Mapping[str, Any], table: pd.DataFrame) -> str:
@@ -66,15 +70,6 @@ def _keeps(label: Any) -> bool:
     return label is None or is_plain(label)
 
 
-def _index(rows: Mapping[str, Any]) -> pd.Index:
-    """Labels of rows as `_rows` wrote them."""
-    levels, names = rows["levels"], rows["names"]
-    if len(levels) == 1:
-        found: pd.Index = pd.Index(levels[0], name=names[0])
-        return found
-    return pd.MultiIndex.from_arrays(levels, names=names)
-
-
 def decode(text: str) -> tuple[dict[str, Any], pd.DataFrame]:
     """Read what `encode` wrote: content and rows.
 
@@ -86,14 +81,118 @@ def decode(text: str) -> tuple[dict[str, Any], pd.DataFrame]:
     if not isinstance(text, (str, bytes)):
         raise SavedFitError(f"not a saved fit: the text that to_json gives, got {got(text)}")
     try:
-        content = json.loads(text)
-        found = content.pop("format")
-        table = pd.DataFrame(content.pop("records"), index=_index(content.pop("index")))
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        content = json.loads(text, parse_float=_finite, parse_constant=_finite)
+    except (ValueError, RecursionError) as error:
         raise SavedFitError(f"not a saved fit: {type(error).__name__}: {error}") from error
-    if found != FORMAT:
-        raise SavedFitError(f"not a fit saved as {FORMAT!r}: its format is {found!r}")
-    return content, table
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        found = content.get("format") if isinstance(content, dict) else content
+        raise SavedFitError(f"not a fit saved as {FORMAT!r}: its format is {short(found)}")
+    for name, (holds, words) in CONTENT.items():
+        if name not in content:
+            raise SavedFitError(f"not a whole saved fit: {name} is missing")
+        if not holds(content[name]):
+            raise SavedFitError(f"not a whole saved fit: {name} must be {words}")
+    return content, _table(content["records"], content["index"])
+
+
+def _table(records: Mapping[str, Sequence[Any]], rows: Mapping[str, Any]) -> pd.DataFrame:
+    """The rows that a fit used, under their labels."""
+    levels, names = rows["levels"], rows["names"]
+    lengths = {len(each) for each in [*records.values(), *levels]}
+    if len(lengths) != 1 or 0 in lengths or len(levels) != len(names):
+        raise SavedFitError("not a whole saved fit: its records are not columns of one length")
+    index: pd.Index = pd.Index(levels[0], name=names[0])
+    if len(levels) > 1:
+        index = pd.MultiIndex.from_arrays(levels, names=names)
+    return pd.DataFrame(dict(records), index=index)
+
+
+def _finite(text: str) -> float:
+    """A number; JSON has no other, and what it calls NaN or Infinity is refused."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:20]} is not a finite number")
+    return value
+
+
+# -- what a saved fit holds ----------------------------------------------------------
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _number(value: Any) -> bool:
+    """A number that a float can hold, or the text of one that is not finite."""
+    if value in ("inf", "-inf", "nan"):
+        return True
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < MOST
+
+
+def _plain(value: Any) -> bool:
+    return value is None or isinstance(value, (str, bool)) or _number(value)
+
+
+def _list(holds: Test) -> Test:
+    return lambda value: isinstance(value, list) and all(map(holds, value))
+
+
+def _by_name(holds: Test) -> Test:
+    return lambda value: isinstance(value, dict) and all(map(holds, value.values()))
+
+
+def _parts(**parts: Test) -> Test:
+    """A mapping with exactly these names, each of its kind."""
+    return lambda value: (
+        isinstance(value, dict)
+        and value.keys() == parts.keys()
+        and all(holds(value[name]) for name, holds in parts.items())
+    )
+
+
+def _count(value: Any) -> bool:
+    return _number(value) and isinstance(value, int) and value >= 0
+
+
+def _reason(value: Any) -> bool:
+    """Why rows were left out, and how many."""
+    return isinstance(value, list) and len(value) == 2 and _text(value[0]) and _count(value[1])
+
+
+CONTENT: dict[str, tuple[Test, str]] = {
+    "form": (_text, "the name of a law"),
+    "values": (_by_name(_number), "a number for each coefficient"),
+    "held": (_by_name(_text), "a reason for each coefficient that was held"),
+    "status": (_text, "a word"),
+    "trouble": (_list(_text), "a list of sentences"),
+    "notes": (_list(_text), "a list of sentences"),
+    "settings": (
+        _parts(
+            objective=_text,
+            weight=lambda value: value is None or _text(value),
+            fixed=_by_name(_number),
+            tied=_by_name(_text),
+            seed=_count,
+            version=_text,
+        ),
+        "what the fit was asked for",
+    ),
+    "search": (
+        _parts(
+            objective=_number,
+            minima=_list(_number),
+            gradient=_number,
+            evaluations=_count,
+            engine=_text,
+            derivatives=_text,
+            left_out=_list(_reason),
+        ),
+        "how the coefficients were found",
+    ),
+    "index": (_parts(names=_list(_plain), levels=_list(_list(_plain))), "labels of rows"),
+    "records": (_by_name(_list(_plain)), "columns of plain values"),
+}
+"""What `encode` writes, and what a text must therefore hold to be read."""
 
 
 def find_form(name: str, coefficients: Sequence[str], handed: Sequence[Form]) -> Form:

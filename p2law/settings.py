@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from numbers import Integral, Real
+from numbers import Integral
 from types import MappingProxyType
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from p2law._version import __version__
 from p2law.declaring import Form
+from p2law.domains import is_number
 from p2law.errors import FitError, FormError
 from p2law.objectives import Objective
 from p2law.wording import got, short
@@ -84,8 +85,7 @@ def checked_form(form: Any) -> Form:
 def _fixed(fixed: Any) -> dict[str, float]:
     found = {}
     for name, value in _mapping("fixed", fixed, "{'alpha': 0.3}").items():
-        number = isinstance(value, Real) and not isinstance(value, (bool, np.bool_))
-        if not (number and math.isfinite(value)):
+        if not (is_number(value) and math.isfinite(value)):
             raise FitError(
                 f"fixed {name} = {short(value)} is not a finite number; write for instance 0.3"
             )

@@ -5,10 +5,9 @@ import math
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any, TypeVar
 
-from p2law.domains import Bounds, Domain
+from p2law.domains import Bounds, Domain, is_number
 from p2law.errors import FormError
 from p2law.wording import got
 
@@ -134,7 +133,7 @@ def _read_coefficient(
 
 def _start(law: str, name: str, default: Any) -> float:
     """The number at which a search starts."""
-    if not isinstance(default, Real) or isinstance(default, bool):
+    if not is_number(default):
         raise FormError(
             f"{law}: the default of {name} is the number where a search starts, got {got(default)}"
         )

@@ -61,14 +61,13 @@ def judge(problem: Problem, end: End, found: Directions) -> Verdict:
     """
     stopped = _stopped(problem, end)
     loose = causes.loose(problem.surface, end.q, found)
-    tied = (
-        []
-        if loose
-        else [each for each in ties(problem.surface) if each.exchanged or not each.exact]
-    )
+    named = {name for each in loose for name in each.names}
+    tied = [each for each in ties(problem.surface) if each.exchanged or not each.exact]
+    if loose:  # its causes name what is tied, but for coefficients that it does not touch
+        tied = [each for each in tied if each.exchanged and not named & {*each.exchanged}]
     exchanged = {name for each in tied for name in each.exchanged}
     excused = causes.meaningless(problem.surface, end.q, found.idle)
-    open_ones = {name for each in loose for name in each.names} | exchanged
+    open_ones = named | exchanged
     excused = {name: cause for name, cause in excused.items() if name not in open_ones}
     free = open_ones | excused.keys()
     bound = {name: text for name, text in _at_bound(problem, end.q).items() if name not in free}

@@ -9,6 +9,7 @@ import pytest
 import p2law
 from p2law.declaring import Domain, form
 from p2law.errors import FormError
+from p2law.formulas import evaluate
 
 
 def test_signature_is_the_declaration():
@@ -251,3 +252,73 @@ def test_bounds_are_numbers(bounds):
     """
     with pytest.raises(FormError, match="bounds are numbers or None, got"):
         p2law.Bounds(*bounds)
+
+
+def test_numbers_that_no_float_holds_are_no_bounds():
+    """
+    Whole numbers have no end.
+    """
+    with pytest.raises(FormError, match="bounds are numbers or None, got"):
+        p2law.Bounds(0, 10**400)
+    with pytest.raises(FormError, match="unit of bounds is a text, got 3"):
+        p2law.Bounds(0, 1, 3)
+
+
+@pytest.mark.parametrize(
+    ("formula", "words"),
+    [
+        ("L = " + "(" * 500 + "a" + ")" * 500, "too many nested parentheses|MemoryError"),
+        ("L = a\x00", "null bytes"),
+        ("L = min(a)", "cannot read the formula"),
+        ("L = a.__class__", "which is no arithmetic"),
+        ("L = 1" + "0" * 400, "cannot read the formula"),
+    ],
+)
+def test_formulas_that_cannot_be_read_are_refused_in_words(formula, words):
+    """
+    Whatever stands in them.
+    """
+    with pytest.raises(FormError, match=words):
+        evaluate(formula, {"a": 1.0})
+
+
+def test_a_tower_of_powers_is_no_endless_work():
+    """
+    Whole numbers are floats here, so that 9^9^9^9^9 is soon infinite.
+    """
+    assert evaluate("L = 9^9^9^9^9", {}) == np.inf
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (lambda x, a: a if x > a else 0, "its function raises ValueError.*np.where"),
+        (lambda x, a: {}[x[0] + a], "its function raises KeyError"),
+        (lambda *_: "x", "its function gives .*it must give numbers"),
+        (lambda *_: None, "its function gives None .*it must give numbers"),
+    ],
+)
+def test_a_function_that_fails_is_named_by_the_check(body, words):
+    """
+    With what it raised, and how to write it.
+    """
+
+    @form()
+    def broken(x: Annotated[float, Domain("> 0")], *, a: Annotated[float, p2law.Bounds(0, 1)]):
+        return body(x, a)
+
+    with pytest.raises(FormError, match=words):
+        p2law.testing.check_form(broken)
+
+
+def test_a_law_that_overflows_beside_its_start_warns_nobody():
+    """
+    Its slopes are compared with differences, which may leave the range of floats.
+    """
+
+    @form(linear=("a",))
+    def steep(x: Annotated[float, Domain("> 0")], *, a: Annotated[float, p2law.Bounds()], b: float):
+        return a * np.exp(b * x * 1e9)
+
+    with pytest.raises(FormError, match="steep"):
+        p2law.testing.check_form(steep)

@@ -294,6 +294,41 @@ def test_a_damaged_fit_is_refused_or_read(data):
         p2law.Fit.from_json(json.dumps(content))
 
 
+def changed(fit, where, value):
+    """The text of a fit with one thing in it changed."""
+    content = json.loads(fit.to_json())
+    *path, last = where
+    place = content
+    for each in path:
+        place = place[each]
+    place[last] = value
+    return json.dumps(content)
+
+
+@pytest.mark.parametrize(
+    ("where", "value", "words"),
+    [
+        (["values", "beta"], 0.9, "its objective is .* something in it was changed"),
+        (["values", "D_C"], 1e308, "its objective is .* something in it was changed"),
+        (["records", "loss", 3], 7.0, "its objective is .* something in it was changed"),
+        (["settings", "objective"], "huber(0.001)", "its objective is .*was changed"),
+        (["records", "loss", 3], float("inf"), "is not a finite number"),
+        (["records", "loss"], [], "records are not columns of one length"),
+        (["index", "levels"], [], "records are not columns of one length"),
+        (["index"], [], "index must be labels of rows"),
+        (["held", "beta"], True, "held must be a reason for each coefficient"),
+        (["search", "evaluations"], -1, "search must be how the coefficients were found"),
+        (["settings", "seed"], 0.5, "settings must be what the fit was asked for"),
+    ],
+)
+def test_a_changed_fit_is_told_from_a_saved_one(fits, where, value, words):
+    """
+    Coefficients, rows and objective belong together; nothing is taken on trust.
+    """
+    with pytest.raises(SavedFitError, match=words):
+        p2law.Fit.from_json(changed(fits["converged"], where, value))
+
+
 # -- frozen ------------------------------------------------------------------------------
 
 

@@ -182,7 +182,7 @@ def _check_usable(model: Model, at: Place, sweep: Sweep) -> None:
         config = model.config or (read_config(model.folder) if model.folder else None)
         if config is None:
             return
-        if model.shape and config.get("model_type") in KEYS:
+        if model.shape and config.get("model_type") in [*KEYS]:  # a list: what is there may be any
             _check_shape(config, where)
         from_config(config)
         check_fits(model, config, sweep)

@@ -25,6 +25,10 @@ SIZES = (
 ARCHITECTURES = {"llama": "LlamaForCausalLM", "qwen2": "Qwen2ForCausalLM"}
 
 
+LARGEST = 10_000_000
+"""The largest size that is taken for one: vocabularies reach a million."""
+
+
 @dataclass(frozen=True)
 class Shape:
     """Sizes of a Llama or Qwen2 decoder, as its config.json gives them.
@@ -270,7 +274,7 @@ def _required(config: Mapping[str, Any]) -> set[str]:
 
 def _check_architecture(config: Mapping[str, Any], at: str) -> None:
     kind = config.get("model_type")
-    if kind not in ARCHITECTURES:
+    if kind not in [*ARCHITECTURES]:
         raise ModelError(
             f"{at}model_type is {kind!r}; only 'llama' (Llama 3) and 'qwen2' (Qwen 2.5) "
             f"models can be pruned and trained here"
@@ -296,6 +300,8 @@ def _size(config: Mapping[str, Any], key: str, at: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         got = "missing" if key not in config else repr(value)
         raise ModelError(f"{at}{key} is {got}; it must be a whole number above 0")
+    if value > LARGEST:
+        raise ModelError(f"{at}{key} is {value:,}; no model has more than {LARGEST:,}")
     return value
 
 

@@ -116,6 +116,8 @@ def _toml(path: Path) -> dict[str, Any]:
         raise SweepFileError(f"{path}: no such file") from None
     except tomllib.TOMLDecodeError as error:
         raise SweepFileError(f"{path}: this is not TOML: {error}") from error
+    except RecursionError as error:
+        raise SweepFileError(f"{path}: brackets are nested too deeply to be read") from error
     except UnicodeDecodeError as error:
         raise SweepFileError(f"{path}: this is not UTF-8 text: {error}") from error
     except OSError as error:

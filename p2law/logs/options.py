@@ -3,9 +3,9 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any, TypedDict
 
+from p2law.domains import is_number
 from p2law.errors import RecordError
 from p2law.wording import got
 
@@ -129,7 +129,7 @@ def _check_choice(name: str, value: Any, allowed: Sequence[str]) -> None:
 def _check_number(name: str, value: Any, *, least: float, strictly: bool = False) -> None:
     if value is None:
         return
-    number = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    number = is_number(value) and math.isfinite(value)
     if not number or value < least or (strictly and value == least):
         raise RecordError(
             f"{name} is a number {'above' if strictly else 'of at least'} {least}, got {got(value)}"

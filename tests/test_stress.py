@@ -1,0 +1,290 @@
+"""Numbers under stress: the right status and words, and no change where nothing should change."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import settings as rules
+from hypothesis import strategies as st
+
+import p2law
+from p2law import forms, testing
+from p2law.verdicts import Status
+from tests.conftest import TRUTH
+
+SIZES, RATES = (0.5e9, 1.5e9, 3e9, 8e9), (0.15, 0.25, 0.35, 0.5)
+ASKED = {"params": 2e9, "tokens": 5e8, "pruning_rate": 0.3, "base_loss": 2.0}
+
+
+def made(sizes=SIZES, rates=RATES, tokens=None, noise=0.003, seed=0):
+    """P² records of a full design."""
+    tokens = np.geomspace(2e7, 1e9, 12) if tokens is None else tokens
+    return testing.synthesize(
+        forms.p2, TRUTH, testing.design(sizes, rates, tokens), noise=noise, seed=seed
+    )
+
+
+def predicted(records, **options):
+    """The fitted loss where it is asked about."""
+    return float(p2law.fit(records, forms.p2, **options).predict(**ASKED)["loss"].iloc[0])
+
+
+# -- what should not matter ----------------------------------------------------------
+
+
+@rules(max_examples=8)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_the_order_of_rows_does_not_matter(seed):
+    """
+    Not to the objective, the coefficients, a prediction or its interval.
+    """
+    records = made()
+    shuffled = records.sample(frac=1, random_state=np.random.default_rng(seed))
+
+    one, other = p2law.fit(records, forms.p2), p2law.fit(shuffled, forms.p2)
+
+    assert one.search.objective == pytest.approx(other.search.objective, rel=1e-9)
+    told = [each.predict(**ASKED)[["loss", "low", "high"]].to_numpy() for each in (one, other)]
+    assert told[0] == pytest.approx(told[1], abs=1e-4)
+    assert told[0][0, 0] == pytest.approx(told[1][0, 0], abs=1e-8)
+
+
+@rules(max_examples=8)
+@given(exponent=st.integers(-9, 9))
+def test_the_unit_of_params_and_tokens_does_not_matter(exponent):
+    """
+    From counts in billions to counts in billionths: the same curve.
+    """
+    factor = 10.0**exponent
+    records, options = made(), {"params": "params", "tokens": "tokens"}
+    scaled = records.assign(**{name: records[name] * factor for name in options})
+    asked = {**ASKED, "params": ASKED["params"] * factor, "tokens": ASKED["tokens"] * factor}
+
+    fit = p2law.fit(scaled, forms.p2)
+
+    assert fit.predict(**asked)["loss"].iloc[0] == pytest.approx(predicted(records), abs=1e-8)
+    assert fit.status == p2law.fit(records, forms.p2).status
+
+
+def test_every_row_twice_changes_no_estimate():
+    """
+    As a second run of the same losses under another name.
+    """
+    records = made()
+    twice = pd.concat([records, records.assign(run=records["run"].astype(str) + " again")])
+
+    assert predicted(twice.reset_index(drop=True)) == pytest.approx(predicted(records), abs=1e-8)
+
+
+@pytest.mark.parametrize("constant", [-1.0, 0.5, 100.0])
+def test_a_constant_in_loss_and_base_loss_changes_no_damage(constant):
+    """
+    P² is about the difference of the two.
+    """
+    records = made()
+    moved = records.assign(
+        loss=records["loss"] + constant, base_loss=records["base_loss"] + constant
+    )
+
+    here = p2law.fit(records, forms.p2)
+    there = p2law.fit(moved, forms.p2)
+
+    assert dict(there.values) == pytest.approx(dict(here.values), rel=1e-5)
+
+
+def test_the_unit_of_the_loss_only_scales_it():
+    """
+    Bits instead of nats, in loss and base loss: exponents stay, terms scale.
+    """
+    records, bits = made(), 1 / np.log(2)
+    scaled = records.assign(loss=records["loss"] * bits, base_loss=records["base_loss"] * bits)
+
+    here, there = p2law.fit(records, forms.p2), p2law.fit(scaled, forms.p2)
+
+    for name in ("alpha", "beta", "gamma", "delta"):
+        assert there.values[name] == pytest.approx(here.values[name], rel=1e-6)
+    assert there.values["D_C"] == pytest.approx(here.values["D_C"] * bits, rel=1e-5)
+
+
+# -- rates, tokens and losses at their ends ------------------------------------------
+
+
+@pytest.mark.parametrize("rates", [(1e-6, 1e-4, 1e-2), (0.9, 0.99, 0.999), (1e-6, 0.5, 0.999)])
+def test_rates_near_zero_and_one(rates):
+    """
+    The curve is found wherever rates lie.
+    """
+    records = made(rates=rates, noise=0)
+    fit = p2law.fit(records, forms.p2)
+
+    assert fit.status in (Status.CONVERGED, Status.AT_BOUND)
+    assert fit.residuals()["residual"].abs().max() < 1e-6
+
+
+@pytest.mark.parametrize("tokens", [np.geomspace(1e-12, 1e-9, 8), np.geomspace(1e15, 1e18, 8)])
+def test_token_counts_of_any_size(tokens):
+    """
+    In whatever unit they came.
+    """
+    truth = {"floor": 1.5, "scale": 0.3 * tokens[3] ** 0.4, "beta": 0.4}
+    table = pd.DataFrame({"run": "a", "tokens": tokens})
+    records = testing.synthesize(forms.token_power, truth, table)
+
+    fit = p2law.fit(p2law.load(records, accept=("tokens",)), forms.token_power)
+
+    assert fit.values["beta"] == pytest.approx(0.4, rel=1e-6)
+
+
+def test_twelve_orders_of_magnitude_between_columns():
+    """
+    Sizes of thousands beside tokens of quadrillions.
+    """
+    sizes, tokens = (1e3, 1e4, 1e5, 1e6), np.geomspace(1e12, 1e15, 10)
+    truth = TRUTH | {"N_C": 0.3 * 3e4**0.6, "D_C": 0.3 * 3e13**0.3 * 3e4**0.2, "E": 0.3 * 3e4**0.2}
+    table = testing.design(sizes, RATES, tokens)
+    records = testing.synthesize(forms.p2, truth, table)
+
+    fit = p2law.fit(records, forms.p2)
+
+    assert fit.residuals()["residual"].abs().max() < 1e-8
+    assert fit.values["beta"] == pytest.approx(truth["beta"], rel=1e-5)
+
+
+def test_losses_equal_to_base_loss_are_no_damage():
+    """
+    A law of nothing: all terms are zero, exponents have no meaning, and that is said.
+    """
+    records = made().assign(base_loss=2.0, loss=2.0)
+
+    fit = p2law.fit(records, forms.p2)
+    told = fit.predict(**ASKED).iloc[0]
+
+    assert fit.status is not Status.CONVERGED
+    assert fit.trouble
+    assert np.isnan(told["loss"]) or told["loss"] == pytest.approx(2.0, abs=1e-9)
+
+
+def test_exact_records_leave_no_residual_and_no_width():
+    """
+    Without noise the interval closes around the curve.
+    """
+    fit = p2law.fit(made(noise=0), forms.p2)
+    told = fit.predict(**ASKED).iloc[0]
+
+    assert fit.status is Status.CONVERGED
+    assert told["high"] - told["low"] < 1e-6
+    assert told["low"] <= told["loss"] <= told["high"]
+
+
+# -- designs that say little ---------------------------------------------------------
+
+
+def test_identical_rows_tell_one_number():
+    """
+    A hundred times the same row: nothing is told but the loss there.
+    """
+    one = made().iloc[[5]]
+    records = pd.concat([one] * 100, ignore_index=True).assign(run=np.arange(100))
+
+    fit = p2law.fit(records, forms.p2)
+
+    assert fit.status is Status.NOT_IDENTIFIED
+    assert np.isnan(fit.predict(**ASKED)["loss"].iloc[0])
+    there = fit.predict(one)["loss"].iloc[0]
+    assert there == pytest.approx(one["loss"].iloc[0], abs=1e-9)
+
+
+def test_one_row_a_run_is_enough_when_there_are_many_runs():
+    """
+    Each run gives its last loss only.
+    """
+    sizes, rates = (0.5e9, 1e9, 2e9, 4e9, 8e9), (0.1, 0.2, 0.3, 0.4, 0.5)
+    records = made(sizes, rates, np.geomspace(2e7, 1e9, 4), noise=0.002)
+    lone = records.assign(run=np.arange(len(records)))
+
+    fit = p2law.fit(lone, forms.p2)
+
+    assert fit.status is Status.CONVERGED
+    truth = forms.p2(*ASKED.values(), **TRUTH)
+    told = fit.predict(**ASKED).iloc[0]
+    assert told["low"] - 0.002 < truth < told["high"] + 0.002
+
+
+@pytest.mark.parametrize("tied", [{"tokens": 20.0}, {"pruning_rate": 1e-10}])
+def test_inputs_that_go_together_are_named(tied):
+    """
+    Tokens or rates in proportion to the size: one number in two columns.
+    """
+    ((name, factor),) = tied.items()
+    sizes = np.geomspace(5e8, 5e9, 24)
+    table = pd.DataFrame({"params": sizes, "tokens": 1e9, "pruning_rate": 0.3, "base_loss": 2.0})
+    table[name] = sizes * factor
+    records = testing.synthesize(forms.p2, TRUTH, table.assign(run=sizes), noise=0.002)
+
+    fit = p2law.fit(records, forms.p2)
+
+    assert fit.status is not Status.CONVERGED
+    assert any(name in each or "params" in each for each in fit.trouble)
+    assert np.isnan(fit.predict(**{**ASKED, name: ASKED[name] * 1.1})["loss"].iloc[0])
+
+
+# -- noise of all kinds --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_thirty_percent_of_outliers_do_not_carry_a_huber_fit_away(seed):
+    """
+    A third of the losses is far too high.
+    """
+    rng = np.random.default_rng(seed)
+    records = made(noise=0.002, seed=seed)
+    odd = rng.random(len(records)) < 0.3
+    spoiled = records.assign(loss=records["loss"] + odd * rng.uniform(0.2, 2.0, len(records)))
+
+    truth = forms.p2(*ASKED.values(), **TRUTH)
+
+    assert predicted(spoiled, objective=p2law.huber(1e-3)) == pytest.approx(truth, abs=0.01)
+    assert abs(predicted(spoiled) - truth) > 0.05
+
+
+def test_noise_that_grows_with_the_loss():
+    """
+    Ten times as much where the loss is highest: still near, and the interval holds the truth.
+    """
+    records = made(noise=0)
+    damage = records["loss"] - records["base_loss"]
+    rng = np.random.default_rng(4)
+    spoiled = records.assign(loss=records["loss"] + 0.02 * damage * rng.normal(size=len(records)))
+
+    told = p2law.fit(spoiled, forms.p2).predict(**ASKED, level=0.99).iloc[0]
+
+    assert told["low"] < forms.p2(*ASKED.values(), **TRUTH) < told["high"]
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1e6])
+def test_noise_far_below_and_far_above_the_damage(scale):
+    """
+    Next to none, and nothing but noise: in both the words fit.
+    """
+    records = made(noise=0)
+    noise = np.random.default_rng(2).normal(size=len(records))
+    spoiled = records.assign(loss=np.abs(records["loss"] + scale * noise))
+
+    fit = p2law.fit(spoiled, forms.p2)
+    told = fit.predict(**ASKED).iloc[0]
+
+    assert (fit.status is Status.CONVERGED) == (scale < 1)
+    assert (told["high"] - told["low"] < 1e-6) == (scale < 1)
+
+
+@pytest.mark.parametrize("name", ["N_C", "D_C", "E"])
+def test_a_coefficient_of_zero(name):
+    """
+    The curve stands, and a term that is not there is not held for one that is.
+    """
+    truth = TRUTH | {name: 0.0}
+    table = testing.design(SIZES, RATES, np.geomspace(2e7, 1e9, 12))
+    fit = p2law.fit(testing.synthesize(forms.p2, truth, table), forms.p2)
+
+    assert fit.residuals()["residual"].abs().max() < 1e-7
+    assert abs(fit.table()["term"][name]) < 1e-6
