@@ -8,11 +8,22 @@ import numpy as np
 import pandas as pd
 
 from p2law import asking
+from p2law.continuation import Continuation
+from p2law.continuing import continue_run
 from p2law.declaring import Array, Form
 from p2law.errors import FitError, FormError, UnreachableLossError
 from p2law.inverting import LEAST, crossing
 from p2law.result import Fit
 from p2law.views import View, number
+
+__all__ = [
+    "Budget",
+    "Continuation",
+    "continue_run",
+    "marginal",
+    "saturation",
+    "tokens_for",
+]
 
 TOKENS = "tokens"
 

@@ -1,0 +1,160 @@
+"""Held-out ends of real curves: the calibrated law beside what needs no law.
+
+Each run is shown up to a quarter of its tokens, a law is fitted to other runs, and the loss
+of its last checkpoint is forecast. "Others": the other runs of the same table and method;
+"family" and "method": only runs of another family or another way of pruning. Naive
+forecasts: the last value shown, and a power law in tokens of that run alone, with a floor
+where it has three checkpoints, without one where it has two; once over all that is shown
+and once over what the calibrated law is shown, of which the better in the mean is printed.
+
+    python benchmarks/continuing.py
+    python benchmarks/continuing.py --more FOLDER    # byte_llama.csv, byte_qwen2.csv there
+"""
+
+import argparse
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+import p2law
+from p2law import forms, planning
+from p2law.baselines import baselines
+from p2law.declaring import Form
+from p2law.errors import P2LawError
+
+DATA = Path(__file__).parents[1] / "data"
+SHARE = 0.25
+FROM = 20_000
+"""Tokens from which the byte-level runs are fitted: before, the learning rate warms up."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Runs to be forecast, and what is fitted for each of them."""
+
+    name: str
+    runs: pd.DataFrame
+    fitted: Callable[[str], pd.DataFrame]
+    form: Form | None
+    least: float = 0.0
+
+
+def naive(shown: pd.DataFrame, end: pd.DataFrame) -> tuple[float, float]:
+    """Last value, and a power law of the run alone."""
+    both = baselines(shown.assign(run="a"), end.assign(run="a"), "loss")
+    last, power, later = both.last[0], both.power[0], shown[shown["tokens"] > 0]
+    if np.isnan(power) and len(later) > 1:
+        line = np.polyfit(np.log(later["tokens"]), np.log(later["loss"]), 1)
+        power = np.exp(np.polyval(line, np.log(end["tokens"].iloc[0])))
+    return last, power
+
+
+def forecasts(trial: Trial) -> Iterator[dict[str, float]]:
+    """Relative errors of the last checkpoint of each run."""
+    for name, run in trial.runs.groupby("run"):
+        end, shown = run.iloc[[-1]], run[run["tokens"] <= SHARE * run["tokens"].max() * (1 + 1e-9)]
+        if shown.empty:
+            continue
+        others = trial.fitted(str(name))
+        fit = p2law.fit(others[others["tokens"] >= trial.least], trial.form)
+        inputs = {each: end[each].item() for each in fit.form.columns if each != "tokens"}
+        later = shown[shown["tokens"] >= trial.least]
+        found = planning.continue_run(fit, later, **inputs).predict(end["tokens"].item())
+        truth, told = end["loss"].item(), found.iloc[0]
+        last, power = naive(shown, end)
+        said = {
+            "calibrated": told["loss"],
+            "law alone": told["law"],
+            "last value": last,
+            "power law": power,
+            "power law, later": naive(later, end)[1] if len(later) else np.nan,
+        }
+        out = {each: abs(value / truth - 1) for each, value in said.items()}
+        yield {**out, "held": told["low"] <= truth <= told["high"], "trial": trial.name}
+
+
+def byte_trials(folder: Path) -> Iterator[Trial]:
+    """Byte-level models pruned and trained again, where their records are there."""
+    files = [folder / f"byte_{each}.csv" for each in ("llama", "qwen2")]
+    if not all(each.is_file() for each in files):
+        return
+    tables = [pd.read_csv(each) for each in files]
+    tables = [each[each["eval_text"] == "novels"] for each in tables]
+    ends = [each.groupby("run")["tokens"].transform("max") for each in tables]
+    tables = [
+        each[(each["pruning_rate"] > 0) & (end > 1e6)]
+        for each, end in zip(tables, ends, strict=True)
+    ]
+    for own, other in (tables, tables[::-1]):
+        family, depth = own["family"].iloc[0], own[own["method"] == "depth"]
+        strange = other[other["method"] == "depth"]
+        yield Trial(f"byte {family}, others", depth, _without(depth), None, FROM)
+        yield Trial(f"byte {family}, family", depth, lambda _, t=strange: t, None, FROM)
+        rest = own[own["method"] != "depth"]
+        yield Trial(f"byte {family}, method", rest, lambda _, t=depth: t, None, FROM)
+
+
+def trials(folder: Path) -> Iterator[Trial]:
+    """All curves of language models that have a beginning and an end."""
+    yield from byte_trials(folder)
+    dense = pd.read_csv(DATA / "gemstones.csv")
+    for phase in dense["phase"].unique():
+        own = dense[dense["phase"] == phase]
+        yield Trial(f"gemstones {phase}, others", own, _without(own), forms.chinchilla)
+    distilled = pd.read_csv(DATA / "qwen3_distill.csv")
+    yield Trial("qwen3_distill, others", distilled, _without(distilled), None, 1.0)
+    sparse = pd.read_csv(DATA / "gpt2_sparse_retrain.csv")
+    end = sparse.groupby("run")["tokens"].transform("max")
+    sparse = sparse[(sparse["pruning_rate"] > 0) & (end > 0)]
+    yield Trial("gpt2_sparse_retrain, others", sparse, _without(sparse), forms.token_power, 1.0)
+
+
+def _without(table: pd.DataFrame) -> Callable[[str], pd.DataFrame]:
+    return lambda run: table[table["run"] != run]
+
+
+def line(name: str, found: pd.DataFrame) -> str:
+    """One row of the table: mean errors in per cent, and how often the interval held."""
+    means = 100 * found.drop(columns=["trial", "held"]).mean()
+    power = np.nanmin([means["power law"], means["power law, later"], np.inf])
+    best = min(means["last value"], power)
+    return (
+        f"{name:32s}{len(found):5d}{means['calibrated']:11.2f}"
+        f"{100 * found['calibrated'].max():8.2f}{means['law alone']:8.2f}"
+        f"{means['last value']:8.2f}{power:8.2f}{means['calibrated'] / best:8.2f}"
+        f"{100 * found['held'].mean():8.0f}"
+    )
+
+
+def main() -> None:
+    """Print the table, row by row."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--more", type=Path, default=DATA, help="folder of the byte_*.csv")
+    asked = parser.parse_args()
+    warnings.simplefilter("ignore", RuntimeWarning)
+    print("mean relative error of the last loss, %; ratio to the best naive forecast; 90 % held, %")
+    titles = ("runs", "calibrated", "worst", "law", "last", "power", "ratio", "held")
+    widths = (5, 11, 8, 8, 8, 8, 8, 8)
+    print(" " * 32 + "".join(f"{t:>{w}}" for t, w in zip(titles, widths, strict=True)))
+    every = []
+    for trial in trials(asked.more):
+        try:
+            found = pd.DataFrame(forecasts(trial))
+        except P2LawError as error:
+            print(f"{trial.name}: {error}")
+            continue
+        every.append(found)
+        print(line(trial.name, found), flush=True)
+    whole = pd.concat(every, ignore_index=True)
+    print(line("all", whole))
+    byte = whole[whole["trial"].str.startswith("byte")]
+    if len(byte):
+        print(line("all byte-level", byte))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,301 @@
+"""A run with what its first checkpoints tell of the rest, as a value.
+
+The law says how such a run goes; the fitted runs say how far a run strays from it in
+level, speed, drift and noise (`deviations`), and the refits how far the law itself may be
+off. All of this is one normal distribution of the whole curve, and the checkpoints seen
+so far condition it. So a run without a checkpoint gets the law with the interval of a new
+run, and a run with many gets its own level and speed.
+"""
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from p2law import asking
+from p2law.declaring import Array
+from p2law.deviations import TOKENS, Along, Deviations, Strayed, forecast_of
+from p2law.errors import FitError
+from p2law.result import Fit
+from p2law.views import View, number
+
+ENOUGH_RUNS = 9
+"""With fewer fitted runs to try the forecast on, a 90 % quantile of its errors says nothing."""
+
+NORMAL_90 = 1.6448536269514722
+
+
+@dataclass(frozen=True, eq=False)
+class Continuation:
+    """A run with what its first checkpoints tell of the rest. Made by `continue_run`.
+
+    Attributes
+    ----------
+    fit : Fit
+        The prior information.
+    curve : DataFrame
+        The checkpoints used: tokens and the target.
+    inputs : mapping of str to float
+        The other inputs of the law.
+    sizes : Deviations
+        How far the fitted runs stray from the law.
+    trouble : tuple of str
+        Sentences that must be read with any forecast.
+    """
+
+    fit: Fit
+    curve: pd.DataFrame
+    inputs: Mapping[str, float]
+    sizes: Deviations
+    trouble: tuple[str, ...]
+    _runs: Sequence[Strayed]
+
+    # -- what it says ----------------------------------------------------------------
+
+    def predict(
+        self, tokens: float | Sequence[float] | Array, *, level: float = 0.9
+    ) -> pd.DataFrame:
+        """Forecast what this run will measure.
+
+        Parameters
+        ----------
+        tokens : float or sequence of float
+            Token counts, at or beyond the last checkpoint or before it.
+        level : float
+            Probability with which an interval is to hold the measurement.
+
+        Returns
+        -------
+        DataFrame
+            tokens; the forecast under the target's name with `low` and `high`; `law`, what
+            the law alone predicts; `determined`, False where the fit leaves the law free
+            there (forecast and interval are NaN then).
+
+        Raises
+        ------
+        FitError
+            `level` is no probability.
+        RecordError
+            A token count is not a number, or the law has no value there.
+        """
+        asking.interval(level, "run")
+        asked, table = self._asked(tokens)
+        mean, covariance = self._given(asked)
+        variance = np.diag(covariance) + self.sizes.noise**2
+        half = _quantile(level) * np.sqrt(variance) * self._wider(asked)
+        sure = self.fit.known.determines(table)
+        out = pd.DataFrame({TOKENS: table[TOKENS].to_numpy()})
+        ends = (("low", mean - half), ("high", mean + half))
+        for name, each in ((self.fit.form.target, mean), *ends):
+            out[name] = np.where(sure, each, np.nan)
+        return out.assign(law=asked.law, determined=sure)
+
+    def gain(self, tokens: float | None = None, *, level: float = 0.9) -> pd.DataFrame:
+        """Fall of the loss with the next doubling of tokens, noise of checkpoints left out.
+
+        Parameters
+        ----------
+        tokens : float, optional
+            Where the doubling begins; the last checkpoint where not given.
+        level : float
+            Of the interval.
+
+        Returns
+        -------
+        DataFrame
+            One row: tokens; `gain` with `low` and `high`; `per_token`, the expected fall
+            with one more token at the beginning of the doubling; `determined`.
+
+        Raises
+        ------
+        FitError
+            `level` is no probability, or there is no checkpoint to begin at.
+        RecordError
+            `tokens` is not a number, or the law has no value there.
+        """
+        asking.interval(level, "run")
+        begin = self.last if tokens is None else tokens
+        asked, table = self._asked([begin, 2 * begin, begin * 1.01])
+        mean, covariance = self._given(asked)
+        fall = np.array([1.0, -1.0, 0.0])
+        spread = np.sqrt(max(float(fall @ covariance @ fall), 0.0)) * self._wider(asked)
+        half, gain = _quantile(level) * spread, float(fall @ mean)
+        near = float(mean[0] - mean[2]) / (0.01 * begin)
+        found = {"gain": gain, "low": gain - half, "high": gain + half, "per_token": near}
+        sure = bool(self.fit.known.determines(table).all())
+        shown = {name: each if sure else np.nan for name, each in found.items()}
+        return pd.DataFrame([{TOKENS: float(begin), **shown, "determined": sure}])
+
+    @property
+    def last(self) -> float:
+        """Tokens of the last checkpoint used.
+
+        Raises
+        ------
+        FitError
+            None was.
+        """
+        if self.curve.empty:
+            raise FitError("no checkpoint of this run could be used; name the tokens to begin at")
+        return float(self.curve[TOKENS].max())
+
+    @property
+    def level(self) -> tuple[float, float]:
+        """By how much this run lies above the law, and its standard deviation."""
+        return self._share(np.full(len(self.curve), self.sizes.level**2), self.sizes.level)
+
+    @property
+    def speed(self) -> tuple[float, float]:
+        """Factor on its tokens that explains this run (2: as if it had seen twice as many).
+
+        With the standard deviation of its logarithm; to first order.
+        """
+        pull, spread = self._share(self.sizes.speed**2 * self._seen.slope, self.sizes.speed)
+        return float(np.exp(np.clip(pull, -50, 50))), spread
+
+    @property
+    def strange(self) -> float:
+        """Mean square deviation of the checkpoints from the law, in expected ones."""
+        return float(self._off @ self._pull / max(len(self._off), 1))
+
+    def tried(self, ratio: float) -> tuple[int, float, float]:
+        """The same forecast on the fitted runs themselves, each shown as far as this one.
+
+        Parameters
+        ----------
+        ratio : float
+            Asked tokens over those of the last checkpoint shown.
+
+        Returns
+        -------
+        runs : int
+            How many could be tried.
+        error : float
+            Mean relative error of their last checkpoint.
+        wider : float
+            Factor by which intervals must be wider for nine in ten to hold; at least 1.
+        """
+        found = [
+            each for run in self._runs if (each := forecast_of(run, self.sizes, np.log(ratio)))
+        ]
+        if not found:
+            return 0, float("nan"), 1.0
+        errors, sizes = np.array(found).T
+        rank = min(int(np.ceil(0.9 * (len(sizes) + 1))), len(sizes)) - 1
+        wider = np.sort(sizes)[rank] / NORMAL_90 if len(sizes) >= ENOUGH_RUNS else 1.0
+        return len(found), float(errors.mean()), max(float(wider), 1.0)
+
+    # -- how it looks ----------------------------------------------------------------
+
+    def view(self) -> View:
+        """The content of the text and HTML views."""
+        unit = "nat" if self.fit.form.target == "loss" else f"in {self.fit.form.target}"
+        count = len(self.curve)
+        facts = [
+            ("run", ", ".join(f"{name} {number(each)}" for name, each in self.inputs.items())),
+            ("prior", f"{self.fit.form.name} fitted to {self.sizes.runs} runs"),
+        ]
+        rows = []
+        if count:
+            shift, spread = self.level
+            factor, log_spread = self.speed
+            facts.append(("level", f"{shift:+.3g} ± {spread:.2g} {unit} against the law"))
+            facts.append(("speed", f"its tokens count {factor:.3g} times (ln ± {log_spread:.2g})"))
+            ahead = self.last * np.array([1.0, 2.0, 4.0])
+            rows = [
+                tuple(number(each, 5) for each in row)
+                for row in self.predict(ahead)[
+                    [TOKENS, self.fit.form.target, "low", "high", "law"]
+                ].to_numpy()
+            ]
+        tried, error, _ = self.tried(4.0)
+        if tried:
+            told = f"{tried} fitted runs, each shown to a quarter of its end: {100 * error:.2g} %"
+            facts.append(("error", f"{told} on average"))
+        return View(
+            headline=f"forecast from {count} checkpoint{'s' * (count != 1)} and the fitted law",
+            warnings=self.trouble,
+            header=(TOKENS, self.fit.form.target, "90 % from", "to", "law alone") if rows else (),
+            rows=rows,
+            facts=facts,
+        )
+
+    def __str__(self) -> str:
+        return self.view().text()
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return self.view().html()
+
+    # -- how it knows ----------------------------------------------------------------
+
+    def _asked(self, tokens: Any) -> tuple[Along, pd.DataFrame]:
+        table = asking.inputs(self.fit.form, None, {**self.inputs, TOKENS: tokens})
+        return self._along(table), table
+
+    def _along(self, table: pd.DataFrame) -> Along:
+        return Along.of(self.fit, {name: table[name].to_numpy() for name in self.fit.form.columns})
+
+    @functools.cached_property
+    def _table(self) -> pd.DataFrame:
+        """The inputs of the law at the checkpoints used."""
+        whole = {**self.inputs, TOKENS: self.curve[TOKENS].to_numpy()}
+        return pd.DataFrame(whole, columns=list(self.fit.form.columns))
+
+    @functools.cached_property
+    def _seen(self) -> Along:
+        return self._along(self._table)
+
+    @functools.cached_property
+    def _off(self) -> Array:
+        return np.asarray(self.curve[self.fit.form.target].to_numpy() - self._seen.law)
+
+    def _refits(self, along: Along) -> Array:
+        """How far each refit lies from the fit: (refits, rows)."""
+        shape = along.ln_tokens.shape
+        whole = {name: np.full(shape, value) for name, value in self.inputs.items()}
+        curves = self.fit.known.curves({**whole, TOKENS: np.exp(along.ln_tokens)})
+        return np.asarray(np.nan_to_num(curves[1:] - along.law), dtype=float)
+
+    def _prior(self, one: Along, other: Along) -> Array:
+        """Covariance before any checkpoint: of the law itself, and of a run around it."""
+        refits = self._refits(one).T @ self._refits(other) / max(len(self.fit.draws), 1)
+        return np.asarray(refits + self.sizes.covariance(one, other))
+
+    @functools.cached_property
+    def _inverse(self) -> Array:
+        noise = self.sizes.noise**2 * np.eye(len(self._off))
+        return np.asarray(np.linalg.inv(self._prior(self._seen, self._seen) + noise), dtype=float)
+
+    @functools.cached_property
+    def _pull(self) -> Array:
+        return np.asarray(self._inverse @ self._off)
+
+    def _given(self, asked: Along) -> tuple[Array, Array]:
+        """Mean and covariance at asked tokens, given the checkpoints."""
+        prior = self._prior(asked, asked)
+        if not len(self._off):
+            return asked.law, prior
+        cross = self._prior(asked, self._seen)
+        return asked.law + cross @ self._pull, prior - cross @ self._inverse @ cross.T
+
+    def _share(self, cross: Array, size: float) -> tuple[float, float]:
+        """Mean and standard deviation of one of the deviations, given the checkpoints."""
+        if not len(self._off):
+            return 0.0, size
+        variance = size**2 - float(cross @ self._inverse @ cross)
+        return float(cross @ self._pull), float(np.sqrt(max(variance, 0.0)))
+
+    def _wider(self, asked: Along) -> float:
+        if self.curve.empty:
+            return 1.0
+        return self.tried(max(float(np.exp(asked.ln_tokens.max())) / self.last, 1.0))[2]
+
+
+def _quantile(level: float) -> float:
+    return NormalDist().inv_cdf((1 + level) / 2)
