@@ -11,16 +11,21 @@ from p2law import asking
 from p2law.continuation import Continuation
 from p2law.continuing import continue_run
 from p2law.declaring import Array, Form
+from p2law.designing import NextRuns, next_runs
 from p2law.errors import FitError, FormError, UnreachableLossError
 from p2law.inverting import LEAST, crossing
+from p2law.prior import Prior
 from p2law.result import Fit
 from p2law.views import View, number
 
 __all__ = [
     "Budget",
     "Continuation",
+    "NextRuns",
+    "Prior",
     "continue_run",
     "marginal",
+    "next_runs",
     "saturation",
     "tokens_for",
 ]

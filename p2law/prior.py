@@ -1,0 +1,104 @@
+"""What is thought of a law before any run: coefficients drawn from stated ranges."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from p2law.declaring import Array, Form
+from p2law.errors import FitError
+from p2law.settings import checked_form
+from p2law.views import number
+
+
+@dataclass(frozen=True, eq=False)
+class Prior:
+    """A law with coefficients that are only guessed so far.
+
+    Attributes
+    ----------
+    form : Form
+    noise : float
+        Standard deviation of single checkpoints, in the unit of the target.
+    run_noise : float
+        Standard deviation of what all checkpoints of a run share.
+    ranges : mapping of str to (float, float)
+        Every coefficient, equally likely within its range.
+    sizes_at : mapping of str to float
+        Inputs at which the ranges of linear coefficients are sizes of their terms, in the
+        unit of the target; without it they are ranges of the coefficients themselves.
+    draws : DataFrame, optional
+        Coefficients, one column each, in place of ranges.
+    seed : int
+
+    Raises
+    ------
+    FitError
+        A coefficient is missing, unknown or outside its bounds, or a number is none.
+
+    Examples
+    --------
+    >>> from p2law import forms, planning
+    >>> guess = {"floor": (1.5, 2.5), "scale": (0.2, 1.0), "beta": (0.2, 0.5)}
+    >>> prior = planning.Prior(forms.token_power, 0.005, 0.01, guess, {"tokens": 1e9})
+    >>> len(prior.sample(50))
+    50
+    """
+
+    form: Form
+    noise: float
+    run_noise: float
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    sizes_at: Mapping[str, float] = field(default_factory=dict)
+    draws: pd.DataFrame | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        checked_form(self.form)
+        if not (self.noise > 0 and self.run_noise >= 0):
+            raise FitError(
+                f"noise is a positive number and run_noise none below zero, got "
+                f"{number(self.noise)} and {number(self.run_noise)}"
+            )
+        stated = self.ranges if self.draws is None else self.draws.columns
+        if odd := sorted(set(self.form.names) ^ set(stated)):
+            raise FitError(
+                f"{self.form.name} has coefficients {', '.join(self.form.names)}; the prior "
+                f"must state each of them; missing or unknown: {', '.join(map(str, odd))}"
+            )
+        for name, (low, high) in self.ranges.items():
+            if not low <= high:
+                raise FitError(f"the range of {name} goes from low to high, got {low} to {high}")
+
+    def sample(self, count: int) -> pd.DataFrame:
+        """Coefficients in the units of the law: (count, coefficients)."""
+        rng = np.random.default_rng(self.seed)
+        if self.draws is not None:
+            chosen = rng.choice(len(self.draws), count, replace=len(self.draws) < count)
+            return self.draws.iloc[chosen].reset_index(drop=True)[list(self.form.names)]
+        ends = np.array([self.ranges[name] for name in self.form.names], dtype=float)
+        found = rng.uniform(ends[:, 0], ends[:, 1], (count, len(ends)))
+        table = pd.DataFrame(found, columns=list(self.form.names))
+        return self._in_units(table) if self.sizes_at else table
+
+    def _in_units(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Turn sizes of terms into linear coefficients."""
+        out = table.copy()
+        for name in self.form.linear:
+            out[name] = table[name] / [
+                self._size(dict(zip(table.columns, row, strict=True)), name)
+                for row in table.to_numpy().tolist()
+            ]
+        return out
+
+    def _size(self, values: Mapping[str, float], name: str) -> float:
+        """Size of the term of a linear coefficient of 1."""
+        missing = [each for each in self.form.columns if each not in self.sizes_at]
+        if missing:
+            raise FitError(f"sizes_at states every input of the law; missing: {', '.join(missing)}")
+        at: list[Array] = [np.asarray(float(self.sizes_at[each])) for each in self.form.columns]
+        none = dict.fromkeys(self.form.linear, 0.0)
+        big = 2.0**100
+        with_it = self.form.function(*at, **{**values, **none, name: big})
+        return abs(float(with_it - self.form.function(*at, **{**values, **none}))) / big
