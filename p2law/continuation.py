@@ -26,6 +26,12 @@ from p2law.views import View, number
 ENOUGH_RUNS = 9
 """With fewer fitted runs to try the forecast on, a 90 % quantile of its errors says nothing."""
 
+STRANGE = 4.0
+"""Mean square deviation, in expected ones, beyond which a run is unlike those fitted."""
+
+RISEN = 3.0
+"""So many standard deviations of noise above its lowest checkpoint, a run has risen."""
+
 NORMAL_90 = 1.6448536269514722
 
 
@@ -161,6 +167,18 @@ class Continuation:
     def strange(self) -> float:
         """Mean square deviation of the checkpoints from the law, in expected ones."""
         return float(self._off @ self._pull / max(len(self._off), 1))
+
+    @property
+    def unlike(self) -> bool:
+        """Whether this run strays much further from the law than the fitted ones do."""
+        return bool(len(self.curve) and self.strange > STRANGE)
+
+    @property
+    def risen(self) -> bool:
+        """Whether the last checkpoint lies above an earlier one by more than noise."""
+        loss = self.curve[self.fit.form.target].to_numpy()
+        noise = np.sqrt(2) * self.sizes.noise
+        return bool(len(loss) and loss[-1] > loss.min() + RISEN * noise)
 
     def tried(self, ratio: float) -> tuple[int, float, float]:
         """The same forecast on the fitted runs themselves, each shown as far as this one.

@@ -14,12 +14,6 @@ from p2law.numeric import numbers
 from p2law.result import Fit
 from p2law.views import number
 
-STRANGE = 4.0
-"""Mean square deviation, in expected ones, beyond which a run is unlike those fitted."""
-
-RISEN = 3.0
-"""So many standard deviations of noise above its lowest checkpoint, a run has risen."""
-
 
 def continue_run(fit: Fit, curve: pd.DataFrame | None = None, /, **columns: float) -> Continuation:
     """Calibrate a law to one run from its first checkpoints.
@@ -121,12 +115,12 @@ def _usable(fit: Fit, table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 def _doubts(found: Continuation) -> list[str]:
     """What must be read with a forecast."""
     said, loss = [], found.curve[found.fit.form.target].to_numpy()
-    if len(loss) and loss[-1] > loss.min() + RISEN * np.sqrt(2) * found.sizes.noise:
+    if found.risen:
         said.append(
             f"the curve has risen from {number(loss.min(), 5)} to {number(loss[-1], 5)}: more than "
             f"its noise; the law only falls, so do not trust the forecast before it falls again"
         )
-    if len(loss) and found.strange > STRANGE:
+    if found.unlike:
         said.append(
             f"this run is unlike those fitted: it strays {np.sqrt(found.strange):.1f} times as far "
             f"from the law as they do; check its inputs and its evaluation text"

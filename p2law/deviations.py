@@ -136,8 +136,7 @@ def deviations(runs: list[Strayed]) -> Deviations:
         found = _sizes(logs, len(runs))
         return 0.5 * float(strange @ strange) + sum(_unlikely(found, each) for each in runs)
 
-    options = {"maxiter": 1500, "xatol": 1e-2, "fatol": 1e-2}
-    best = minimize(unlikely, usual, method="Nelder-Mead", options=options)
+    best = minimize(unlikely, usual, method="L-BFGS-B")
     return _sizes(best.x, len(runs))
 
 

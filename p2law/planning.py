@@ -13,6 +13,7 @@ from p2law.continuing import continue_run
 from p2law.declaring import Array, Form
 from p2law.designing import NextRuns, next_runs
 from p2law.errors import FitError, FormError, UnreachableLossError
+from p2law.identifying import IdentifyingRuns, identifying_runs
 from p2law.inverting import LEAST, crossing
 from p2law.prior import Prior
 from p2law.result import Fit
@@ -21,9 +22,11 @@ from p2law.views import View, number
 __all__ = [
     "Budget",
     "Continuation",
+    "IdentifyingRuns",
     "NextRuns",
     "Prior",
     "continue_run",
+    "identifying_runs",
     "marginal",
     "next_runs",
     "saturation",

@@ -58,6 +58,8 @@ LAYERS = (
     "informing",
     "offers",
     "designing",
+    "identifying",
+    "integrations",
     "planning",
     "polishing",
     "fitting",
