@@ -16,7 +16,8 @@ import pandas as pd
 
 from p2law import asking
 from p2law.continuation import Continuation
-from p2law.continuing import TOKENS, continue_run
+from p2law.continuing import continue_run
+from p2law.deviations import TOKENS
 from p2law.errors import FitError, MissingExtraError, P2LawError
 from p2law.result import Fit
 
