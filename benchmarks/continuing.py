@@ -8,7 +8,7 @@ where it has three checkpoints, without one where it has two; once over all that
 and once over what the calibrated law is shown, of which the better in the mean is printed.
 
     python benchmarks/continuing.py
-    python benchmarks/continuing.py --more FOLDER    # byte_llama.csv, byte_qwen2.csv there
+    python benchmarks/continuing.py --only gemstones    # tables whose name begins so
 """
 
 import argparse
@@ -24,7 +24,6 @@ import p2law
 from p2law import forms, planning
 from p2law.baselines import baselines
 from p2law.declaring import Form
-from p2law.errors import P2LawError
 
 DATA = Path(__file__).parents[1] / "data"
 SHARE = 0.25
@@ -77,30 +76,22 @@ def forecasts(trial: Trial) -> Iterator[dict[str, float]]:
         yield {**out, "held": told["low"] <= truth <= told["high"], "trial": trial.name}
 
 
-def byte_trials(folder: Path) -> Iterator[Trial]:
-    """Byte-level models pruned and trained again, where their records are there."""
-    files = [folder / f"byte_{each}.csv" for each in ("llama", "qwen2")]
-    if not all(each.is_file() for each in files):
-        return
-    tables = [pd.read_csv(each) for each in files]
-    tables = [each[each["eval_text"] == "novels"] for each in tables]
-    ends = [each.groupby("run")["tokens"].transform("max") for each in tables]
-    tables = [
-        each[(each["pruning_rate"] > 0) & (end > 1e6)]
-        for each, end in zip(tables, ends, strict=True)
-    ]
+def byte_trials() -> Iterator[Trial]:
+    """Byte-level models pruned and trained again, on the text that they were trained for."""
+    tables = [pd.read_csv(DATA / f"byte_{each}.csv") for each in ("llama", "qwen2")]
+    tables = [each[(each["eval_text"] == "novels") & (each["pruning_rate"] > 0)] for each in tables]
     for own, other in (tables, tables[::-1]):
-        family, depth = own["family"].iloc[0], own[own["method"] == "depth"]
+        family = own["family"].iloc[0]
+        depth, rest = own[own["method"] == "depth"], own[own["method"] != "depth"]
         strange = other[other["method"] == "depth"]
-        yield Trial(f"byte {family}, others", depth, _without(depth), None, FROM)
-        yield Trial(f"byte {family}, family", depth, lambda _, t=strange: t, None, FROM)
-        rest = own[own["method"] != "depth"]
-        yield Trial(f"byte {family}, method", rest, lambda _, t=depth: t, None, FROM)
+        yield Trial(f"byte {family} depth, others", depth, _without(depth), None, FROM)
+        yield Trial(f"byte {family} depth, family", depth, lambda _, t=strange: t, None, FROM)
+        yield Trial(f"byte {family} rest, method", rest, lambda _, t=depth: t, None, FROM)
 
 
-def trials(folder: Path) -> Iterator[Trial]:
+def trials() -> Iterator[Trial]:
     """All curves of language models that have a beginning and an end."""
-    yield from byte_trials(folder)
+    yield from byte_trials()
     dense = pd.read_csv(DATA / "gemstones.csv")
     for phase in dense["phase"].unique():
         own = dense[dense["phase"] == phase]
@@ -120,12 +111,13 @@ def _without(table: pd.DataFrame) -> Callable[[str], pd.DataFrame]:
 def line(name: str, found: pd.DataFrame) -> str:
     """One row of the table: mean errors in per cent, and how often the interval held."""
     means = 100 * found.drop(columns=["trial", "held"]).mean()
-    power = np.nanmin([means["power law"], means["power law, later"], np.inf])
-    best = min(means["last value"], power)
+    powers = [means["power law"], means["power law, later"]]
+    naive_ones = [each for each in (means["last value"], *powers) if np.isfinite(each)]
+    power = f"{np.nanmin(powers):8.2f}" if np.isfinite(powers).any() else f"{'-':>8}"
     return (
         f"{name:32s}{len(found):5d}{means['calibrated']:11.2f}"
         f"{100 * found['calibrated'].max():8.2f}{means['law alone']:8.2f}"
-        f"{means['last value']:8.2f}{power:8.2f}{means['calibrated'] / best:8.2f}"
+        f"{means['last value']:8.2f}{power}{means['calibrated'] / min(naive_ones):8.2f}"
         f"{100 * found['held'].mean():8.0f}"
     )
 
@@ -133,7 +125,7 @@ def line(name: str, found: pd.DataFrame) -> str:
 def main() -> None:
     """Print the table, row by row."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--more", type=Path, default=DATA, help="folder of the byte_*.csv")
+    parser.add_argument("--only", default="", help="tables whose name begins so")
     asked = parser.parse_args()
     warnings.simplefilter("ignore", RuntimeWarning)
     print("mean relative error of the last loss, %; ratio to the best naive forecast; 90 % held, %")
@@ -141,19 +133,13 @@ def main() -> None:
     widths = (5, 11, 8, 8, 8, 8, 8, 8)
     print(" " * 32 + "".join(f"{t:>{w}}" for t, w in zip(titles, widths, strict=True)))
     every = []
-    for trial in trials(asked.more):
-        try:
-            found = pd.DataFrame(forecasts(trial))
-        except P2LawError as error:
-            print(f"{trial.name}: {error}")
-            continue
-        every.append(found)
-        print(line(trial.name, found), flush=True)
+    for trial in trials():
+        if trial.name.startswith(asked.only):
+            every.append(pd.DataFrame(forecasts(trial)))
+            print(line(trial.name, every[-1]), flush=True)
     whole = pd.concat(every, ignore_index=True)
     print(line("all", whole))
-    byte = whole[whole["trial"].str.startswith("byte")]
-    if len(byte):
-        print(line("all byte-level", byte))
+    print(line("all with checkpoints to go by", whole[whole["power law, later"].notna()]))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from p2law.objectives import huber, squared
 from p2law.records import grid, load
 
 if TYPE_CHECKING:
-    from p2law import collect, fitting, holdout, planning, records, result, scoring, testing
+    from p2law import collect, fitting, holdout, logs, planning, records, result, scoring, testing
     from p2law.comparing import compare
     from p2law.fitting import fit
     from p2law.planning import tokens_for
@@ -39,6 +39,7 @@ __all__ = [
     "holdout",
     "huber",
     "load",
+    "logs",
     "planning",
     "records",
     "result",
@@ -56,6 +57,7 @@ _LATER = {
     "fit": "p2law.fitting",
     "fitting": "p2law.fitting",
     "holdout": "p2law.holdout",
+    "logs": "p2law.logs",
     "planning": "p2law.planning",
     "result": "p2law.result",
     "score": "p2law.scoring",

@@ -15,6 +15,9 @@ from p2law.numeric import numbers
 from p2law.views import number
 from p2law.wording import first_line, got, label
 
+HIGHEST = 0.999
+"""Level of the widest interval."""
+
 
 def inputs(form: Form, table: pd.DataFrame | None, columns: Mapping[str, Any]) -> pd.DataFrame:
     """Line up the inputs of a law.
@@ -75,6 +78,8 @@ def interval(level: Any, kind: Any) -> None:
         raise FitError(
             f"level is a probability between 0 and 1, got {got(level)}; write for instance 0.9"
         )
+    if level > HIGHEST:
+        raise FitError(f"level is at most {HIGHEST}: beyond it no number of refits is enough")
     if kind not in ("mean", "run"):
         raise FitError(
             f"kind is 'mean' (of the law itself) or 'run' (of a single new run), got {got(kind)}"

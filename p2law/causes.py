@@ -11,7 +11,7 @@ from p2law.identify import Directions, Evidence, at, listed
 from p2law.records import counted
 from p2law.starting import spread_rows
 from p2law.surface import Surface
-from p2law.ties import CURE, ties
+from p2law.ties import CURE, matters, ties
 from p2law.views import number
 
 HOLD = "the records hold "
@@ -86,9 +86,9 @@ def loose(surface: Surface, q: Array, found: Directions) -> tuple[Loose, ...]:
     """
     awake = _awake(surface, q)
     jobless = meaningless(surface, q, found.idle)
+    # A term that noise has driven to 0 hides what the rows leave free, and seems to free others.
+    found = found if np.array_equal(awake, q) else at(surface, awake)
     groups = _groups_of(found) - {(name,) for name in jobless}
-    if groups and not np.array_equal(awake, q):
-        groups &= _groups_of(at(surface, awake))
     if not groups:
         return ()
     levels = _levels(surface)
@@ -156,7 +156,7 @@ def barely(surface: Surface) -> tuple[str, ...]:
     q, levels, sentences = surface.generic_point(), _levels(surface), []
     for name, column in zip(few.form.columns, few.columns, strict=True):
         values = np.unique(column)
-        if not 2 <= len(values) <= FEW_VALUES:
+        if not 2 <= len(values) <= FEW_VALUES or not matters(surface, name):
             continue
         loose = [_loose_names(few.at_rows(np.flatnonzero(column != value)), q) for value in values]
         common = set.intersection(*loose) - _loose_names(few, q)

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, TextIO
 import p2law
 from p2law import judging_cli as judging
 from p2law import objectives
+from p2law import planning_cli as planning
 from p2law.collect import cli as collecting
 from p2law.declaring import Form
 from p2law.errors import FitError, P2LawError
+from p2law.logs import cli as importing
 from p2law.shell import MANY, as_json, blaming, find_form, records, saved
 
 if TYPE_CHECKING:
@@ -42,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = _parser()
     asked, words = parser.parse_known_args(arguments)
-    if words and asked.command != "predict":
+    if words and asked.command not in ("predict", *planning.OF_ONE):
         parser.error(f"unrecognized arguments: {' '.join(words)}")
     code = 0
     try:
@@ -50,6 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             text, code = collecting.main(asked)
         elif asked.command in judging.COMMANDS:
             text = judging.main(asked)
+        elif asked.command == "import-log":
+            text = importing.main(asked)
+        elif asked.command in planning.COMMANDS:
+            text = planning.main(asked, words)
         else:
             text = _fit(asked) if asked.command == "fit" else _predict(asked, words)
         if text:
@@ -92,14 +98,24 @@ def _parser() -> argparse.ArgumentParser:
         "predict",
         allow_abbrev=False,
         help="predict from a saved fit",
-        usage="%(prog)s [-h] [--form MODULE:NAME] [--json] FIT --INPUT VALUE [VALUE ...] ...",
+        usage="%(prog)s [-h] [--form MODULE:NAME] [--level LEVEL] [--kind KIND] [--json] FIT "
+        "--INPUT VALUE [VALUE ...] ...",
         epilog="The inputs are those of the law, for instance --params 8.03e9 --tokens 1e9 1e10 "
         "--pruning-rate 0.25 --base-loss 2.05; several values give every combination.",
     )
     predict.add_argument("fit", type=Path, help="JSON file that `p2law fit --save` wrote")
     predict.add_argument("--form", help="module:name of the law, where it is not built in")
+    predict.add_argument("--level", type=float, default=0.9, help="of the intervals (default: 0.9)")
+    predict.add_argument(
+        "--kind",
+        choices=("mean", "run"),
+        default="mean",
+        help="intervals of the law itself, or of a single new run (default: mean)",
+    )
     predict.add_argument("--json", action="store_true", help="print JSON instead of text")
     judging.add_commands(commands)
+    importing.add_command(commands)
+    planning.add_commands(commands)
     collecting.add_commands(commands)
     return parser
 
@@ -139,7 +155,7 @@ def _predict(asked: argparse.Namespace, words: Sequence[str]) -> str:
     found = saved(asked.fit, asked.form)
     inputs = p2law.grid(**_inputs(words, found.form))
     with blaming(f"{asked.fit} is damaged, or its law fails at these inputs"):
-        table = found.predict(inputs)
+        table = found.predict(inputs, level=asked.level, kind=asked.kind)
     if asked.json:
         return as_json(table.to_dict("records"))
     said = [] if table["determined"].all() else [f"! {each}" for each in found.trouble]

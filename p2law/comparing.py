@@ -15,6 +15,7 @@ from p2law.criteria import criteria, free
 from p2law.deciding import Contest, contest
 from p2law.declaring import Array, Form
 from p2law.errors import ScoreError
+from p2law.gathering import mixtures
 from p2law.grouping import runs
 from p2law.holdout import Split
 from p2law.identify import listed
@@ -24,6 +25,7 @@ from p2law.settings import settings
 from p2law.splitting import strangers
 from p2law.trials import Trial, tried
 from p2law.views import number
+from p2law.vocabulary import unit
 from p2law.wording import got, short
 
 Hold = Split | str | Iterable[Split] | Callable[[pd.DataFrame], Split | Iterable[Split]]
@@ -31,6 +33,11 @@ Hold = Split | str | Iterable[Split] | Callable[[pd.DataFrame], Split | Iterable
 SQUARED = squared()
 
 NAIVE = {"last": "(last value)", "power": "(power law of the run)"}
+
+PICKED = (
+    "the winner was picked by its error on the held rows and then tested on the same rows: chance "
+    "does as well somewhat more often than is said"
+)
 
 COLUMNS = ("status", "free", "rmse", "aic", "bic", "held_rmse", "determined", "chance", "why")
 
@@ -101,11 +108,12 @@ def compare(
     made = {each.name: attempt(each, table[common.mask], **options) for each in common.able}
     ranks = contest(trial, {name: _count(each) for name, each in made.items()}, seed)
     rows = _rows(laws, common, made, trial, ranks)
-    used, unit = table[common.mask], "nat" if laws[0].law.target == "loss" else laws[0].law.target
+    used = table[common.mask]
+    said = unit(laws[0].law.target, used)
     return Comparison(
         held=held,
         winner=ranks.winner,
-        verdict=ranks.verdict(unit),
+        verdict=ranks.verdict(said),
         fits={name: each.fit for name, each in made.items() if each.fit is not None},
         rows=len(used),
         runs=used["run"].nunique(),
@@ -113,8 +121,14 @@ def compare(
         held_runs=len(np.unique(trial.run)),
         compared=int(ranks.on.sum()),
         left_out=common.left_out,
-        trouble=_trouble(rows, ranks),
-        notes=(*filter(None, [note]), *_said(splits), *trial.notes, *_criteria_notes(made)),
+        trouble=(*mixtures(used), *_trouble(rows, ranks, said)),
+        notes=(
+            *filter(None, [note]),
+            *_said(splits),
+            *trial.notes,
+            *([PICKED] if ranks.against else []),
+            *_criteria_notes(made),
+        ),
         _table=rows,
         _by_run=_by_run(table, made, trial, ranks),
     )
@@ -177,6 +191,8 @@ def _rows(
     for name, rmse in ranks.naive.items():
         determined = int(np.isfinite(trial.naive[name]).sum())
         rows[NAIVE[name]] = {"held_rmse": rmse, "determined": determined}
+        if name in ranks.against:
+            rows[NAIVE[name]]["chance"] = ranks.against[name].chance
     table = pd.DataFrame.from_dict(rows, orient="index").reindex(columns=COLUMNS)
     table.index.name = "law"
     texts = ["status", "why"]
@@ -212,17 +228,14 @@ def _rmse(off: Array) -> float:
     return float(np.sqrt(np.mean(off**2)))
 
 
-def _trouble(table: pd.DataFrame, ranks: Contest) -> tuple[str, ...]:
+def _trouble(table: pd.DataFrame, ranks: Contest, said_in: str) -> tuple[str, ...]:
     """Sentences about laws of which something is missing, and about baselines that win."""
     said = [f"{name}: {why}" for name, why in table["why"].items() if why]
-    if ranks.winner is not None:
-        best = ranks.rmse[ranks.winner]
-        said += [
-            f"{NAIVE[name].strip('()')} needs no law and does better than all of them: "
-            f"rmse {number(rmse)}"
-            for name, rmse in ranks.naive.items()
-            if rmse < best
-        ]
+    said += [
+        f"{NAIVE[name].strip('()')} needs no law and does better than all of them: "
+        f"rmse {number(ranks.naive[name])} {said_in}"
+        for name in ranks.shame
+    ]
     return tuple(said)
 
 

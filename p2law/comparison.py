@@ -1,7 +1,8 @@
 """Laws side by side, as a value: frozen and readable, with the winner named."""
 
+import textwrap
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Any
 
@@ -11,6 +12,9 @@ import pandas as pd
 from p2law.result import Fit
 from p2law.views import View, number
 from p2law.wording import several
+
+SHORT = 180
+"""Characters of a sentence that the view shows; two lines, so that the table is seen."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +59,11 @@ class Comparison:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "fits", MappingProxyType(dict(self.fits)))
+
+    def __reduce__(self) -> Any:
+        # Read-only views of mappings do not travel.
+        parts = {each.name: getattr(self, each.name) for each in fields(self)}
+        return Comparison, tuple((parts | {"fits": dict(self.fits)}).values())
 
     @property
     def table(self) -> pd.DataFrame:
@@ -101,12 +110,15 @@ class Comparison:
         laws = sum(not str(name).startswith("(") for name in self._table.index)
         facts = [("winner", self.verdict), ("held out", self._held())]
         facts += [("left out", f"{several(count, 'row')}: {why}") for why, count in self.left_out]
+        short = [textwrap.shorten(each, SHORT, placeholder=" ...") for each in self.trouble]
+        if any(each.endswith(" ...") for each in short):
+            facts.append(("note", "what ends in ... stands whole in `trouble` and `table`"))
         return View(
             headline=(
                 f"{several(laws, 'law')} compared on {several(self.rows, 'row')} of "
                 f"{several(self.runs, 'run')}"
             ),
-            warnings=self.trouble,
+            warnings=short,
             header=("", *(name.replace("_", " ") for name in shown)),
             rows=[
                 (str(name), *(_cell(row[each]) for each in shown))

@@ -76,7 +76,7 @@ def _positive(fit: Fit, level: float) -> dict[str, Any]:
     return row | {
         "expression": "N_C * N0^-alpha + D_C * D^-beta + E > 0",
         "quantity": "smallest L - L0 on the records",
-        "unit": "nat",
+        "unit": fit.unit.removeprefix("in "),
     }
 
 
@@ -92,7 +92,7 @@ def _tokens(fit: Fit, level: float) -> dict[str, Any]:
     return _judged(fit, level, gain, open_=open_) | {
         "expression": "beta * D_C > 0",
         "quantity": "-dL / dln(D) at the middle",
-        "unit": "nat per factor e of tokens",
+        "unit": f"{fit.unit.removeprefix('in ')} per factor e of tokens",
     }
 
 
@@ -131,9 +131,12 @@ def _judged(
         estimate = quantity(fit.values)
         names, rows = fit.form.names, fit.draws[list(fit.form.names)].to_numpy()
         drawn = [quantity(dict(zip(names, row, strict=True))) for row in rows.tolist()]
-    ends = np.nanquantile([*drawn, estimate], [(1 - level) / 2, (1 + level) / 2])
-    low, high = min(float(ends[0]), estimate), max(float(ends[1]), estimate)
-    found = {"estimate": estimate, "low": low, "high": high}
+    # As in `Fit.predict`: an interval of which one refit has no value is unknown.
+    ends = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.minimum(ends[0], estimate), np.maximum(ends[1], estimate)
+    found = {"estimate": estimate, "low": float(low), "high": float(high)}
+    if np.isnan([low, high]).any():
+        return {**found, "verdict": "not known", "reason": "the interval is unknown (NaN)"}
     least, most = sorted((sign * low, sign * high))
     if least > 0:
         return {**found, "verdict": "yes", "reason": ""}

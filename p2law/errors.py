@@ -47,6 +47,10 @@ class UnreachableLossError(P2LawError, ValueError):
         self.floor, self.low, self.high, self.reached = floor, low, high, reached
 
 
+class PlanError(P2LawError, ValueError):
+    """A plan that these fits, candidates, prices or limits do not allow."""
+
+
 class ScoreError(P2LawError, ValueError):
     """A hold-out, a score or a comparison that these records, fits or laws do not allow."""
 

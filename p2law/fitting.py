@@ -59,8 +59,8 @@ def fit(
     tied : mapping of str to str
         Coefficients to keep equal to another, ``{"beta": "alpha"}``.
     seed : int
-        For the low-discrepancy starts of laws with more than four non-linear
-        coefficients.
+        Of every interval of this fit, which come from random refits, and of the
+        low-discrepancy starts of laws with more than four non-linear coefficients.
 
     Returns
     -------

@@ -8,14 +8,18 @@ import pandas as pd
 
 from p2law.declaring import Array, Domain, Form, Mask
 from p2law.errors import RecordError
-from p2law.labelling import plain_rows, plain_runs
+from p2law.labelling import plain_rows, plain_runs, plain_texts
 from p2law.objectives import Objective
 from p2law.records import check, runs
+from p2law.vocabulary import CURVES, METRIC
 
 MIXTURES = ("family", "method", "eval_text", "schedule")
 """Columns in which one law hardly serves more than one value."""
 
 WEIGHT = "fit_weight"
+
+KEPT = (*CURVES, METRIC)
+"""Labels that are kept beside the numbers: they tell curves apart, and say what a loss is."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,8 @@ class Data:
     Attributes
     ----------
     table : DataFrame
-        Columns run, the inputs, the target, and `fit_weight` where rows are weighted.
+        Columns run, the inputs, the target, `fit_weight` where rows are weighted, and of
+        seed, eval_text and metric, as texts, what the records have.
     left_out : tuple of (str, int)
         Why rows were left out, and how many.
     trouble, notes : tuple of str
@@ -79,10 +84,11 @@ def gather(records: pd.DataFrame, law: Form, weight: str | None, objective: Obje
     kept |= {name: table[name].to_numpy() for name in (*law.columns, law.target)}
     if weight is not None:
         kept[WEIGHT] = _weights(table, runs_used, weight)
+    kept |= {name: plain_texts(table[name]) for name in KEPT if name in table and name not in kept}
     return Data(
         table=pd.DataFrame(kept, index=plain_rows(table.index)),
         left_out=left_out,
-        trouble=(*_slips(table), *_mixtures(table)),
+        trouble=(*_slips(table), *mixtures(table)),
         notes=(note,) if note else (),
     )
 
@@ -141,7 +147,7 @@ def _slips(table: pd.DataFrame) -> list[str]:
     return [f"{name} look like billions, but `{name}` is a plain count" for name in slips]
 
 
-def _mixtures(table: pd.DataFrame) -> list[str]:
+def mixtures(table: pd.DataFrame) -> list[str]:
     """Sentences about settings that one law can hardly serve together."""
     found = {name: table[name].dropna().unique() for name in MIXTURES if name in table}
     return [

@@ -194,9 +194,10 @@ def highest_rate(records: pd.DataFrame, within: float = 0.03) -> Split:
     rate = table["pruning_rate"].to_numpy()
     most = rate.max()
     held = most - rate <= within * min(most, 1 - most)
-    least, below = rate[held].min(), rate[~held].max(initial=0.0)
+    least = rate[held].min()
+    below = "" if held.all() else f"; the next is {number(rate[~held].max())}"
     span = number(most) if least == most else f"{number(least)} to {number(most)}"
-    words = f"pruning_rate = {span}, the highest; the next is {number(below)}"
+    words = f"pruning_rate = {span}, the highest{below}"
     return made_of(table, held, words, notes, "it takes two rates")
 
 

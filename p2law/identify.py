@@ -189,8 +189,8 @@ def at(surface: Surface, q: Array) -> Directions:
 class Evidence:
     """What a set of rows determines, at a fit and off its bounds.
 
-    An exponent that noise has driven to a bound moves little there; what the rows say
-    does not depend on where a search has ended.
+    An exponent that noise has driven to a bound moves little there, and one whose term it
+    has driven to 0 nothing at all; what the rows say does not depend on where a search ended.
 
     Attributes
     ----------

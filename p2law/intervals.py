@@ -1,20 +1,28 @@
 """Intervals: what the spread of refits says of coefficients and predictions."""
 
-from collections.abc import Collection
+import math
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import pandas as pd
 
 from p2law.declaring import Array, Form, Whole
+from p2law.identify import listed
 from p2law.objectives import Objective
-from p2law.resampling import FEW, STRETCHES, Draws, few
+from p2law.resampling import DRAWS, FEW, LEAST, Draws
 from p2law.surface import Surface
 from p2law.views import number
+from p2law.wording import several
 
 LEVEL = 0.9
 
 HARDLY = 0.5
 """A coefficient whose interval takes up more than this share of its bounds is hardly known."""
+
+
+def draws_for(level: float) -> int:
+    """How many refits an interval of a level needs: a few beyond each of its ends."""
+    return DRAWS if level <= 0.97 else 2 * math.ceil(5 / (1 - level))
 
 
 def of_predictions(
@@ -72,28 +80,47 @@ def hardly_known(form: Form, draws: pd.DataFrame, fitted: Collection[str]) -> tu
     return tuple(sentences)
 
 
-def assumption(codes: Whole, spare: int) -> tuple[str, ...]:
+def assumption(codes: Whole, units: Whole, spare: int) -> tuple[str, ...]:
     """Sentences about what the intervals rest on, where the runs alone do not carry them.
 
     Parameters
     ----------
     codes : ndarray of int, shape (rows,)
         Which run each row belongs to.
+    units : ndarray of int, shape (rows,)
+        Which unit of resampling.
     spare : int
         Rows beyond those that the free coefficients use up.
     """
-    runs = int(codes.max(initial=-1)) + 1
-    if spare <= 0:
+    runs, count = (int(each.max(initial=-1)) + 1 for each in (codes, units))
+    if spare <= 0 or count < LEAST:
         nothing = (
-            f"{len(codes)} rows leave nothing over once the coefficients are fitted, so the noise "
-            f"and all intervals are unknown (NaN); add rows, or hold a coefficient (fixed=)"
+            f"{several(len(codes), 'row')} leave nothing over once the coefficients are fitted"
+            if spare <= 0
+            else f"{several(len(codes), 'row')} are too few to tell their noise"
         )
-        return (nothing,)
-    if few(codes):
-        assumed = (
-            f"{runs} run{'s' * (runs != 1)}: the intervals assume that no run is shifted as a "
-            f"whole and that stretches of a run ({STRETCHES} in all) deviate independently; with "
-            f"{FEW} runs or more they assume neither"
-        )
-        return (assumed,)
-    return ()
+        return (f"{nothing}: all intervals are unknown (NaN); add rows",)
+    if runs >= FEW:
+        return ()
+    each = "rows" if count == len(codes) else f"stretches of runs ({count} in all)"
+    assumed = (
+        f"{several(runs, 'run')}: the intervals assume that no run is shifted as a whole and that "
+        f"{each} deviate independently; from {FEW} runs on whole runs are resampled"
+    )
+    return (assumed,)
+
+
+def carried_alone(names: Sequence[str], coefficients: Sequence[str]) -> str:
+    """A sentence about runs that alone tell part of a law."""
+    return (
+        f"{listed(list(names))} alone {'tell' if len(names) > 1 else 'tells'} "
+        f"{listed(list(coefficients))}: how far it lies off cannot be seen, and intervals there "
+        f"take it from the other runs; add a run like it"
+    )
+
+
+def given_up(drawn: Draws) -> tuple[str, ...]:
+    """A sentence where many refits did not end."""
+    if drawn.stopped <= 0.05 * len(drawn.q):
+        return ()
+    return (f"{drawn.stopped} of {len(drawn.q)} refits were stopped early: intervals are rough",)

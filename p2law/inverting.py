@@ -2,7 +2,8 @@
 
 Most laws fall to their floor by a power of the tokens: then the logarithm of what is left
 above the floor is straight in the logarithm of the tokens, and two evaluations give the
-answer. The others are bracketed until nothing is left to halve.
+answer. The others are bracketed until nothing is left to halve. What does not fall all
+along is looked at from end to end first.
 """
 
 from collections.abc import Callable
@@ -15,6 +16,12 @@ LEAST, MOST = 1.0, 1e300
 """Where a crossing is looked for: from one token on, without end."""
 
 STEPS = 200
+
+PROBE = np.log(1e4)
+"""Where a second point of every straight line is looked for, in the logarithm."""
+
+LOOKS = np.concatenate([np.geomspace(LEAST, 1e20, 161), np.geomspace(1e30, MOST, 28)])
+"""Where curves are looked at that may not fall all along."""
 
 
 def crossing(curve: Callable[[Array], Array], floor: Array, value: Array) -> Array:
@@ -42,9 +49,10 @@ def crossing(curve: Callable[[Array], Array], floor: Array, value: Array) -> Arr
 
         low = np.full(np.shape(value), np.log(LEAST))
         high = np.full(np.shape(value), np.log(MOST))
-        at_low, at_high = height(low), height(high)
+        start = curve(np.exp(low))
+        at_low, at_high = np.log(start - floor) - wanted, height(high)
         unknown = np.isnan(value) | np.isnan(floor)
-        never, met = ~(value > floor), ~(curve(np.exp(low)) > value)
+        never, met = ~(value > floor), ~(start > value)
         done = never | met | unknown
         # What rounding leaves of the height: the curve has no more digits than that.
         blur = 8 * np.finfo(float).eps * np.maximum(1.0, np.abs(value) / np.abs(value - floor))
@@ -62,9 +70,13 @@ def _between(
 ) -> Array:
     """Close a bracket by straight lines, and by halves where lines do not help."""
     (low, high), (at_low, at_high) = ends, heights
-    x, done = 0.5 * (low + high), done.copy()
+    done, x = done.copy(), np.where(done, low, PROBE)
+    at = height(x)
+    # The far end may lie on the floor to the last digit, where no line starts.
+    slope = (at - at_low) / (x - low)
     for count in range(STEPS):
-        line = low + at_low / (at_low - at_high) * (high - low)
+        near = x - at / slope
+        line = near if count < 2 else low + at_low / (at_low - at_high) * (high - low)
         sound = (line > low) & (line < high) & (count % 3 < 2)
         x = np.where(done, x, np.where(sound, line, 0.5 * (low + high)))
         at = height(x)
@@ -76,3 +88,63 @@ def _between(
         if done.all():
             break
     return x
+
+
+def seen(curve: Callable[[Array], Array], shape: tuple[int, ...]) -> Array:
+    """Curves at `LOOKS`: (looks, *shape)."""
+    with np.errstate(all="ignore"):
+        return np.stack([curve(np.full(shape, x)) for x in LOOKS])
+
+
+def falls(heights: Array) -> Mask:
+    """Tell which curves never rise by more than rounding from one of `LOOKS` to the next."""
+    with np.errstate(all="ignore"):
+        rises = np.diff(heights, axis=0) > 1e-12 * np.abs(heights[:-1])
+    return np.asarray(~rises.any(axis=0))
+
+
+def first(curve: Callable[[Array], Array], heights: Array, value: Array) -> Array:
+    """Find where curves that may rise again first come down to a value.
+
+    Parameters
+    ----------
+    curve : callable
+    heights : ndarray of shape (looks, ...)
+        Made by `seen`.
+    value : ndarray of shape (...)
+
+    Returns
+    -------
+    ndarray
+        As `crossing`.
+    """
+    below = heights <= value
+    at = np.argmax(below, axis=0)
+    found = _halved(lambda x: ~(curve(x) <= value), LOOKS[np.maximum(at - 1, 0)], LOOKS[at])
+    found = np.where(below.any(axis=0), np.where(at == 0, LEAST, found), np.inf)
+    return np.where(np.isnan(heights).all(axis=0), np.nan, found)
+
+
+def last(curve: Callable[[Array], Array], heights: Array, value: Array) -> Array:
+    """Find from where on curves stay below a value; `LEAST` where they are never above it.
+
+    Parameters and result are those of `first`.
+    """
+    above = heights[::-1] > value
+    at = len(LOOKS) - 1 - np.argmax(above, axis=0)
+    after = LOOKS[np.minimum(at + 1, len(LOOKS) - 1)]
+    found = _halved(lambda x: curve(x) > value, LOOKS[at], after)
+    found = np.where(at == len(LOOKS) - 1, np.inf, found)
+    found = np.where(above.any(axis=0), found, LEAST)
+    return np.where(np.isnan(heights).all(axis=0), np.nan, found)
+
+
+def _halved(before: Callable[[Array], Mask], low: Array, high: Array) -> Array:
+    """Halve brackets in the logarithm; `before` tells which abscissae lie left of the answer."""
+    low, high = np.log(low), np.log(high)
+    with np.errstate(all="ignore"):
+        for _ in range(64):
+            middle = 0.5 * (low + high)
+            left = before(np.exp(middle))
+            low, high = np.where(left, middle, low), np.where(left, high, middle)
+    return np.asarray(np.exp(high))

@@ -13,6 +13,7 @@ from p2law.gathering import gather
 from p2law.measures import MEASURES, Measured, measured, measures, slopes
 from p2law.objectives import squared
 from p2law.result import Fit
+from p2law.vocabulary import CURVES, unit
 
 NAIVE = {"last": "last value", "power": "power law of the run"}
 """What needs no law: columns of the residuals, and what they are called."""
@@ -32,6 +33,8 @@ class Judged:
         Where the fit has a prediction.
     left_out : tuple of (str, int)
     notes : tuple of str
+    unit : str
+        Of what was measured.
     """
 
     residuals: pd.DataFrame
@@ -39,6 +42,7 @@ class Judged:
     sure: Mask
     left_out: tuple[tuple[str, int], ...]
     notes: tuple[str, ...]
+    unit: str
 
     def errors(self) -> dict[str, float]:
         """Errors of the fit on the rows that it determines."""
@@ -135,7 +139,8 @@ def judged(fit: Fit, records: pd.DataFrame, level: float, per: str) -> Judged:
     whole = checked.iloc[data.table.index.to_numpy()]
     rows, note = measured(whole, law.target, data.table["run"], per)
     told = fit.predict(data.table[list(law.columns)], level=level, kind="run")
-    naive, why = _naive(fit, whole.assign(run=data.table["run"].array), has_runs="run" in checked)
+    named = {name: data.table[name].array for name in ("run", *CURVES) if name in data.table}
+    naive, why = _naive(fit, whole.assign(**named), has_runs="run" in checked)
     residuals = {
         "run": data.table["run"],
         law.target: whole[law.target],
@@ -153,6 +158,7 @@ def judged(fit: Fit, records: pd.DataFrame, level: float, per: str) -> Judged:
         np.isfinite(told[law.target].to_numpy()),
         data.left_out,
         (*data.notes, *filter(None, [note, why])),
+        unit(law.target, data.table),
     )
 
 

@@ -62,6 +62,9 @@ def add_commands(commands: Any) -> None:
         "--objective", default="squared()", help="squared(), huber(1e-3, log=True)"
     )
     compare.add_argument("--weight", help="a column, or 'run': every run counts the same")
+    compare.add_argument(
+        "--seed", type=int, default=0, help="of the fits, and of what chance does (default: 0)"
+    )
 
 
 def _add_records(parser: argparse.ArgumentParser) -> None:
@@ -96,7 +99,9 @@ def _compare(asked: argparse.Namespace) -> Any:
     table = records(asked.records, asked.accept)
     hold = _hold(asked.hold)
     chosen = laws or _possible(table)
-    return p2law.compare(table, chosen, hold, objective=objective, weight=asked.weight)
+    return p2law.compare(
+        table, chosen, hold, objective=objective, weight=asked.weight, seed=asked.seed
+    )
 
 
 def _possible(table: "pd.DataFrame") -> Sequence[Form | None]:

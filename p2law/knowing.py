@@ -3,7 +3,7 @@
 import functools
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -29,6 +29,8 @@ class Knowledge:
     settings : Settings
     records : DataFrame
         The rows used: run, inputs, target and weight.
+    refits : int
+        How many refits tell how sure it is.
     """
 
     form: Form
@@ -36,6 +38,7 @@ class Knowledge:
     held: Mapping[str, str]
     settings: Settings
     records: pd.DataFrame
+    refits: int = resampling.DRAWS
 
     # -- what can be said ------------------------------------------------------------
 
@@ -46,9 +49,26 @@ class Knowledge:
         loose = {*self.held, *self.directions.idle, *itertools.chain(*groups)}
         fitted = [name for name in self.form.names if name not in loose]
         return (
-            *intervals.assumption(self._codes, self.problem.spare(self._q)),
+            *intervals.assumption(self._codes, self._units, self.problem.spare(self._q)),
+            *self._carried_alone(),
+            *intervals.given_up(self.drawn),
             *intervals.hardly_known(self.form, self.draws, fitted),
         )
+
+    def _carried_alone(self) -> list[str]:
+        """Sentences about runs without which the others would leave coefficients free."""
+        if not np.array_equal(self._codes, self._units):
+            return []
+        lone = np.flatnonzero(resampling.alone(self.problem, self._q, self._units))
+        by_names: dict[tuple[str, ...], list[str]] = {}
+        for unit in lone:
+            rest = self.problem.surface.at_rows(np.flatnonzero(self._units != unit))
+            found = identify.at(rest, self._q)
+            free = {*found.idle, *itertools.chain(*found.together)}
+            names = tuple(name for name in self.form.names if name in free)
+            run = str(self.records["run"].to_numpy()[self._units == unit][0])
+            by_names.setdefault(names or ("part of the law",), []).append(f"run {run}")
+        return [intervals.carried_alone(runs, names) for names, runs in by_names.items()]
 
     @functools.cached_property
     def unchecked(self) -> tuple[str, ...]:
@@ -59,7 +79,8 @@ class Knowledge:
     def determines(self, inputs: pd.DataFrame) -> Mask:
         """Tell which predictions do not move with anything that the records leave free."""
         asked = self.full.over([inputs[name].to_numpy() for name in self.form.columns])
-        sure = self._evidence.determines(asked)
+        with np.errstate(all="ignore"):  # what is not finite anywhere near is not determined
+            sure = self._evidence.determines(asked)
         for each in self._ties:
             sure &= each.holds(*(inputs[name].to_numpy() for name in each.names))
         return sure
@@ -67,7 +88,8 @@ class Knowledge:
     def interval(self, arrays: list[Array], level: float, kind: str) -> tuple[Array, Array]:
         """Ends of the intervals of predictions at inputs in the order of the law."""
         asked = self.problem.surface.over(arrays)
-        return intervals.of_predictions(asked, self.problem.objective, self._drawn, level, kind)
+        drawn = self.for_level(level).drawn
+        return intervals.of_predictions(asked, self.problem.objective, drawn, level, kind)
 
     def curves(self, inputs: Mapping[str, Array]) -> Array:
         """The law at the fit and at every refit: (1 + refits, rows), the fit first.
@@ -79,6 +101,22 @@ class Knowledge:
         """
         columns = [inputs[name] for name in self.form.columns]
         return self.problem.surface.anywhere(self._points, columns)
+
+    def for_level(self, level: float) -> "Knowledge":
+        """The same with as many refits as the ends of such an interval need."""
+        return self.of_refits(max(self.refits, intervals.draws_for(level)))
+
+    def of_refits(self, count: int) -> "Knowledge":
+        """The same with another number of refits, an even one; made once."""
+        if count == self.refits:
+            return self
+        if count not in self._of_refits:
+            self._of_refits[count] = replace(self, refits=count)
+        return self._of_refits[count]
+
+    @functools.cached_property
+    def _of_refits(self) -> "dict[int, Knowledge]":
+        return {}
 
     # -- what is left free -----------------------------------------------------------
 
@@ -117,16 +155,18 @@ class Knowledge:
     def draws(self) -> pd.DataFrame:
         """Coefficients of the refits: (refits, coefficients)."""
         surface = self.problem.surface
-        return pd.DataFrame([surface.coefficients(q) for q in self._drawn.q])
+        return pd.DataFrame([surface.coefficients(q) for q in self.drawn.q])
 
     @functools.cached_property
-    def _drawn(self) -> resampling.Draws:
-        return resampling.draw(self.problem, self._q, self._codes, self.settings.seed)
+    def drawn(self) -> resampling.Draws:
+        """The refits, by coordinates."""
+        seed = self.settings.seed
+        return resampling.draw(self.problem, self._q, self._units, seed, self.refits)
 
     @functools.cached_property
     def _points(self) -> Array:
         """Coordinates of the fit, then of its refits."""
-        return np.vstack([self._q, self._drawn.q])
+        return np.vstack([self._q, self.drawn.q])
 
     @property
     def _q(self) -> Array:
@@ -136,6 +176,12 @@ class Knowledge:
     def _codes(self) -> Whole:
         """Which run each row belongs to, from 0 on."""
         return np.asarray(pd.factorize(self.records["run"])[0])
+
+    @functools.cached_property
+    def _units(self) -> Whole:
+        """What is resampled together."""
+        along = self._columns.get("tokens", np.arange(len(self.records), dtype=float))
+        return resampling.units(self._codes, along)
 
     @property
     def _columns(self) -> dict[str, Array]:

@@ -23,6 +23,14 @@ def plain_runs(runs: pd.Series) -> pd.Series:
     return pd.Series(pd.Series(words).array.take(code), index=runs.index, name="run")
 
 
+def plain_texts(labels: pd.Series) -> Any:
+    """Labels as texts, so that those of two files can be compared; "" where there is none."""
+    code, values = pd.factorize(labels)
+    words = [_item(each) for each in pd.Index(values).tolist()]
+    whole = [int(each) if isinstance(each, float) and each.is_integer() else each for each in words]
+    return np.array([*map(str, whole), ""], dtype=object)[code]
+
+
 def plain_rows(rows: pd.Index) -> pd.Index:
     """The same labels of rows in their usual types; dates, levels and the like stay."""
     if rows.nlevels > 1 or _stands(rows):

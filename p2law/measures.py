@@ -9,6 +9,7 @@ import pandas as pd
 from p2law.declaring import Array
 from p2law.grouping import groups
 from p2law.objectives import huber
+from p2law.vocabulary import CURVES
 from p2law.wording import several
 
 HUBER = huber(1e-3, log=True)
@@ -152,7 +153,7 @@ def measured(table: pd.DataFrame, target: str, run: pd.Series, per: str) -> tupl
         How the abscissa was computed, or why there is none.
     """
     labelled = table.assign(run=run.array)
-    keys = ["run", *(name for name in ("seed", "eval_text") if name in table)]
+    keys = ["run", *(name for name in CURVES if name in table)]
     x, note = _abscissa(table, per)
     missing = np.full(len(table), np.nan)
     base = table["base_loss"].to_numpy() if "base_loss" in table and target == "loss" else missing

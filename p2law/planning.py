@@ -1,100 +1,63 @@
-"""How many tokens to pay for: the law turned round, with the interval of every answer."""
+"""How many tokens to pay for: the law turned round, with the interval of every answer.
+
+`tokens_for`, `saturation` and `marginal` ask one fit about one model. `budget_table` asks
+fits of several methods about many candidates; `choose`, `at_size` and `frontier` say which
+of these to take. `continue_run` forecasts a run that has begun, `next_runs` says which to
+begin, `identifying_runs` which the law cannot do without.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from p2law import asking
+from p2law.budgeting import budget_table
+from p2law.budgets import Budgets
+from p2law.candidates import Dense, Model, candidates
+from p2law.choosing import Choice, at_size, choose
 from p2law.continuation import Continuation
 from p2law.continuing import continue_run
-from p2law.declaring import Array, Form
+from p2law.declaring import Array
 from p2law.designing import NextRuns, next_runs
-from p2law.errors import FitError, FormError, UnreachableLossError
+from p2law.errors import UnreachableLossError
+from p2law.foresight import ENDLESS, TOKENS
+from p2law.frontiers import Frontier, frontier
 from p2law.identifying import IdentifyingRuns, identifying_runs
-from p2law.inverting import LEAST, crossing
+from p2law.inverting import LEAST, LOOKS, crossing, falls, first, last, seen
+from p2law.limits import Limits
+from p2law.pricing import Prices
 from p2law.prior import Prior
 from p2law.result import Fit
-from p2law.views import View, number
+from p2law.sufficing import Budget, Question, ends, reads_tokens, share
+from p2law.views import number
 
 __all__ = [
     "Budget",
+    "Budgets",
+    "Choice",
     "Continuation",
+    "Dense",
+    "Frontier",
     "IdentifyingRuns",
+    "Limits",
+    "Model",
     "NextRuns",
+    "Prices",
     "Prior",
+    "at_size",
+    "budget_table",
+    "candidates",
+    "choose",
     "continue_run",
+    "frontier",
     "identifying_runs",
     "marginal",
     "next_runs",
     "saturation",
     "tokens_for",
 ]
-
-TOKENS = "tokens"
-
-
-@dataclass(frozen=True)
-class Budget:
-    """Tokens that do something, and how sure that is. `float` of it are the tokens.
-
-    Attributes
-    ----------
-    tokens : float
-        Infinite where they never do it, NaN where the records do not tell.
-    low, high : float
-        Interval; `high` is infinite where some refits never do it.
-    reached : float
-        Share of the refits that do it at all.
-    floor : float
-        Loss that endless post-training would reach, in the unit of the target.
-    level : float
-        Of the interval.
-    determined : bool
-        False where the answer rests on what the records leave free.
-    beyond : str
-        Inputs that lie outside the records, the tokens of the answer among them.
-    purpose : str
-        What the tokens do.
-    trouble : tuple of str
-        Sentences that must be read with the number.
-    """
-
-    tokens: float
-    low: float
-    high: float
-    reached: float
-    floor: float
-    level: float
-    determined: bool
-    beyond: str
-    purpose: str
-    trouble: tuple[str, ...]
-
-    def __float__(self) -> float:
-        return self.tokens
-
-    def view(self) -> View:
-        """The content of the text and HTML views."""
-        low, high = (number(each, 3) for each in (self.low, self.high))
-        told = f"{number(self.tokens)} tokens, {100 * self.level:g} % interval {low} to {high}"
-        facts = [
-            ("reached", f"by {100 * self.reached:.0f} % of the refits"),
-            ("floor", f"{number(self.floor)} with endless tokens"),
-        ]
-        facts += [("beyond", f"the records: {self.beyond}")] if self.beyond else []
-        headline = f"{self.purpose}: {told if self.determined else 'not determined'}"
-        return View(headline=headline, warnings=self.trouble, facts=facts)
-
-    def __str__(self) -> str:
-        return self.view().text()
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return self.view().html()
 
 
 def tokens_for(fit: Fit, *, loss: float, level: float = 0.9, **columns: float) -> Budget:
@@ -136,16 +99,14 @@ def tokens_for(fit: Fit, *, loss: float, level: float = 0.9, **columns: float) -
     >>> f"{float(planning.tokens_for(fit, loss=2.4, params=1e9)):.4g}"
     '1.408e+10'
     """
-    asked = _Asked.of(fit, columns, level)
+    asked = Question.of(fit, columns, level)
     target = asking.positive("loss", loss)
-    floors = asked.floors()
-    found = crossing(asked.loss, floors, np.full(len(floors), target))
-    purpose = f"{fit.form.target} {number(target)}"
-    if np.isinf(found[0]) and asked.determined(LEAST):
+    found, floors, lowest, trouble = _reaching(asked, target)
+    purpose = f"{fit.form.target} {number(target, 6)}"
+    if np.isinf(found[0]) and asked.determined(lowest):
         raise _unreachable(purpose, floors, found, level)
-    trouble = []
     if found[0] <= LEAST:
-        trouble.append(f"{purpose} is met before the first token")
+        trouble = [*trouble, f"{purpose} is met before the first token"]
         found = np.where(found <= LEAST, 0.0, found)
     return asked.budget(found, floors[0], purpose, trouble)
 
@@ -166,21 +127,21 @@ def saturation(fit: Fit, *, gain: float, level: float = 0.9, **columns: float) -
     Returns
     -------
     Budget
-        Zero tokens where no doubling ever buys so much.
+        Tokens after which no doubling buys so much any more; zero where none ever does.
 
     Raises
     ------
     FitError, FormError, RecordError
         As `tokens_for`.
     """
-    asked = _Asked.of(fit, columns, level)
+    asked = Question.of(fit, columns, level)
     wanted = asking.positive("gain", gain)
 
     def bought(tokens: Array) -> Array:
         return asked.loss(tokens) - asked.loss(2 * tokens)
 
-    floors = asked.floors()
-    found = crossing(bought, np.zeros(len(floors)), np.full(len(floors), wanted))
+    floors, _ = asked.floors()
+    found = last(bought, seen(bought, floors.shape), np.full(len(floors), wanted))
     purpose = f"a doubling buys less than {number(wanted)}"
     return asked.budget(np.where(found <= LEAST, 0.0, found), floors[0], purpose, [])
 
@@ -210,7 +171,7 @@ def marginal(
     FitError, FormError, RecordError
         As `tokens_for`.
     """
-    _reads_tokens(fit)
+    reads_tokens(fit)
     here = fit.predict(table, level=level, **columns)
     inputs = {name: here[name].to_numpy() for name in fit.form.columns}
     there = fit.predict(pd.DataFrame({**inputs, TOKENS: 2 * inputs[TOKENS]}, index=here.index))
@@ -231,107 +192,36 @@ def marginal(
     return out
 
 
+def _reaching(asked: Question, target: float) -> tuple[Array, Array, float, list[str]]:
+    """Tokens that reach a loss and the least loss, of the fit and its refits.
+
+    Then where the fit has its least, and a warning where curves do not fall all along.
+    """
+    floors, heights = asked.floors()
+    wanted, falling = np.full(len(floors), target), falls(heights)
+    found = crossing(asked.loss, floors, wanted)
+    if falling.all():
+        return found, floors, ENDLESS, []
+    found = np.where(falling, found, first(asked.loss, heights, wanted))
+    lowest = ENDLESS if falling[0] else float(LOOKS[np.nanargmin(heights[:, 0])])
+    some = "the law" if not falling[0] else f"{100 * np.mean(~falling[1:]):.0f} % of the refits"
+    warning = f"{some} does not fall all along; these are the first such tokens"
+    return found, floors, lowest, [warning]
+
+
 def _at(fit: Fit, inputs: Mapping[str, Array], factor: float) -> Array:
     """The law and its refits at so many times the tokens."""
     return fit.known.curves({**inputs, TOKENS: factor * inputs[TOKENS]})
 
 
-def _reads_tokens(fit: Fit) -> None:
-    if not isinstance(fit, Fit) or TOKENS not in fit.form.columns:
-        name = fit.form.name if isinstance(fit, Fit) else type(fit).__name__
-        raise FitError(f"{name} reads no tokens, so no number of them can be told")
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """One question about tokens: a fit and the other inputs."""
-
-    fit: Fit
-    others: Mapping[str, float]
-    level: float
-
-    @classmethod
-    def of(cls, fit: Fit, columns: Mapping[str, Any], level: float) -> "_Asked":
-        _reads_tokens(fit)
-        asking.interval(level, "mean")
-        if TOKENS in columns:
-            raise FormError("tokens are what is asked for; leave them out")
-        return cls(fit, _single(fit.form, columns), level)
-
-    def loss(self, tokens: Array) -> Array:
-        """The fit and its refits, each at tokens of its own: (1 + refits,)."""
-        inputs = {name: np.full((1, 1), value) for name, value in self.others.items()}
-        return self.fit.known.curves({**inputs, TOKENS: tokens[:, None]})[:, 0]
-
-    def floors(self) -> Array:
-        """What endless tokens leave, of the fit and its refits."""
-        count = 1 + len(self.fit.draws)
-        with np.errstate(all="ignore"):
-            endless = self.loss(np.full(count, np.inf))
-            return np.where(np.isfinite(endless), endless, self.loss(np.full(count, 1e300)))
-
-    def determined(self, tokens: float) -> bool:
-        """Tell whether the records determine the loss after so many tokens."""
-        return bool(self._told(tokens)["determined"])
-
-    def _told(self, tokens: float) -> pd.Series:
-        return self.fit.predict(pd.DataFrame({**self.others, TOKENS: [tokens]})).iloc[0]
-
-    def budget(self, found: Array, floor: float, purpose: str, trouble: list[str]) -> Budget:
-        """Tokens of the fit and of its refits as an answer."""
-        sane = float(np.clip(np.nan_to_num(found[0], posinf=1e300), LEAST, 1e300))
-        told = self._told(sane)
-        low, high = _ends(found[1:], self.level)
-        reached = float(np.mean(np.isfinite(found[1:])))
-        if not told["determined"]:
-            why = "the answer rests on what the records leave free"
-            trouble = [*trouble, "; ".join([why, *self.fit.trouble[:1]])]
-            found, low, high = np.full(1, np.nan), np.nan, np.nan
-        elif reached < 1:
-            trouble = [*trouble, f"{100 * (1 - reached):.0f} % of the refits never get there"]
-        if TOKENS in told["beyond"] and told["determined"]:
-            reach = self.fit.records[TOKENS]
-            held = f"the records hold {number(reach.min())} to {number(reach.max())} tokens"
-            trouble = [*trouble, f"{held}; beyond them the answer rests on the form of the law"]
-        return Budget(
-            tokens=float(found[0]),
-            low=min(low, float(found[0])),
-            high=max(high, float(found[0])),
-            reached=reached,
-            floor=float(floor) if told["determined"] else float("nan"),
-            level=self.level,
-            determined=bool(told["determined"]),
-            beyond=str(told["beyond"]),
-            purpose=purpose,
-            trouble=tuple(trouble),
-        )
-
-
-def _single(form: Form, columns: Mapping[str, Any]) -> dict[str, float]:
-    """The inputs beside tokens, one value each."""
-    checked = asking.inputs(form, None, {**columns, TOKENS: LEAST})
-    if len(checked) > 1:
-        raise FormError("one question at a time: each input is a single number here")
-    return {name: float(checked[name].iloc[0]) for name in form.columns if name != TOKENS}
-
-
-def _ends(found: Array, level: float) -> tuple[float, float]:
-    """Interval of values of which some may be infinite."""
-    if np.isnan(found).any():
-        return float("nan"), float("nan")
-    low = np.quantile(found, (1 - level) / 2, method="lower")
-    high = np.quantile(found, (1 + level) / 2, method="higher")
-    return float(low), float(high)
-
-
 def _unreachable(purpose: str, floors: Array, found: Array, level: float) -> UnreachableLossError:
-    low, high = _ends(floors[1:], level)
-    reached = float(np.mean(np.isfinite(found[1:])))
+    low, high = ends(floors[1:], level)
+    reached = share(np.isfinite(found[1:]), found[1:])
+    some = "" if np.isnan(reached) else f"{100 * reached:.0f} % of the refits get there; "
     return UnreachableLossError(
-        f"{purpose} is out of reach: endless post-training would end at {number(floors[0])} "
-        f"({100 * level:g} % interval {number(low)} to {number(high)}); "
-        f"{100 * reached:.0f} % of the refits get there; ask for more, prune less, or start "
-        f"from a better model",
+        f"{purpose} is out of reach: endless post-training would end at {number(floors[0], 6)} "
+        f"({100 * level:g} % interval {number(low, 6)} to {number(high, 6)}); "
+        f"{some}ask for more, prune less, or start from a better model",
         float(floors[0]),
         low,
         high,

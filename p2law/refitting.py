@@ -17,7 +17,7 @@ from p2law.surface import Surface, by_coefficient
 TOGETHER = 131_072
 """Rows times fits that are worked on at once, few enough for the cache."""
 
-STEPS = 60
+STEPS = 200
 ENOUGH = 1e-14
 """Share of the objective that one more step must promise to be worth it."""
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from p2law.declaring import Array, Whole
+from p2law.declaring import Array, Mask, Whole
 from p2law.objectives import squared
 from p2law.problem import Problem
-from p2law.refitting import refit
+from p2law.refitting import STEPS, refit
 from p2law.starting import spread_rows
 
 DRAWS = 300
@@ -21,7 +21,10 @@ FEW = 5
 """With fewer runs, stretches of runs are resampled instead."""
 
 STRETCHES = 12
-"""How many stretches there are then, at least."""
+"""How many stretches there are then, as far as the rows suffice."""
+
+LEAST = 4
+"""With fewer runs or stretches nothing tells the noise."""
 
 COARSE = 10
 """With fewer runs there are too few combinations of signs; sizes vary too (Webb 2023)."""
@@ -32,6 +35,9 @@ they are; with fewer, too much would rest on the few that weigh most."""
 
 DEAR = 3_000_000
 """Rows times refits beyond which the refits are one linear step each."""
+
+ALONE = 1 - 1e-6
+"""Leverage in some direction from which on a run alone tells something."""
 
 CURVE_ROWS = 1000
 """Rows that stand for all where a law is fitted to a curve without noise."""
@@ -47,15 +53,41 @@ class Draws:
         Coordinates.
     noise : ndarray of shape (draws,)
         Deviations of single rows of runs, each from the fit without its run.
+    stopped : int
+        Refits that were given up before they had ended.
     """
 
     q: Array
     noise: Array
+    stopped: int = 0
 
 
-def few(codes: Whole) -> bool:
-    """Tell whether there are too few runs to resample them whole."""
-    return int(codes.max(initial=-1)) + 1 < FEW
+def units(codes: Whole, along: Array) -> Whole:
+    """What is resampled: runs, or stretches of them where there are few.
+
+    Parameters
+    ----------
+    codes : ndarray of int, shape (rows,)
+        Which run each row belongs to, from 0 on.
+    along : ndarray of shape (rows,)
+        Order of the rows within a run.
+
+    Returns
+    -------
+    ndarray of int, shape (rows,)
+        From 0 on.
+    """
+    runs = int(codes.max(initial=-1)) + 1
+    if runs >= FEW:
+        return codes
+    pieces, out, used = -(-STRETCHES // max(runs, 1)), np.empty_like(codes), 0
+    for run in range(runs):
+        rows = np.flatnonzero(codes == run)
+        rows = rows[np.argsort(along[rows], kind="stable")]
+        for piece in np.array_split(rows, min(pieces, len(rows))):
+            out[piece] = used
+            used += 1
+    return out
 
 
 def draw(problem: Problem, q: Array, codes: Whole, seed: int, count: int = DRAWS) -> Draws:
@@ -63,7 +95,9 @@ def draw(problem: Problem, q: Array, codes: Whole, seed: int, count: int = DRAWS
 
     Up to 99 runs: a wild cluster bootstrap. Every run keeps the deviations that it has
     from the fit without it, times a random sign. From 100 runs on: every run gets a
-    random weight (exponential; Rubin's Bayesian bootstrap of whole runs).
+    random weight (exponential; Rubin's Bayesian bootstrap of whole runs). A run that
+    alone tells part of the law agrees with it whatever its error, so it is also shifted
+    by what is typical of the others.
 
     Parameters
     ----------
@@ -71,7 +105,7 @@ def draw(problem: Problem, q: Array, codes: Whole, seed: int, count: int = DRAWS
     q : ndarray of shape (free,)
         Coordinates of the fit.
     codes : ndarray of int, shape (rows,)
-        Which run each row belongs to, from 0 on.
+        Which unit each row belongs to, as `units` gives it.
     seed : int
     count : int
         Number of refits; even.
@@ -79,37 +113,68 @@ def draw(problem: Problem, q: Array, codes: Whole, seed: int, count: int = DRAWS
     Returns
     -------
     Draws
-        All NaN where there are no more rows than coefficients: nothing tells the noise.
+        All NaN where nothing tells the noise: no more rows than coefficients, or hardly
+        any units.
     """
     rng = np.random.default_rng([seed, count])
-    if problem.spare(q) <= 0:
+    runs = int(codes.max(initial=-1)) + 1
+    if problem.spare(q) <= 0 or runs < LEAST:
         return Draws(np.full((count, len(q)), np.nan), np.full(count, np.nan))
-    codes = _stretches(codes) if few(codes) else codes
-    runs = int(codes.max()) + 1
+    signs, objective = _signs(rng, count, runs), problem.objective
     if problem.surface.rows * count > DEAR:
-        return _linear(problem, q, codes, _signs(rng, count, runs), rng)
-    if runs >= MANY:
-        weight = problem.weight * rng.exponential(size=(count, runs))[:, codes]
-        found = refit(problem.surface, problem.target, weight, problem.objective, q)
-        return Draws(found.q, _sample(rng, problem.residuals(q), codes, count))
-    off = _spread(runs) * _without_own_run(problem, q, codes)
-    moved = problem.objective.shifted(
-        problem.surface.predict(q), _signs(rng, count, runs)[:, codes] * off
+        return _linear(problem, q, codes, signs, rng)
+    weight, off, start = problem.weight, problem.residuals(q), problem.target
+    if runs < MANY:
+        off, start = _spread(runs) * _without_own_run(problem, q, codes), problem.surface.predict(q)
+    else:
+        weight = weight * rng.exponential(size=(count, runs))[:, codes]
+    shift = _shift_of_lone(off, codes, alone(problem, q, codes))
+    moved = objective.shifted(start, signs[:, codes] * (shift + (off if runs < MANY else 0.0)))
+    found = refit(problem.surface, moved, weight, objective, q)
+    return Draws(found.q, _sample(rng, off, codes, count), int(np.sum(found.steps >= STEPS)))
+
+
+def alone(problem: Problem, q: Array, codes: Whole) -> Mask:
+    """Tell which units alone tell part of the law: without one, the others leave that free.
+
+    Parameters
+    ----------
+    problem : Problem
+    q : ndarray of shape (free,)
+    codes : ndarray of int, shape (rows,)
+
+    Returns
+    -------
+    ndarray of bool, shape (units,)
+    """
+    low, high = problem.surface.box
+    free = (q > low) & (q < high)
+    factor = problem.surface.factor(q)[free]
+    size = np.sqrt(np.sum(factor**2, axis=1))
+    size = np.where(size > 0, size, np.inf)
+    values, vectors = np.linalg.eigh(factor @ factor.T / np.outer(size, size))
+    kept = values > 1e-12 * values.max(initial=0.0)
+    root = (vectors[:, kept] / np.sqrt(values[kept])).T / size
+    ways = np.hstack(
+        [
+            root @ problem.surface.at_rows(rows).jacobian(q)[free]
+            for rows in problem.surface.blocks()
+        ]
     )
-    found = refit(problem.surface, moved, problem.weight, problem.objective, q)
-    return Draws(found.q, _sample(rng, off, codes, count))
+    found = np.bincount(codes, np.sum(ways**2, axis=0)) >= ALONE
+    for unit in np.flatnonzero(found):  # no more than there are coefficients
+        own = ways[:, codes == unit]
+        found[unit] = np.linalg.eigvalsh(own @ own.T)[-1] >= ALONE
+    return np.asarray(found)
 
 
-def _stretches(codes: Whole) -> Whole:
-    """Cut every run into stretches of rows that follow each other."""
-    runs = int(codes.max()) + 1
-    pieces, out, used = -(-STRETCHES // runs), np.empty_like(codes), 0
-    for run in range(runs):
-        rows = np.flatnonzero(codes == run)
-        for piece in np.array_split(rows, min(pieces, len(rows))):
-            out[piece] = used
-            used += 1
-    return out
+def _shift_of_lone(off: Array, codes: Whole, lone: Mask) -> Array:
+    """For the rows of units that are alone, the typical shift of the others; 0 for others."""
+    if not lone.any():
+        return np.zeros(len(off))
+    shifts = np.bincount(codes, off) / np.bincount(codes)
+    typical = shifts[~lone] if np.sum(~lone) > 1 else off
+    return np.where(lone[codes], np.sqrt(np.mean(typical**2)), 0.0)
 
 
 def _signs(rng: np.random.Generator, count: int, runs: int) -> Array:
@@ -145,7 +210,8 @@ def _linear(
     low, high = problem.surface.box
     free = np.flatnonzero((q > low) & (q < high))
     residuals = problem.residuals(q)
-    curvature, pulls = _by_run(problem, q, codes, residuals)
+    shift = _shift_of_lone(residuals, codes, alone(problem, q, codes))
+    curvature, pulls = _by_run(problem, q, codes, residuals, shift)
     curvature, pulls = curvature[:, free[:, None], free], pulls[:, free]
     whole = curvature.sum(axis=0)
     if len(pulls) < MANY:  # the fit without a run moves further than one that only weighs it less
@@ -166,7 +232,9 @@ def _linear(
     return Draws(found.q, _sample(rng, residuals, codes, len(signs)))
 
 
-def _by_run(problem: Problem, q: Array, codes: Whole, residuals: Array) -> tuple[Array, Array]:
+def _by_run(
+    problem: Problem, q: Array, codes: Whole, residuals: Array, shift: Array
+) -> tuple[Array, Array]:
     """Curvature of the objective, (runs or 1, free, free), and its slope, (runs, free), by run.
 
     With many runs the curvature is not told apart.
@@ -176,7 +244,7 @@ def _by_run(problem: Problem, q: Array, codes: Whole, residuals: Array) -> tuple
     curvature = np.zeros((int(groups.max()) + 1, len(q), len(q)))
     pulls = np.zeros((runs, len(q)))
     bend = problem.weight * problem.objective.bend(residuals, 0.0)
-    pull = problem.weight * problem.objective.pull(residuals)
+    pull = problem.weight * problem.objective.pull(residuals) + bend * shift
     for rows in problem.surface.blocks():
         ways = problem.at_rows(rows).jacobian(q)
         ways = np.where(np.isfinite(ways), ways, 0.0)

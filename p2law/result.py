@@ -13,12 +13,13 @@ from p2law import asking, intervals, saving, tabling
 from p2law.causes import HOLD
 from p2law.declaring import Form
 from p2law.errors import SavedFitError
-from p2law.gathering import WEIGHT
+from p2law.gathering import KEPT, WEIGHT
 from p2law.identify import listed
 from p2law.knowing import Knowledge
 from p2law.settings import Settings
 from p2law.verdicts import Status
 from p2law.views import View, number
+from p2law.vocabulary import unit
 
 
 @dataclass(frozen=True)
@@ -108,8 +109,13 @@ class Fit:
 
     @property
     def records(self) -> pd.DataFrame:
-        """The rows used: run, inputs, target and weight; a copy."""
+        """The rows used: run, inputs, target, weight, and labels of curves; a copy."""
         return self._records.copy()
+
+    @property
+    def unit(self) -> str:
+        """The unit of the target, as said after a number."""
+        return unit(self.form.target, self._records)
 
     # -- what it says ----------------------------------------------------------------
 
@@ -190,7 +196,7 @@ class Fit:
         """
         asking.interval(level, "mean")
         known = self.known
-        ends = intervals.of_coefficients(known.draws, level)
+        ends = intervals.of_coefficients(known.for_level(level).draws, level)
         return tabling.table(known.full, self.values, self.held, known.directions, ends)
 
     def residuals(self) -> pd.DataFrame:
@@ -257,15 +263,15 @@ class Fit:
         """What the views say below the table."""
         residuals = self.residuals()["residual"].to_numpy()
         worst = int(np.argmax(np.abs(residuals)))
-        unit = "nat" if self.form.target == "loss" else f"in {self.form.target}"
         rmse, largest = np.sqrt(np.mean(residuals**2)), abs(residuals[worst])
         where = f"run {self._records['run'].iloc[worst]}"
+        size, most = (f"{number(each, 3)} {self.unit}" for each in (rmse, largest))
         count, total = len(self.search.minima), number(self.search.objective, 8)
         minima = "minimum" if count == 1 else "minima"
         facts = [
             (
                 "residuals",
-                f"rmse {number(rmse, 3)} {unit}, worst {number(largest, 3)} {unit} ({where})",
+                f"rmse {size}, worst {most} ({where})",
             ),
             ("covered", ", ".join(self._covered())),
             ("objective", f"{self.settings.objective}, summed: {total}; {count} distinct {minima}"),
@@ -362,5 +368,8 @@ class Fit:
 
 def _kept(table: pd.DataFrame, form: Form) -> pd.DataFrame:
     """The columns of a fit's records, numbers as float64."""
+    labels = table.columns.intersection([*KEPT]).difference([*form.columns, form.target])
     numeric = [*form.columns, form.target, *table.columns.intersection([WEIGHT])]
-    return table[list(dict.fromkeys(["run", *numeric]))].astype(dict.fromkeys(numeric, np.float64))
+    return table[list(dict.fromkeys(["run", *numeric, *labels]))].astype(
+        dict.fromkeys(numeric, np.float64)
+    )

@@ -43,6 +43,8 @@ class Score:
     Attributes
     ----------
     law, target : str
+    unit : str
+        Of the target, as said after a number.
     rows, runs : int
         How many were judged: those that the fit determines.
     undetermined : int
@@ -77,6 +79,7 @@ class Score:
 
     law: str
     target: str
+    unit: str
     rows: int
     runs: int
     undetermined: int
@@ -141,14 +144,14 @@ class Score:
 
     def view(self) -> View:
         """The content of the text and HTML views."""
-        said = {"unit": "nat" if self.target == "loss" else f"in {self.target}"}
+        said = {"unit": self.unit, "target": self.target}
         columns = self._columns()
         rows = []
         for name, words in LINES.items():
             values = [float(each[name]) for each in columns.values()]
             if not np.isnan(values).all():
                 cells = ["-" if np.isnan(each) else number(each) for each in values]
-                rows.append((words.format(target=self.target, **said), *cells))
+                rows.append((words.format(**said), *cells))
         count = f"{several(self.rows, 'row')} of {several(self.runs, 'run')}"
         return View(
             headline=f"{self.law} scored on {count}",
@@ -246,6 +249,7 @@ def score(fit: Fit, records: pd.DataFrame, *, level: float = 0.9, per: str = "lo
     return Score(
         law=fit.form.name,
         target=fit.form.target,
+        unit=rows.unit,
         rows=int(rows.sure.sum()),
         runs=len(np.unique(sure.run)),
         undetermined=int(np.sum(~rows.sure)),
@@ -255,7 +259,7 @@ def score(fit: Fit, records: pd.DataFrame, *, level: float = 0.9, per: str = "lo
         coverage=float(np.mean(rows.inside[rows.sure])) if rows.sure.any() else np.nan,
         level=float(level),
         per=per,
-        slope_unit=f"{'nat' if fit.form.target == 'loss' else fit.form.target} per {PER[per]}",
+        slope_unit=f"{rows.unit.removeprefix('in ')} per {PER[per]}",
         pairs=len(sure.neighbours[0]),
         trouble=_trouble(fit, rows),
         notes=(*rows.notes, *filter(None, [note])),

@@ -147,10 +147,9 @@ class Surface:
         return np.concatenate([self.coordinate(start), size])
 
     def off_bounds(self, q: Array) -> Array:
-        """The same coordinates with defaults for exponents that lie at a bound."""
+        """The same coordinates with defaults for exponents at a bound and terms that are 0."""
         low, high = self.box
         at_bound = (q <= low) | (q >= high)
-        at_bound[len(self.nonlinear) :] = False
         return np.where(at_bound, self.generic_point(), q) if at_bound.any() else q
 
     def typical(self, q: Array) -> Array:

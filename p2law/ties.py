@@ -92,8 +92,8 @@ def ties(surface: Surface) -> tuple[Tie, ...]:
         _tie(surface, (first, second), pairs)
         for first, second in itertools.combinations(varying, 2)
         if _tells(pairs := np.unique(np.stack([columns[first], columns[second]]), axis=1))
-        and _matters(surface, first)
-        and _matters(surface, second)
+        and matters(surface, first)
+        and matters(surface, second)
     )
 
 
@@ -129,8 +129,14 @@ def _beside(surface: Surface, name: str) -> tuple[Surface, Surface]:
     return few.at_rows(inside), few.over(columns).at_rows(inside)
 
 
-def _matters(surface: Surface, name: str) -> bool:
-    """Tell whether what any coefficient does changes with an input."""
+def matters(surface: Surface, name: str) -> bool:
+    """Tell whether what any coefficient does changes with an input.
+
+    Parameters
+    ----------
+    surface : Surface
+    name : str
+    """
     before, after = (each.jacobian(surface.generic_point()) for each in _beside(surface, name))
     return bool((np.abs(after - before) > MOVES * np.abs(before).max(initial=0.0)).any())
 

@@ -7,13 +7,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from p2law import causes, identify
 from p2law.baselines import baselines
 from p2law.contenders import Contender, Ground, attempt, points
 from p2law.declaring import Array, Mask
 from p2law.errors import ScoreError
-from p2law.grouping import codes
+from p2law.grouping import codes, groups
 from p2law.holdout import Split
+from p2law.identify import listed
+from p2law.result import Fit
+from p2law.ties import ties
 from p2law.wording import several
+
+APART = ("params", "pruning_rate", "corpus", "eval_text")
+"""Columns by which runs differ in what a law gets wrong, whether or not it reads them."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +32,8 @@ class Trial:
     measured : ndarray of shape (held,)
     run : ndarray of int, shape (held,)
         Number of the run in the table.
+    cell : ndarray of int, shape (held,)
+        Number of the cell: runs of equal inputs, whatever their tokens.
     predicted : mapping of str to ndarray of shape (held,)
         By law; NaN where it determines nothing or was not fitted.
     naive : mapping of str to ndarray of shape (held,)
@@ -37,6 +46,7 @@ class Trial:
 
     measured: Array
     run: Any
+    cell: Any
     predicted: Mapping[str, Array]
     naive: Mapping[str, Array]
     why: Mapping[str, str]
@@ -92,11 +102,23 @@ def tried(
     return Trial(
         measured=table[target].to_numpy()[rows],
         run=codes(table, "run")[rows],
+        cell=cells(table, common)[rows],
         predicted=predicted,
         naive=_naive(table, sound, target),
         why=why,
         notes=(note,) if empty else (),
     )
+
+
+def cells(table: pd.DataFrame, common: Ground) -> Any:
+    """Number the cells of runs that no law in question can tell apart but by their tokens.
+
+    Runs that differ in size, rate or text are apart even where no law reads these.
+    """
+    inputs = [name for each in common.able for name in each.law.columns if name != "tokens"]
+    keys = [name for name in (*APART, *inputs) if name in table]
+    code, run = groups(table, list(dict.fromkeys(keys))), codes(table, "run")
+    return pd.factorize(pd.Series(code).groupby(run).agg(frozenset))[0][run]
 
 
 def _asked(
@@ -112,9 +134,31 @@ def _asked(
     lacking = int(np.sum(~np.isfinite(told)))
     if not lacking:
         return told, ""
-    said = "; ".join(made.fit.trouble) or "the kept rows say little there"
     where = f"fitted without {split.words}: {lacking} of {len(rows)} rows are not determined"
-    return told, f"{where}: {said}"
+    return told, f"{where}: {cause(made.fit)}"
+
+
+def cause(found: Fit) -> str:
+    """What the records of a fit lack, for which predictions are missing; bounds are no cause."""
+    surface = found.known.problem.surface
+    q = surface.coordinates(found.values)
+    free = identify.at(surface, q)
+    said = [*_held(found), *map(str, causes.loose(surface, q, free))]
+    said = said or [str(each) for each in ties(surface)]
+    said = said or list(causes.faint(surface, identify.evidence(surface, q, free)))
+    return "; ".join(said) or "the kept rows say little there"
+
+
+def _held(found: Fit) -> list[str]:
+    """Sentences about coefficients that were held for want of records."""
+    by_cause: dict[str, list[str]] = {}
+    for name, why in found.held.items():
+        if name not in found.settings.fixed and name not in found.settings.tied:
+            by_cause.setdefault(why, []).append(name)
+    return [
+        f"{why}, so {listed(names)} {'were' if len(names) > 1 else 'was'} held"
+        for why, names in by_cause.items()
+    ]
 
 
 def _naive(

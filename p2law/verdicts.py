@@ -68,8 +68,9 @@ def judge(problem: Problem, end: End, found: Directions) -> Verdict:
     )
     exchanged = {name for each in tied for name in each.exchanged}
     excused = causes.meaningless(problem.surface, end.q, found.idle)
-    excused = {name: cause for name, cause in excused.items() if name not in exchanged}
-    free = {name for each in loose for name in each.names} | excused.keys() | exchanged
+    open_ones = {name for each in loose for name in each.names} | exchanged
+    excused = {name: cause for name, cause in excused.items() if name not in open_ones}
+    free = open_ones | excused.keys()
     bound = {name: text for name, text in _at_bound(problem, end.q).items() if name not in free}
     trouble = [stopped] if stopped else []
     trouble += [f"{each}; {each.cure}" for each in loose]

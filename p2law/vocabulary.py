@@ -1,6 +1,7 @@
 """The vocabulary of records: every known column, where it may lie and what it is called."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from p2law.domains import Domain
 
@@ -55,6 +56,12 @@ VOCABULARY = {
 }
 LABELS = ("model", "family", "method", "seed", "corpus", "eval_text", "schedule")
 
+CURVES = ("seed", "eval_text")
+"""Labels that tell curves of one run apart."""
+
+METRIC = "metric"
+"""The label that says what the numbers in `loss` are, where they are no nats."""
+
 
 def counted(count: int, name: str) -> str:
     """Words for so many distinct values of a column: "1 model size", "2 values of x"."""
@@ -62,3 +69,24 @@ def counted(count: int, name: str) -> str:
     noun, of = (known.noun, "") if known and known.noun else ("value", f" of {name}")
     plural = "" if count == 1 else "es" if noun.endswith("ss") else "s"
     return f"{count} {noun}{plural}{of}"
+
+
+def unit(target: str, table: Any) -> str:
+    """Words for the unit of a target after a number: "nat", "in test error", "in score".
+
+    Parameters
+    ----------
+    target : str
+    table : DataFrame
+        Its column `metric`, where it has one, says what a loss is measured in.
+
+    Returns
+    -------
+    str
+    """
+    if target != "loss":
+        return f"in {target}"
+    said = {*table[METRIC].fillna("").astype(str)} if METRIC in table else {""}
+    if said <= {"", "nat", "nats"}:
+        return "nat"
+    return f"in {said.pop()}" if len(said) == 1 else f"in {target}"

@@ -246,6 +246,22 @@ def test_predict_prints_what_python_prints(place, run):
     assert (0, expected.to_string(index=False) + "\n", "") == found
 
 
+def test_the_level_and_kind_of_intervals_are_those_of_python(place, run):
+    """
+    And what is no probability is refused.
+    """
+    fit = p2law.Fit.from_json((place / "fit.json").read_text())
+    inputs = {"params": 8.03e9, "tokens": 10e9, "pruning_rate": 0.25, "base_loss": 2.05}
+    expected = fit.predict(**inputs, level=0.5, kind="run").to_string(index=False)
+
+    found = run("predict", "fit.json", *INPUTS, "--level", "0.5", "--kind", "run")
+    refused = run("predict", "fit.json", *INPUTS, "--level", "2")
+
+    assert (0, f"{expected}\n", "") == found
+    assert (2, "") == refused[:2]
+    assert "level" in refused[2]
+
+
 def test_predict_as_json_is_bit_identical(place, run):
     """
     Every float reads back to the bits that Python has, wherever the options stand.
@@ -543,11 +559,21 @@ def test_the_surface_of_the_command_line():
     assert dict(surface(cli._parser())) == {
         "fit": ["--accept", "--fixed", "--form", "--help", "--json", "--objective", "--save",
                 "--tied", "--weight", "-h", "records"],
-        "predict": ["--form", "--help", "--json", "-h", "fit"],
+        "predict": ["--form", "--help", "--json", "--kind", "--level", "-h", "fit"],
         "score": ["--accept", "--form", "--help", "--json", "--level", "--per", "-h", "fit",
                   "records"],
         "compare": ["--accept", "--forms", "--help", "--hold", "--json", "--objective",
-                    "--weight", "-h", "records"],
+                    "--seed", "--weight", "-h", "records"],
+        "import-log": ["--accept", "--averaged", "--base-at", "--base-log", "--base-loss",
+                       "--bytes-per-token", "--column", "--corpus", "--drop-first",
+                       "--drop-first-steps", "--eval-text", "--fact", "--help", "--json", "--kind",
+                       "--loss", "--method", "--missing", "--model", "--no-averaged", "--output",
+                       "--params", "--partial", "--pruning-rate", "--repeats", "--run", "--seed",
+                       "--smooth", "--step", "--thin", "--tokens", "--tokens-per-step", "--unit",
+                       "-h", "-o", "log"],
+        "tokens": ["--form", "--help", "--json", "--level", "--loss", "-h", "fit"],
+        "saturation": ["--form", "--gain", "--help", "--json", "--level", "-h", "fit"],
+        "plan": ["--form", "--help", "--json", "-h", "plan"],
         "collect plan": ["--gpu-memory", "--help", "--json", "--mfu", "--peak-flops",
                          "--tokens-per-second", "-h", "sweep"],
         "collect run": ["--gpus", "--help", "--index", "--only", "--option", "--out", "--submit",

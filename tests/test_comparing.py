@@ -1,6 +1,9 @@
 """Laws side by side: the same rows, what they had not seen, and whether it is more than noise."""
 
+import copy
+import dataclasses
 import json
+import pickle
 from pathlib import Path
 from typing import Annotated
 
@@ -13,9 +16,10 @@ from hypothesis import strategies as st
 import p2law
 from p2law import deciding, forms, holdout
 from p2law.comparison import Comparison
+from p2law.contenders import Contender, Ground
 from p2law.deciding import difference
 from p2law.errors import FitError, FormError, RecordError, ScoreError
-from p2law.trials import Trial
+from p2law.trials import Trial, cells
 
 GOLDEN = Path(__file__).parent / "golden"
 DENSE = Annotated[float, p2law.Domain("<= 0")]
@@ -165,6 +169,22 @@ def test_a_law_that_a_split_leaves_open_does_not_compete(records):
     assert np.isnan(found.table.loc["p2", "held_rmse"])
     assert "rows are not determined: " in found.table.loc["p2", "why"]
     assert "no other law predicts these rows" in found.verdict
+
+
+def test_the_reason_that_is_told_is_what_the_records_lack(records):
+    """
+    One size; that a term is at its bound is true as well, and no reason.
+    """
+    flat = records[records["params"] <= 1.5e9].copy()
+    flat["loss"] = flat.groupby("run")["loss"].transform("min") + 1e-3 * np.log(flat["tokens"])
+
+    found = p2law.compare(flat, (None, forms.p2_no_delta), holdout.largest_model)
+
+    assert "D_C is at its lower bound 0" in " ".join(found.fits["p2_no_delta"].trouble)
+    ends = [why.split("not determined: ")[1] for why in found.table["why"] if why]
+    assert ends[0].startswith("the records hold 1 model size, so alpha, N_C and delta were held")
+    assert ends[1].startswith("N_C and E move together: the records hold 1 model size")
+    assert not any("bound" in each for each in ends)
 
 
 def test_where_no_law_predicts_there_is_no_winner(records):
@@ -364,6 +384,47 @@ def test_rows_of_one_run_count_once():
     assert 0.5 == difference(one, 2 * one, run).chance
 
 
+def test_repeats_of_a_run_count_once():
+    """
+    Three trials of each of two settings share what a law gets wrong: they stay two.
+    """
+    one, cell = np.ones(6), np.repeat([0, 1], 3)
+
+    found = difference(one, 2 * one, np.arange(6), cell)
+
+    assert (0.5, False) == (found.chance, found.told)
+    assert "2 cells (6 runs, those of equal inputs together)" == found.over
+
+
+def test_repeats_in_records_are_found(records):
+    """
+    Every run twice, under other names: as many cells as before, and the verdict says so.
+    """
+    again = records.assign(run=records["run"] + " again", loss=records["loss"] + 0.001)
+    twice = pd.concat([records, again], ignore_index=True)
+
+    found = p2law.compare(twice, LAWS[1:], holdout.last_tokens)
+
+    assert 32 == found.held_runs
+    assert "16 cells (32 runs, those of equal inputs together)" in found.verdict
+
+
+def test_checkpoints_of_a_run_make_no_cells():
+    """
+    An input that changes along a run leaves it one; other texts are other cells.
+    """
+    table = pd.DataFrame({"run": list("aabbcc"), "flops": [1.0, 2.0] * 3})
+    table["eval_text"] = list("xxxxyy")
+
+    @p2law.form(linear=("a",))
+    def law(flops, *, a):
+        return a + 0 * flops
+
+    found = cells(table, Ground(np.ones(6, bool), (Contender("law", law),), {}, ()))
+
+    assert [0, 0, 0, 0, 1, 1] == found.tolist()
+
+
 @given(seed=st.integers(0, 99), runs=st.integers(2, 30))
 def test_equal_laws_differ_by_noise(seed, runs):
     """
@@ -398,12 +459,87 @@ def test_of_laws_that_do_equally_well_the_simplest_wins():
     """
     measured = np.arange(6.0)
     same = {"long": measured + 0.1, "short": measured + 0.1, "bad": measured + 1.0}
-    trial = Trial(measured, np.arange(6), same, {}, dict.fromkeys(same, ""), ())
+    trial = Trial(measured, np.arange(6), np.arange(6), same, {}, dict.fromkeys(same, ""), ())
 
     ranks = deciding.contest(trial, {"long": 7, "short": 3, "bad": 1}, seed=0)
 
     assert "short" == ranks.winner
     assert "error, rmse 0.1 nat, and so has long; the difference to bad" in ranks.verdict("nat")
+
+
+def partly(first, *, most=12):
+    """A contest of a law that predicts all rows and one that predicts `first` of 12."""
+    measured = np.arange(12.0)
+    some = np.where(np.arange(12) < first, measured + 0.2, np.nan)
+    told = {"whole": np.where(np.arange(12) < most, measured + 0.1, np.nan), "part": some}
+    trial = Trial(measured, np.arange(12), np.arange(12), told, {}, dict.fromkeys(told, ""), ())
+    return deciding.contest(trial, {"whole": 3, "part": 3}, seed=0)
+
+
+def test_a_law_that_predicts_some_rows_is_not_said_to_predict_none():
+    """
+    It is not ranked, but its error stands beside that of the winner on the same rows.
+    """
+    said = partly(5).verdict("nat")
+
+    assert "whole has the smallest held-out error, rmse 0.1 nat; part predicts 5 of 12 rows" in said
+    assert "was not ranked (rmse there: part 0.2 nat, whole 0.1 nat)" in said
+    assert "no other law predicts these rows" in partly(0).verdict("nat")
+
+
+def test_where_all_laws_predict_few_rows_that_is_said():
+    """
+    None is ranked, and none is said to predict nothing.
+    """
+    said = partly(5, most=4).verdict("nat")
+
+    assert "no law predicts half of the held rows; whole and part predict 4 to 5 of 12" in said
+
+
+def test_chance_is_not_told_finer_than_it_was_tried():
+    """
+    Of 4,095 random arrangements none was as lopsided: less than one in 4,096.
+    """
+    many = difference(np.ones(40), 2 * np.ones(40), np.arange(40))
+    few = difference(np.ones(12), 2 * np.ones(12), np.arange(12))
+
+    assert "chance does as well in less than 0.025 % of cases" == many.share
+    assert "chance does as well in 0.049 % of cases" == few.share
+
+
+def test_a_mixture_of_texts_is_told(records):
+    """
+    As a fit does: no law can tell them apart.
+    """
+    mixed = records.assign(eval_text=np.where(records["params"] < 1e9, "book", "web"))
+
+    found = p2law.compare(mixed, LAWS[2:], holdout.last_tokens)
+
+    assert found.trouble[0].startswith("2 values of eval_text in one fit (book, web)")
+
+
+def test_that_the_winner_was_picked_first_is_said(found):
+    """
+    The best of many is the best by luck as well.
+    """
+    assert "the winner was picked by its error on the held rows" in " ".join(found.notes)
+
+
+@pytest.mark.parametrize(
+    ("naive", "better"),
+    [(np.full(6, 0.05), True), (np.full(6, 0.09995), False), (np.array([0.3, *[0.0] * 5]), False)],
+    ids=["better", "the same but for a thousandth", "no more than noise"],
+)
+def test_a_naive_prediction_is_better_only_by_more_than_noise(naive, better):
+    """
+    As a law must be.
+    """
+    measured = np.arange(6.0)
+    law, simple = {"law": measured + 0.1}, {"last": measured + naive}
+    trial = Trial(measured, np.arange(6), np.arange(6), law, simple, {"law": ""}, ())
+    ranks = deciding.contest(trial, {"law": 3}, seed=0)
+
+    assert (("last",) if better else ()) == ranks.shame
 
 
 # -- views -------------------------------------------------------------------------------
@@ -420,6 +556,19 @@ def test_the_views_of_a_comparison_are_the_golden_ones(ending, view, request):
         path.write_text(shown + "\n", encoding="utf-8")
 
     assert path.read_text(encoding="utf-8") == shown + "\n"
+
+
+def test_long_reasons_do_not_hide_the_table():
+    """
+    Cut in the view, whole in `trouble`, and that is said.
+    """
+    long = f"p2: {'many words ' * 90}".strip()
+
+    shown = str(dataclasses.replace(made_comparison(), trouble=(long,)))
+
+    assert max(k for k, line in enumerate(shown.splitlines()) if line.startswith("p2 ")) < 8
+    assert "many words many ..." in " ".join(shown.split())
+    assert "what ends in ... stands whole in `trouble`" in shown
 
 
 def made_comparison():
@@ -449,6 +598,16 @@ def made_comparison():
         notes=("AIC and BIC take rows as independent, which those of one run are not",),
         _table=table, _by_run=pd.DataFrame(),
     )  # fmt: skip
+
+
+def test_a_comparison_travels(found):
+    """
+    Copied and pickled it says the same.
+    """
+    for other in (copy.deepcopy(found), pickle.loads(pickle.dumps(found))):  # noqa: S301 - its own
+        assert str(found) == str(other)
+        assert dict(found.fits["p2"].values) == dict(other.fits["p2"].values)
+        pd.testing.assert_frame_equal(found.by_run(), other.by_run())
 
 
 def test_a_comparison_is_frozen_and_plain_for_programs(found):

@@ -28,12 +28,21 @@ NEEDS = {
     "routed_lm": ("run", "params", "loss", "num_experts"),
     "compute_optimal": ("flops", "params", "tokens", "loss"),
 }
+OURS = {
+    "byte_llama": PRUNED,
+    "byte_qwen2": PRUNED,
+    "byte_llama_dense": ("run", "params", "tokens", "loss"),
+    "byte_qwen2_dense": ("run", "params", "tokens", "loss"),
+}
+"""Tables that `p2law collect gather` wrote."""
+EVERY = NEEDS | OURS
 names = pytest.mark.parametrize("name", sorted(NEEDS))
+every_name = pytest.mark.parametrize("name", sorted(EVERY))
 
 
 def table(name: str) -> pd.DataFrame:
     """Read and check one table, as a user's would be."""
-    needs = [column for column in NEEDS[name] if column != "run"]
+    needs = [column for column in EVERY[name] if column != "run"]
     return load(DATA / f"{name}.csv", needs=needs)
 
 
@@ -67,10 +76,10 @@ def log_huber(predicted: pd.Series, loss: pd.Series, delta: float) -> pd.Series:
 
 def test_every_table_is_tested() -> None:
     """No table lies in the folder without the tests below."""
-    assert sorted(NEEDS) == sorted(path.stem for path in DATA.glob("*.csv"))
+    assert sorted(EVERY) == sorted(path.stem for path in DATA.glob("*.csv"))
 
 
-@names
+@every_name
 def test_every_table_is_readable(name: str) -> None:
     """Each table passes the checks of `load`, and no row is lost or changed."""
     records = table(name)
@@ -82,16 +91,16 @@ def test_every_table_is_readable(name: str) -> None:
             np.testing.assert_array_equal(written[column].map(float), records[column])
 
 
-@pytest.mark.parametrize("name", sorted({*NEEDS} - {"compute_optimal"}))
+@pytest.mark.parametrize("name", sorted({*EVERY} - {"compute_optimal"}))
 def test_the_vocabulary_comes_first(name: str) -> None:
     """Run, size, tokens, rate, base loss and loss open each table of runs, in this order."""
     columns = list(pd.read_csv(DATA / f"{name}.csv", nrows=1).columns)
     known = [column for column in PRUNED if column in columns]
     assert known == columns[: len(known)]
-    assert set(NEEDS[name]) <= set(columns)
+    assert set(EVERY[name]) <= set(columns)
 
 
-@names
+@every_name
 def test_tables_are_plain_text(name: str) -> None:
     """UTF-8, one kind of line ending, no spaces around values, no words for a missing value."""
     text = (DATA / f"{name}.csv").read_bytes().decode("utf-8")
@@ -100,7 +109,8 @@ def test_tables_are_plain_text(name: str) -> None:
     cells = pd.read_csv(DATA / f"{name}.csv", dtype=str, keep_default_na=False)
     for column in cells:
         assert cells[column].equals(cells[column].str.strip())
-        assert not cells[column].str.lower().isin(["nan", "none", "na", "null", "inf"]).any()
+        words = {"nan", "none", "na", "null", "inf"} - ({"none"} if column == "method" else set())
+        assert not cells[column].str.lower().isin(words).any()
 
 
 def test_conversions_are_reproducible() -> None:
@@ -162,9 +172,63 @@ def test_the_readme_lists_every_table() -> None:
 
 
 def test_the_folder_is_small() -> None:
-    """Everything in the folder together stays under 3 MB."""
-    files = (path for path in DATA.rglob("*") if "__pycache__" not in path.parts)
-    assert sum(path.stat().st_size for path in files if path.is_file()) < 3e6
+    """Everything in the folder together stays under 6 MB."""
+    aside = {"__pycache__", "text"}  # what scripts leave
+    files = (path for path in DATA.rglob("*") if not aside & {*path.parts})
+    assert sum(path.stat().st_size for path in files if path.is_file()) < 6e6
+
+
+# -- byte-level models, pruned and post-trained --------------------------------------
+
+byte_study = pytest.mark.parametrize("family", ["llama", "qwen2"])
+
+
+@byte_study
+def test_the_byte_study_is_the_one_that_its_sweep_file_asks_for(
+    family: str, tmp_path: Path
+) -> None:
+    """Every run of the file is there, whole, under the name that its settings give it."""
+    from p2law.collect import jobs, spec
+
+    (tmp_path / "text").mkdir()
+    for name in ("novels_first", "novels_second", "novels_valid", "wikitext2_test"):
+        (tmp_path / "text" / f"{name}.txt").write_text("any text " * 10_000)
+    path = shutil.copy(DATA / "byte_study" / f"byte_{family}.toml", tmp_path)
+    runs = jobs.expand(spec.read(path))
+    pruned, dense = table(f"byte_{family}"), table(f"byte_{family}_dense")
+    assert {run.id for run in runs if run.cut} == {*pruned["run"]}
+    assert {run.id for run in runs if not run.cut} == {*dense["run"]}
+    for found in (pruned, dense):
+        assert (found.groupby(["run", "eval_text"])["tokens"].nunique() == 29).all()
+    assert pruned.groupby("run")["tokens"].agg(["min", "max"]).drop_duplicates().shape == (1, 2)
+
+
+@byte_study
+def test_losses_before_pruning_are_those_that_dense_training_ended_with(family: str) -> None:
+    """The base loss of a pruned model is the last loss of its dense one, to the last digit."""
+    pruned, dense = table(f"byte_{family}"), table(f"byte_{family}_dense")
+    last = dense[dense["tokens"] == dense["tokens"].max()].set_index(["model", "eval_text"])["loss"]
+    for keys, losses in pruned.groupby(["model", "eval_text"])["base_loss"]:
+        assert losses.to_numpy() == pytest.approx(last[keys], abs=1e-12)
+
+
+@byte_study
+def test_larger_dense_models_are_better(family: str) -> None:
+    """Real models: a quarter of a million parameters reach 1.50 nat a byte, and more reach less."""
+    dense = table(f"byte_{family}_dense").query("eval_text == 'novels'")
+    last = dense[dense["tokens"] == dense["tokens"].max()].sort_values("params")
+    assert last["loss"].is_monotonic_decreasing
+    assert last["params"].max() / last["params"].min() > 10
+    assert (last["loss"][last["params"] > 230_000] < 1.50).all()
+
+
+@byte_study
+def test_the_readme_counts_the_byte_study(family: str) -> None:
+    """Rows and runs of both tables are what the README states."""
+    text = (DATA / "README.md").read_text(encoding="utf-8")
+    for name in (f"byte_{family}", f"byte_{family}_dense"):
+        found = table(name)
+        assert f"| {name}.csv | {len(found):,} | {found['run'].nunique()} |" in text
 
 
 # -- models pruned, then trained again -----------------------------------------------

@@ -389,3 +389,13 @@ def test_any_text_chooses_rows_or_is_refused(text):
     except ScoreError:
         return
     assert (4,) == found.shape
+
+
+def test_where_there_is_one_rate_no_next_one_is_named():
+    """
+    All rows would be held, and that is all there is to say.
+    """
+    records = pd.DataFrame({"run": ["a", "b"], "pruning_rate": [0.3, 0.3], "loss": [2.0, 2.1]})
+
+    with pytest.raises(ScoreError, match=r"pruning_rate = 0.3, the highest: that holds all 2 rows"):
+        holdout.highest_rate(records)

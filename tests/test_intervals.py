@@ -226,3 +226,91 @@ def test_intervals_that_mean_nothing_are_refused(p2_records, setting, words):
         fit.predict(**ASKED, **setting)
 
     assert words in str(caught.value)
+
+
+# -- designs in which resampling alone would see too little ------------------------------
+
+
+def with_one_run_at_another_rate(truth, seed):
+    """Five sizes at one rate, and one run more at another: the usual next step."""
+    tokens = np.geomspace(2e7, 1e9, 12)
+    sizes = [0.5e9, 1e9, 2e9, 4e9, 8e9]
+    table = pd.concat(
+        [testing.design(sizes, [0.2], tokens), testing.design(sizes[-1:], [0.35], tokens)],
+        ignore_index=True,
+    )
+    return testing.synthesize(forms.p2, truth, table, noise=0.002, run_noise=0.01, seed=seed)
+
+
+def test_a_run_that_alone_tells_gamma_is_named_and_not_believed(truth):
+    """
+    The law goes through it whatever its error; its interval is that of a run, not of a point.
+    """
+    there = {"params": 8e9, "tokens": 1e9, "pruning_rate": 0.35, "base_loss": 2.0}
+    true, hits = forms.p2(8e9, 1e9, 0.35, 2.0, **truth), 0
+    for seed in range(20):
+        fit = p2law.fit(with_one_run_at_another_rate(truth, seed), forms.p2)
+        told = fit.predict(**there).iloc[0]
+        hits += told["low"] <= true <= told["high"]
+
+    assert hits >= 15
+    assert any(
+        each.startswith("run 8e+09-0.35 alone tells ") and "gamma" in each for each in fit.trouble
+    )
+
+
+def test_every_run_has_others_like_it_in_a_full_design(p2_records):
+    """
+    No alarm where each size and rate comes with others.
+    """
+    fit = p2law.fit(p2_records(noise=0.003, run_noise=0.005))
+
+    assert not any("alone" in each for each in fit.trouble)
+
+
+def test_the_order_of_rows_changes_no_interval(truth):
+    """
+    One run that drifts: stretches follow its tokens, not the lines of the file.
+    """
+    table = testing.design([1e9], [0.25], np.geomspace(2e7, 1e9, 200))
+    records = testing.synthesize(forms.p2, truth, table)
+    steps = np.random.default_rng(0).standard_normal(200)
+    records["loss"] += 0.002 * np.convolve(steps, 0.97 ** np.arange(200))[:200]
+    asked = {"params": 1e9, "pruning_rate": 0.25}
+
+    in_order, shuffled = (
+        width(p2law.fit(each), **asked)
+        for each in (records, records.sample(frac=1, random_state=1))
+    )
+
+    assert in_order == pytest.approx(shuffled, rel=1e-6)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3])
+def test_hardly_any_rows_give_a_point_and_no_interval(rows):
+    """
+    Not an interval of no width, and no traceback.
+    """
+    trials = pd.DataFrame({"run": list("abc"), "params": 1e9, "tokens": 1e9, "pruning_rate": 0.2})
+    trials = trials.assign(base_loss=2.0, loss=[2.2, 2.25, 2.21]).iloc[:rows]
+    fit = p2law.fit(trials)
+
+    told = fit.predict(params=1e9, tokens=1e9, pruning_rate=0.2, base_loss=2.0)
+
+    assert trials["loss"].mean() == pytest.approx(told["loss"][0])
+    assert told[["low", "high"]].isna().all(axis=None)
+    assert any("all intervals are unknown (NaN); add rows" in each for each in fit.trouble)
+
+
+def test_a_higher_level_takes_more_refits(p2_records):
+    """
+    The ends of an interval of 99.9 % are not the extremes of a few hundred refits.
+    """
+    fit = p2law.fit(p2_records(noise=0.003, run_noise=0.005))
+
+    widths = [width(fit, level=level) for level in (0.9, 0.99, 0.999)]
+
+    assert widths == sorted(widths)
+    assert widths[2] > 1.15 * widths[1]
+    with pytest.raises(FitError, match=r"level is at most 0.999"):
+        fit.predict(**ASKED, level=0.9999)

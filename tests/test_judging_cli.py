@@ -76,6 +76,18 @@ def test_laws_are_compared_as_in_python(said, place, words, hold):
     np.testing.assert_allclose(expected.table["held_rmse"], np.array(held, dtype=float))
 
 
+def test_the_seed_is_that_of_python(said, monkeypatch):
+    """
+    Handed on as it is.
+    """
+    asked = {}
+    monkeypatch.setattr(p2law, "compare", lambda *_, **options: asked.update(options))
+
+    said("compare records.csv --forms token_power --seed 7 --hold last-tokens")
+
+    assert 7 == asked["seed"]
+
+
 def test_without_forms_all_laws_are_compared_that_the_columns_allow(said):
     """
     The P² law with coefficients held as needed, and the others.

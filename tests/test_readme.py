@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import p2law
+from p2law import planfile
 from p2law.cli import main
 
 ROOT = Path(__file__).parents[1]
@@ -71,6 +72,19 @@ def test_the_python_in_the_readme_runs(monkeypatch):
 
     assert isinstance(scope["fit"], p2law.Fit)
     assert isinstance(scope["fading"], p2law.Form)
+
+
+def test_the_plan_in_the_readme_can_be_read(tmp_path):
+    """
+    Every key that stands there is one.
+    """
+    (text,) = re.findall(r"```toml\n(.*?)\n```", README, re.DOTALL)
+    (tmp_path / "plan.toml").write_text(text, encoding="utf-8")
+
+    plan = planfile.read(tmp_path / "plan.toml")
+
+    assert {"depth", "width"} == set(plan.fits)
+    assert "params_after" == plan.frontier
 
 
 def test_every_built_in_law_is_in_the_table_of_laws():

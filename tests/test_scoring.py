@@ -243,6 +243,40 @@ def test_only_rows_that_follow_have_a_baseline():
     assert [False, True, False, False] == np.isfinite(found.power).tolist()
 
 
+def test_seeds_and_texts_of_a_run_have_baselines_of_their_own(p2_records):
+    """
+    In a comparison and in a score, also of a fit that was saved.
+    """
+    table = p2_records(noise=0.003).query("params < 1e9").iloc[::4]
+    other = table.assign(seed=1, eval_text="web", loss=table["loss"] + 1)
+    table = pd.concat([table.assign(seed=0, eval_text="book"), other], ignore_index=True)
+    parts = holdout.last_tokens(table)
+    fit = p2law.Fit.from_json(p2law.fit(parts.kept, forms.token_power).to_json())
+
+    naive = p2law.score(fit, parts.held).residuals()["last"]
+    compared = p2law.compare(table, [forms.token_power], parts).table
+
+    end = parts.kept.groupby(["run", "seed"]).last()["loss"]
+    expected = [
+        end[run, seed] for run, seed in zip(parts.held["run"], parts.held["seed"], strict=True)
+    ]
+    off = np.array(expected) - parts.held["loss"]
+    assert expected == naive.tolist()
+    assert compared.loc["(last value)", "held_rmse"] == pytest.approx(np.sqrt(np.mean(off**2)))
+
+
+def test_other_targets_than_losses_may_rise():
+    """
+    A share of right answers that grows towards 0.8.
+    """
+    tokens = np.array([1e6, 2e6, 4e6, 8e6])
+    kept = pd.DataFrame({"run": "a", "tokens": tokens, "acc": 0.8 - 90 * tokens**-0.5})
+
+    found = baselines(kept, pd.DataFrame({"run": ["a"], "tokens": [64e6]}), "acc")
+
+    assert [0.8 - 90 * 64e6**-0.5] == pytest.approx(found.power.tolist(), abs=1e-6)
+
+
 def test_a_curve_that_only_rises_has_its_mean_for_a_power_law():
     """
     The law cannot rise.
@@ -388,6 +422,30 @@ def test_other_targets_are_scored_in_their_own_unit():
     assert "no naive baselines: retention does not read tokens" in found.notes
 
 
+@pytest.mark.parametrize(
+    ("metric", "unit"),
+    [("test error", "in test error"), ("nat", "nat"), (None, "nat"), (list("aabb"), "in loss")],
+)
+def test_the_unit_of_a_loss_is_what_the_records_say(metric, unit, p2_records):
+    """
+    The same words in a fit, one that was saved, a score, conditions and a comparison.
+    """
+    table = p2_records(noise=0.003).iloc[::20]
+    table = table.assign(metric=metric * (len(table) // 4) if isinstance(metric, list) else metric)
+
+    fit = p2law.fit(table)
+    back = p2law.Fit.from_json(fit.to_json())
+    score = p2law.score(fit, table)
+    compared = p2law.compare(table, [forms.token_power], holdout.highest_rate)
+
+    assert {unit} == {fit.unit, back.unit, score.unit}
+    assert f" {unit}, worst " in str(fit)
+    assert f"rmse, {unit}" in str(score)
+    assert f"{unit.removeprefix('in ')} per factor e of tokens" == score.slope_unit
+    assert unit.removeprefix("in ") == conditions(fit)["unit"].iloc[0]
+    assert f" {unit};" in compared.verdict
+
+
 def test_without_a_column_run_nothing_continues_anything(fit, parts):
     """
     Row numbers are no names of runs.
@@ -467,7 +525,7 @@ def made_score():
     table.loc["last value"] *= 2
     table.loc["last value", "rows"] = 60
     return Score(
-        law="p2", target="loss", rows=64, runs=16, undetermined=4,
+        law="p2", target="loss", unit="nat", rows=64, runs=16, undetermined=4,
         left_out=(("p2 has no value where tokens is not > 0", 16),),
         worst_run="small-0.35", worst_row=219, coverage=59 / 64, level=0.9,
         per="log_tokens", slope_unit="nat per factor e of tokens", pairs=48,
@@ -546,6 +604,21 @@ def test_what_the_records_do_not_tell_is_not_known(p2_records):
     assert {"not known"} == {one_size.loc[delta, "verdict"], one_rate.loc[gamma, "verdict"]}
     assert np.isnan(one_size.loc[delta, "estimate"])
     assert "yes" == one_size.loc["more tokens never hurt", "verdict"]
+
+
+def test_without_an_interval_nothing_is_known(p2_records):
+    """
+    As many rows as coefficients leave no noise to tell: no interval, here as in `predict`.
+    """
+    table = p2_records(noise=0.003)
+    fit = p2law.fit(table.iloc[np.linspace(0, len(table) - 1, 7).astype(int)])
+
+    found = conditions(fit)
+
+    assert fit.draws.isna().all(axis=None)
+    assert fit.predict(fit.records.head(1))["low"].isna().all()
+    assert {"not known"} == {*found["verdict"]}
+    assert "the interval is unknown (NaN)" in " ".join(found["reason"])
 
 
 def test_damage_below_zero_is_no_damage():

@@ -18,6 +18,12 @@ from p2law.errors import MissingExtraError, RunError
 ENDINGS = (".csv", ".jsonl", ".parquet")
 
 
+FIRST = ("run", "params", "tokens", "pruning_rate", "base_loss", "loss")
+"""Columns that open a table, in this order."""
+
+COUNTS = ("params", "tokens", "params_after", "unique_tokens", "seed")
+
+
 @dataclass(frozen=True)
 class LeftOut:
     """A run of which something is missing in the table.
@@ -253,8 +259,12 @@ def _of_text(table: pd.DataFrame, eval_text: str) -> pd.DataFrame:
 
 
 def _tidy(table: pd.DataFrame) -> pd.DataFrame:
-    """Without columns that hold nothing, rows numbered anew."""
-    return table.dropna(axis="columns", how="all").reset_index(drop=True)
+    """What a law reads comes first; without columns that hold nothing, rows numbered anew."""
+    filled = table.dropna(axis="columns", how="all").reset_index(drop=True)
+    first = [name for name in FIRST if name in filled]
+    found = filled[[*first, *filled.columns.difference(first, sort=False)]]
+    counts = {name: "int64" for name in COUNTS if name in found and found[name].notna().all()}
+    return found.astype(counts)
 
 
 def _origin(place: Place) -> dict[str, Any]:

@@ -1,0 +1,136 @@
+"""What candidates take or reach, as a value: frozen and readable."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from p2law import candidates
+from p2law.declaring import Array, Whole
+from p2law.views import View, number
+from p2law.wording import several
+
+SHOWN = 20
+"""Rows of a table that its view shows."""
+
+
+@dataclass(frozen=True, eq=False)
+class Budgets:
+    """What candidates take or reach. Made by `planning.budget_table`; nothing in it changes.
+
+    Attributes
+    ----------
+    asked : str
+        ``loss``, ``tokens``, ``flops``, ``gpu_hours`` or ``cost``.
+    amounts : tuple of float
+    level : float
+        Of the intervals.
+    refits : int
+        From which intervals and shares come.
+    probability : float or None
+        Share of the refits that reach the loss within the tokens of the table; None for what
+        the fit itself needs.
+    currency : str
+    trouble, notes : tuple of str
+    """
+
+    asked: str
+    amounts: tuple[float, ...]
+    level: float
+    refits: int
+    probability: float | None
+    currency: str
+    trouble: tuple[str, ...]
+    notes: tuple[str, ...]
+    _table: pd.DataFrame
+    _loss: Array
+    _spent: Mapping[str, Array]
+    _candidate: Whole
+
+    @property
+    def candidate(self) -> Whole:
+        """Which candidate each row is about, from 0 on: (rows,)."""
+        return self._candidate
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row for each candidate and amount; a copy.
+
+        The columns of the candidates, then `tokens` with `tokens_low` and `tokens_high`;
+        `reached`, the share of the refits that reach the loss with these tokens, and
+        `reachable`, with endless ones (NaN where no loss is asked for); `loss` after these
+        tokens with `loss_low` and `loss_high`; `flops`, `gpu_hours` and `cost` of these tokens,
+        NaN where nothing tells them; `determined` and `beyond` as in `Fit.predict`; `why`, what
+        keeps a row from being a plan, empty where nothing does.
+        """
+        return self._table.copy()
+
+    @property
+    def values(self) -> Array:
+        """What is to be small, by refit: the loss, or what reaching it takes.
+
+        The fit first, then its refits: (1 + refits, rows). Refits of one fit are paired; those
+        of different fits are independent of each other.
+        """
+        return self._spent[self.measure] if self.asked == "loss" else self._loss
+
+    @property
+    def losses(self) -> Array:
+        """Loss after the tokens of each row by refit, the fit first: (1 + refits, rows)."""
+        return self._loss
+
+    @property
+    def measure(self) -> str:
+        """What is to be small: the loss, or for a given loss cost, GPU-hours or FLOPs, as known."""
+        if self.asked != "loss":
+            return "loss"
+        known = [name for name in ("cost", "gpu_hours") if self._table[name].notna().any()]
+        return known[0] if known else "flops"
+
+    def unit(self, name: str) -> str:
+        """The unit of a column, as it stands after a number."""
+        units = {"loss": "nat", "cost": self.currency, "flops": "FLOPs"}
+        return units.get(name, name.replace("_after", "").replace("gpu_hours", "GPU-hours"))
+
+    @property
+    def purpose(self) -> str:
+        """What was asked, in words."""
+        amounts = [number(each) for each in self.amounts]
+        some = amounts[0] if len(amounts) == 1 else f"{amounts[0]} to {amounts[-1]}"
+        sure = "" if self.probability is None else f" in {100 * self.probability:g} % of the refits"
+        return f"{self.asked.replace('_', ' ')} {some}{sure}"
+
+    def view(self) -> View:
+        """The content of the text and HTML views."""
+        rows = len(self._table)
+        facts = [("note", each) for each in self.notes]
+        facts += [("more", f"{several(rows - SHOWN, 'row')} in .table")] if rows > SHOWN else []
+        header, lines = laid_out(self._table.head(SHOWN))
+        return View(
+            headline=f"what {several(rows, 'candidate')} take or reach: {self.purpose}",
+            warnings=self.trouble,
+            header=header,
+            rows=lines,
+            facts=facts,
+        )
+
+    def __str__(self) -> str:
+        return self.view().text()
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return self.view().html()
+
+
+def laid_out(table: pd.DataFrame) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """A header and rows for a view: what is known of candidates, in short."""
+    columns = ["params_after", "tokens", "loss", "loss_low", "loss_high", "flops"]
+    columns += [each for each in ("gpu_hours", "cost") if table[each].notna().any()]
+    header = ("", *(each.replace("_", " ") for each in columns))
+    rows = [
+        (name, *("-" if np.isnan(row[each]) else number(row[each]) for each in columns), row["why"])
+        for name, (_, row) in zip(candidates.names(table), table.iterrows(), strict=True)
+    ]
+    return (*header, ""), rows

@@ -1,0 +1,231 @@
+"""What could be done: base models, pruning rates and methods, and every combination."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from p2law import records
+from p2law.errors import PlanError
+from p2law.measures import SLICED
+from p2law.pricing import is_number
+from p2law.wording import got
+
+NEEDED = ("model", "params", "pruning_rate")
+"""Columns that every table of candidates has."""
+
+ANY = "pruned"
+"""The method of candidates that name none."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model that could be pruned.
+
+    Attributes
+    ----------
+    name : str
+    params : float
+        Before pruning, embeddings included.
+    base_loss : float
+        Before pruning, on the text of the records, in nat per token.
+    flops_per_token : float, optional
+        Training FLOPs of one token before pruning; where it is known, FLOPs are counted by it.
+    params_after : tuple of (float, float)
+        Exact sizes where they are known: pruning rate as asked for, parameters after pruning.
+        Such a candidate's rate is the one that this size has achieved.
+    """
+
+    name: str
+    params: float
+    base_loss: float
+    flops_per_token: float | None = None
+    params_after: tuple[tuple[float, float], ...] = ()
+
+    def after(self, rate: float) -> float:
+        """Parameters after pruning by a rate."""
+        for asked, exact in self.params_after:
+            if abs(asked - rate) < 1e-9:
+                return exact
+        return self.params * (1 - rate)
+
+
+@dataclass(frozen=True)
+class Dense:
+    """A smaller model that need not be pruned.
+
+    Attributes
+    ----------
+    name : str
+    params : float
+    loss : float
+        On the text of the records, taken as exact.
+    """
+
+    name: str
+    params: float
+    loss: float
+
+
+def candidates(
+    models: Sequence[Model] | Model, rates: Sequence[float] | float, methods: Sequence[str] | str
+) -> pd.DataFrame:
+    """Every model pruned by every rate with every method.
+
+    Parameters
+    ----------
+    models : Model or sequence of Model
+    rates : float or sequence of float
+        Shares of all parameters that are removed, between 0 and 1.
+    methods : str or sequence of str
+        Depth and width make matrices smaller; every other method only sets zeros, so that all
+        parameters are still multiplied.
+
+    Returns
+    -------
+    DataFrame
+        Columns model, method, pruning_rate, params, params_after, base_loss, flops_per_token
+        (of the pruned model; NaN where not known). Rows may be taken out, and columns added for
+        laws that read more, or `tokens_per_second` of each.
+
+    Raises
+    ------
+    PlanError
+        Nothing is given, or something of the wrong kind.
+
+    Examples
+    --------
+    >>> eight = Model("8B", params=8e9, base_loss=2.05)
+    >>> candidates(eight, [0.25, 0.5], "depth")[["model", "pruning_rate", "params_after"]]
+      model  pruning_rate  params_after
+    0    8B          0.25  6.000000e+09
+    1    8B          0.50  4.000000e+09
+    """
+    chosen = _models(models)
+    shares = [_rate(each) for each in _several("rates", rates, "0.25")]
+    ways = [str(each) for each in _several("methods", methods, "'depth'")]
+    return pd.DataFrame(
+        [row(*each) for each in itertools.product(chosen, ways, shares)],
+    )
+
+
+def row(model: Model, method: str, rate: float) -> dict[str, Any]:
+    """One candidate."""
+    after = model.after(rate)
+    share = after / model.params if method in SLICED else 1.0
+    flops = np.nan if model.flops_per_token is None else model.flops_per_token * share
+    achieved = rate if after == model.params * (1 - rate) else 1 - after / model.params
+    return {
+        "model": model.name,
+        "method": method,
+        "pruning_rate": achieved,
+        "params": float(model.params),
+        "params_after": float(after),
+        "base_loss": float(model.base_loss),
+        "flops_per_token": flops,
+    }
+
+
+def checked(table: Any) -> pd.DataFrame:
+    """Check a table of candidates; sizes after pruning are filled in where they are missing.
+
+    Raises
+    ------
+    PlanError
+        It is no table, lacks a column, has no row, or a size that pruning cannot leave.
+    RecordError
+        A column of numbers holds something else.
+    """
+    if not isinstance(table, pd.DataFrame):
+        raise PlanError(
+            f"candidates are a DataFrame, got {got(table)}; make it by "
+            f"planning.candidates(models, rates, methods)"
+        )
+    missing = [name for name in NEEDED if name not in table.columns]
+    if missing or len(table) == 0:
+        what = f"the columns {', '.join(missing)} are missing" if missing else "there is no row"
+        raise PlanError(f"no candidates: {what}; planning.candidates(...) makes the table")
+    if "tokens" in table.columns:
+        raise PlanError("tokens are not part of a candidate: give tokens=, or take the column out")
+    out = records.check(table, needs=("params", "pruning_rate"))
+    if "method" not in out:
+        out["method"] = ANY
+    size = out["params"] * (1 - out["pruning_rate"])
+    out["params_after"] = out["params_after"].fillna(size) if "params_after" in out else size
+    more = (out["params_after"] > out["params"]).to_numpy()
+    if more.any():
+        first = out[more].iloc[0]
+        raise PlanError(
+            f"candidate {first.name} has more parameters after pruning than before: "
+            f"{first['params_after']:g} of {first['params']:g}"
+        )
+    return out
+
+
+def names(table: pd.DataFrame) -> list[str]:
+    """What candidates are called: model, method and rate."""
+    rows = zip(table["model"], table["method"], table["pruning_rate"], strict=True)
+    return [f"{model} {method} {rate:.3g}" for model, method, rate in rows]
+
+
+def checked_dense(dense: Any) -> tuple[Dense, ...]:
+    """Check models that need not be pruned.
+
+    Raises
+    ------
+    PlanError
+        One is of another kind, or has no size or loss.
+    """
+    found = (dense,) if isinstance(dense, Dense) else tuple(dense)
+    for each in found:
+        if not isinstance(each, Dense):
+            raise PlanError(
+                f"a model without pruning is planning.Dense(name, params, loss), got {got(each)}"
+            )
+        _positive(f"Dense {each.name!r}", {"params": each.params, "loss": each.loss})
+    return found
+
+
+def _models(models: Any) -> tuple[Model, ...]:
+    found = (models,) if isinstance(models, Model) else tuple(models)
+    for each in found:
+        if not isinstance(each, Model):
+            raise PlanError(f"a model is planning.Model(name, params, base_loss), got {got(each)}")
+        numbers = {"params": each.params, "base_loss": each.base_loss}
+        numbers |= {"flops_per_token": each.flops_per_token} if each.flops_per_token else {}
+        _positive(f"model {each.name!r}", numbers)
+        for _, after in each.params_after:
+            _positive(f"model {each.name!r}", {"params_after": after})
+    twice = {each.name for each in found if [other.name for other in found].count(each.name) > 1}
+    if twice or not found:
+        raise PlanError(f"two models are called {min(twice)!r}" if twice else "no model is given")
+    return found
+
+
+def _positive(what: str, numbers: dict[str, Any]) -> None:
+    for name, value in numbers.items():
+        if not (is_number(value) and 0 < value < np.inf):
+            raise PlanError(f"{what}: {name} is a positive number, got {got(value)}")
+
+
+def _several(what: str, given: Any, example: str) -> list[Any]:
+    """One or several values."""
+    scalar = isinstance(given, str) or not hasattr(given, "__iter__")
+    found = [given] if scalar else list(given)
+    if not found:
+        raise PlanError(f"{what} is empty; give one or more, as [{example}]")
+    return found
+
+
+def _rate(value: Any) -> float:
+    if not (is_number(value) and 0 < value < 1):
+        raise PlanError(
+            f"a pruning rate lies between 0 and 1, got {got(value)}; 25 per cent are 0.25"
+        )
+    return float(value)
+
+
+__all__ = ["Dense", "Model", "candidates"]

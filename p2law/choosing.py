@@ -1,0 +1,299 @@
+"""Which candidate: the cheapest way to a loss, or the best loss for a budget; and ties."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Unpack
+
+import numpy as np
+import pandas as pd
+
+from p2law import candidates as candidate
+from p2law.budgeting import Asked, budget_table
+from p2law.budgets import Budgets, laid_out
+from p2law.candidates import Dense, Model, checked_dense
+from p2law.declaring import Array, Whole
+from p2law.errors import PlanError
+from p2law.foresight import by_method
+from p2law.identify import listed
+from p2law.limits import Limits, checked_limits
+from p2law.pricing import Prices, is_number
+from p2law.result import Fit
+from p2law.views import View, number
+from p2law.wording import got, several
+
+SHOWN = 10
+"""Candidates that a view shows."""
+
+NAMED = 3
+"""Ties that a sentence names."""
+
+CLOSE = 0.1
+"""Sizes that differ by no more than this share are the same."""
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """Candidates in order, the best first. Made by `planning.choose`; nothing in it changes.
+
+    Attributes
+    ----------
+    purpose : str
+        What was asked for, in words.
+    best : str or None
+        The name of the best candidate; None where none is a plan.
+    ties : tuple of str
+        Candidates whose difference to the best is no larger than its noise.
+    verdict : str
+        The best, and whether its difference to the next is larger than its noise.
+    dense : tuple of str
+        What each model that need not be pruned makes of it.
+    left_out : tuple of (str, int)
+        Why candidates are no plan, and how many.
+    level : float
+        How sure a difference must be, and of the intervals.
+    trouble, notes : tuple of str
+    """
+
+    purpose: str
+    best: str | None
+    ties: tuple[str, ...]
+    verdict: str
+    dense: tuple[str, ...]
+    left_out: tuple[tuple[str, int], ...]
+    level: float
+    trouble: tuple[str, ...]
+    notes: tuple[str, ...]
+    _table: pd.DataFrame
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The candidates that are plans, the best first; a copy.
+
+        The columns of `Budgets.table`; then `behind`, how much more loss or cost than the best,
+        with `behind_low` and `behind_high`; `chance`, the share of the refits in which the
+        candidate does at least as well as the best; `tied`, whether that is within the noise.
+        """
+        return self._table.copy()
+
+    def plain(self) -> dict[str, Any]:
+        """The same as a dictionary of plain values."""
+        found = {name: each for name, each in vars(self).items() if not name.startswith("_")}
+        return found | {"table": self._table.to_dict("records")}
+
+    def view(self) -> View:
+        """The content of the text and HTML views."""
+        header, lines = laid_out(self._table.head(SHOWN))
+        chances = [
+            "-" if np.isnan(each) else number(100 * each, 3) for each in self._table["chance"]
+        ]
+        tied = ["" if k == 0 or not tie else "tie" for k, tie in enumerate(self._table["tied"])]
+        facts = [("verdict", self.verdict), *(("unpruned", each) for each in self.dense)]
+        facts += [("left out", f"{several(n, 'candidate')}: {why}") for why, n in self.left_out]
+        more = len(self._table) - SHOWN
+        facts += [("more", f"{several(more, 'candidate')} in .table")] if more > 0 else []
+        return View(
+            headline=self.purpose,
+            warnings=self.trouble,
+            header=(*header[:-1], "as good in %", "") if lines else (),
+            rows=[
+                (*line[:-1], chance, tie)
+                for line, chance, tie in zip(lines, chances, tied, strict=False)
+            ],
+            facts=[*facts, *(("note", each) for each in self.notes)],
+        )
+
+    def __str__(self) -> str:
+        return self.view().text()
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return self.view().html()
+
+
+def choose(
+    fits: Fit | Mapping[str, Fit],
+    table: pd.DataFrame,
+    *,
+    limits: Limits | None = None,
+    dense: Sequence[Dense] | Dense = (),
+    prices: Prices | None = None,
+    level: float = 0.9,
+    draws: int | None = None,
+    **asked: Unpack[Asked],
+) -> Choice:
+    """Find the cheapest way to a loss, or the best loss for a budget.
+
+    Parameters
+    ----------
+    fits, table, prices, level, draws, **asked
+        As in `planning.budget_table`. With `loss` the candidate is wanted that takes least, in
+        cost where prices tell it, else in GPU-hours, else in FLOPs; otherwise the one with the
+        lowest loss.
+    limits : Limits, optional
+    dense : Dense or sequence of Dense
+        Smaller models that need not be pruned, to compare with.
+
+    Returns
+    -------
+    Choice
+        Two candidates of one fit are compared by the same refits, those of different fits as
+        independent.
+
+    Raises
+    ------
+    PlanError, FitError, FormError, RecordError
+        As in `planning.budget_table`; `limits` or `dense` is of the wrong kind.
+    """
+    bounds = checked_limits(limits)
+    sure = bounds.probability if asked.get("loss") is not None else None
+    found = budget_table(
+        fits, table, prices=prices, probability=sure, level=level, draws=draws, **asked
+    )
+    return choice(found, bounds, checked_dense(dense))
+
+
+def at_size(
+    fits: Fit | Mapping[str, Fit],
+    models: Sequence[Model],
+    params_after: float,
+    *,
+    dense: Sequence[Dense] | Dense = (),
+    prices: Prices | None = None,
+    level: float = 0.9,
+    draws: int | None = None,
+    **asked: Unpack[Asked],
+) -> Choice:
+    """Compare pruning a larger model harder with pruning a smaller one less, to one final size.
+
+    Parameters
+    ----------
+    fits, prices, level, draws, **asked
+        As in `planning.budget_table`; every method that has a fit is tried.
+    models : sequence of Model
+        Those that are no larger than the final size are left out.
+    params_after : float
+        The final size.
+    dense : Dense or sequence of Dense
+        Models of that size that need not be pruned.
+
+    Returns
+    -------
+    Choice
+
+    Raises
+    ------
+    PlanError, FitError, FormError, RecordError
+        As in `planning.choose`; or no model is larger than the final size.
+    """
+    if not (is_number(params_after) and 0 < params_after < np.inf):
+        raise PlanError(f"params_after is a positive number, got {got(params_after)}")
+    several_models = (models,) if isinstance(models, Model) else tuple(models)
+    larger = [each for each in several_models if each.params > params_after]
+    if not larger:
+        raise PlanError(f"no model is larger than {number(params_after)} parameters")
+    methods = [each or candidate.ANY for each in by_method(fits)]
+    tables = [
+        candidate.candidates(each, 1 - params_after / each.params, methods) for each in larger
+    ]
+    table = pd.concat(tables, ignore_index=True)
+    table["params_after"] = float(params_after)
+    return choose(fits, table, dense=dense, prices=prices, level=level, draws=draws, **asked)
+
+
+def choice(found: Budgets, limits: Limits, dense: Sequence[Dense]) -> Choice:
+    """Put the rows of a table in order; see `choose`."""
+    why = limits.refused(found)
+    plans = np.flatnonzero([not each for each in why])
+    measure = found.measure
+    order = plans[np.argsort(found.table[measure].to_numpy()[plans], kind="stable")]
+    ranked = found.table.iloc[order].reset_index(drop=True)
+    ranked = ranked.drop(columns="why").assign(why="", **behind(found, order))
+    names = candidate.names(ranked)
+    ties = tuple(name for name, tie in zip(names[1:], ranked["tied"][1:], strict=True) if tie)
+    reasons = pd.Series([each for each in why if each], dtype=object).value_counts()
+    goal = "cheapest way to" if found.asked == "loss" else "lowest loss with"
+    return Choice(
+        purpose=f"{goal} {found.purpose}{limits.words}",
+        best=names[0] if names else None,
+        ties=ties,
+        verdict=_verdict(found, ranked, names, ties),
+        dense=tuple(_unpruned(found, order, limits, each) for each in dense),
+        left_out=tuple((str(name), int(count)) for name, count in reasons.items()),
+        level=found.level,
+        trouble=found.trouble,
+        notes=found.notes,
+        _table=ranked,
+    )
+
+
+def behind(found: Budgets, order: Whole) -> dict[str, Any]:
+    """How far rows in order lie behind the first of them, and how often they do not."""
+    values, tail = found.values[1:, order], (1 - found.level) / 2
+    best, ends = values[:, :1], np.full((2, len(order)), np.nan)
+    with np.errstate(invalid="ignore"):
+        more = values - best
+        # Where neither gets there, neither is better.
+        chance = np.mean(values <= best, axis=0)
+    sound = ~np.isnan(more).any(axis=0)
+    if sound.any():
+        # Observed values: between two infinite ones there is nothing.
+        ends[:, sound] = np.quantile(
+            more[:, sound], [tail, 1 - tail], axis=0, method="closest_observation"
+        )
+    chance[np.isnan(values).any(axis=0) | np.isnan(best).any()] = np.nan
+    own = found.table[found.measure].to_numpy()[order]
+    return {
+        "behind": own - own[:1],
+        "behind_low": ends[0],
+        "behind_high": ends[1],
+        "chance": chance,
+        "tied": ~(chance < tail),
+    }
+
+
+def _verdict(found: Budgets, ranked: pd.DataFrame, names: list[str], ties: Sequence[str]) -> str:
+    """The best, the next, and what is no larger than noise."""
+    if not names:
+        return "no candidate is a plan; below stands why"
+    unit, measure = found.unit(found.measure), found.measure
+    does = "takes least" if found.asked == "loss" else "has the lowest loss"
+    said = f"{names[0]} {does}, {number(ranked[measure].iloc[0])} {unit}"
+    if len(names) == 1:
+        return f"{said}; no other candidate is a plan"
+    if np.isnan(ranked["chance"].iloc[1]):
+        return f"{said}; nothing tells how much of the difference to {names[1]} is noise"
+    if not ties:
+        row = ranked.iloc[1]
+        low, high = number(row["behind_low"], 3), number(row["behind_high"], 3)
+        more = f"{number(row['behind'], 3)} {unit} more ({100 * found.level:g} %: {low} to {high})"
+        return f"{said}; the next, {names[1]}, {more}"
+    some = listed([*ties[:NAMED], *([f"{len(ties) - NAMED} more"] if len(ties) > NAMED else [])])
+    chance = number(100 * ranked["chance"][ranked["tied"]].iloc[1], 2)
+    return (
+        f"{said}; within the noise {some} {'is' if len(ties) == 1 else 'are'} as good: "
+        f"{ties[0]} in {chance} % of the refits"
+    )
+
+
+def _unpruned(found: Budgets, order: Whole, limits: Limits, dense: Dense) -> str:
+    """What a model that need not be pruned makes of the best candidate."""
+    said = f"{dense.name} ({number(dense.params)} parameters, loss {number(dense.loss)})"
+    if limits.params_after is not None and dense.params > limits.params_after:
+        return f"{said} is above the limit of {number(limits.params_after)} parameters"
+    if found.asked == "loss" and dense.loss <= min(found.amounts):
+        return f"{said} is there without pruning and without a token"
+    if not len(order):
+        return f"{said}: there is no plan to compare it with"
+    ratio = dense.params / found.table["params_after"].iloc[order[0]]
+    said += f", {ratio:.2f} times as large as the best plan," if abs(ratio - 1) > CLOSE else ""
+    return f"{said} {_against(found.losses[1:, order[0]], dense.loss, found.level)}"
+
+
+def _against(losses: Array, dense: float, level: float) -> str:
+    """How the losses after pruning, by refit, compare with one that needs no pruning."""
+    if np.isnan(losses).any():
+        return "cannot be compared: nothing tells how sure the loss after pruning is"
+    better, tail = float(np.mean(losses < dense)), (1 - level) / 2
+    how = "worse" if better > 1 - tail else "better" if better < tail else "as good in the noise"
+    return f"is {how}: the best plan beats it in {number(100 * better, 3)} % of the refits"

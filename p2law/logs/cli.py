@@ -1,0 +1,204 @@
+"""`p2law import-log`: logs of trainers to a table that `p2law fit` reads."""
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from p2law import logs
+from p2law.errors import RecordError
+from p2law.logs.facts import described
+from p2law.records import LABELS
+
+FACTS = ("model", "params", "pruning-rate", "method", "seed", "corpus", "eval-text")
+"""Facts with an option of their own; any other is a --fact."""
+
+_UNTOUCHED = {"drop_first": 0, "drop_first_steps": 0, "thin": None, "smooth": None}
+"""How the log of the model before pruning is read: what is done to curves is not for it."""
+
+
+def add_command(commands: Any) -> None:
+    """Add ``import-log`` to a parser.
+
+    Parameters
+    ----------
+    commands : argparse subparsers action
+    """
+    parser = commands.add_parser(
+        "import-log",
+        allow_abbrev=False,
+        help="turn logs of trainers into records",
+        epilog="A fact is one value for all runs, or RUN=VALUE for each of them.",
+    )
+    parser.add_argument("log", nargs="+", type=Path, help="files or folders")
+    parser.add_argument("--kind", choices=logs.KINDS, help="of log (guessed, and said)")
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="FILE", help="CSV file to write"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+    _add_numbers(parser)
+    _add_treatment(parser)
+    _add_facts(parser)
+
+
+def _add_numbers(parser: argparse.ArgumentParser) -> None:
+    """What the numbers in the log mean."""
+    parser.add_argument("--loss", help="eval, train, or the name as logged (needed but for csv)")
+    parser.add_argument("--tokens-per-step", type=float, help="sequence x batch x devices")
+    parser.add_argument("--step", default="", metavar="NAME", help="column or tag of steps")
+    parser.add_argument("--tokens", default="", metavar="NAME", help="column or tag of tokens")
+    parser.add_argument("--unit", choices=logs.UNITS, default="nat", help="of the logged loss")
+    parser.add_argument("--bytes-per-token", type=float, help="for --unit bit/byte")
+    parser.add_argument(
+        "--averaged",
+        action=argparse.BooleanOptionalAction,
+        help="losses are means over the steps since the one before",
+    )
+    parser.add_argument(
+        "--column",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME=COLUMN",
+        help="csv: where tokens, step, loss, run ... stand; NAME=COLUMN*1e9 for billions",
+    )
+
+
+def _add_treatment(parser: argparse.ArgumentParser) -> None:
+    """What is done to them."""
+    parser.add_argument("--drop-first", type=float, default=0, help="tokens of warm-up")
+    parser.add_argument("--drop-first-steps", type=float, default=0, help="steps of warm-up")
+    parser.add_argument("--thin", type=int, help="at most so many rows a run, even in log tokens")
+    parser.add_argument("--smooth", type=float, help="over this share of the tokens either side")
+    parser.add_argument("--repeats", choices=("refuse", "last"), default="refuse")
+    parser.add_argument("--missing", choices=("refuse", "leave out"), default="refuse")
+    parser.add_argument("--partial", action="store_true", help="what stands before any damage")
+    parser.add_argument(
+        "--accept", nargs="+", choices=("params", "tokens"), default=[], help="small counts meant"
+    )
+
+
+def _add_facts(parser: argparse.ArgumentParser) -> None:
+    """What is known of the runs."""
+    many: dict[str, Any] = {"nargs": "+", "action": "extend", "default": []}
+    for name in FACTS:
+        parser.add_argument(f"--{name}", metavar="VALUE", **many)
+    parser.add_argument("--run", metavar="NAME", help="names of the runs, one a log", **many)
+    parser.add_argument("--fact", metavar="COLUMN=VALUE", help="any other fact", **many)
+    base = parser.add_mutually_exclusive_group()
+    base.add_argument("--base-loss", metavar="VALUE", help="loss before pruning, nat/token", **many)
+    base.add_argument("--base-log", type=Path, help="log of the model before pruning")
+    parser.add_argument("--base-at", choices=("first", "last"), default="", help="which loss of it")
+
+
+def main(asked: argparse.Namespace) -> str:
+    """Carry out what was asked.
+
+    Parameters
+    ----------
+    asked : Namespace
+
+    Returns
+    -------
+    str
+        To be printed.
+
+    Raises
+    ------
+    RecordError
+        The logs cannot become records, or the output not a file.
+    """
+    if asked.output.is_dir() or not asked.output.parent.is_dir():
+        raise RecordError(f"-o {asked.output}: name a file in a folder that exists")
+    names = asked.run or [None] * len(asked.log)
+    if len(names) != len(asked.log):
+        raise RecordError(f"--run names {len(names)} runs for {len(asked.log)} logs; one a log")
+    try:
+        facts = _facts(asked)
+        found = [_read(path, asked, name) for path, name in zip(asked.log, names, strict=True)]
+        log = described(logs.together(found), facts, asked.accept)
+    except RecordError as error:
+        named = [name for name in ("params", "tokens") if f"accept=({name!r},)" in str(error)]
+        cure = f"\nOn the command line: --accept {' '.join(named)}" if named else ""
+        raise RecordError(f"{error}{cure}", error.rows) from error
+    log.records.to_csv(asked.output, index=False)
+    if not asked.json:
+        return f"{log}\n\nwritten to {asked.output}"
+    runs = {str(name): len(part) for name, part in log.records.groupby("run", sort=False)}
+    return json.dumps({"output": str(asked.output), "runs": runs, "notes": log.notes}, indent=2)
+
+
+def _read(path: Path, asked: argparse.Namespace, run: str | None) -> logs.Log:
+    """Read one log by its kind; a guess is said."""
+    kind = asked.kind or logs.kind_of(path)
+    facts = {"run": run} if run else None
+    names = logs.Asked.__annotations__
+    how: Any = {name: value for name, value in vars(asked).items() if name in names}
+    if kind == "csv":
+        log = logs.read_csv(path, _columns(asked.column), facts=facts, **how)
+    elif not asked.loss:
+        raise RecordError(f"{path}: say which loss is meant: --loss eval, train, or its name")
+    else:
+        readers = {
+            "trainer": logs.read_trainer_state,
+            "wandb": logs.read_wandb,
+            "tensorboard": logs.read_tensorboard,
+        }
+        log = readers[kind](path, loss=asked.loss, facts=facts, **how)
+    if asked.kind:
+        return log
+    return logs.Log(log.records, (f"{path} taken for {kind} (--kind)", *log.notes))
+
+
+def _columns(words: Sequence[str]) -> Mapping[str, tuple[str, float]]:
+    """Read NAME=COLUMN and NAME=COLUMN*FACTOR."""
+    found = {}
+    for name, text in _pairs("--column", words).items():
+        column, star, factor = text.rpartition("*")
+        number = _value(factor)
+        scaled = bool(star) and isinstance(number, float)
+        found[name] = (column, number) if scaled else (text, 1.0)
+    return found
+
+
+def _facts(asked: argparse.Namespace) -> dict[str, Any]:
+    """Facts by the names of their columns."""
+    given = {name.replace("-", "_"): getattr(asked, name.replace("-", "_")) for name in FACTS}
+    given["base_loss"] = asked.base_loss
+    facts: dict[str, Any] = {name: _fact(name, words) for name, words in given.items() if words}
+    for name, value in _pairs("--fact", asked.fact).items():
+        if name in facts:
+            raise RecordError(f"{name} is given twice")
+        facts[name] = _value(value)
+    if asked.base_log:
+        whole = argparse.Namespace(**{**vars(asked), **_UNTOUCHED})
+        facts["base_loss"] = _read(asked.base_log, whole, None).base_loss(asked.base_at)
+    return facts
+
+
+def _fact(name: str, words: Sequence[str]) -> Any:
+    """One value, or one for each run; labels stay as they are written."""
+    read = str if name in LABELS else _value
+    if len(words) == 1 and "=" not in words[0]:
+        return read(words[0])
+    return {run: read(text) for run, text in _pairs(f"--{name}", words, last=True).items()}
+
+
+def _pairs(option: str, words: Sequence[str], *, last: bool = False) -> dict[str, str]:
+    """Read NAME=VALUE words; the name of a run may hold a '=' of its own."""
+    found: dict[str, str] = {}
+    for word in words:
+        name, _, value = word.rpartition("=") if last else word.partition("=")
+        if not (name and value) or name in found:
+            raise RecordError(f"{option} takes NAME=VALUE, each name once; got {word!r}")
+        found[name] = value
+    return found
+
+
+def _value(text: str) -> Any:
+    """A number where it is one."""
+    try:
+        return text if "_" in text else float(text)
+    except ValueError:
+        return text

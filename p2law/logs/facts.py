@@ -1,0 +1,85 @@
+"""What a log does not say of its runs: sizes, rates, base losses, names."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from p2law.errors import RecordError
+from p2law.logs.log import Log, Measured, finished
+from p2law.wording import got
+
+Facts = Mapping[str, Any]
+
+_FRONT = ("run", "model", "params", "tokens", "pruning_rate", "base_loss", "loss")
+
+
+def described(log: Log, facts: Facts | None, accept: Sequence[str] = ()) -> Log:
+    """Add to records what is known of their runs.
+
+    Parameters
+    ----------
+    log : Log
+    facts : mapping, optional
+        Columns to add: one value for all, or a mapping from runs to values.
+    accept : sequence of str
+        As in `p2law.load`.
+
+    Returns
+    -------
+    Log
+
+    Raises
+    ------
+    RecordError
+        A fact is no value, is in the log already, is given for some runs only, or the
+        records cannot be used with it.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> log = Log(pd.DataFrame({"run": ["a", "b"], "tokens": 1e6, "loss": [2.1, 2.2]}), ())
+    >>> described(log, {"method": "depth", "pruning_rate": {"a": 0.25, "b": 0.5}}).records
+      run     tokens  pruning_rate  loss method
+    0   a  1000000.0          0.25   2.1  depth
+    1   b  1000000.0          0.50   2.2  depth
+    """
+    if facts is not None and not isinstance(facts, Mapping):
+        raise RecordError(f"facts is a mapping, as {{'params': 1.2e9}}, got {got(facts)}")
+    runs, table = log.records["run"], log.records.copy()
+    notes = list(log.notes)
+    for name, value in (facts or {}).items():
+        own = _by_run(name, value, list(runs.unique()), list(log.records.columns))
+        table[name] = [_plain(own[run]) for run in runs]
+        for run, each in own.items():
+            if isinstance(each, Measured):
+                notes.append(f"{run}: {name} {each.loss:.10g} from {each.source}")
+    front = [name for name in _FRONT if name in table.columns]
+    table = table[front + [each for each in table.columns if each not in front]]
+    return finished(table, notes, accept)
+
+
+def _by_run(name: Any, value: Any, runs: Sequence[str], columns: Sequence[str]) -> Facts:
+    """The value of one fact for each run."""
+    if not isinstance(name, str) or (name in columns and name != "run"):
+        raise RecordError(f"{name!r} is in the log already; it cannot be a fact too")
+    own = value if isinstance(value, Mapping) else dict.fromkeys(runs, value)
+    lacking = [run for run in runs if run not in own]
+    unknown = [str(run) for run in own if run not in runs]
+    if lacking or unknown:
+        raise RecordError(
+            f"{name} is given by run, but not for {', '.join(lacking) or 'none'}, and for "
+            f"{', '.join(unknown) or 'none'}, which the log does not hold; "
+            f"its runs are {', '.join(runs[:20])}"
+        )
+    wrong = [each for each in own.values() if not np.isscalar(_plain(each))]
+    if wrong:
+        raise RecordError(f"{name} is one value, or one for each run, got {got(wrong[0])}")
+    if name == "run" and len(set(own.values())) < len(runs):
+        raise RecordError(f"{len(runs)} runs need a name each, by run: {', '.join(runs[:20])}")
+    return own
+
+
+def _plain(value: Any) -> Any:
+    """A fact as it stands in a table."""
+    return value.loss if isinstance(value, Measured) else value

@@ -1,0 +1,91 @@
+"""Any table of text, by a map from the vocabulary of records to its columns."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from p2law.errors import RecordError
+from p2law.logs.curves import Curve
+from p2law.logs.naming import one_of
+from p2law.logs.options import Options
+from p2law.logs.sheets import Sheet, sheet, texts
+from p2law.records import LABELS
+from p2law.wording import got
+
+_COUNTED = ("step", "tokens")
+
+
+def curves_of(
+    path: Path, columns: Mapping[str, Any], options: Options
+) -> tuple[list[Curve], list[str]]:
+    """Read the curves of a table.
+
+    Parameters
+    ----------
+    path : Path
+    columns : mapping
+        From names of records to columns, or to (column, factor).
+    options : Options
+
+    Returns
+    -------
+    curves : list of Curve
+    notes : list of str
+
+    Raises
+    ------
+    RecordError
+        The map or the table cannot be used.
+    """
+    table = sheet(path, partial=options.partial)
+    chosen = _chosen(columns, table)
+    rows = pd.DataFrame(
+        {name: _values(table, name, *each) for name, each in chosen.items()}, index=table.places
+    )
+    notes = [*table.notes, *(_scaled(name, *each) for name, each in chosen.items() if each[1] != 1)]
+    read = {column for column, _ in chosen.values()}
+    if unread := [name for name in table.columns if name and name not in read]:
+        notes.append(f"columns not read: {', '.join(unread)}")
+    if "run" not in rows:
+        name = path.name.split(".")[0]
+        return [Curve(name, path, rows, chosen["loss"][0])], notes
+    parts = rows.drop(columns="run").groupby(rows["run"], sort=False)
+    return [Curve(str(run), path, part, chosen["loss"][0]) for run, part in parts], notes
+
+
+def _chosen(columns: Mapping[str, Any], table: Sheet) -> dict[str, tuple[str, float]]:
+    """Column and factor of everything that is read."""
+    where = f"{table.path}: "
+    if not isinstance(columns, Mapping):
+        raise RecordError(
+            f"columns maps names to columns, as {{'loss': 'ppl'}}, got {got(columns)}"
+        )
+    if "loss" not in columns or not set(_COUNTED) & set(columns):
+        raise RecordError(
+            f"{where}columns needs 'loss', and 'tokens' or 'step'; "
+            f"the table has {', '.join(list(table.columns)[:20])}"
+        )
+    found = {}
+    for name, said in columns.items():
+        column, factor = said if isinstance(said, tuple) and len(said) == 2 else (said, 1)
+        if not isinstance(name, str) or isinstance(factor, bool) or not np.isscalar(factor):
+            raise RecordError(f"columns[{name!r}] is a column or (column, factor), got {got(said)}")
+        if not isinstance(factor, (int, float)) or not np.isfinite(factor):
+            raise RecordError(f"columns[{name!r}] has factor {got(factor)}; it is a number")
+        found[name] = (one_of(column, table.columns, where), float(factor))
+    return found
+
+
+def _values(table: Sheet, name: str, column: str, factor: float) -> Any:
+    """One column of the records: numbers, or labels as they are written."""
+    if name in (*_COUNTED, "loss") or factor != 1:
+        return table.column(column) * factor
+    cells = table.columns[column]
+    return cells if name in ("run", *LABELS) else texts(cells)
+
+
+def _scaled(name: str, column: str, factor: float) -> str:
+    return f"{name} = {column} x {factor:.12g}"

@@ -1,0 +1,184 @@
+"""Hugging Face Trainer: `trainer_state.json`, by itself, in a checkpoint or in a run's folder."""
+
+import contextlib
+import itertools
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from p2law.errors import RecordError
+from p2law.logs.curves import Curve, cut
+from p2law.logs.naming import TOKENS, chosen, first, one_of
+from p2law.logs.options import Options
+from p2law.wording import first_line, short
+
+STATE = "trainer_state.json"
+_CHECKPOINT = re.compile(r"^checkpoint-(\d+)$")
+
+Entries = list[dict[str, Any]]
+
+
+def curve_of(source: Path, options: Options) -> Curve:
+    """Read the curve that a Trainer logged.
+
+    Parameters
+    ----------
+    source : Path
+        The file, a checkpoint, or a run's folder.
+    options : Options
+
+    Returns
+    -------
+    Curve
+
+    Raises
+    ------
+    RecordError
+        There is no such file, it is damaged, or does not hold the loss.
+    """
+    path, notes = _newest(source)
+    entries, state, fault = _entries(path)
+    notes += cut(fault, len(entries), "entries of log_history", partial=options.partial)
+    where = f"{path}: "
+    names = [name for each in entries for name in each if name not in ("step", "epoch")]
+    # "train_loss" is the mean over the whole run, logged at its end.
+    loss = "loss" if options.loss == "train" and "loss" in names else None
+    loss = loss or chosen(options.loss, names, where)
+    table = _table(entries, loss, options, where)
+    size = state.get("train_batch_size")
+    cure = f"; this run had {short(size)} sequences a device and micro-step" if size else ""
+    notes += _replaced(entries, loss)
+    return Curve(_run(path), path, table, loss, tuple(notes), averaged=loss == "loss", cure=cure)
+
+
+def _newest(source: Path) -> tuple[Path, list[str]]:
+    """The state that went furthest, and which that is where there was a choice."""
+    if source.is_file():
+        return source, []
+    found = {source / STATE: _steps(source / STATE)} if (source / STATE).is_file() else {}
+    for folder in source.glob("checkpoint-*") if source.is_dir() else ():
+        if (match := _CHECKPOINT.match(folder.name)) and (folder / STATE).is_file():
+            found[folder / STATE] = int(match[1])
+    if not found:
+        raise RecordError(f"{source}: no {STATE} here nor in a checkpoint-* folder below")
+    # The state beside the checkpoints is written last, at the end of a run.
+    best = max(found, key=lambda path: (found[path], path.parent == source))
+    return best, [f"the newest of {len(found)} states"] if len(found) > 1 else []
+
+
+def _steps(path: Path) -> int:
+    """Steps of a state, as far as it can be read."""
+    match = re.search(r'"global_step":\s*(\d+)', _text(path))
+    return int(match[1][:18]) if match else 0
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeError as error:
+        raise RecordError(f"{path} is not UTF-8 text: {first_line(error)}") from error
+    except OSError as error:
+        raise RecordError(f"{path} cannot be read: {first_line(error)}") from error
+
+
+def _entries(path: Path) -> tuple[Entries, Mapping[str, Any], str]:
+    """Entries of the log, the whole state, and what is wrong with the file."""
+    text = _text(path)
+    try:
+        state = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        what = f"{path} is not whole JSON: {first_line(error)}; it may have been cut short"
+        return _sound(_salvaged(text)), {}, what
+    if not isinstance(state, dict) or not isinstance(state.get("log_history"), list):
+        raise RecordError(f"{path} has no list log_history; a Trainer writes one into {STATE}")
+    entries = _sound(state["log_history"])
+    if len(entries) < len(state["log_history"]):
+        return entries, state, f"{path}: entry {len(entries)} of log_history is no object with step"
+    if not entries:
+        raise RecordError(f"{path}: log_history is empty; train with logging_steps or eval_steps")
+    return entries, state, ""
+
+
+def _sound(entries: Sequence[Any]) -> Entries:
+    """Entries up to the first that is none."""
+    return list(itertools.takewhile(_is_entry, entries))
+
+
+def _is_entry(entry: Any) -> bool:
+    return isinstance(entry, dict) and _number(entry.get("step")) is not None
+
+
+def _salvaged(text: str) -> list[Any]:
+    """Whole entries of a log in a file that is cut short."""
+    start = re.search(r'"log_history":\s*\[\s*', text)
+    at, decoder, found = start.end() if start else len(text), json.JSONDecoder(), []
+    with contextlib.suppress(ValueError, RecursionError):
+        while True:
+            entry, at = decoder.raw_decode(text, at)
+            found.append(entry)
+            between = re.compile(r"\s*,\s*").match(text, at)
+            at = between.end() if between else len(text)
+    return found
+
+
+def _table(entries: Entries, loss: str, options: Options, where: str) -> pd.DataFrame:
+    """Loss, step and tokens of the entries that hold the loss."""
+    names = {name for each in entries for name in each}
+    tokens = one_of(options.tokens, names, where) if options.tokens else first(TOKENS, names)
+    step = one_of(options.step, names, where) if options.step else "step"
+    wanted = {"step": step, "loss": loss} | ({"tokens": tokens} if tokens else {})
+    held = [k for k, each in enumerate(entries) if loss in each]
+    columns = {
+        column: [_said(entries[k].get(name), k, name, where) for k in held]
+        for column, name in wanted.items()
+    }
+    return pd.DataFrame(columns, index=[f"entry {k}" for k in held], dtype=float)
+
+
+def _said(value: Any, k: int, name: str, where: str) -> float:
+    number = _number(value)
+    if number is None and value is not None:
+        raise RecordError(
+            f"{where}entry {k} of log_history: {name} = {short(value)} is not a number",
+            [f"entry {k}"],
+        )
+    return math.nan if number is None else number
+
+
+def _number(value: Any) -> float | None:
+    """A number as it may stand in JSON, None for what is none."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+    except ValueError:
+        return None
+
+
+def _replaced(entries: Entries, loss: str) -> list[str]:
+    """Say where a Trainer may have logged averages in place of losses that were NaN."""
+    if loss != "loss":
+        return []
+    norms = {each["step"]: _number(each.get("grad_norm", 0.0)) for each in entries if loss in each}
+    odd = [
+        f"{short(step)}" for step, norm in norms.items() if norm is None or not np.isfinite(norm)
+    ]
+    if not odd:
+        return []
+    steps = ", ".join(odd[:5]) + (" ..." if len(odd) > 5 else "")
+    why = "may be averages put in place of NaN (logging_nan_inf_filter, on by default)"
+    return [f"the gradient was no number at step {steps}: the losses logged there {why}"]
+
+
+def _run(path: Path) -> str:
+    """Name of the run: of its folder, above those of checkpoints."""
+    folder = path.resolve().parent
+    return (folder.parent if _CHECKPOINT.match(folder.name) else folder).name or "run"

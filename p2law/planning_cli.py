@@ -1,0 +1,119 @@
+"""The commands `p2law tokens`, `p2law saturation` and `p2law plan`."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from p2law import planfile, planning
+from p2law.declaring import Form
+from p2law.foresight import TOKENS
+from p2law.shell import as_json, saved
+
+if TYPE_CHECKING:
+    from p2law.result import Fit
+
+COMMANDS = ("tokens", "saturation", "plan")
+OF_ONE = ("tokens", "saturation")
+"""Commands that take the inputs of a law, too."""
+
+INPUTS = (
+    "The other inputs are those of the law, for instance --params 8.03e9 --pruning-rate 0.25 "
+    "--base-loss 2.05."
+)
+
+
+def add_commands(commands: Any) -> None:
+    """Add the three commands to those of the program."""
+    tokens = commands.add_parser(
+        "tokens",
+        allow_abbrev=False,
+        help="how many tokens reach a loss, by a saved fit",
+        usage="%(prog)s [-h] [--form MODULE:NAME] [--level L] [--json] FIT --loss LOSS --INPUT "
+        "VALUE ...",
+        epilog=INPUTS,
+    )
+    tokens.add_argument("--loss", type=float, required=True, help="to be reached")
+    saturation = commands.add_parser(
+        "saturation",
+        allow_abbrev=False,
+        help="from how many tokens on a doubling buys little",
+        usage="%(prog)s [-h] [--form MODULE:NAME] [--level L] [--json] FIT --gain GAIN --INPUT "
+        "VALUE ...",
+        epilog=INPUTS,
+    )
+    saturation.add_argument("--gain", type=float, required=True, help="what is little, in nat")
+    for each in (tokens, saturation):
+        each.add_argument("fit", type=Path, help="JSON file that `p2law fit --save` wrote")
+        each.add_argument("--level", type=float, default=0.9, help="of the interval (default: 0.9)")
+        _add_common(each)
+    plan = commands.add_parser(
+        "plan", allow_abbrev=False, help="which model, rate and method, from a plan file"
+    )
+    plan.add_argument("plan", type=Path, help="TOML file; its keys stand in the README")
+    _add_common(plan)
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--form", help="module:name of the law, where it is not built in")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+
+
+def main(asked: argparse.Namespace, words: Sequence[str]) -> str:
+    """Carry out one of the three commands; its answer as text.
+
+    Parameters
+    ----------
+    asked : Namespace
+    words : sequence of str
+        Inputs of the law: ``--name value``.
+
+    Raises
+    ------
+    P2LawError
+        As in `planning.tokens_for`, `planning.saturation` and `planning.choose`.
+    """
+    if asked.command == "plan":
+        return _plan(planfile.read(asked.plan), asked)
+    fit = saved(asked.fit, asked.form)
+    others = _inputs(asked.command, words, fit.form)
+    if asked.command == "tokens":
+        found = planning.tokens_for(fit, loss=asked.loss, level=asked.level, **others)
+    else:
+        found = planning.saturation(fit, gain=asked.gain, level=asked.level, **others)
+    return as_json(asdict(found)) if asked.json else str(found)
+
+
+def _inputs(command: str, words: Sequence[str], form: Form) -> dict[str, float]:
+    """Read the inputs of a law but for tokens: ``--name value``."""
+    names = [name for name in form.columns if name != TOKENS]
+    options = [f"--{name.replace('_', '-')}" for name in names]
+    usage = f"p2law {command} FIT {' '.join(f'{each} VALUE' for each in options)} ..."
+    parser = argparse.ArgumentParser(f"p2law {command}", usage, allow_abbrev=False, add_help=False)
+    for option, name in zip(options, names, strict=True):
+        parser.add_argument(option, dest=name, type=float, required=True)
+    return vars(parser.parse_args(words))
+
+
+def _plan(plan: planfile.Plan, asked: argparse.Namespace) -> str:
+    fits = {method: saved(path, asked.form) for method, path in plan.fits.items()}
+    common: dict[str, Any] = {"prices": plan.prices, "level": plan.level, "draws": plan.draws}
+    common |= plan.asked
+    answers = [_choice(plan, fits, common)]
+    if plan.frontier:
+        table = planning.candidates(plan.models, plan.rates, list(fits))
+        answers.append(
+            planning.frontier(fits, table, against=plan.frontier, limits=plan.limits, **common)
+        )
+    if asked.json:
+        named = zip(("choice", "frontier"), answers, strict=False)
+        return as_json({name: each.plain() for name, each in named})
+    return "\n\n".join(map(str, answers))
+
+
+def _choice(plan: planfile.Plan, fits: "dict[str, Fit]", common: dict[str, Any]) -> Any:
+    if plan.size is not None:
+        return planning.at_size(fits, plan.models, plan.size, dense=plan.dense, **common)
+    table = planning.candidates(plan.models, plan.rates, list(fits))
+    return planning.choose(fits, table, limits=plan.limits, dense=plan.dense, **common)

@@ -1,0 +1,196 @@
+"""Tokens that just do something: the question to a fit and its refits, and the answer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from p2law import asking
+from p2law.declaring import Array, Form, Mask
+from p2law.errors import FitError, FormError
+from p2law.foresight import ENDLESS, TOKENS
+from p2law.inverting import LEAST, falls, seen
+from p2law.result import Fit
+from p2law.views import View, number
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Tokens that do something, and how sure that is. `float` of it are the tokens.
+
+    Attributes
+    ----------
+    tokens : float
+        Infinite where they never do it, NaN where the records do not tell.
+    low, high : float
+        Interval; `high` is infinite where some refits never do it.
+    reached : float
+        Share of the refits that do it at all; NaN where nothing tells the noise.
+    floor : float
+        Loss that endless post-training would reach, in the unit of the target; where the law
+        rises again, the least that it comes down to.
+    level : float
+        Of the interval.
+    determined : bool
+        False where the answer rests on what the records leave free.
+    beyond : str
+        Inputs that lie outside the records, the tokens of the answer among them.
+    purpose : str
+        What the tokens do.
+    trouble : tuple of str
+        Sentences that must be read with the number.
+    """
+
+    tokens: float
+    low: float
+    high: float
+    reached: float
+    floor: float
+    level: float
+    determined: bool
+    beyond: str
+    purpose: str
+    trouble: tuple[str, ...]
+
+    def __float__(self) -> float:
+        return self.tokens
+
+    def view(self) -> View:
+        """The content of the text and HTML views."""
+        low, high = (number(each, 3) for each in (self.low, self.high))
+        told = f"{number(self.tokens)} tokens, {100 * self.level:g} % interval {low} to {high}"
+        facts = []
+        if self.determined:
+            known = not np.isnan(self.reached)
+            share = f"by {100 * self.reached:.0f} % of the refits" if known else "not known"
+            facts = [("reached", share), ("floor", f"{number(self.floor)} with endless tokens")]
+        facts += [("beyond", f"the records: {self.beyond}")] if self.beyond else []
+        headline = f"{self.purpose}: {told if self.determined else 'not determined'}"
+        return View(headline=headline, warnings=self.trouble, facts=facts)
+
+    def __str__(self) -> str:
+        return self.view().text()
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return self.view().html()
+
+
+def reads_tokens(fit: Any) -> None:
+    """Check that something is a fit of a law that reads tokens.
+
+    Raises
+    ------
+    FitError
+        It is not.
+    """
+    if not isinstance(fit, Fit) or TOKENS not in fit.form.columns:
+        name = fit.form.name if isinstance(fit, Fit) else type(fit).__name__
+        raise FitError(f"{name} reads no tokens, so no number of them can be told")
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question about tokens: a fit and the other inputs."""
+
+    fit: Fit
+    others: Mapping[str, float]
+    level: float
+
+    @classmethod
+    def of(cls, fit: Fit, columns: Mapping[str, Any], level: float) -> "Question":
+        """Check what is asked.
+
+        Raises
+        ------
+        FitError, FormError, RecordError
+            As `planning.tokens_for`.
+        """
+        reads_tokens(fit)
+        asking.interval(level, "mean")
+        if TOKENS in columns:
+            raise FormError("tokens are what is asked for; leave them out")
+        return cls(fit, _single(fit.form, columns), level)
+
+    def loss(self, tokens: Array) -> Array:
+        """The fit and its refits, each at tokens of its own: (1 + refits,)."""
+        inputs = {name: np.full((1, 1), value) for name, value in self.others.items()}
+        return self.fit.known.curves({**inputs, TOKENS: tokens[:, None]})[:, 0]
+
+    def floors(self) -> tuple[Array, Array]:
+        """What endless tokens leave, of the fit and its refits, and all at every look.
+
+        Where a curve rises again it is the least seen.
+        """
+        count = 1 + len(self.fit.draws)
+        heights = seen(self.loss, (count,))
+        with np.errstate(all="ignore"):
+            endless = self.loss(np.full(count, np.inf))
+        endless = np.where(np.isfinite(endless), endless, heights[-1])
+        return np.where(falls(heights), endless, np.fmin.reduce(heights, axis=0)), heights
+
+    def determined(self, tokens: float) -> bool:
+        """Tell whether the records determine the loss after so many tokens."""
+        return bool(self._told(tokens)["determined"])
+
+    def _told(self, tokens: float) -> pd.Series:
+        return self.fit.predict(pd.DataFrame({**self.others, TOKENS: [tokens]})).iloc[0]
+
+    def budget(self, found: Array, floor: float, purpose: str, trouble: list[str]) -> Budget:
+        """Tokens of the fit and of its refits as an answer."""
+        sane = float(np.clip(np.nan_to_num(found[0], posinf=ENDLESS), LEAST, ENDLESS))
+        told = self._told(sane)
+        # What is there before the first token is there with the fewest on record, too.
+        first = float(self.fit.records[TOKENS].min()) if found[0] <= LEAST else sane
+        told["determined"] = self.determined(max(first, LEAST))
+        low, high = ends(found[1:], self.level)
+        reached = share(np.isfinite(found[1:]), found[1:])
+        if not told["determined"]:
+            why = "the answer rests on what the records leave free"
+            trouble = [*trouble, "; ".join([why, *self.fit.trouble[:1]])]
+            found, low, high = np.full(1, np.nan), np.nan, np.nan
+        elif np.isnan(reached):
+            trouble = [*trouble, *self.fit.known.doubts[:1]]
+        elif reached < 1:
+            trouble = [*trouble, f"{100 * (1 - reached):.0f} % of the refits never get there"]
+        if TOKENS in told["beyond"] and told["determined"]:
+            reach = self.fit.records[TOKENS]
+            held = f"the records hold {number(reach.min())} to {number(reach.max())} tokens"
+            trouble = [*trouble, f"{held}; beyond them the answer rests on the form of the law"]
+        return Budget(
+            tokens=float(found[0]),
+            low=float(np.minimum(low, found[0])),
+            high=float(np.maximum(high, found[0])),
+            reached=reached,
+            floor=float(floor) if told["determined"] else float("nan"),
+            level=self.level,
+            determined=bool(told["determined"]),
+            beyond=str(told["beyond"]),
+            purpose=purpose,
+            trouble=tuple(trouble),
+        )
+
+
+def _single(form: Form, columns: Mapping[str, Any]) -> dict[str, float]:
+    """The inputs beside tokens, one value each."""
+    checked = asking.inputs(form, None, {**columns, TOKENS: LEAST})
+    if len(checked) > 1:
+        raise FormError("one question at a time: each input is a single number here")
+    return {name: float(checked[name].iloc[0]) for name in form.columns if name != TOKENS}
+
+
+def ends(found: Array, level: float) -> tuple[float, float]:
+    """Interval of values of which some may be infinite."""
+    if np.isnan(found).any():
+        return float("nan"), float("nan")
+    low = np.quantile(found, (1 - level) / 2, method="lower")
+    high = np.quantile(found, (1 + level) / 2, method="higher")
+    return float(low), float(high)
+
+
+def share(hits: Mask, found: Array) -> float:
+    """Share of the refits, NaN where there are none."""
+    return float("nan") if np.isnan(found).any() else float(np.mean(hits))

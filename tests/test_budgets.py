@@ -1,0 +1,273 @@
+"""What every candidate takes to reach a loss, or reaches with a budget."""
+
+import math
+from typing import Annotated
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import p2law
+from p2law import Bounds, Domain, forms, planning, testing
+from p2law.errors import FitError, FormError, PlanError
+
+SIZES, RATES = (1.5e9, 3e9, 8e9), (0.2, 0.35)
+MODELS = [planning.Model(f"{size / 1e9:g}B", size, 2.0) for size in SIZES]
+PRICES = planning.Prices(peak_flops=1e15, mfu=0.4, gpu_hour=2.0, evaluation_tokens=1e6)
+
+
+@pytest.fixture(scope="module")
+def table():
+    """Three models, two rates, three methods."""
+    return planning.candidates(MODELS, RATES, ["depth", "width", "2:4"])
+
+
+@pytest.mark.parametrize("draws", [None, 100])
+def test_tokens_for_a_loss_are_those_of_tokens_for(plan_fits, table, draws):
+    """
+    For every candidate, by the fit of its method.
+    """
+    found = planning.budget_table(plan_fits, table, loss=2.25, draws=draws).table
+
+    for _, row in found.iterrows():
+        here = {name: row[name] for name in ("params", "pruning_rate", "base_loss")}
+        if not np.isfinite(row["tokens"]):
+            with pytest.raises(p2law.P2LawError, match="out of reach"):
+                p2law.tokens_for(plan_fits[row["method"]], loss=2.25, **here)
+            continue
+        single = p2law.tokens_for(plan_fits[row["method"]], loss=2.25, **here)
+        assert row["tokens"] == pytest.approx(float(single), rel=1e-9)
+        assert row["loss"] == pytest.approx(2.25, abs=1e-9)
+        if draws is None:
+            assert row["tokens_low"] == pytest.approx(single.low, rel=0.01)
+            assert row["reachable"] == pytest.approx(single.reached)
+        assert row["tokens_low"] < row["tokens"] < row["tokens_high"]
+
+
+def test_losses_for_tokens_are_those_of_predict(plan_fits, table):
+    """
+    With their intervals, and what lies beyond the records.
+    """
+    found = planning.budget_table(plan_fits, table, tokens=5e9).table
+
+    for method, rows in found.groupby("method"):
+        told = plan_fits[method].predict(rows)
+        for ours, theirs in (("loss", "loss"), ("loss_low", "low"), ("loss_high", "high")):
+            np.testing.assert_allclose(rows[ours], told[theirs], atol=2e-3 * (ours != "loss"))
+        assert told["beyond"].tolist() == rows["beyond"].tolist()
+        assert told["determined"].tolist() == rows["determined"].tolist()
+
+
+def test_a_budget_of_money_is_spent_and_no_more(plan_fits, table):
+    """
+    Tokens, evaluation and price add up to it.
+    """
+    found = planning.budget_table(plan_fits, table, cost=100.0, prices=PRICES).table
+
+    np.testing.assert_allclose(found["cost"], 100.0)
+    np.testing.assert_allclose(found["gpu_hours"], 50.0)
+    multiplied = np.where(found["method"] == "2:4", found["params"], found["params_after"])
+    np.testing.assert_allclose(found["flops"], multiplied * (6 * found["tokens"] + 2e6))
+
+
+def test_several_amounts_make_a_row_each(plan_fits, table):
+    """
+    Every candidate with every amount.
+    """
+    found = planning.budget_table(plan_fits, table, tokens=[1e8, 1e9])
+
+    assert 2 * len(table) == len(found.table)
+    assert [1e8, 1e9] * len(table) == found.table["tokens"].tolist()
+    assert [0, 0, 1, 1] == found.candidate[:4].tolist()
+
+
+def test_tokens_for_a_probability_reach_the_loss_in_that_share_of_the_refits(plan_fits, table):
+    """
+    More than the fit itself needs, and no more than is needed.
+    """
+    plain = planning.budget_table(plan_fits, table, loss=2.3).table
+    sure = planning.budget_table(plan_fits, table, loss=2.3, probability=0.9).table
+
+    reached = sure["reached"][np.isfinite(sure["tokens"])]
+    assert ((reached >= 0.9) & (reached < 0.91)).all()
+    both = np.isfinite(sure["tokens"]) & np.isfinite(plain["tokens"])
+    assert (sure["tokens"][both] > plain["tokens"][both]).all()
+
+
+def test_a_loss_out_of_reach_stands_beside_the_floor(plan_fits, table):
+    """
+    Infinite tokens and cost; the loss is that of endless tokens.
+    """
+    found = planning.budget_table(plan_fits, table, loss=2.01, prices=PRICES).table
+
+    assert np.isinf(found[["tokens", "flops", "cost"]]).all(axis=None)
+    assert {"the loss is out of reach"} == set(found["why"])
+    assert (found["loss"] > 2.01).all()
+    assert (found["loss_low"] < found["loss"]).all()
+
+
+def test_a_loss_that_is_met_before_the_first_token_takes_none(plan_fits, table):
+    """
+    Zero tokens; what calibration and evaluation take is left.
+    """
+    found = planning.budget_table(plan_fits, table, loss=1e7, prices=PRICES).table
+
+    assert (found["tokens"] == 0).all()
+    assert (found["flops"] > 0).all()
+    assert found["determined"].all()
+
+
+def test_a_budget_that_does_not_pay_for_evaluation_says_so(plan_fits, table):
+    """
+    No tokens, no loss, no plan.
+    """
+    found = planning.budget_table(plan_fits, table, flops=1e15, prices=PRICES).table
+
+    assert {"the budget does not pay for calibration and evaluation"} == set(found["why"])
+    assert np.isnan(found[["tokens", "loss"]]).all(axis=None)
+
+
+def test_what_the_records_leave_free_is_nan(p2_records):
+    """
+    One size tells nothing of another; the reason stands beside it.
+    """
+    one_size = p2law.fit(p2_records(params=(3e9,), noise=0.003), forms.p2)
+    rows = planning.candidates(MODELS[1:], 0.25, "depth")
+
+    found = planning.budget_table(one_size, rows, tokens=1e9)
+
+    assert [True, False] == found.table["determined"].tolist()
+    assert ["", "the records leave this free"] == found.table["why"].tolist()
+    assert np.isnan(found.table[["tokens", "loss", "flops"]].iloc[1]).all()
+    assert any(
+        "1 of 2 rest on what the records leave free, and are NaN" in t for t in found.trouble
+    )
+
+
+def test_refits_of_one_fit_are_paired_and_those_of_two_are_not(p2_records):
+    """
+    Two fits with the same seed throw the same signs, but say nothing of each other.
+    """
+    held = {"alpha": 0.4, "beta": 0.3, "gamma": -1.2, "delta": 0.2}
+    records = p2_records(noise=0.01, seed=5)
+    fit, same = (p2law.fit(records, forms.p2, fixed=held) for _ in range(2))
+    rows = planning.candidates(MODELS[0], 0.25, ["depth", "width"])
+
+    one = planning.budget_table({"depth": fit, "width": fit}, rows, tokens=1e9).values
+    two = planning.budget_table({"depth": fit, "width": same}, rows, tokens=1e9).values
+
+    assert np.corrcoef(one[1:].T)[0, 1] > 0.999
+    assert abs(np.corrcoef(two[1:].T)[0, 1]) < 0.2
+    np.testing.assert_allclose(np.sort(one[1:, 1]), np.sort(two[1:, 1]))
+
+
+@p2law.form("L = floor + scale * D^-0.5 + c * D", linear=("floor", "scale", "c"))
+def bowl(
+    tokens: Annotated[float, Domain("> 0", symbol="D", unit="token")],
+    *,
+    floor: Annotated[float, Bounds(0, None, "nat", "loss that stays")],
+    scale: Annotated[float, Bounds(0, None, "nat token^0.5", "loss that goes")],
+    c: Annotated[float, Bounds(0, None, "nat token^-1", "loss that comes")],
+):
+    """A law that falls and rises again."""
+    return floor + scale * tokens**-0.5 + c * tokens
+
+
+def test_a_law_that_rises_again_is_reached_where_it_first_comes_down():
+    """
+    As `tokens_for` has it.
+    """
+    rows = pd.DataFrame(
+        {"run": np.repeat(list("abcdef"), 12), "tokens": np.tile(np.geomspace(1e5, 1e8, 12), 6)}
+    )
+    truth = {"floor": 2.0, "scale": 100.0, "c": 3e-9}
+    fit = p2law.fit(testing.synthesize(bowl, truth, rows, noise=0.01), bowl)
+    table = planning.candidates(MODELS[0], 0.25, "depth")
+
+    found = planning.budget_table(fit, table, loss=[2.2, 2.02]).table
+
+    single = p2law.tokens_for(fit, loss=2.2)
+    ours = found[["tokens", "tokens_low", "tokens_high"]].iloc[0]
+    np.testing.assert_allclose(ours, [float(single), single.low, single.high], rtol=0.01)
+    assert "the loss is out of reach" == found["why"].iloc[1]
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        ({"loss": None}, PlanError, "ask for exactly one of loss, tokens, .*; got none"),
+        ({"tokens": 1e9}, PlanError, "ask for exactly one of loss, tokens, .*; got loss, tokens"),
+        ({"loss": None, "money": 1}, PlanError, "ask for exactly one of .*; got money"),
+        ({"loss": -1}, PlanError, r"loss is a positive number, got -1 \(int\)"),
+        ({"loss": []}, PlanError, "loss is an empty list"),
+        ({"level": 90}, FitError, "level is a probability between 0 and 1"),
+        ({"probability": 90}, PlanError, "probability lies between 0 and 1, got 90"),
+        ({"draws": 7}, PlanError, "draws is an even number of refits, 20 to 100,000, got 7"),
+        (
+            {"loss": None, "tokens": 1e9, "probability": 0.9},
+            PlanError,
+            "probability goes with a loss; tokens is what is asked for",
+        ),
+        ({"loss": None, "cost": 1.0}, PlanError, "a budget of cost says nothing without a"),
+    ],
+)
+def test_what_is_asked_for_must_make_sense(plan_fits, table, change, error, words):
+    """
+    One thing at a time, and numbers that can be.
+    """
+    with pytest.raises(error, match=words):
+        planning.budget_table(plan_fits, table, **({"loss": 2.3} | change))
+
+
+def test_every_method_needs_a_fit(plan_fits, table):
+    """
+    The message names those that have one.
+    """
+    with pytest.raises(PlanError, match="no fit for 2:4, width; there are fits for depth"):
+        planning.budget_table({"depth": plan_fits["depth"]}, table, loss=2.3)
+
+
+@pytest.mark.parametrize("fits", [{}, None, {"depth": 1}])
+def test_what_is_no_fit_is_refused(table, fits):
+    """
+    A Fit, or a mapping to some.
+    """
+    with pytest.raises(PlanError, match="Fit"):
+        planning.budget_table(fits, table, loss=2.3)
+
+
+def test_a_law_that_reads_more_needs_a_column_for_it(table):
+    """
+    As anywhere; once it is there, it is read.
+    """
+    truth = {"E": 1.5, "A": 400.0, "B": 1500.0, "alpha": 0.35, "beta": 0.35, "R_D": 15.0}
+    grid = p2law.grid(
+        params=[1e9, 8e9], unique_tokens=[1e9, 1e10], tokens=np.geomspace(1e8, 1e11, 6)
+    )
+    held = {name: truth[name] for name in truth if name != "A"} | {"R_N": 5.0}
+    records = testing.synthesize(forms.repeated_data, truth | {"R_N": 5.0}, grid, noise=1e-3)
+    fit = p2law.fit(records, forms.repeated_data, fixed={n: held[n] for n in held if n != "E"})
+
+    with pytest.raises(FormError, match="missing: unique_tokens"):
+        planning.budget_table(fit, table, tokens=1e9)
+
+    rows = table.assign(unique_tokens=2e9)
+    found = planning.budget_table(fit, rows, tokens=1e9).table
+    np.testing.assert_allclose(found["loss"], fit.predict(rows.assign(tokens=1e9))["loss"])
+
+
+def test_a_table_is_a_copy_and_shows_itself(plan_fits, table):
+    """
+    Nothing in the result changes; text and HTML say the same.
+    """
+    found = planning.budget_table(plan_fits, table, loss=2.3, prices=PRICES)
+
+    other = found.table
+    other["tokens"] = math.nan
+
+    assert found.table["tokens"].notna().all()
+    text = str(found)
+    assert text.startswith("what 18 candidates take or reach: loss 2.3")
+    assert "8B 2:4 0.35" in text
+    assert "a GPU-hour costs 2 USD" in text
+    assert "8B 2:4 0.35" in found._repr_html_()

@@ -1,0 +1,104 @@
+"""Base models, rates and methods, and every combination of them."""
+
+import numpy as np
+import pytest
+
+from p2law import planning
+from p2law.candidates import checked, checked_dense, names
+from p2law.errors import PlanError, RecordError
+
+MODELS = [planning.Model("3B", 3e9, 2.2), planning.Model("8B", 8e9, 2.0)]
+
+
+def test_candidates_are_every_combination():
+    """
+    Models first, then methods, then rates.
+    """
+    table = planning.candidates(MODELS, [0.25, 0.5], ["depth", "2:4"])
+
+    assert [
+        "3B depth 0.25",
+        "3B depth 0.5",
+        "3B 2:4 0.25",
+        "3B 2:4 0.5",
+        "8B depth 0.25",
+        "8B depth 0.5",
+        "8B 2:4 0.25",
+        "8B 2:4 0.5",
+    ] == names(table)
+    np.testing.assert_allclose(table["params_after"], [2.25e9, 1.5e9] * 2 + [6e9, 4e9] * 2)
+    assert {2.2, 2.0} == set(table["base_loss"])
+
+
+def test_an_exact_size_tells_the_rate_that_was_achieved():
+    """
+    Whole layers hardly ever make the rate that was asked for.
+    """
+    exact = planning.Model("8B", 8e9, 2.0, params_after=((0.25, 6.2e9),))
+
+    table = planning.candidates(exact, [0.25, 0.5], "depth")
+
+    np.testing.assert_allclose(table["params_after"], [6.2e9, 4e9])
+    np.testing.assert_allclose(table["pruning_rate"], [0.225, 0.5])
+
+
+def test_missing_sizes_are_filled_in():
+    """
+    Where a table has no column for them, or gaps in it.
+    """
+    table = planning.candidates(MODELS, 0.5, "depth")
+    gaps = table.assign(params_after=[np.nan, 3.9e9])
+
+    assert [1.5e9, 4e9] == checked(table.drop(columns="params_after"))["params_after"].tolist()
+    assert [1.5e9, 3.9e9] == checked(gaps)["params_after"].tolist()
+    assert np.isnan(gaps["params_after"].iloc[0])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((["8B"], 0.5, "depth"), r"a model is planning.Model\(name, params, base_loss\), got '8B'"),
+        (([], 0.5, "depth"), "no model is given"),
+        ((MODELS + MODELS, 0.5, "depth"), "two models are called '3B'"),
+        (([planning.Model("x", -1, 2.0)], 0.5, "depth"), "model 'x': params is a positive number"),
+        ((MODELS, 25, "depth"), "a pruning rate lies between 0 and 1, got 25.*per cent are 0.25"),
+        ((MODELS, [], "depth"), r"rates is empty; give one or more, as \[0.25\]"),
+        ((MODELS, 0.5, []), r"methods is empty; give one or more, as \['depth'\]"),
+    ],
+)
+def test_what_makes_no_candidates_is_refused(arguments, words):
+    """
+    What it is, and what belongs there.
+    """
+    with pytest.raises(PlanError, match=words):
+        planning.candidates(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        (lambda t: t.drop(columns="params"), PlanError, "the columns params are missing"),
+        (lambda t: t.iloc[:0], PlanError, "there is no row"),
+        (lambda _: [1], PlanError, r"candidates are a DataFrame, got \[1\]"),
+        (lambda t: t.assign(tokens=1e9), PlanError, "tokens are not part of a candidate"),
+        (lambda t: t.assign(params_after=9e9), PlanError, "candidate 0 has more parameters after"),
+        (lambda t: t.assign(pruning_rate=25.0), RecordError, "divide by 100"),
+        (lambda t: t.assign(params=8.0), RecordError, "look like billions"),
+    ],
+)
+def test_a_table_that_holds_no_candidates_is_refused(change, error, words):
+    """
+    The cure is part of the message.
+    """
+    with pytest.raises(error, match=words):
+        checked(change(planning.candidates(MODELS, 0.5, "depth")))
+
+
+def test_a_dense_model_has_a_size_and_a_loss():
+    """
+    Anything else is refused.
+    """
+    with pytest.raises(PlanError, match=r"planning.Dense\(name, params, loss\), got '3B'"):
+        checked_dense(["3B"])
+    with pytest.raises(PlanError, match="Dense '3B': loss is a positive number, got 0"):
+        checked_dense(planning.Dense("3B", 3e9, 0))

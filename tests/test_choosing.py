@@ -1,0 +1,330 @@
+"""The cheapest way to a loss, the best loss for a budget, and ties named as ties."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import p2law
+from p2law import planning
+from p2law.errors import PlanError
+
+SIZES, RATES = (1.5e9, 3e9, 8e9), (0.2, 0.35, 0.5)
+MODELS = [planning.Model(f"{size / 1e9:g}B", size, 2.0) for size in SIZES]
+PRICES = planning.Prices(peak_flops=1e15, mfu=0.4, gpu_hour=2.0)
+GOLDEN = Path(__file__).parent / "golden"
+
+
+@pytest.fixture(scope="module")
+def fits(plan_fits):
+    """Depth and width, both well known."""
+    return {name: plan_fits[name] for name in ("depth", "width")}
+
+
+@pytest.fixture(scope="module")
+def table():
+    """Three models, three rates, two methods."""
+    return planning.candidates(MODELS, RATES, ["depth", "width"])
+
+
+def test_the_cheapest_way_to_a_loss_is_the_least_of_the_table(fits, table):
+    """
+    Among the candidates below the limit of size, by cost.
+    """
+    every = planning.budget_table(fits, table, loss=2.3, prices=PRICES).table
+    small = every[(every["params_after"] <= 4e9) & np.isfinite(every["tokens"])]
+
+    found = planning.choose(
+        fits, table, loss=2.3, prices=PRICES, limits=planning.Limits(params_after=4e9)
+    )
+
+    best = small.loc[small["cost"].idxmin()]
+    row = found.table.iloc[0]
+    assert (best["model"], best["method"]) == (row["model"], row["method"])
+    assert best["cost"] == row["cost"]
+    assert len(small) == len(found.table)
+    assert found.table["cost"].is_monotonic_increasing
+    assert ("params_after above 4e9", 4) in found.left_out
+    assert "cheapest way to loss 2.3, params after at most 4e9" == found.purpose
+
+
+def test_the_best_loss_for_a_budget_is_the_least_of_the_table(fits, table):
+    """
+    Every candidate spends the budget.
+    """
+    found = planning.choose(fits, table, flops=1e20)
+
+    assert found.table["loss"].iloc[0] == found.table["loss"].min()
+    np.testing.assert_allclose(found.table["flops"], 1e20)
+    assert found.best.startswith("8B width 0.2")
+    assert found.verdict.startswith("8B width 0.2 has the lowest loss")
+
+
+def test_without_prices_the_cheapest_is_that_of_fewest_flops(fits, table):
+    """
+    FLOPs are always known.
+    """
+    found = planning.choose(fits, table, loss=2.3)
+
+    assert found.table["flops"].is_monotonic_increasing
+    assert "FLOPs" in found.verdict
+
+
+def test_a_difference_larger_than_its_noise_is_stated_with_its_interval(fits, table):
+    """
+    The next is no tie.
+    """
+    found = planning.choose(fits, table, tokens=1e9)
+
+    row = found.table.iloc[1]
+    assert not found.ties
+    assert not row["tied"]
+    assert 0 < row["behind_low"] < row["behind"] < row["behind_high"]
+    assert f"the next, {found.table['model'].iloc[1]} " in found.verdict
+    assert "nat more (90 %: " in found.verdict
+
+
+def test_a_difference_within_the_noise_is_named_as_a_tie(plan_fits):
+    """
+    2:4 is as good as width, but so noisy that nobody can tell.
+    """
+    rows = planning.candidates(MODELS[1], 0.35, ["width", "2:4", "depth"])
+
+    found = planning.choose(plan_fits, rows, tokens=3e8)
+
+    assert found.best.split()[1] in {"width", "2:4"}
+    assert {found.best.split()[1], found.ties[0].split()[1]} == {"width", "2:4"}
+    assert "within the noise" in found.verdict
+    assert f"{found.ties[0]} in " in found.verdict
+    assert 0.05 < found.table["chance"].iloc[1] < 0.95
+
+
+def test_candidates_of_one_fit_are_compared_by_the_same_refits(plan_fits):
+    """
+    Intervals overlap by far, and yet less pruning is better in every refit.
+    """
+    rows = planning.candidates(MODELS[1], [0.3, 0.31], "2:4")
+
+    found = planning.choose(plan_fits, rows, tokens=3e8).table
+
+    assert found["loss_high"].iloc[0] > found["loss_low"].iloc[1]
+    assert not found["tied"].iloc[1]
+
+
+def test_a_probability_asks_for_more_tokens(fits, table):
+    """
+    The loss is reached in so many of the refits.
+    """
+    plain = planning.choose(fits, table, loss=2.3)
+    sure = planning.choose(fits, table, loss=2.3, limits=planning.Limits(probability=0.95))
+
+    assert sure.table["tokens"].iloc[0] > plain.table["tokens"].iloc[0]
+    assert (sure.table["reached"] >= 0.95).all()
+    assert "loss 2.3 in 95 % of the refits" in sure.purpose
+
+
+def test_a_limit_of_loss_with_a_probability_leaves_out_the_unsure(plan_fits):
+    """
+    What the fit promises and too few refits keep is no plan.
+    """
+    rows = planning.candidates(MODELS[1], 0.35, ["width", "2:4"])
+    most = planning.budget_table(plan_fits, rows, tokens=3e8).table["loss"].max() + 1e-4
+
+    plain = planning.choose(plan_fits, rows, tokens=3e8, limits=planning.Limits(loss=most))
+    sure = planning.choose(
+        plan_fits, rows, tokens=3e8, limits=planning.Limits(loss=most, probability=0.99)
+    )
+
+    assert 2 == len(plain.table)
+    assert len(sure.table) < 2
+    assert any("loss above" in why for why, _ in sure.left_out)
+
+
+def test_nothing_that_is_a_plan_is_an_answer_too(fits, table):
+    """
+    No exception: the reasons are counted.
+    """
+    found = planning.choose(
+        fits, table, loss=2.3, limits=planning.Limits(params_after=1e8, flops=1e10)
+    )
+
+    assert found.best is None
+    assert "no candidate is a plan; below stands why" == found.verdict
+    assert ("params_after above 1e8", len(table)) in found.left_out
+    assert "left out  18 candidates: params_after above 1e8" in str(found)
+
+
+def test_a_loss_that_nothing_reaches_is_said(fits, table):
+    """
+    Beside what lies above a limit.
+    """
+    found = planning.choose(fits, table, loss=2.001)
+
+    assert (("the loss is out of reach", len(table)),) == found.left_out
+
+
+# -- one final size ------------------------------------------------------------------
+
+
+def test_at_one_size_each_model_is_pruned_down_to_it(fits):
+    """
+    Harder the larger it is; no smaller one takes part.
+    """
+    found = planning.at_size(fits, MODELS, 2e9, tokens=1e9)
+
+    rates = found.table.set_index(["model", "method"])["pruning_rate"]
+    assert rates["3B", "depth"] == pytest.approx(1 / 3)
+    assert rates["8B", "width"] == pytest.approx(0.75)
+    assert {"3B", "8B"} == set(found.table["model"])
+    assert (found.table["params_after"] == 2e9).all()
+    assert found.best.startswith("3B width")
+
+
+def test_at_one_size_one_fit_stands_for_any_method(fits):
+    """
+    All parameters are counted then, for nothing says that they are gone.
+    """
+    found = planning.at_size(fits["depth"], MODELS, 2e9, tokens=1e9)
+
+    assert {"pruned"} == set(found.table["method"])
+    np.testing.assert_allclose(found.table["flops"], 6e9 * found.table["params"])
+
+
+def test_at_one_size_some_model_must_be_larger(fits):
+    """
+    Otherwise there is nothing to prune.
+    """
+    with pytest.raises(PlanError, match="no model is larger than 9e9 parameters"):
+        planning.at_size(fits, MODELS, 9e9, tokens=1e9)
+    with pytest.raises(PlanError, match="params_after is a positive number, got -1"):
+        planning.at_size(fits, MODELS, -1, tokens=1e9)
+
+
+# -- not pruning at all --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("loss", "words"),
+    [
+        (2.9, "is worse: the best plan beats it in 100 % of the refits"),
+        (2.1, "is better: the best plan beats it in 0 % of the refits"),
+    ],
+)
+def test_a_smaller_dense_model_is_compared_with_the_best_plan(fits, loss, words):
+    """
+    Its loss is taken as exact.
+    """
+    found = planning.at_size(fits, MODELS, 2e9, tokens=1e9, dense=planning.Dense("2B", 2e9, loss))
+
+    assert f"2B (2e9 parameters, loss {loss:g}) {words}" == found.dense[0]
+
+
+def test_a_dense_model_within_the_noise_is_as_good(fits):
+    """
+    Neither pruning nor not pruning is told to be better.
+    """
+    loss = planning.at_size(fits, MODELS, 2e9, tokens=1e9).table["loss"].iloc[0]
+
+    found = planning.at_size(fits, MODELS, 2e9, tokens=1e9, dense=planning.Dense("2B", 2e9, loss))
+
+    assert "is as good in the noise" in found.dense[0]
+
+
+def test_dense_models_of_other_sizes_or_losses_are_told_apart(fits, table):
+    """
+    There already; too large; of another size.
+    """
+    dense = [
+        planning.Dense("there", 3e9, 2.2),
+        planning.Dense("large", 6e9, 2.2),
+        planning.Dense("small", 1e8, 3.0),
+    ]
+
+    found = planning.choose(
+        fits, table, loss=2.3, dense=dense, limits=planning.Limits(params_after=5e9)
+    )
+
+    assert "is there without pruning and without a token" in found.dense[0]
+    assert "is above the limit of 5e9 parameters" in found.dense[1]
+    assert "times as large as the best plan, is worse" in found.dense[2]
+
+
+# -- how it is asked for and how it looks --------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("limits", "words"),
+    [
+        ({"params_after": -1}, "the limit params_after is a positive number, got -1"),
+        ({"probability": 90}, "probability lies between 0 and 1, got 90"),
+    ],
+)
+def test_limits_that_are_none_are_refused(limits, words):
+    """
+    When they are stated.
+    """
+    with pytest.raises(PlanError, match=words):
+        planning.Limits(**limits)
+
+
+@pytest.mark.parametrize(
+    ("limits", "words"),
+    [
+        (planning.Limits(cost=100), "a limit of cost needs prices"),
+        (planning.Limits(probability=0.9), "probability needs a loss"),
+        ({"params_after": 1e9}, r"limits are planning.Limits\(params_after=4e9, ...\), got {"),
+    ],
+)
+def test_limits_that_nothing_tells_are_refused(fits, table, limits, words):
+    """
+    Nothing is left out in silence, and nothing let through.
+    """
+    with pytest.raises(PlanError, match=words):
+        planning.choose(fits, table, tokens=1e9, limits=limits)
+
+
+def test_a_choice_without_rows_to_spare_tells_no_noise(table):
+    """
+    The order stands; no tie is claimed to be told.
+    """
+    records = p2law.testing.design([1e9, 4e9], [0.2, 0.4], [1e8, 1e9]).iloc[[0, 3, 6]]
+    truth = {"alpha": 0.4, "beta": 0.3, "gamma": -1.2, "delta": 0.0}
+    made = {"N_C": 100.0, "D_C": 100.0, "E": 0.1}
+    exact = p2law.testing.synthesize(p2law.forms.p2, truth | made, records)
+    fit = p2law.fit(exact, p2law.forms.p2, fixed=truth)
+
+    found = planning.choose(fit, table, tokens=1e9)
+
+    assert "nothing tells how much of the difference to" in found.verdict
+    assert found.table["chance"].isna().all()
+
+
+@pytest.mark.parametrize("kind", ["txt", "html"])
+def test_the_views_of_a_choice_are_the_agreed_ones(plan_fits, kind, request):
+    """
+    Golden files: what is seen is the product.
+    """
+    rows = planning.candidates(MODELS, [0.2, 0.5], ["depth", "width", "2:4"])
+    limits = planning.Limits(params_after=4e9, probability=0.8)
+    dense = planning.Dense("2B", 2e9, 2.5)
+
+    found = planning.choose(plan_fits, rows, loss=2.4, prices=PRICES, limits=limits, dense=dense)
+
+    path = GOLDEN / f"choice.{kind}"
+    text = f"{found}\n" if kind == "txt" else f"{found._repr_html_()}\n"
+    if request.config.getoption("--rewrite-golden"):
+        path.write_text(text, encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == text
+
+
+def test_plain_values_are_those_of_the_result(fits, table):
+    """
+    For programs.
+    """
+    found = planning.choose(fits, table, tokens=1e9)
+
+    plain = found.plain()
+
+    assert found.best == plain["best"]
+    assert len(found.table) == len(plain["table"])
+    assert found.table["loss"].tolist() == [row["loss"] for row in plain["table"]]

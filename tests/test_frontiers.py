@@ -1,0 +1,137 @@
+"""Plans that no other beats in both of two things."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from p2law import planning
+from p2law.errors import PlanError
+
+MODELS = [planning.Model(f"{size / 1e9:g}B", size, 2.0) for size in (1.5e9, 3e9, 8e9)]
+PRICES = planning.Prices(peak_flops=1e15, mfu=0.4, gpu_hour=2.0)
+GOLDEN = Path(__file__).parent / "golden"
+
+
+@pytest.fixture(scope="module")
+def table():
+    """Three models, three rates, three methods."""
+    return planning.candidates(MODELS, [0.2, 0.35, 0.5], ["depth", "width", "2:4"])
+
+
+def beaten(row, others, x, y):
+    """Whether a plan has no less of one thing and more of the other than some other plan."""
+    less = (others[x] <= row[x]) & (others[y] <= row[y])
+    return (less & ((others[x] < row[x]) | (others[y] < row[y]))).any()
+
+
+@pytest.mark.parametrize(
+    ("asked", "against", "measure"),
+    [
+        ({"tokens": [1e8, 1e9, 1e10]}, "flops", "loss"),
+        ({"tokens": 1e9}, "params_after", "loss"),
+        ({"cost": [10, 100, 1000]}, "cost", "loss"),
+        ({"loss": 2.3}, "params_after", "cost"),
+        ({"loss": 2.3}, "tokens", "cost"),
+    ],
+)
+def test_no_plan_of_the_frontier_is_beaten_and_all_others_are(
+    plan_fits, table, asked, against, measure
+):
+    """
+    By the definition, plan by plan.
+    """
+    found = planning.frontier(plan_fits, table, against=against, prices=PRICES, **asked)
+    every = planning.budget_table(plan_fits, table, prices=PRICES, **asked).table
+    every = every[every["why"] == ""]
+
+    assert (measure, against) == (found.measure, found.against)
+    free = every[[not beaten(row, every, against, measure) for _, row in every.iterrows()]]
+    np.testing.assert_array_equal(
+        found.table[[against, measure]], free.sort_values(against)[[against, measure]]
+    )
+    assert len(every) == found.plans
+
+
+def test_ties_on_the_frontier_are_named(plan_fits, table):
+    """
+    2:4 is too noisy to be told from the others.
+    """
+    found = planning.frontier(plan_fits, table, against="params_after", tokens=1e9)
+
+    names = [name for each in found.table["tied_with"] for name in each]
+    assert any(" 2:4 " in name or " width " in name for name in names)
+    assert found.table["ties"].tolist() == [len(each) for each in found.table["tied_with"]]
+    for _, row in found.table.iterrows():
+        own = f"{row['model']} {row['method']} {row['pruning_rate']:.3g}"
+        assert own not in row["tied_with"]
+
+
+def test_limits_hold_on_the_frontier(plan_fits, table):
+    """
+    What is left out is counted.
+    """
+    found = planning.frontier(
+        plan_fits,
+        table,
+        against="cost",
+        prices=PRICES,
+        limits=planning.Limits(params_after=2e9, cost=500),
+        tokens=np.geomspace(1e8, 1e11, 7),
+    )
+
+    assert (found.table["params_after"] <= 2e9).all()
+    assert (found.table["cost"] <= 500).all()
+    assert {"params_after above 2e9", "cost above 500"} == {why for why, _ in found.left_out}
+
+
+def test_an_empty_frontier_says_why(plan_fits, table):
+    """
+    Nothing is reached.
+    """
+    found = planning.frontier(plan_fits, table, against="params_after", loss=2.001)
+
+    assert 0 == len(found.table)
+    assert "0 of 0 plans" in str(found)
+    assert "27 candidates: the loss is out of reach" in str(found)
+
+
+@pytest.mark.parametrize(
+    ("against", "words"),
+    [
+        ("size", "against is one of cost, .*, got 'size'"),
+        ("cost", r"nothing tells cost; give prices=planning.Prices\(...\)"),
+    ],
+)
+def test_a_frontier_against_what_nothing_tells_is_refused(plan_fits, table, against, words):
+    """
+    No such column, or no price.
+    """
+    with pytest.raises(PlanError, match=words):
+        planning.frontier(plan_fits, table, against=against, tokens=1e9)
+
+
+def test_a_frontier_needs_two_things(plan_fits, table):
+    """
+    What a loss takes against itself is none.
+    """
+    with pytest.raises(PlanError, match="flops is what is to be small already"):
+        planning.frontier(plan_fits, table, against="flops", loss=2.3)
+
+
+@pytest.mark.parametrize("kind", ["txt", "html"])
+def test_the_views_of_a_frontier_are_the_agreed_ones(plan_fits, table, kind, request):
+    """
+    Golden files: what is seen is the product.
+    """
+    found = planning.frontier(
+        plan_fits, table, against="cost", prices=PRICES, tokens=[1e8, 1e9, 1e10]
+    )
+
+    path = GOLDEN / f"frontier.{kind}"
+    text = f"{found}\n" if kind == "txt" else f"{found._repr_html_()}\n"
+    if request.config.getoption("--rewrite-golden"):
+        path.write_text(text, encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == text
+    assert found.purpose in text
+    assert found.plain()["plans"] == found.plans

@@ -1,0 +1,1142 @@
+"""Logs become records, and nothing is dropped, smoothed or converted without a sentence."""
+
+import ast
+import gzip
+import json
+import math
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import p2law
+from p2law import cli, logs
+from p2law.errors import P2LawError, RecordError
+from p2law.logs import events, smoothing, thinning
+from p2law.logs.options import Options
+from p2law.logs.units import in_nats
+
+REAL = Path(__file__).parent / "reference" / "logs"
+STEP = 128  # tokens, in the runs of `reference/logs`
+LOSSES = [3.0, 2.6, 2.4, 2.3]
+
+
+def said(log, words):
+    """Tell whether the account of a log holds some words."""
+    return any(words in note for note in log.notes)
+
+
+def state(folder, entries, **more):
+    """Write a trainer_state.json."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "trainer_state.json"
+    path.write_text(json.dumps({"log_history": entries, **more}, indent=2))
+    return path
+
+
+def evaluated(losses, every=100, name="eval_loss"):
+    """Entries of a log with one evaluation every so many steps."""
+    return [{"step": every * (k + 1), name: loss} for k, loss in enumerate(losses)]
+
+
+def table(folder, text, name="curve.csv"):
+    """Write a table."""
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+def refusal(read, *args, **how):
+    """The error with which a log is refused."""
+    with pytest.raises(RecordError) as error:
+        read(*args, **how)
+    return error.value
+
+
+def refused_state(folder, entries, **how):
+    """The error with which a Trainer's log is refused."""
+    how = {"loss": "eval", "tokens_per_step": 1000} | how
+    return refusal(logs.read_trainer_state, state(folder, entries), **how)
+
+
+# -- the logs of real runs -----------------------------------------------------------
+
+
+def test_a_real_trainers_evaluations_become_records():
+    """
+    A run's folder gives its newest state; the evaluation repeated at the restart is merged.
+    """
+    log = logs.read_trainer_state(REAL / "trainer", loss="eval", tokens_per_step=STEP)
+
+    assert [0, 1280, 2560, 3840, 5120, 6400, 7680] == log.records["tokens"].tolist()
+    assert {"trainer"} == set(log.records["run"])
+    assert said(log, "the newest of 2 states")
+    assert said(log, "1 row merged: an earlier step has the same loss")
+    assert said(log, "tokens = step x 128")
+    assert list(log.notes) == log.records.attrs["p2law"]
+
+
+def test_a_real_trainers_train_loss_stands_where_its_mean_belongs():
+    """
+    Trainer logs means over the steps since the log before. Put in the middle of them, the
+    train loss of a model that sees everything once lies on the curve of its evaluations.
+    """
+
+    def distance(**how):
+        log = logs.read_trainer_state(
+            REAL / "trainer", loss="train", tokens_per_step=STEP, **how
+        ).records
+        evaluations = logs.read_trainer_state(
+            REAL / "trainer", loss="eval", tokens_per_step=STEP
+        ).records
+        at_evaluations = np.interp(log["tokens"], evaluations["tokens"], evaluations["loss"])
+        return float(np.abs(log["loss"] - at_evaluations).mean())
+
+    assert distance() < 0.05
+    assert 2 * distance() < distance(averaged=False)
+
+
+def test_the_first_mean_of_a_trainer_is_over_the_models_before_its_steps():
+    """
+    The loss of step 1 is that of the untrained model: steps 1 to 5 see 0 to 4 steps' tokens.
+    """
+    log = logs.read_trainer_state(REAL / "trainer", loss="train", tokens_per_step=STEP)
+
+    assert [2 * STEP, 7 * STEP, 12 * STEP] == log.records["tokens"].tolist()[:3]
+    assert said(log, "mean over the steps since the one before")
+
+
+def test_a_mean_at_the_start_of_a_log_is_over_no_more_steps_than_the_next(tmp_path):
+    """
+    A log may begin in the middle of a run, or with its very first step.
+    """
+
+    def tokens(*steps):
+        entries = [{"step": step, "loss": 3.0 - step / 1e5} for step in steps]
+        path = state(tmp_path, entries)
+        log = logs.read_trainer_state(path, loss="train", tokens_per_step=1000)
+        return log.records["tokens"].tolist()
+
+    assert [4_994_500, 5_004_500] == tokens(5000, 5010)
+    assert [0, 5000, 14_500] == tokens(1, 10, 20)
+
+
+def test_tokens_that_a_trainer_counted_are_taken():
+    """
+    With include_num_input_tokens_seen no tokens per step are needed.
+    """
+    log = logs.read_trainer_state(REAL / "two_texts", loss="eval_wiki_loss")
+
+    assert 7680 == log.records["tokens"].iloc[-1]
+    assert {"wiki"} == set(log.records["eval_text"])
+    assert said(log, "tokens as logged")
+    assert said(log, "eval_text is 'wiki', by the name of the loss")
+
+
+def test_several_evaluation_sets_are_not_mixed():
+    """
+    Which of two texts is meant must be said.
+    """
+    error = refusal(logs.read_trainer_state, REAL / "two_texts", loss="eval")
+
+    assert "several eval losses: 'eval_wiki_loss', 'eval_code_loss'; name one" in str(error)
+
+
+def test_all_formats_of_one_run_give_the_same_records():
+    """
+    The Trainer's file, the panel, the history and the event files tell one curve.
+    """
+    how = {"loss": "eval", "tokens_per_step": STEP}
+    first = logs.read_trainer_state(REAL / "trainer", **how).records
+    others = [
+        logs.read_wandb(REAL / "wandb" / "panel.csv", **how),
+        logs.read_wandb(REAL / "wandb" / "history.csv", **how),
+        logs.read_tensorboard(REAL / "tensorboard" / "one", **how),
+    ]
+
+    for log in others:
+        assert first["tokens"].tolist() == log.records["tokens"].tolist()
+        np.testing.assert_allclose(log.records["loss"], first["loss"], rtol=1e-7)  # float32
+
+
+def test_the_step_of_wandb_is_not_that_of_the_trainer():
+    """
+    The history has both; the trainer's is taken. Where only W&B's own is there, it is said.
+    """
+    history = pd.read_csv(REAL / "wandb" / "history.csv")
+    log = logs.read_wandb(REAL / "wandb" / "history.csv", loss="eval", tokens_per_step=STEP)
+
+    assert history["_step"].max() < log.records["step"].max() == 60
+    assert not said(log, "wandb.log")
+
+
+def test_tensorboards_own_reader_agrees():
+    """
+    Where TensorBoard is installed, it reads the same numbers.
+    """
+    accumulator = pytest.importorskip(
+        "tensorboard.backend.event_processing.event_accumulator",
+        reason="tensorboard is not installed",
+    )
+    folder = REAL / "tensorboard" / "one"
+    theirs = accumulator.EventAccumulator(str(folder), size_guidance={"scalars": 0})
+    theirs.Reload()
+    ours = [
+        scalar
+        for path in sorted(folder.iterdir())
+        for scalar in events.scalars(path.read_bytes())[0]
+    ]
+
+    for tag in theirs.Tags()["scalars"]:
+        expected = [(each.step, each.value) for each in theirs.Scalars(tag)]
+        assert expected == [(each.step, each.value) for each in ours if each.tag == tag]
+
+
+def test_a_folder_of_runs_gives_each_of_them():
+    """
+    A run is a folder of event files; TensorFlow 2's way of writing scalars is read too.
+    """
+    log = logs.read_tensorboard(
+        REAL / "tensorboard", loss="eval", tokens_per_step=STEP, missing="leave out"
+    )
+    tf2 = log.records[log.records["run"] == "tf2"]
+
+    assert ["nan", "one", "tf2"] == log.records["run"].unique().tolist()
+    np.testing.assert_allclose(tf2["loss"], 3 / np.sqrt([10, 20, 30]), rtol=1e-7)
+    assert said(log, "nan: 1 of 3 losses are no number and were left out: record 2")
+
+
+# -- what is asked for ---------------------------------------------------------------
+
+
+def test_a_loss_that_is_not_there_is_answered_with_those_that_are(tmp_path):
+    """
+    The message lists the losses of the log.
+    """
+    error = refused_state(tmp_path, evaluated(LOSSES), loss="train")
+
+    assert "holds no train loss; it holds 'eval_loss'" in str(error)
+
+
+def test_tokens_per_step_are_asked_for_with_the_way_to_them(tmp_path):
+    """
+    A log of steps alone cannot give tokens; what it knows of the batch is said.
+    """
+    path = state(tmp_path, evaluated(LOSSES), train_batch_size=8)
+
+    error = refusal(logs.read_trainer_state, path, loss="eval")
+
+    assert "pass tokens_per_step= (sequence length x batch x" in str(error)
+    assert "this run had 8 sequences a device" in str(error)
+
+
+def test_two_counts_of_tokens_that_differ_are_said(tmp_path):
+    """
+    Tokens per step go before, but not in silence.
+    """
+    entries = [
+        {**each, "num_input_tokens_seen": 900.0 * each["step"]} for each in evaluated(LOSSES)
+    ]
+    log = logs.read_trainer_state(state(tmp_path, entries), loss="eval", tokens_per_step=1000)
+
+    assert 400_000 == log.records["tokens"].iloc[-1]
+    assert said(log, "the log counts 360000 tokens at entry 3, tokens_per_step 400000")
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ({"unit": "nats"}, "unit is one of 'nat', 'bit', 'perplexity', 'bit/byte'; got 'nats'"),
+        ({"unit": "bit/byte"}, "unit='bit/byte' and bytes_per_token= go together"),
+        ({"tokens_per_step": 0}, "tokens_per_step is a number above 0, got 0"),
+        ({"tokens_per_step": True}, "tokens_per_step is a number above 0, got True"),
+        ({"drop_first": -1}, "drop_first is a number of at least 0, got -1"),
+        ({"thin": 1}, "thin is a whole number of rows, at least 2"),
+        ({"smooth": math.nan}, "smooth is a number above 0, got nan"),
+        ({"repeats": "first"}, "repeats is one of 'refuse', 'last'; got 'first'"),
+        ({"missing": None}, "missing is one of 'refuse', 'leave out'; got None"),
+        ({"loss": 3}, "loss is a name, got 3"),
+    ],
+    ids=str,
+)
+def test_options_are_checked_by_name(tmp_path, how, words):
+    """
+    What is not allowed is answered with what is.
+    """
+    assert words in str(refused_state(tmp_path, evaluated(LOSSES), **how))
+
+
+# -- units, facts, base loss ---------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("unit", "bytes_per_token", "logged"),
+    [
+        ("nat", None, 2.0),
+        ("bit", None, 2.0 / math.log(2)),
+        ("perplexity", None, math.exp(2.0)),
+        ("bit/byte", 4.0, 0.5 / math.log(2)),
+    ],
+)
+def test_every_unit_becomes_nats_per_token(tmp_path, unit, bytes_per_token, logged):
+    """
+    One loss of 2 nats per token, written in four units.
+    """
+    log = logs.read_trainer_state(
+        state(tmp_path, evaluated([logged])),
+        loss="eval",
+        tokens_per_step=1000,
+        unit=unit,
+        bytes_per_token=bytes_per_token,
+    )
+
+    np.testing.assert_allclose(log.records["loss"], [2.0], rtol=1e-12)
+    assert said(log, "ln") == (unit != "nat")
+
+
+def test_nats_taken_for_perplexity_are_refused(tmp_path):
+    """
+    A perplexity is above 1.
+    """
+    error = refused_state(tmp_path, evaluated([1.2, 0.9]), unit="perplexity")
+
+    assert "entry 1 (step 200): loss = 0.9" in str(error)
+    assert "these may be nats already (unit='nat')" in str(error)
+    assert ["entry 1"] == error.rows
+
+
+def test_facts_become_columns_for_all_runs_or_each(tmp_path):
+    """
+    One value for all, or a mapping from runs to values.
+    """
+    path = table(tmp_path, "global_step,a - eval/loss,b - eval/loss\n100,2.5,2.6\n200,2.4,2.5\n")
+    facts = {"params": 1.24e9, "pruning_rate": {"a": 0.25, "b": 0.5}}
+
+    log = logs.read_wandb(path, loss="eval", tokens_per_step=1000, facts=facts)
+
+    assert ["run", "params", "tokens", "pruning_rate", "loss", "step"] == list(log.records.columns)
+    assert [0.25, 0.25, 0.5, 0.5] == log.records["pruning_rate"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"pruning_rate": {"a": 0.25}}, "but not for b, and for none, which the log does not hold"),
+        ({"pruning_rate": {"a": 0.2, "b": 0.3, "c": 0.4}}, "for c, which the log does not hold"),
+        ({"loss": 2.0}, "'loss' is in the log already"),
+        ({"method": ["depth"]}, "method is one value, or one for each run, got"),
+        ({"run": "one"}, "2 runs need a name each, by run: a, b"),
+        ({"params": 1.24}, "multiply by 1e9"),
+        ([1], "facts is a mapping, as {'params': 1.2e9}, got"),
+    ],
+    ids=str,
+)
+def test_facts_that_do_not_fit_are_refused(tmp_path, facts, words):
+    """
+    Facts must be given for the runs that are there, and be records' columns.
+    """
+    path = table(tmp_path, "global_step,a - eval/loss,b - eval/loss\n100,2.5,2.6\n")
+
+    error = refusal(logs.read_wandb, path, loss="eval", tokens_per_step=1000, facts=facts)
+
+    assert words in str(error)
+
+
+def test_the_base_loss_is_read_from_the_log_of_the_model_before_pruning():
+    """
+    Its source stands in the account of the records that it goes into.
+    """
+    dense = logs.read_trainer_state(REAL / "trainer", loss="eval", tokens_per_step=STEP)
+
+    log = logs.read_trainer_state(
+        REAL / "two_texts", loss="eval_wiki_loss", facts={"base_loss": dense.base_loss("last")}
+    )
+
+    assert {dense.records["loss"].iloc[-1]} == set(log.records["base_loss"])
+    assert said(log, "base_loss 1.412359357 from run trainer, the last loss (7680 tokens)")
+
+
+def test_which_loss_is_the_base_loss_must_be_said():
+    """
+    A model that was evaluated, then trained on, has another than one trained to the end.
+    """
+    dense = logs.read_trainer_state(REAL / "trainer", loss="eval", tokens_per_step=STEP)
+
+    error = refusal(dense.base_loss)
+
+    assert "7 losses; say which is that of the model before pruning: at='first'" in str(error)
+    assert dense.records["loss"].iloc[0] == float(dense.base_loss("first"))
+    assert "at is 'first' or 'last'" in str(refusal(dense.base_loss, "middle"))
+
+
+def test_logs_go_together_when_their_runs_have_names_of_their_own():
+    """
+    Two runs of one name would become one curve.
+    """
+    how = {"loss": "eval", "tokens_per_step": STEP}
+    one = logs.read_trainer_state(REAL / "trainer", **how)
+    two = logs.read_trainer_state(REAL / "trainer", **how, facts={"run": "again"})
+
+    both = logs.together([one, two])
+
+    assert ["trainer", "again"] == both.records["run"].unique().tolist()
+    assert set(one.notes) | set(two.notes) == set(both.notes)
+    assert "two logs hold a run named trainer" in str(refusal(logs.together, [one, one]))
+    assert "at least one" in str(refusal(logs.together, []))
+
+
+# -- repeated, missing, early, many --------------------------------------------------
+
+RESTARTED = [
+    *evaluated([3.0, 2.6, 2.4]),
+    {"step": 350, "eval_loss": 2.35},
+    {"step": 200, "eval_loss": 2.61},
+    {"step": 300, "eval_loss": 2.41},
+]
+
+
+def test_repeated_steps_are_refused_by_entry(tmp_path):
+    """
+    The message names a restart and what can be done.
+    """
+    error = refused_state(tmp_path, RESTARTED)
+
+    assert ["entry 4", "entry 5"] == error.rows
+    assert "entry 4 (step 200): loss = 2.61" in str(error)
+    assert "repeats='last' lets the later rows win" in str(error)
+
+
+def test_after_a_restart_the_later_rows_win_and_lost_ones_go_with_them(tmp_path):
+    """
+    Step 350 was never reached again: it belongs to the part of the run that was lost.
+    """
+    log = logs.read_trainer_state(
+        state(tmp_path, RESTARTED), loss="eval", tokens_per_step=1000, repeats="last"
+    )
+
+    assert [100, 200, 300] == log.records["step"].tolist()
+    assert [3.0, 2.61, 2.41] == log.records["loss"].tolist()
+    assert said(log, "3 rows left out because the run went back to an earlier step")
+
+
+@pytest.mark.parametrize("bad", ["NaN", '"NaN"', "null", "Infinity", "-Infinity"])
+def test_losses_that_are_no_number_are_refused_or_left_out(tmp_path, bad):
+    """
+    However JSON spells them.
+    """
+    sound = '{"step": 1000, "eval_loss": 2.5}'
+    text = f'{{"log_history": [{sound}, {{"step": 2000, "eval_loss": {bad}}}]}}'
+    path = table(tmp_path, text, "trainer_state.json")
+    how = {"loss": "eval", "tokens_per_step": 1000}
+
+    error = refusal(logs.read_trainer_state, path, **how)
+    log = logs.read_trainer_state(path, **how, missing="leave out")
+
+    assert ["entry 1"] == error.rows
+    assert "missing='leave out' leaves such rows out" in str(error)
+    assert [2.5] == log.records["loss"].tolist()
+    assert said(log, "1 of 2 losses are no number and were left out: entry 1")
+
+
+def test_text_in_place_of_a_loss_is_refused_by_entry(tmp_path):
+    """
+    It is not taken for a missing one.
+    """
+    entries = [*evaluated([2.5]), {"step": 200, "eval_loss": "low"}]
+
+    error = refused_state(tmp_path, entries, missing="leave out")
+
+    assert "entry 1 of log_history: eval_loss = 'low' is not a number" in str(error)
+
+
+def test_averages_in_place_of_nan_are_warned_of(tmp_path):
+    """
+    A gradient that is no number betrays a loss that a Trainer replaced.
+    """
+    entries = [
+        {"step": 10, "loss": 3.0, "grad_norm": 1.0},
+        {"step": 20, "loss": 2.9, "grad_norm": math.nan},
+    ]
+    log = logs.read_trainer_state(state(tmp_path, entries), loss="train", tokens_per_step=1000)
+
+    assert said(log, "the gradient was no number at step 20")
+    assert said(log, "logging_nan_inf_filter")
+
+
+def test_a_loss_of_zero_is_named_for_what_it_is(tmp_path):
+    """
+    Trainers log 0 where every loss since the log before was NaN.
+    """
+    assert "in place of NaN" in str(refused_state(tmp_path, evaluated([2.5, 0.0])))
+
+
+def test_warm_up_rows_are_left_out_by_tokens_or_steps_and_counted(tmp_path):
+    """
+    The first rows go; if all would go, it is an error.
+    """
+    path = state(tmp_path, evaluated(LOSSES))
+    how = {"loss": "eval", "tokens_per_step": 1000}
+
+    by_tokens = logs.read_trainer_state(path, **how, drop_first=150_000)
+    by_steps = logs.read_trainer_state(path, **how, drop_first_steps=201)
+    error = refusal(logs.read_trainer_state, path, **how, drop_first=1e9)
+
+    assert LOSSES[1:] == by_tokens.records["loss"].tolist()
+    assert said(by_tokens, "1 of 4 rows before 150000 tokens left out (warm-up)")
+    assert LOSSES[2:] == by_steps.records["loss"].tolist()
+    assert said(by_steps, "2 of 4 rows before step 201 left out (warm-up)")
+    assert "all 4 rows lie before 1000000000 tokens, the last at 400000" in str(error)
+
+
+@given(
+    steps=st.lists(st.integers(0, 10**12), min_size=1, max_size=300, unique=True),
+    most=st.integers(2, 50),
+)
+def test_thinning_keeps_first_and_last_and_no_more_than_asked(steps, most):
+    """
+    Whatever the rows.
+    """
+    tokens = np.sort(np.array(steps, dtype=float))
+
+    rows = thinning.thinned(tokens, most)
+
+    assert len(rows) <= min(most, len(tokens))
+    assert (np.diff(rows) > 0).all()
+    assert (0, len(tokens) - 1) == (rows[0], rows[-1])
+
+
+def test_thinning_is_even_in_log_tokens():
+    """
+    A densely logged run keeps about one row per equal factor.
+    """
+    tokens = np.arange(1.0, 100_001)
+
+    kept = np.log10(tokens[thinning.thinned(tokens, 6)])
+
+    np.testing.assert_allclose(kept, [0, 1, 2, 3, 4, 5], atol=1e-3)
+
+
+# -- smoothing -----------------------------------------------------------------------
+
+
+def test_smoothing_does_not_lag_behind_a_falling_loss():
+    """
+    On a power law without noise the smooth curve is off by its curvature alone, as theory
+    has it (half of it times the variance of the weights), and a running mean by far more.
+    """
+    tokens = np.linspace(1e6, 1e8, 2000)
+    losses = 2 + 300 * tokens**-0.4
+    rows = np.arange(len(tokens))
+
+    smooth, done = smoothing.smoothed(tokens, losses, rows, 0.2)
+    past = pd.Series(losses).rolling(100, min_periods=1).mean().to_numpy()
+
+    curvature = 0.4**2 * 300 * tokens**-0.4
+    assert (np.abs(smooth - losses) < 1.05 * curvature / 2 * np.log(1.2) ** 2 / 5).all()
+    assert np.abs(past - losses).max() > 20 * np.abs(smooth - losses).max()
+    assert done[500:].all()
+
+
+def test_smoothing_takes_noise_away():
+    """
+    Noise shrinks by about the root of the rows that share in a line.
+    """
+    rng = np.random.default_rng(0)
+    tokens = np.linspace(1e7, 1e8, 4000)
+    truth = 2 + 300 * tokens**-0.4
+
+    smooth, _ = smoothing.smoothed(
+        tokens, truth + rng.normal(0, 0.05, 4000), np.arange(400, 3600, 100), 0.1
+    )
+
+    assert np.std(smooth - truth[400:3600:100]) < 0.006
+
+
+def test_smoothing_is_stated_and_uses_rows_that_are_thinned_away(tmp_path):
+    """
+    The first rows of a run, few to a factor, stay as they were logged, and this is counted.
+    """
+    rng = np.random.default_rng(1)
+    losses = 2 + 3 * np.arange(1, 1001) ** -0.5 + rng.normal(0, 0.05, 1000)
+    path = state(tmp_path, evaluated(losses.tolist(), every=1, name="loss"))
+
+    log = logs.read_trainer_state(path, loss="train", tokens_per_step=1000, smooth=0.2, thin=12)
+
+    truth = 2 + 3 * (log.records["step"]) ** -0.5
+    assert 12 >= len(log.records)
+    assert np.abs(log.records["loss"] - truth).iloc[-3:].max() < 0.02
+    assert said(log, "local straight line in log tokens through the rows within a factor 1.2")
+    assert said(log, "rows with fewer than 4 rows around are as logged")
+    assert said(log, "thinned from 1000 to")
+
+
+# -- damage --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("at", [0.3, 0.6, 0.9])
+def test_a_cut_state_is_refused_or_read_in_part(tmp_path, at):
+    """
+    Wherever it was cut.
+    """
+    whole = state(tmp_path, evaluated(np.linspace(3, 2, 50).tolist())).read_text()
+    path = table(tmp_path, whole[: int(at * len(whole))], "trainer_state.json")
+    how = {"loss": "eval", "tokens_per_step": 1000}
+
+    error = refusal(logs.read_trainer_state, path, **how)
+    log = logs.read_trainer_state(path, **how, partial=True)
+
+    assert "is not whole JSON" in str(error)
+    assert "line " in str(error)
+    assert f"{len(log.records)} entries of log_history before it can be read" in str(error)
+    assert said(log, "damaged")
+    np.testing.assert_allclose(log.records["loss"], np.linspace(3, 2, 50)[: len(log.records)])
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("", "is not whole JSON"),
+        ("[]", "has no list log_history"),
+        ('{"log_history": {}}', "has no list log_history"),
+        ('{"log_history": []}', "log_history is empty"),
+        ('{"log_history": [3]}', "entry 0 of log_history is no object with step"),
+        ("[" * 100_000, "is not whole JSON"),
+    ],
+    ids=["empty", "list", "object", "nothing", "number", "deep"],
+)
+def test_what_is_no_state_is_refused(tmp_path, content, words):
+    """
+    Each with its own words.
+    """
+    path = table(tmp_path, content, "trainer_state.json")
+
+    error = refusal(logs.read_trainer_state, path, loss="eval", tokens_per_step=1000)
+
+    assert words in str(error)
+
+
+def test_a_cut_event_file_is_refused_with_the_record(tmp_path):
+    """
+    TensorBoard's own reader would stop there without a word.
+    """
+    content = (REAL / "tensorboard" / "tf2" / "events.out.tfevents.3").read_bytes()
+    path = tmp_path / "events.out.tfevents.1"
+    path.write_bytes(content[:-5])
+    how = {"loss": "eval", "tokens_per_step": STEP}
+
+    error = refusal(logs.read_tensorboard, path, **how)
+    log = logs.read_tensorboard(path, **how, partial=True)
+
+    assert "record 3 is cut short" in str(error)
+    assert "2 scalars before it can be read: partial=True" in str(error)
+    assert [10, 20] == log.records["step"].tolist()
+
+
+def test_a_changed_byte_in_an_event_file_is_found(tmp_path):
+    """
+    Every record has a checksum, and it is looked at.
+    """
+    content = bytearray((REAL / "tensorboard" / "tf2" / "events.out.tfevents.3").read_bytes())
+    content[-8] ^= 1
+    path = tmp_path / "events.out.tfevents.1"
+    path.write_bytes(content)
+
+    error = refusal(logs.read_tensorboard, path, loss="eval", tokens_per_step=STEP)
+
+    assert "record 3 is damaged: its checksum differs" in str(error)
+
+
+def test_a_folder_without_logs_is_refused(tmp_path):
+    """
+    With what was looked for.
+    """
+    how = {"loss": "eval", "tokens_per_step": 1}
+
+    assert "no trainer_state.json here" in str(refusal(logs.read_trainer_state, tmp_path, **how))
+    assert "no event files" in str(refusal(logs.read_tensorboard, tmp_path, **how))
+    assert "no such file" in str(refusal(logs.read_wandb, tmp_path / "none.csv", **how))
+    assert "cannot be read" in str(refusal(logs.read_wandb, tmp_path, **how))
+
+
+def test_the_states_of_a_folder_are_compared_by_their_steps(tmp_path):
+    """
+    Checkpoint 1000 is newer than 200, and a state beside them may be newer still.
+    """
+    state(tmp_path / "checkpoint-200", evaluated([3.0]), global_step=200)
+    state(tmp_path / "checkpoint-1000", evaluated([3.0, 2.5]), global_step=1000)
+    (tmp_path / "checkpoint-2000").mkdir()
+    how = {"loss": "eval", "tokens_per_step": 1000}
+
+    assert 2 == len(logs.read_trainer_state(tmp_path, **how).records)
+    state(tmp_path, evaluated([3.0, 2.5, 2.4]), global_step=1000)
+    assert 3 == len(logs.read_trainer_state(tmp_path, **how).records)
+    state(tmp_path, evaluated([3.0]), global_step=100)
+    assert 2 == len(logs.read_trainer_state(tmp_path, **how).records)
+
+
+# -- tables --------------------------------------------------------------------------
+
+
+def test_a_panel_whose_axis_is_neither_steps_nor_tokens_is_refused(tmp_path):
+    """
+    Epochs and times are no tokens; the run's own step is taken where the panel has it.
+    """
+    alone = table(tmp_path, "epoch,a - loss\n0.1,2.5\n", "alone.csv")
+    beside = table(tmp_path, "epoch,a - _step,a - loss\n0.1,100,2.5\n", "beside.csv")
+    how = {"loss": "train", "tokens_per_step": 1000}
+
+    assert "x axis is 'epoch', neither steps nor tokens" in str(
+        refusal(logs.read_wandb, alone, **how)
+    )
+    log = logs.read_wandb(beside, **how)
+    assert [100_000] == log.records["tokens"].tolist()
+    assert said(log, "counts calls of wandb.log")
+
+
+def test_what_wandb_averaged_is_said(tmp_path):
+    """
+    A range beside the value, and groups of runs, betray averages; empty columns are no runs.
+    """
+    text = (
+        "Step,Group: a - loss,Group: a - loss__MIN,Group: a - loss__MAX,b - loss\n"
+        "100,2.5,2.4,2.6,\n200,2.4,2.4,2.4,\n"
+    )
+    log = logs.read_wandb(table(tmp_path, text), loss="train", tokens_per_step=1000)
+
+    assert said(log, "1 losses are averages of several points")
+    assert said(log, "a mean over the runs of a group")
+    assert said(log, "without 'loss' and not read: b")
+    assert said(log, "pass averaged=True")
+
+
+def test_a_history_that_was_drawn_at_random_is_recognised(tmp_path):
+    """
+    run.history() gives 500 rows of a long run, and says nothing of it.
+    """
+    rows = "".join(f"{k},{3 - k / 1000},{k * 1000}\n" for k in range(1, 501))
+    path = table(tmp_path, f"_step,val/loss,train/num_tokens\n{rows}")
+
+    log = logs.read_wandb(path, loss="eval")
+
+    assert said(log, "exactly 500 rows: run.history() draws so many")
+    assert 500_000 == log.records["tokens"].iloc[-1]
+
+
+def test_any_table_is_read_by_a_map_of_its_columns(tmp_path):
+    """
+    Factors for units, labels as they are written, other columns named.
+    """
+    text = "name\tBtok\tppl\trate %\tseed\tnote\na\t1\t12.5\t25\t007\tx\nb\t1\t11\t50\t008\ty\n"
+    columns = {
+        "run": "name", "tokens": ("Btok", 1e9), "loss": "ppl", "pruning_rate": ("rate %", 0.01),
+        "seed": "seed",
+    }  # fmt: skip
+
+    log = logs.read_csv(table(tmp_path, text), columns, unit="perplexity")
+
+    assert [1e9, 1e9] == log.records["tokens"].tolist()
+    assert [0.25, 0.5] == log.records["pruning_rate"].tolist()
+    assert ["007", "008"] == log.records["seed"].tolist()
+    np.testing.assert_allclose(log.records["loss"], np.log([12.5, 11]))
+    assert said(log, "cells separated by '\\t'")
+    assert said(log, "tokens = Btok x 1000000000")
+    assert said(log, "columns not read: note")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "is empty"),
+        ("step,loss\n", "has a header and no rows"),
+        ("step,loss\n100,2.5\n200\n", "line 3 has 1 cells, the header 2\n1 rows before it"),
+        ("step,loss\n100,2.5\n200,low\n", "line 3: loss = 'low'\nwrite plain numbers"),
+        ("step,loss\n100,2.5\n200,1_0\n", "line 3: loss = '1_0'"),
+        ("step,loss,loss\n1,2,3\n", "column loss stands more than once"),
+        ("step,l\n100,2.5\n", "nothing named 'loss'; it holds 'step', 'l'"),
+        ("step,loss\n-5,2.5\n", "line 2 (step -5): step = -5"),
+        ("step,loss\n100,-2.5\n", "turn the sign of log-likelihoods"),
+        ("step,loss\n100,\n", "no loss is a number"),
+    ],
+    ids=str,
+)
+def test_damaged_tables_are_refused_by_line(tmp_path, text, words):
+    """
+    Lines are counted as an editor counts them.
+    """
+    error = refusal(
+        logs.read_csv,
+        table(tmp_path, text),
+        {"step": "step", "loss": "loss"},
+        tokens_per_step=1000,
+        missing="leave out",
+    )
+
+    assert words in str(error)
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ({"loss": "b"}, "columns needs 'loss', and 'tokens' or 'step'; the table has a, b"),
+        ({"loss": "b", "step": ("a", "x")}, "columns['step'] has factor 'x' (str)"),
+        ({"loss": "b", "step": ("a", math.inf)}, "columns['step'] has factor inf"),
+        (["a", "b"], "columns maps names to columns"),
+    ],
+    ids=str,
+)
+def test_maps_of_columns_are_checked(tmp_path, columns, words):
+    """
+    By name.
+    """
+    path = table(tmp_path, "a,b\n1,2\n")
+
+    assert words in str(refusal(logs.read_csv, path, columns, tokens_per_step=1000))
+
+
+def test_a_compressed_table_that_is_cut_short_is_noticed(tmp_path):
+    """
+    What it still holds is offered on request.
+    """
+    rng = np.random.default_rng(0)
+    rows = "".join(f"{k},{2 + x}\n" for k, x in enumerate(rng.random(2000), 1))
+    path = tmp_path / "curve.csv.gz"
+    path.write_bytes(gzip.compress(f"step,loss\n{rows}".encode())[:8000])
+    how = {"columns": {"step": "step", "loss": "loss"}, "tokens_per_step": 1000}
+
+    error = refusal(logs.read_csv, path, **how)
+    log = logs.read_csv(path, **how, partial=True)
+
+    assert "compressed and cut short" in str(error)
+    assert 0 < len(log.records) < 2000
+
+
+def test_counts_of_one_step_are_not_taken_for_tokens_seen(tmp_path):
+    """
+    A column named tokens may count those of a batch.
+    """
+    path = table(tmp_path, "_step,eval/loss,tokens\n10,2.5,8192\n20,2.4,8192\n")
+
+    error = refusal(logs.read_wandb, path, loss="eval")
+
+    assert "have tokens that do not rise" in str(error)
+    assert "this may count those of one step" in str(error)
+
+
+# -- whatever comes ------------------------------------------------------------------
+
+READERS = {
+    "trainer_state.json": logs.read_trainer_state,
+    "panel.csv": logs.read_wandb,
+    "events.out.tfevents.1": logs.read_tensorboard,
+}
+
+
+def answers(read, path, **how):
+    """Read whatever it is: records, or an error of ours."""
+    try:
+        log = read(path, **how)
+    except P2LawError:
+        return
+    assert np.isfinite(log.records["loss"]).all()
+    assert (log.records["loss"] > 0).all()
+
+
+@pytest.mark.parametrize("name", READERS)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(content=st.binary(max_size=300), partial=st.booleans())
+def test_any_bytes_give_records_or_an_error_of_ours(tmp_path, name, content, partial):
+    """
+    No traceback from inside, whatever the file holds.
+    """
+    path = tmp_path / name
+    path.write_bytes(content)
+
+    answers(READERS[name], path, loss="eval", tokens_per_step=1000, partial=partial)
+
+
+REAL_FILES = [
+    (logs.read_trainer_state, "trainer/checkpoint-40/trainer_state.json"),
+    (logs.read_wandb, "wandb/panel.csv"),
+    (logs.read_wandb, "wandb/history.csv"),
+    (logs.read_tensorboard, "tensorboard/tf2/events.out.tfevents.3"),
+]
+
+
+@pytest.mark.parametrize(("read", "name"), REAL_FILES, ids=[name for _, name in REAL_FILES])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_a_damaged_real_log_gives_records_or_an_error_of_ours(tmp_path, read, name, data):
+    """
+    Cut anywhere, with any byte changed.
+    """
+    content = bytearray((REAL / name).read_bytes())
+    end = data.draw(st.integers(1, len(content)))
+    content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    path = tmp_path / Path(name).name
+    path.write_bytes(content[:end])
+
+    answers(read, path, loss="eval", tokens_per_step=1000, missing="leave out", partial=True)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["step", "eval_loss", "grad_norm"]), inner, max_size=3)
+    ),
+    max_leaves=10,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(history=st.lists(json_values, max_size=5))
+def test_any_json_as_a_history_gives_records_or_an_error_of_ours(tmp_path, history):
+    """
+    Entries of any shape.
+    """
+    answers(
+        logs.read_trainer_state, state(tmp_path, history), loss="eval", tokens_per_step=1000,
+        missing="leave out", partial=True,
+    )  # fmt: skip
+
+
+@given(
+    losses=st.lists(st.floats(0.1, 10), min_size=1, max_size=40),
+    unit=st.sampled_from(["nat", "bit", "perplexity"]),
+)
+def test_conversion_keeps_the_order_of_losses(losses, unit):
+    """
+    A lower loss is a lower loss in every unit.
+    """
+    logged = np.sort(np.array(losses)) + (1 if unit == "perplexity" else 0)
+
+    assert (np.diff(in_nats(logged, Options("eval", unit=unit))) >= 0).all()
+
+
+def test_checksums_are_those_of_castagnoli():
+    """
+    The check value that is published for CRC-32C, masked as record files store it.
+    """
+    code = 0xE3069283
+
+    assert ((code >> 15 | code << 17) + 0xA282EAD8) & 0xFFFFFFFF == events._masked(b"123456789")
+
+
+# -- the view and the command --------------------------------------------------------
+
+
+def test_the_view_shows_runs_and_account():
+    """
+    As text and as HTML.
+    """
+    log = logs.read_trainer_state(REAL / "trainer", loss="eval", tokens_per_step=STEP)
+
+    assert str(log).startswith("7 records of 1 run\n")
+    assert "tokens = step x 128 tokens per step" in str(log)
+    assert "tokens = step x 128 tokens per step" in log._repr_html_()
+
+
+def test_records_of_a_log_are_fitted_as_they_are():
+    """
+    What a reader gives is what a fit takes.
+    """
+    log = logs.read_trainer_state(REAL / "trainer", loss="eval", tokens_per_step=STEP, drop_first=1)
+
+    fit = p2law.fit(log.records, p2law.forms.token_power)
+
+    assert 6 == len(fit.records)
+
+
+@pytest.fixture
+def command(tmp_path, capsys):
+    """Run `p2law import-log` in this process: exit code, what it printed, complaints, file."""
+
+    def run(*words):
+        output = tmp_path / "records.csv"
+        code = cli.main(["import-log", *map(str, words), "-o", str(output)])
+        out, err = capsys.readouterr()
+        return code, out, err, output
+
+    return run
+
+
+def test_the_command_writes_records_and_says_what_it_did(command):
+    """
+    The kind is guessed and said; the base loss comes from another log.
+    """
+    code, out, err, output = command(
+        REAL / "trainer", "--loss", "eval", "--tokens-per-step", STEP, "--thin", 3,
+        "--params", 12000, "--pruning-rate", 0.25, "--model", "1.10", "--run", "cut",
+        "--base-log", REAL / "trainer", "--base-at", "first",
+    )  # fmt: skip
+    records = p2law.load(output)
+
+    assert (0, "") == (code, err)
+    assert "taken for trainer (--kind)" in out
+    assert "base_loss 3.47837019 from run trainer, the first loss (0 tokens)" in " ".join(
+        out.split()
+    )
+    assert f"written to {output}" in out
+    assert {"cut"} == set(records["run"])
+    assert {12000.0} == set(records["params"])
+    assert {"1.10"} == set(records["model"])
+    assert 3 == len(records)
+
+
+@pytest.mark.parametrize(
+    ("path", "more", "kind"),
+    [
+        ("wandb/panel.csv", (), "wandb"),
+        ("wandb/history.csv", (), "wandb"),
+        ("tensorboard/one", (), "tensorboard"),
+        ("trainer/checkpoint-40/trainer_state.json", (), "trainer"),
+        ("table.csv", ("--column", "step=Iteration", "loss=CE", "rank=k*1e-3"), "csv"),
+    ],
+)
+def test_the_command_guesses_the_kind_of_log(command, tmp_path, path, more, kind):
+    """
+    By name, by what a folder holds, by the header; JSON says the same as text.
+    """
+    place = REAL / path
+    if kind == "csv":
+        place = table(tmp_path, "Iteration,CE,k\n100,2.5,3\n200,2.4,4\n", path)
+    code, out, err, output = command(
+        place, "--loss", "eval", "--tokens-per-step", STEP, "--json", *more
+    )
+    told = json.loads(out)
+
+    assert (0, "") == (code, err)
+    assert f"taken for {kind} (--kind)" in " ".join(told["notes"])
+    assert len(p2law.load(output)) == sum(told["runs"].values())
+
+
+def test_several_logs_and_facts_by_run_on_the_command_line(command):
+    """
+    RUN=VALUE gives each run its own.
+    """
+    code, _, err, output = command(
+        REAL / "trainer", REAL / "wandb" / "panel.csv", "--loss", "eval",
+        "--tokens-per-step", STEP, "--run", "a", "b=1", "--pruning-rate", "a=0.25", "b=1=0.5",
+        "--fact", "lr=1e-2",
+    )  # fmt: skip
+    records = p2law.load(output)
+
+    assert (0, "") == (code, err)
+    assert {"a": 0.25, "b=1": 0.5} == dict(
+        zip(records["run"], records["pruning_rate"], strict=True)
+    )
+    assert {0.01} == set(records["lr"])
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--tokens-per-step", "1000"), "say which loss is meant: --loss eval, train"),
+        (("--loss", "eval"), "pass tokens_per_step="),
+        (("--loss", "eval", "--tokens-per-step", "1"), "On the command line: --accept tokens"),
+        (("--loss", "eval", "--run", "a", "b"), "--run names 2 runs for 1 logs"),
+        (("--loss", "eval", "--fact", "lr"), "--fact takes NAME=VALUE, each name once; got 'lr'"),
+        (("--loss", "eval", "--tokens-per-step", "9", "--fact", "seed=1", "--seed", "2"), "twice"),
+        (("--kind", "csv"), "columns needs 'loss'"),
+    ],
+    ids=str,
+)
+def test_the_command_refuses_with_one_message(command, words, message):
+    """
+    Exit code 2, nothing written.
+    """
+    source = REAL / ("wandb/panel.csv" if "csv" in words else "trainer")
+
+    code, out, err, output = command(source, *words)
+
+    assert (2, "") == (code, out)
+    assert err.startswith("p2law import-log: ")
+    assert message in err
+    assert not output.exists()
+
+
+def test_a_log_of_unknown_kind_is_asked_about(command, tmp_path):
+    """
+    Nothing is guessed where nothing tells.
+    """
+    path = table(tmp_path, "x", "train.log")
+
+    code, _, err, _ = command(path, "--loss", "eval")
+
+    assert 2 == code
+    assert "say which of trainer, wandb, tensorboard, csv (--kind)" in err
+
+
+# -- the house -----------------------------------------------------------------------
+
+LAYERS = (
+    "options",
+    "curves",
+    "naming",
+    "units",
+    "repeating",
+    "placing",
+    "thinning",
+    "smoothing",
+    "log",
+    "facts",
+    "assembling",
+    "trainer",
+    "events",
+    "tensorboard",
+    "sheets",
+    "wandb",
+    "mapped",
+    "guessing",
+    "__init__",
+    "cli",
+)
+"""The order inside `p2law/logs`, from the ground up."""
+
+
+def test_inside_logs_too_a_module_imports_only_from_below():
+    """
+    Every module is in the list, and knows those above it only.
+    """
+    package = Path(logs.__file__).parent
+    assert {path.stem for path in package.glob("*.py")} == set(LAYERS)
+
+    for path in package.glob("*.py"):
+        below = LAYERS[: LAYERS.index(path.stem)]
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("p2law"):
+                continue
+            if node.module == "p2law.logs":
+                assert {each.name for each in node.names} <= {*below}, path.name
+            elif node.module.startswith("p2law.logs."):
+                assert node.module.removeprefix("p2law.logs.") in below, path.name
+
+
+def test_the_page_on_logs_runs_as_it_stands(monkeypatch):
+    """
+    All blocks of docs/logs.md in one session, as a reader would paste them.
+    """
+    root = Path(__file__).parents[1]
+    monkeypatch.chdir(root)
+    page = (root / "docs" / "logs.md").read_text(encoding="utf-8")
+    scope = {}
+
+    for block in re.findall(r"```python\n(.*?)\n```", page, re.DOTALL):
+        exec(compile(block, "logs.md", "exec"), scope)  # noqa: S102 - that is the point
+
+    assert [7, 7] == [len(log.records) for log in scope["pruned"]]
+
+
+def test_every_keyword_of_the_readers_is_an_option():
+    """
+    What the readers take and what `Options` explains is one list.
+    """
+    fields = set(Options.__dataclass_fields__)
+
+    assert fields - {"loss"} == set(logs.Asked.__annotations__)
+    for name in fields:
+        assert re.search(rf"^    .*\b{name}\b.* : ", Options.__doc__, re.MULTILINE), name

@@ -1,0 +1,116 @@
+"""Pages that scripts write say what the scripts say today."""
+
+import collections
+import importlib.util
+import re
+import sys
+import types
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+@pytest.fixture
+def which_law(monkeypatch):
+    """The script behind the page, as a module."""
+    pytest.importorskip("matplotlib")
+    found = importlib.util.spec_from_file_location("which_law", DOCS / "which_law.py")
+    module = importlib.util.module_from_spec(found)
+    monkeypatch.setitem(sys.modules, "which_law", module)
+    found.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("name", ["qwen3", "gemma3", "t5"])
+def test_the_page_on_laws_is_what_its_script_writes(which_law, name, monkeypatch):
+    """
+    Three of its cases, written anew, stand in the page letter by letter.
+    """
+    case = next(each for each in which_law.CASES if each.name == name)
+    monkeypatch.setattr(which_law, "CASES", [case])
+
+    outcomes = {
+        (case.name, hold): which_law.outcome(case.records, split)
+        for hold, split in which_law.HOLDS.items()
+    }
+
+    own = which_law.page(outcomes).split(f"\n## {name}\n")[1].rstrip()
+    page = (DOCS / "which_law.md").read_text(encoding="utf-8")
+    assert own in page
+    assert f"| {name} | {' | '.join(each.verdict for each in outcomes.values())} |" in page
+
+
+def test_the_summary_counts_what_the_table_says():
+    """
+    Every verdict once, and every baseline that beats all laws.
+    """
+    page = (DOCS / "which_law.md").read_text(encoding="utf-8")
+    rows = page.split("|---|---|---|---|\n")[1].split("\n\n")[0].splitlines()
+    cells = [cell.strip() for row in rows for cell in row.strip("|").split("|")[1:]]
+    said = collections.Counter(cell.split(";")[0].split(" (")[0] for cell in cells)
+    summary = " ".join(page.split(f"Of {len(cells)} hold-outs: ")[1].split("\n## ")[0].split())
+
+    counts, naive = summary.split("; in ")
+    assert {f"{what}: {count}" for what, count in said.items()} == {
+        *re.split(r", (?=P²|no)", counts)
+    }
+    assert sum("naive is better" in cell for cell in cells) == int(naive.split()[0])
+
+
+def test_the_readme_says_what_the_page_says():
+    """
+    How often a P² law wins, ties, loses, and is told nothing; and where naive does better.
+    """
+    page = (DOCS / "which_law.md").read_text(encoding="utf-8")
+    rows = page.split("|---|---|---|---|\n")[1].split("\n\n")[0]
+    cells = [cell.strip() for row in rows.splitlines() for cell in row.strip("|").split("|")[1:]]
+    wins, loses = (sum(cell.startswith(word) for cell in cells) for word in ("P² wins", "P² loses"))
+    ties = sum("within noise" in cell for cell in cells)
+    beaten = sum(cell.startswith("P² wins") and "naive is better" in cell for cell in cells)
+
+    readme = " ".join((DOCS.parent / "README.md").read_text(encoding="utf-8").split())
+
+    rest = len(cells) - wins - ties - loses
+    assert (
+        f"better than its rivals in {wins} of {len(cells)} hold-outs, within noise of them in "
+        f"{ties}, and clearly worse in {loses}; the other {rest} cannot be made, or leave it "
+        f"untold. In {beaten} of the {wins} the last value"
+    ) in readme
+
+
+def test_naive_is_better_where_a_table_of_the_page_says_so(which_law):
+    """
+    Each verdict follows from the errors in its own table: less, and by more than a thousandth.
+    """
+    page = (DOCS / "which_law.md").read_text(encoding="utf-8")
+    for case in which_law.CASES:
+        part = page.split(f"\n### {case.name}: last 20 % of tokens\n")[1].split("\n#")[0]
+        cells = [row.strip("|").split("|") for row in part.splitlines() if row.startswith("|")]
+        told = [(row[0].strip(), row[3].strip()) for row in cells[2:]]
+        laws = [float(rmse) for name, rmse in told if rmse and not name.startswith("(")]
+        simple = [float(rmse) for name, rmse in told if rmse and name.startswith("(")]
+        shouted = "needs no law and does better" in " ".join(part.split())
+        verdict = page.split(f"\n| {case.name} | ")[1].split(" | ")[0]
+        assert shouted == ("naive is better" in verdict)
+        assert not shouted or min(simple) < min(laws)
+
+
+@pytest.mark.parametrize(
+    ("rmse", "chance", "better"), [(0.0999, np.nan, False), (0.05, 0.4, False), (0.05, 0.01, True)]
+)
+def test_naive_is_better_by_more_than_noise(which_law, rmse, chance, better):
+    """
+    Also where no law of the P² family can be asked.
+    """
+    table = pd.DataFrame(
+        {"held_rmse": [0.1, rmse], "chance": [np.nan, chance]}, ["chinchilla", "(last value)"]
+    )
+    found = types.SimpleNamespace(table=table, winner="chinchilla", fits={}, held_rows=9)
+
+    verdict = which_law.Outcome(found).verdict
+
+    assert verdict == "P² cannot be asked" + "; naive is better" * better

@@ -1,0 +1,396 @@
+"""Tokens for a loss, tokens after which more buy little, and what each of these rests on."""
+
+import math
+from typing import Annotated
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import p2law
+from p2law import Bounds, Domain, form, forms, planning, testing
+from p2law.errors import FitError, FormError, RecordError, UnreachableLossError
+
+Tokens = Annotated[float, Domain("> 0", symbol="D", unit="token")]
+HERE = {"params": 3e9, "pruning_rate": 0.25, "base_loss": 2.0}
+EXPONENTS = ("alpha", "beta", "gamma", "delta")
+INPUTS = {
+    "params": (1e8, 1e9, 1e10),
+    "params_after": (1e8, 1e9, 8e9),
+    "pruning_rate": (0.1, 0.3, 0.6),
+    "base_loss": (1.8, 2.3, 3.0),
+    "unique_tokens": (1e8, 1e9, 1e10),
+}
+
+
+@pytest.fixture(scope="module")
+def fit(p2_records):
+    """A P² law with its exponents told, fitted to noisy records."""
+    held = {"alpha": 0.4, "beta": 0.3, "gamma": -1.2, "delta": 0.2}
+    return p2law.fit(p2_records(noise=0.01, seed=4), forms.p2, fixed=held)
+
+
+@pytest.fixture(scope="module")
+def curves():
+    """Six noisy curves of one model, 1e5 to 1e8 tokens, that fall to 2 nat by a square root."""
+    table = pd.DataFrame(
+        {"run": np.repeat(list("abcdef"), 12), "tokens": np.tile(np.geomspace(1e5, 1e8, 12), 6)}
+    )
+    noise = np.random.default_rng(0).normal(0, 0.01, len(table))
+    return table.assign(loss=2 + 100 * table["tokens"] ** -0.5 + noise)
+
+
+@form("L = floor + scale * D^-0.5", linear=("floor", "scale"))
+def root(
+    tokens: Tokens,
+    *,
+    floor: Annotated[float, Bounds(0, None, "nat", "loss that stays")],
+    scale: Annotated[float, Bounds(0, None, "nat token^0.5", "loss that goes")],
+):
+    """A law that takes one set of coefficients at a time."""
+    return floor + float(scale) * tokens**-0.5
+
+
+@form("L = floor + scale * D^-0.5 + c * D", linear=("floor", "scale", "c"))
+def bowl(
+    tokens: Tokens,
+    *,
+    floor: Annotated[float, Bounds(0, None, "nat", "loss that stays")],
+    scale: Annotated[float, Bounds(0, None, "nat token^0.5", "loss that goes")],
+    c: Annotated[float, Bounds(0, None, "nat token^-1", "loss that comes")],
+):
+    """A law that falls and rises again."""
+    return floor + scale * tokens**-0.5 + c * tokens
+
+
+# -- there and back ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    "law", [each for each in forms.builtin if "tokens" in each.columns], ids=lambda law: law.name
+)
+def test_tokens_for_a_predicted_loss_are_those_that_it_was_predicted_for(law, seed):
+    """
+    There and back for every law; a thousand fits of each in `benchmarks/planning.py`.
+    """
+    others = {name: INPUTS[name] for name in law.columns if name != "tokens"}
+    table = p2law.grid(**others, tokens=np.geomspace(1e7, 1e10, 6))
+    table["run"] = table["model"] = (np.arange(len(table)) // 6).astype(str)
+    truth = testing.some_coefficients(law, table, seed)
+    held = {name: truth[name] for name in law.names if name not in law.linear}
+    held = dict(list(held.items())[: len(truth) - 1])
+    found = p2law.fit(testing.synthesize(law, truth, table), law, fixed=held)
+    here = {name: values[1] for name, values in others.items()}
+    target = found.predict(tokens=3e8, **here)["loss"].iloc[0]
+
+    budget = planning.tokens_for(found, loss=target, **here)
+
+    assert float(budget) == pytest.approx(3e8, rel=1e-6)
+    assert found.predict(tokens=float(budget), **here)["loss"].iloc[0] == pytest.approx(
+        target, abs=1e-9, rel=0
+    )
+
+
+def test_ends_of_the_interval_are_those_of_the_refits(fit):
+    """
+    Every refit is turned round by itself.
+    """
+    budget = planning.tokens_for(fit, loss=2.2, level=0.8, **HERE)
+    draws = fit.draws
+    scale = HERE["pruning_rate"] ** -draws["gamma"] * HERE["params"] ** -draws["delta"]
+    lasting = draws["N_C"] * HERE["params"] ** -draws["alpha"] + draws["E"]
+    own = (((2.2 - HERE["base_loss"]) / scale - lasting) / draws["D_C"]) ** (-1 / draws["beta"])
+
+    low = np.quantile(own, 0.1, method="lower")
+    high = np.quantile(own, 0.9, method="higher")
+    np.testing.assert_allclose([budget.low, budget.high], [low, high], rtol=1e-9)
+    assert 1.0 == budget.reached
+    assert budget.low < float(budget) < budget.high
+
+
+# -- what cannot be reached, or is there already -------------------------------------
+
+
+def test_a_loss_below_the_floor_is_refused_with_the_floor(fit):
+    """
+    The error carries the floor, its interval and the share of refits that get there.
+    """
+    floor = fit.predict(tokens=1e300, **HERE).iloc[0]
+
+    with pytest.raises(
+        UnreachableLossError,
+        match=r"loss 2.01 is out of reach: endless post-training would end at 2\.0\d+ \(90 % "
+        r"interval .*; 0 % of the refits get there; ask for more, prune less, or start from a",
+    ) as error:
+        planning.tokens_for(fit, loss=2.01, **HERE)
+
+    assert error.value.floor == pytest.approx(floor["loss"], abs=1e-12)
+    assert error.value.low <= error.value.floor <= error.value.high
+    assert 0 == error.value.reached
+
+
+def test_a_loss_just_below_the_floor_is_reached_by_some_refits(fit):
+    """
+    The error says by how many.
+    """
+    floor = fit.predict(tokens=1e300, **HERE)["loss"].iloc[0]
+
+    with pytest.raises(UnreachableLossError, match=r"\d+ % of the refits get there") as error:
+        planning.tokens_for(fit, loss=floor - 1e-6, **HERE)
+
+    assert 0.2 < error.value.reached < 0.8
+
+
+def test_a_loss_just_above_the_floor_is_not_reached_by_all_refits(fit):
+    """
+    The upper end is infinite then, and a sentence says why.
+    """
+    floor = fit.predict(tokens=1e300, **HERE)["loss"].iloc[0]
+
+    budget = planning.tokens_for(fit, loss=floor + 0.0005, **HERE)
+
+    assert 0.5 < budget.reached < 0.95
+    assert math.inf == budget.high
+    assert any("of the refits never get there" in each for each in budget.trouble)
+
+
+def test_a_loss_that_the_pruned_model_has_needs_no_tokens():
+    """
+    Zero tokens, and said so.
+    """
+    table = testing.design([1e9, 4e9], [0.2, 0.4], np.geomspace(1e6, 1e9, 8))
+    truth = {"N_C": 0.0, "D_C": 100.0, "E": 0.1, "alpha": 0.4, "beta": 0.4, "gamma": -1.0}
+    truth |= {"delta": 0.0, "D_0": 1e6}
+    records = testing.synthesize(forms.p2_rectified, truth, table, noise=1e-3)
+    held = {name: truth[name] for name in truth if name not in ("D_C", "E")}
+    found = p2law.fit(records, forms.p2_rectified, fixed=held)
+
+    budget = planning.tokens_for(found, loss=9.0, params=1e9, pruning_rate=0.3, base_loss=2.0)
+
+    assert 0 == float(budget)
+    assert any("loss 9 is met before the first token" in each for each in budget.trouble)
+
+
+def test_tokens_beyond_the_records_are_named(fit):
+    """
+    The answer rests on the form of the law there.
+    """
+    inside = planning.tokens_for(fit, loss=2.2, **HERE)
+    outside = planning.tokens_for(fit, loss=2.1, **HERE)
+
+    assert ("", "tokens") == (inside.beyond, outside.beyond)
+    assert not inside.trouble
+    assert "the records hold 2e7 to 1e9 tokens; beyond them" in outside.trouble[0]
+
+
+def test_what_the_records_leave_free_is_no_answer(p2_records):
+    """
+    One size tells nothing of another: NaN, with the reason.
+    """
+    one_size = p2law.fit(p2_records(params=(3e9,), noise=0.003), forms.p2)
+
+    budget = planning.tokens_for(one_size, loss=2.2, **(HERE | {"params": 9e9}))
+
+    assert not budget.determined
+    assert np.isnan([budget.tokens, budget.low, budget.high, budget.floor]).all()
+    assert "the answer rests on what the records leave free" in budget.trouble[0]
+    assert "not determined" in str(budget)
+    assert planning.tokens_for(one_size, loss=2.2, **HERE).determined
+
+
+def test_without_rows_to_spare_nothing_tells_the_interval(curves):
+    """
+    NaN for the ends and the share; the tokens stand.
+    """
+    bare = p2law.fit(curves.iloc[[0, 6]], root)
+
+    budget = planning.tokens_for(bare, loss=2.2)
+
+    assert np.isfinite(float(budget))
+    assert np.isnan([budget.low, budget.high, budget.reached]).all()
+    assert "reached  not known" in str(budget)
+    assert "all intervals are unknown" in budget.trouble[0]
+
+
+# -- laws of other shapes ------------------------------------------------------------
+
+
+def test_a_law_that_rises_again_is_reached_where_it_first_comes_down(curves):
+    """
+    Its floor is the lowest point, and a sentence says that it does not fall all along.
+    """
+    rising = curves.assign(loss=curves["loss"] + 3e-9 * curves["tokens"])
+    found = p2law.fit(rising, bowl)
+
+    budget = planning.tokens_for(found, loss=2.2)
+
+    assert found.predict(tokens=float(budget))["loss"].iloc[0] == pytest.approx(2.2, abs=1e-9)
+    assert float(budget) < 1e6
+    assert "the law does not fall all along; these are the first such tokens" in budget.trouble
+    with pytest.raises(UnreachableLossError, match=r"would end at 2\.06") as error:
+        planning.tokens_for(found, loss=2.01)
+    assert 2.05 < error.value.floor < 2.07
+
+
+def test_a_law_of_single_coefficients_is_turned_round_as_well(curves):
+    """
+    It is called once for each refit.
+    """
+    found = p2law.fit(curves, root)
+
+    budget = planning.tokens_for(found, loss=2.2)
+
+    own = (found.values["scale"] / (2.2 - found.values["floor"])) ** 2
+    assert float(budget) == pytest.approx(own, rel=1e-9)
+    assert budget.low < float(budget) < budget.high
+
+
+# -- when more tokens stop paying ----------------------------------------------------
+
+
+def test_from_saturation_on_a_doubling_buys_less(fit):
+    """
+    Just there it buys as much as asked for.
+    """
+    found = planning.saturation(fit, gain=0.01, **HERE)
+
+    bought = planning.marginal(fit, tokens=float(found), **HERE).iloc[0]
+
+    assert bought["gain"] == pytest.approx(0.01, rel=1e-9)
+    assert found.low < float(found) < found.high
+    assert str(found).startswith("a doubling buys less than 0.01: ")
+
+
+def test_a_slow_start_is_no_saturation():
+    """
+    A law that is finite at zero tokens first gains little with each doubling, then much.
+    """
+    table = testing.design([1e9, 4e9], [0.2, 0.4], np.geomspace(1e6, 1e9, 8))
+    truth = {"N_C": 0.0, "D_C": 100.0, "E": 0.1, "alpha": 0.4, "beta": 0.4, "gamma": -1.0}
+    truth |= {"delta": 0.0, "D_0": 1e6}
+    held = {name: truth[name] for name in truth if name not in ("D_C", "E")}
+    records = testing.synthesize(forms.p2_rectified, truth, table, noise=1e-4)
+    found = p2law.fit(records, forms.p2_rectified, fixed=held)
+    here = {"params": 1e9, "pruning_rate": 0.3, "base_loss": 2.0}
+
+    tokens = float(planning.saturation(found, gain=0.002, **here))
+
+    assert tokens > 1e7
+    gains = planning.marginal(found, tokens=[tokens / 1.01, tokens * 1.01, 1e3], **here)["gain"]
+    assert gains[0] > 0.002 > gains[1]
+    assert gains[2] < 0.002
+
+
+def test_what_no_token_is_needed_for_is_judged_where_there_are_records(curves):
+    """
+    At one token the law is not determined, but with the fewest on record the answer is.
+    """
+    found = p2law.fit(curves, forms.token_power)
+    assert not found.predict(tokens=1.0)["determined"].any()
+
+    assert 0 == float(planning.saturation(found, gain=1e6))
+    assert 0 == float(planning.tokens_for(found, loss=1e6))
+    assert "tokens" == planning.tokens_for(found, loss=1e6).beyond
+
+
+def test_an_unreachable_loss_is_judged_at_endless_tokens(curves):
+    """
+    The floor is determined although one token is not.
+    """
+    with pytest.raises(UnreachableLossError, match=r"would end at 2\.00"):
+        planning.tokens_for(p2law.fit(curves, forms.token_power), loss=1.9)
+
+
+def test_marginal_tells_the_slope_and_the_next_doubling(fit):
+    """
+    Slopes are those of the law; the interval holds the gain.
+    """
+    found = planning.marginal(fit, tokens=[1e8, 1e9], **HERE)
+    losses = fit.predict(tokens=[1e8, 2e8, 1e9, 2e9, 1e8 + 1e3], **HERE)["loss"].to_numpy()
+
+    np.testing.assert_allclose(found["gain"], [losses[0] - losses[1], losses[2] - losses[3]])
+    assert found["per_token"].iloc[0] == pytest.approx((losses[4] - losses[0]) / 1e3, rel=1e-4)
+    assert (found["low"] < found["gain"]).all()
+    assert (found["gain"] < found["high"]).all()
+    assert ["", "tokens"] == found["beyond"].tolist()
+
+
+# -- what is refused -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ask", [planning.tokens_for, planning.saturation])
+def test_a_law_without_tokens_is_refused(ask):
+    """
+    The retention law reads none.
+    """
+    table = pd.DataFrame({"pruning_rate": [0.1, 0.2, 0.3, 0.4], "base_score": [0.7, 0.6, 0.5, 0.6]})
+    records = testing.synthesize(
+        forms.retention, testing.some_coefficients(forms.retention, table), table
+    )
+    found = p2law.fit(records, forms.retention)
+    goal = {"loss": 2.0} if ask is planning.tokens_for else {"gain": 0.01}
+
+    with pytest.raises(FitError, match="retention reads no tokens, so no number of them can be"):
+        ask(found, pruning_rate=0.2, base_score=0.6, **goal)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "words"),
+    [
+        ({"loss": -1}, FitError, r"loss is a positive number, got -1 \(int\)"),
+        ({"loss": "2.2"}, FitError, r"loss is a positive number, got '2.2' \(str\)"),
+        ({"loss": math.nan}, FitError, "loss is a positive number, got nan"),
+        ({"level": 90}, FitError, "level is a probability between 0 and 1, got 90"),
+        ({"tokens": 1e9}, FormError, "tokens are what is asked for; leave them out"),
+        ({"size": 1e9}, FormError, "it does not read: size"),
+        ({"params": [1e9, 2e9]}, FormError, "one question at a time: each input is a single"),
+        ({"pruning_rate": 25.0}, RecordError, "row 0: pruning_rate = 25\n.*divide by 100"),
+        ({"pruning_rate": 0.0}, RecordError, "p2 has no value at pruning_rate = 0"),
+        ({"params": "big"}, RecordError, "params is a number or a list of numbers, got 'big'"),
+    ],
+)
+def test_wrong_arguments_are_refused_in_words(fit, wrong, error, words):
+    """
+    What, what was given, what belongs there.
+    """
+    with pytest.raises(error, match=words):
+        planning.tokens_for(fit, **({"loss": 2.2} | HERE | wrong))
+
+
+def test_a_missing_input_is_named(fit):
+    """
+    With all that the law reads.
+    """
+    with pytest.raises(FormError, match="missing: params"):
+        planning.tokens_for(fit, loss=2.2, pruning_rate=0.25, base_loss=2.0)
+
+
+def test_a_gain_must_be_positive(fit):
+    """
+    Zero is never less than what is bought.
+    """
+    with pytest.raises(FitError, match="gain is a positive number, got 0"):
+        planning.saturation(fit, gain=0, **HERE)
+
+
+def test_what_is_no_fit_is_refused():
+    """
+    By what it is.
+    """
+    with pytest.raises(FitError, match="dict reads no tokens"):
+        planning.tokens_for({}, loss=2.0)
+
+
+def test_a_budget_is_shown_as_text_and_html(fit):
+    """
+    The first line answers; what must be read with it comes next.
+    """
+    budget = planning.tokens_for(fit, loss=2.1, **HERE)
+
+    text, page = str(budget), budget._repr_html_()
+
+    assert text.startswith("loss 2.1: ")
+    assert "tokens, 90 % interval" in text.splitlines()[0]
+    assert "beyond   the records: tokens" in text
+    assert "the answer rests on the form of the law" in page

@@ -1,0 +1,225 @@
+"""The commands `p2law tokens`, `saturation` and `plan` say what Python says."""
+
+import json
+
+import pytest
+
+import p2law
+from p2law import planfile, planning
+from p2law.cli import main
+from p2law.errors import PlanError
+
+PLAN = """
+loss = 2.3
+rates = [0.2, 0.35]
+level = 0.8
+frontier = "params_after"
+[fits]
+depth = "depth.json"
+width = "width.json"
+[[models]]
+name = "3B"
+params = 3e9
+base_loss = 2.0
+[[models]]
+name = "8B"
+params = 8e9
+base_loss = 2.0
+params_after = [[0.2, 6.5e9]]
+[prices]
+peak_flops = 1e15
+mfu = 0.4
+gpu_hour = 2.5
+[limits]
+params_after = 7e9
+probability = 0.9
+[[dense]]
+name = "2B"
+params = 2e9
+loss = 2.6
+"""
+HERE = "--params 3e9 --pruning-rate 0.25 --base-loss 2.0"
+INPUTS = {"params": 3e9, "pruning_rate": 0.25, "base_loss": 2.0}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory, plan_fits):
+    """A folder with two saved fits and a plan."""
+    folder = tmp_path_factory.mktemp("planning")
+    for name in ("depth", "width"):
+        (folder / f"{name}.json").write_text(plan_fits[name].to_json(), encoding="utf-8")
+    (folder / "plan.toml").write_text(PLAN, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def said(place, monkeypatch, capsys):
+    """What a command prints in the folder."""
+    monkeypatch.chdir(place)
+
+    def run(words, code=0):
+        assert code == main(words.split())
+        printed = capsys.readouterr()
+        return printed.err if code else printed.out
+
+    return run
+
+
+def test_tokens_are_told_as_in_python(said, plan_fits):
+    """
+    Text and JSON.
+    """
+    expected = p2law.tokens_for(plan_fits["depth"], loss=2.2, level=0.8, **INPUTS)
+
+    shown = said(f"tokens depth.json --loss 2.2 --level 0.8 {HERE}")
+    plain = json.loads(said(f"tokens depth.json --loss 2.2 --level 0.8 --json {HERE}"))
+
+    assert f"{expected}\n" == shown
+    assert [expected.tokens, expected.low, expected.high] == [
+        plain[name] for name in ("tokens", "low", "high")
+    ]
+
+
+def test_saturation_is_told_as_in_python(said, plan_fits):
+    """
+    Text and JSON.
+    """
+    expected = planning.saturation(plan_fits["depth"], gain=0.01, **INPUTS)
+
+    assert f"{expected}\n" == said(f"saturation depth.json --gain 0.01 {HERE}")
+    plain = json.loads(said(f"saturation depth.json --gain 0.01 --json {HERE}"))
+    assert expected.tokens == plain["tokens"]
+
+
+def test_a_plan_is_told_as_in_python(said, plan_fits):
+    """
+    The choice, then the frontier.
+    """
+    fits = {name: plan_fits[name] for name in ("depth", "width")}
+    models = [
+        planning.Model("3B", 3e9, 2.0),
+        planning.Model("8B", 8e9, 2.0, params_after=((0.2, 6.5e9),)),
+    ]
+    table = planning.candidates(models, [0.2, 0.35], ["depth", "width"])
+    common = {
+        "loss": 2.3,
+        "level": 0.8,
+        "prices": planning.Prices(peak_flops=1e15, mfu=0.4, gpu_hour=2.5),
+        "limits": planning.Limits(params_after=7e9, probability=0.9),
+    }
+    choice = planning.choose(fits, table, dense=planning.Dense("2B", 2e9, 2.6), **common)
+    frontier = planning.frontier(fits, table, against="params_after", **common)
+
+    assert f"{choice}\n\n{frontier}\n" == said("plan plan.toml")
+    plain = json.loads(said("plan plan.toml --json"))
+    assert choice.best == plain["choice"]["best"]
+    assert choice.table["cost"].tolist() == [row["cost"] for row in plain["choice"]["table"]]
+    assert len(frontier.table) == len(plain["frontier"]["table"])
+
+
+def test_a_plan_of_one_size_prunes_every_model_down_to_it(said, place):
+    """
+    `size` in place of `rates`.
+    """
+    text = PLAN.replace("rates = [0.2, 0.35]", "size = 2e9").replace(
+        'frontier = "params_after"', ""
+    )
+    text = text.replace("[limits]\nparams_after = 7e9\nprobability = 0.9\n", "")
+    (place / "size.toml").write_text(text, encoding="utf-8")
+
+    plain = json.loads(said("plan size.toml --json"))
+
+    assert {2e9} == {row["params_after"] for row in plain["choice"]["table"]}
+    assert "frontier" not in plain
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("tokens none.json --loss 2 --params 1e9", "cannot read the saved fit 'none.json'"),
+        (f"tokens depth.json --loss 2.001 {HERE}", "loss 2.001 is out of reach"),
+        (f"tokens depth.json --loss -1 {HERE}", "loss is a positive number"),
+        (f"saturation depth.json --gain 0 {HERE}", "gain is a positive number"),
+        ("plan none.toml", "cannot read the plan 'none.toml'"),
+    ],
+)
+def test_what_cannot_be_answered_is_refused(said, words, message):
+    """
+    One message, exit code 2.
+    """
+    assert message in said(words, code=2)
+
+
+def test_a_missing_input_is_named_with_the_usage(said, capsys):
+    """
+    All inputs of the law but tokens.
+    """
+    with pytest.raises(SystemExit) as error:
+        said("tokens depth.json --loss 2.2 --params 3e9")
+
+    assert 2 == error.value.code
+    assert "required: --pruning-rate, --base-loss" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("level =", "levle =", "plan.toml: levle is no key; did you mean 'level'?"),
+        ("mfu =", "mfuu =", r"plan.toml: prices.mfuu is no key; did you mean 'mfu'\?"),
+        ("base_loss = 2.0\n[[m", "[[m", r"plan.toml: models\[0\].base_loss is missing"),
+        ("loss = 2.3", "loss = 2.3\ntokens = 1e9", "must ask for exactly one of loss, tokens"),
+        ("loss = 2.3", "", "must ask for exactly one of loss, tokens"),
+        ("rates = [0.2, 0.35]", "", "needs either rates or size, and not both"),
+        ("rates =", "size = 1e9\nrates =", "needs either rates or size, and not both"),
+        ("rates = [0.2, 0.35]", "size = 1e9", "with size there is neither a frontier nor"),
+        ("rates = [0.2, 0.35]", "rates = [20]", r"rates\[0\] is 20.*divide by 100"),
+        ("mfu = 0.4", "mfu = 40", "plan.toml: prices is wrong: mfu is a share of the peak, got 40"),
+        ("probability = 0.9", "probability = 9", "limits is wrong: probability lies between 0 and"),
+        ('depth = "depth.json"', "depth = 1", "fits.depth is 1 .number.; it must be text"),
+        ('frontier = "params_after"', 'frontier = "size"', "frontier is 'size'"),
+        ("loss = 2.3", 'loss = "low"', r"loss\[0\] is 'low' .text.; it must be a number"),
+        ("loss = 2.3", "loss = [", "cannot read the plan"),
+    ],
+)
+def test_a_plan_that_says_something_else_is_refused(tmp_path, old, new, words):
+    """
+    File, key, what stands there, and the nearest that may.
+    """
+    assert old in PLAN
+    path = tmp_path / "plan.toml"
+    path.write_text(PLAN.replace(old, new, 1), encoding="utf-8")
+
+    with pytest.raises(PlanError, match=words):
+        planfile.read(path)
+
+
+@pytest.mark.parametrize("part", ["fits", "models"])
+def test_a_plan_without_fits_or_models_is_refused(tmp_path, part):
+    """
+    The message says what belongs there.
+    """
+    path = tmp_path / "plan.toml"
+    only = {
+        "fits": "[[models]]\nname='a'\nparams=1e9\nbase_loss=2.0\n",
+        "models": "[fits]\na='b'\n",
+    }
+    path.write_text(f"loss = 2.3\nrates = [0.2]\n{only[part]}", encoding="utf-8")
+    words = {"fits": "fits must name a saved fit by method", "models": r"has no \[\[models\]\]"}
+
+    with pytest.raises(PlanError, match=words[part]):
+        planfile.read(path)
+
+
+def test_the_plan_in_the_documentation_of_the_file_can_be_read(tmp_path):
+    """
+    The example is no prose.
+    """
+    text = "\n".join(line[4:] for line in planfile.__doc__.splitlines() if line.startswith("    "))
+    path = tmp_path / "plan.toml"
+    path.write_text(text, encoding="utf-8")
+
+    plan = planfile.read(path)
+
+    assert {"loss": 2.2} == plan.asked
+    assert tmp_path / "sparse.json" == plan.fits["2:4"]
+    assert 0.9 == plan.limits.probability
