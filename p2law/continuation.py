@@ -18,21 +18,16 @@ import pandas as pd
 
 from p2law import asking
 from p2law.declaring import Array
-from p2law.deviations import TOKENS, Along, Deviations, Strayed, forecast_of
+from p2law.deviations import TOKENS, Along, Deviations, Strayed, tried
 from p2law.errors import FitError
 from p2law.result import Fit
 from p2law.views import View, number
-
-ENOUGH_RUNS = 9
-"""With fewer fitted runs to try the forecast on, a 90 % quantile of its errors says nothing."""
 
 STRANGE = 4.0
 """Mean square deviation, in expected ones, beyond which a run is unlike those fitted."""
 
 RISEN = 3.0
 """So many standard deviations of noise above its lowest checkpoint, a run has risen."""
-
-NORMAL_90 = 1.6448536269514722
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,15 +192,7 @@ class Continuation:
         wider : float
             Factor by which intervals must be wider for nine in ten to hold; at least 1.
         """
-        found = [
-            each for run in self._runs if (each := forecast_of(run, self.sizes, np.log(ratio)))
-        ]
-        if not found:
-            return 0, float("nan"), 1.0
-        errors, sizes = np.array(found).T
-        rank = min(int(np.ceil(0.9 * (len(sizes) + 1))), len(sizes)) - 1
-        wider = np.sort(sizes)[rank] / NORMAL_90 if len(sizes) >= ENOUGH_RUNS else 1.0
-        return len(found), float(errors.mean()), max(float(wider), 1.0)
+        return tried(self._runs, self.sizes, ratio)
 
     # -- how it looks ----------------------------------------------------------------
 
@@ -230,9 +217,9 @@ class Continuation:
                     [TOKENS, self.fit.form.target, "low", "high", "law"]
                 ].to_numpy()
             ]
-        tried, error, _ = self.tried(4.0)
-        if tried:
-            told = f"{tried} fitted runs, each shown to a quarter of its end: {100 * error:.2g} %"
+        runs, error, _ = self.tried(4.0)
+        if runs:
+            told = f"{runs} fitted runs, each shown to a quarter of its end: {100 * error:.2g} %"
             facts.append(("error", f"{told} on average"))
         return View(
             headline=f"forecast from {count} checkpoint{'s' * (count != 1)} and the fitted law",

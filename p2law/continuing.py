@@ -1,6 +1,7 @@
 """One's own run, forecast from its first checkpoints with a fit as prior information."""
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import pandas as pd
 
 from p2law import asking
 from p2law.continuation import Continuation
-from p2law.deviations import TOKENS, deviations, strayed
+from p2law.deviations import TOKENS, Deviations, Strayed, deviations, strayed
 from p2law.errors import FitError, FormError, RecordError
 from p2law.numeric import numbers
 from p2law.result import Fit
@@ -63,9 +64,16 @@ def continue_run(fit: Fit, curve: pd.DataFrame | None = None, /, **columns: floa
     _check_curve(fit, table)
     inputs = _inputs(fit, table, columns)
     kept, said = _usable(fit, table)
+    runs, sizes = _strays(fit)
+    found = Continuation(fit, kept, inputs, sizes, (), runs)
+    return Continuation(fit, kept, inputs, sizes, (*said, *_doubts(found)), runs)
+
+
+@functools.lru_cache(maxsize=8)
+def _strays(fit: Fit) -> tuple[Sequence[Strayed], Deviations]:
+    """How the runs of a fit stray from it: the same however often a run is read anew."""
     runs = strayed(fit)
-    found = Continuation(fit, kept, inputs, deviations(runs), (), runs)
-    return Continuation(fit, kept, inputs, found.sizes, (*said, *_doubts(found)), runs)
+    return runs, deviations(runs)
 
 
 def _check_curve(fit: Fit, table: Any) -> None:

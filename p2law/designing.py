@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,96 +12,17 @@ from p2law.declaring import Array
 from p2law.errors import FitError
 from p2law.informing import Ground, ground, variances
 from p2law.offers import Offers, offers
+from p2law.picks import NextRuns
 from p2law.prior import Prior
+from p2law.resampling import FEW
 from p2law.result import Fit
-from p2law.views import View, number
+from p2law.views import number
 
 GUESSES = 24
 """Refits, or draws of a prior, that a design is averaged over."""
 
 ROUNDS = 10
 """Rounds of exchange at most; two or three are enough as a rule."""
-
-
-@dataclass(frozen=True, eq=False)
-class NextRuns:
-    """Runs worth doing. Made by `next_runs`.
-
-    Attributes
-    ----------
-    chosen : DataFrame
-        The chosen runs in the order in which they pay: run, cost, the inputs at the end of
-        the run, and `width` of the wanted interval once this run and those above it are done.
-    ranking : DataFrame
-        Every candidate by itself: `width` with it alone, `gain` (share by which it narrows)
-        and `gain_per_cost`, best first.
-    before, after : float
-        Mean width of the wanted interval without and with the chosen runs.
-    cost, budget : float
-    level : float
-        Of the interval.
-    noise, run_noise : float
-        Standard deviations of single checkpoints and of whole runs that this rests on.
-    trouble : tuple of str
-    """
-
-    chosen: pd.DataFrame
-    ranking: pd.DataFrame
-    before: float
-    after: float
-    cost: float
-    budget: float
-    level: float
-    noise: float
-    run_noise: float
-    trouble: tuple[str, ...]
-
-    def view(self) -> View:
-        """The content of the text and HTML views."""
-        names = [name for name in self.chosen.columns if name not in ("run", "cost", "width")]
-        rows = [
-            (str(row["run"]), *(number(row[name]) for name in (*names, "cost", "width")))
-            for row in self.chosen.to_dict("records")
-        ]
-        count = len(rows)
-        noise, shared = number(self.noise, 3), number(self.run_noise, 3)
-        what = f"{count} run{'s' * (count != 1)} for {number(self.cost)}"
-        return View(
-            headline=(
-                f"{what}: the {100 * self.level:g} % interval goes from "
-                f"{number(self.before, 3)} to {number(self.after, 3)} wide"
-            ),
-            warnings=self.trouble,
-            header=("run", *names, "cost", "width then") if rows else (),
-            rows=rows,
-            facts=[
-                ("budget", number(self.budget)),
-                ("noise", f"{noise} of checkpoints, {shared} of whole runs"),
-            ],
-        )
-
-    def __str__(self) -> str:
-        return self.view().text()
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return self.view().html()
-
-    def plain(self) -> dict[str, Any]:
-        """The content for programs."""
-        return {
-            "chosen": self.chosen.to_dict("records"),
-            "ranking": self.ranking.to_dict("records"),
-            "before": self.before,
-            "after": self.after,
-            "cost": self.cost,
-            "budget": self.budget,
-            "level": self.level,
-            "noise": self.noise,
-            "run_noise": self.run_noise,
-            "trouble": list(self.trouble),
-        }
 
 
 def next_runs(
@@ -302,6 +222,8 @@ def _warned(source: Fit | Prior, wanted: pd.DataFrame, search: _Search) -> tuple
             "the records leave the wanted prediction free so far: its width before is that of a "
             "vague guess"
         )
+    if isinstance(source, Fit) and (runs := source.records["run"].nunique()) < FEW:
+        said.append(f"{runs} run{'s' * (runs != 1)} hardly tell by how much whole runs differ")
     if len(search.base.q) == 1:
         said.append("the design trusts one estimate: ask for more guesses where it is uncertain")
     return tuple(said)

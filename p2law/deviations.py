@@ -7,6 +7,7 @@ residuals of the fit tell: the most likely sizes, held by a weak prior where few
 tell little.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +25,11 @@ PRIOR_SPREAD = (1.5, 1.0, 1.5, 0.7, 1.5)
 """Standard deviations of the logarithms of the five sizes before any run is seen."""
 
 USUAL_SPEED = 0.3
+ENOUGH_RUNS = 9
+"""With fewer fitted runs to try a forecast on, a 90 % quantile of its errors says nothing."""
+
+NORMAL_90 = 1.6448536269514722
+
 MOST_RUNS, MOST_ROWS = 60, 40
 """So many runs, and rows of each, are looked at; more would tell the same."""
 
@@ -167,6 +173,34 @@ def forecast_of(run: Strayed, sizes: Deviations, ahead: float) -> tuple[float, f
     error = float(run.off[-1] - (weights @ run.off[shown])[0])
     variance = float((sizes.covariance(asked, asked) - weights @ cross.T)[0, 0]) + sizes.noise**2
     return abs(error / (run.along.law[-1] + run.off[-1])), abs(error) / float(np.sqrt(variance))
+
+
+def tried(runs: Sequence[Strayed], sizes: Deviations, ratio: float) -> tuple[int, float, float]:
+    """Try forecasts on the fitted runs themselves, each shown to a share of its end.
+
+    Parameters
+    ----------
+    runs : sequence of Strayed
+    sizes : Deviations
+    ratio : float
+        Tokens at the end over those of the last checkpoint shown.
+
+    Returns
+    -------
+    runs : int
+        How many could be tried.
+    error : float
+        Mean relative error of their last checkpoint.
+    wider : float
+        Factor by which intervals must be wider for nine in ten to hold; at least 1.
+    """
+    found = [each for run in runs if (each := forecast_of(run, sizes, float(np.log(ratio))))]
+    if not found:
+        return 0, float("nan"), 1.0
+    errors, deviates = np.array(found).T
+    rank = min(int(np.ceil(0.9 * (len(found) + 1))), len(found)) - 1
+    wider = float(np.sort(deviates)[rank]) / NORMAL_90 if len(found) >= ENOUGH_RUNS else 1.0
+    return len(found), float(errors.mean()), max(wider, 1.0)
 
 
 def _sizes(logs: Array, runs: int) -> Deviations:

@@ -101,6 +101,11 @@ def ground(source: Fit | Prior, inputs: pd.DataFrame, guesses: int) -> Ground:
 def _of_fit(fit: Fit, guesses: int) -> Ground:
     known = fit.known
     surface, log = known.full, known.problem.objective.log
+    if known.problem.spare(known.problem.surface.coordinates(fit.values)) <= 0:
+        raise FitError(
+            f"{len(fit.records)} rows leave nothing over once the coefficients are fitted, so "
+            f"nothing tells the noise; state it: planning.Prior(form, noise, run_noise, ranges)"
+        )
     low, high = surface.box
     points = [dict(fit.values), *_named(known.draws.iloc[: max(guesses - 1, 0)].dropna())]
     q = np.array([np.clip(surface.coordinates(each), low, high) for each in points])
@@ -129,7 +134,7 @@ def _named(table: pd.DataFrame) -> list[dict[str, float]]:
 
 
 def components(known: Knowledge) -> tuple[float, float]:
-    """Noise of single rows and of whole runs, from the deviations of a fit, after Henderson.
+    """Noise of single rows and of whole runs, from the deviations of a fit.
 
     Within runs the deviations from the run's mean tell the noise of rows; the means of
     runs tell the rest. Both are divided by what the coefficients leave over.

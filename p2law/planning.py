@@ -20,13 +20,14 @@ from p2law.choosing import Choice, at_size, choose
 from p2law.continuation import Continuation
 from p2law.continuing import continue_run
 from p2law.declaring import Array
-from p2law.designing import NextRuns, next_runs
+from p2law.designing import next_runs
 from p2law.errors import UnreachableLossError
 from p2law.foresight import ENDLESS, TOKENS
 from p2law.frontiers import Frontier, frontier
 from p2law.identifying import IdentifyingRuns, identifying_runs
 from p2law.inverting import LEAST, LOOKS, crossing, falls, first, last, seen
 from p2law.limits import Limits
+from p2law.picks import NextRuns
 from p2law.pricing import Prices
 from p2law.prior import Prior
 from p2law.result import Fit

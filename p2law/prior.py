@@ -67,9 +67,20 @@ class Prior:
                 f"{self.form.name} has coefficients {', '.join(self.form.names)}; the prior "
                 f"must state each of them; missing or unknown: {', '.join(map(str, odd))}"
             )
-        for name, (low, high) in self.ranges.items():
-            if not low <= high:
-                raise FitError(f"the range of {name} goes from low to high, got {low} to {high}")
+        for name, (low, high) in self._ends().items():
+            bounds = self.form.coefficient(name).bounds
+            if not (np.isfinite([low, high]).all() and bounds.least <= low <= high <= bounds.most):
+                raise FitError(
+                    f"{name} goes from low to high within {bounds.least:g} to {bounds.most:g}, "
+                    f"got {number(low)} to {number(high)}"
+                )
+
+    def _ends(self) -> dict[str, tuple[float, float]]:
+        """Least and largest value of each coefficient."""
+        if self.draws is None:
+            return {name: (float(low), float(high)) for name, (low, high) in self.ranges.items()}
+        low, high = self.draws.min(), self.draws.max()
+        return {name: (float(low[name]), float(high[name])) for name in self.form.names}
 
     def sample(self, count: int) -> pd.DataFrame:
         """Coefficients in the units of the law: (count, coefficients)."""

@@ -83,6 +83,7 @@ LAYERS = (
     "prior",
     "informing",
     "offers",
+    "picks",
     "designing",
     "identifying",
     "integrations",
@@ -96,6 +97,7 @@ LAYERS = (
     "shell",
     "judging_cli",
     "planning_cli",
+    "next_runs_cli",
     "cli",
 )
 """The order of the house, from the ground up; CONTRIBUTING.md explains it."""

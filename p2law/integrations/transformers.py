@@ -3,12 +3,15 @@
 It reads the running curve, calibrates a fitted law to it (`planning.continue_run`), logs the
 final loss to be expected with its interval and what the next doubling buys, and writes all
 that it saw to a file. It stops nothing unless asked to, and never on a curve that it has
-reason to distrust.
+reason to distrust. A resumed run goes on from the readings in the Trainer's log, which its
+checkpoints keep; the forecasts stand there, too, as `p2law_final_loss` and so on. Trackers that
+the Trainer calls before this callback do not see these.
 """
 
 import json
 import logging
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +26,6 @@ from p2law.result import Fit
 
 try:
     from transformers.trainer_callback import (
-        ExportableState,
         TrainerCallback,
         TrainerControl,
         TrainerState,
@@ -44,13 +46,13 @@ DIVERGED = 2
 """So many readings in a row above the lowest one, by more than noise, are divergence."""
 
 
-class StopWhenSaturated(TrainerCallback, ExportableState):
+class StopWhenSaturated(TrainerCallback):
     """Forecast a run from its first checkpoints; stop it once tokens stop paying, if asked to.
 
     Parameters
     ----------
-    fit : Fit or str
-        Fitted law of other runs, or its JSON (`Fit.to_json`).
+    fit : Fit
+        Fitted law of other runs.
     gain : float
         Unit of the target: a further doubling that buys less than this does not pay.
     inputs : mapping of str to float
@@ -82,7 +84,7 @@ class StopWhenSaturated(TrainerCallback, ExportableState):
 
     def __init__(
         self,
-        fit: Fit | str,
+        fit: Fit,
         *,
         gain: float,
         inputs: dict[str, float],
@@ -91,8 +93,7 @@ class StopWhenSaturated(TrainerCallback, ExportableState):
         tokens_per_step: float | None = None,
         level: float = 0.9,
     ) -> None:
-        self.fit = Fit.from_json(fit) if isinstance(fit, str) else fit
-        self.gain = asking.positive("gain", gain)
+        self.fit, self.gain = fit, asking.positive("gain", gain)
         asking.interval(level, "run")
         if tokens_per_step is not None:
             asking.positive("tokens_per_step", tokens_per_step)
@@ -107,14 +108,14 @@ class StopWhenSaturated(TrainerCallback, ExportableState):
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
-        """Refuse a run whose tokens nobody counts; forget what lies after a checkpoint."""
+        """Refuse a run whose tokens nobody counts; take a resumed run up where its log ends."""
         del control
         if self.tokens_per_step is None and not _counts(args):
             raise FitError(
                 "nobody counts the tokens of this run: give tokens_per_step, or set "
                 "include_num_input_tokens_seen in the TrainingArguments"
             )
-        self.seen = [each for each in self.seen if each[0] <= state.global_step]
+        self.seen = list(self._logged(state))
 
     def on_log(
         self,
@@ -129,7 +130,7 @@ class StopWhenSaturated(TrainerCallback, ExportableState):
         if value is None:
             return control
         tokens = self._tokens(state)
-        self.seen.append([state.global_step, tokens, float(value)])
+        self.seen.append([float(state.global_step), tokens, float(value)])
         told = self._read(tokens, float(value), self._end(args, state))
         self.latest = told
         shown = {f"p2law_{name}": each for name, each in told.items() if _number(each)}
@@ -143,19 +144,6 @@ class StopWhenSaturated(TrainerCallback, ExportableState):
         if told["saturated"] and self.stop:
             control.should_training_stop = True
         return control
-
-    def state(self) -> dict[str, Any]:
-        """What a resumed run needs to go on from here."""
-        kept = {
-            "fit": self.fit.to_json(),
-            "gain": self.gain,
-            "inputs": self.inputs,
-            "stop": self.stop,
-            "metric": self.metric,
-            "tokens_per_step": self.tokens_per_step,
-            "level": self.level,
-        }
-        return {"args": kept, "attributes": {"seen": self.seen}}
 
     # -- what it makes of the curve ----------------------------------------------------
 
@@ -222,6 +210,14 @@ class StopWhenSaturated(TrainerCallback, ExportableState):
         loss = found.curve[self.fit.form.target].to_numpy()
         later = loss[-DIVERGED:] - loss.min()
         return len(loss) > DIVERGED and bool((later > 2 * found.sizes.noise).all())
+
+    def _logged(self, state: TrainerState) -> Iterator[list[float]]:
+        """Readings in the Trainer's own log, which its checkpoints keep."""
+        for line in state.log_history:
+            step, counted = line.get("step", 0), line.get("num_input_tokens_seen")
+            tokens = counted if self.tokens_per_step is None else self.tokens_per_step * step
+            if self.metric in line and tokens is not None and step <= state.global_step:
+                yield [float(step), float(tokens), float(line[self.metric])]
 
     def _tokens(self, state: TrainerState) -> float:
         if self.tokens_per_step is not None:
