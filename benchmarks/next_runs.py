@@ -14,6 +14,8 @@ filled up in random order until nothing more can be paid for, median of five.
 "prior": before any record, the design knows only the ranges that laws are drawn from.
 "pilot": six cheap runs are there, and the design knows nothing but the fit to these.
 
+"--overhead 0.5" adds to the cost of every run half of what a run of the grid costs on average.
+
     python benchmarks/next_runs.py --tasks 100 --save FILE     # goes on where FILE ends
 """
 
@@ -43,7 +45,7 @@ def priced(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(base_loss=BASE, cost=6 * after * table["tokens"])
 
 
-CANDIDATES = priced(p2law.grid(params=SIZES, pruning_rate=RATES, tokens=LENGTHS))
+OFFERED = priced(p2law.grid(params=SIZES, pruning_rate=RATES, tokens=LENGTHS))
 GRID = priced(p2law.grid(params=GRIDDED, pruning_rate=RATES[:3], tokens=[1e9]))
 STARTED = priced(pd.DataFrame(PILOT, columns=["params", "pruning_rate"]).assign(tokens=2.5e8))
 
@@ -67,14 +69,14 @@ def width(at: dict[str, float], runs: pd.DataFrame, wanted: pd.DataFrame, seed: 
     return float(np.mean(high - low))
 
 
-def anything(budget: float, rng: np.random.Generator) -> pd.DataFrame:
+def anything(offered: pd.DataFrame, budget: float, rng: np.random.Generator) -> pd.DataFrame:
     """Candidates in random order while the budget lasts."""
     chosen, left = [], budget
-    for k in rng.permutation(len(CANDIDATES)):
-        if (cost := float(CANDIDATES["cost"].iloc[k])) <= left:
+    for k in rng.permutation(len(offered)):
+        if (cost := float(offered["cost"].iloc[k])) <= left:
             chosen.append(k)
             left -= cost
-    return CANDIDATES.iloc[chosen]
+    return offered.iloc[chosen]
 
 
 def known(kind: str, at: dict[str, float], seed: int) -> planning.Prior | p2law.Fit:
@@ -88,27 +90,30 @@ def known(kind: str, at: dict[str, float], seed: int) -> planning.Prior | p2law.
     return p2law.fit(records, forms.p2)
 
 
-def task(kind: str, number: int, guesses: int) -> dict[str, float]:
+def task(kind: str, number: int, guesses: int, overhead: float) -> dict[str, float]:
     """Widths that the three ways of choosing leave."""
     rng = np.random.default_rng([7, number])
     at = truth(rng)
     place = {"params": np.exp(rng.uniform(*np.log([3e9, 2e10]))), "base_loss": BASE}
     place |= {"pruning_rate": rng.uniform(0.15, 0.5)}
     place |= {"tokens": np.exp(rng.uniform(*np.log([1e9, 2e10])))}
-    wanted, budget = pd.DataFrame([place]), float(GRID["cost"].sum())
+    more = overhead * float(GRID["cost"].mean())
+    offered = OFFERED.assign(cost=OFFERED["cost"] + more)
+    wanted, budget = pd.DataFrame([place]), float((GRID["cost"] + more).sum())
     source = known(kind, at, number)
-    found = planning.next_runs(source, CANDIDATES, wanted, budget=budget, guesses=guesses)
+    found = planning.next_runs(source, offered, wanted, budget=budget, guesses=guesses)
     before = [] if kind == "prior" else [STARTED]
 
     def left(chosen: pd.DataFrame) -> float:
         return width(at, pd.concat([*before, chosen], ignore_index=True), wanted, number)
 
     chosen = left(found.chosen)
-    random = float(np.median([left(anything(budget, rng)) for _ in range(5)]))
+    random = float(np.median([left(anything(offered, budget, rng)) for _ in range(5)]))
     return {
         "task": number,
         "kind": kind,
         "guesses": guesses,
+        "overhead": overhead,
         "chosen": chosen,
         "random": random,
         "grid": left(GRID),
@@ -122,26 +127,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tasks", type=int, default=100)
     parser.add_argument("--guesses", type=int, nargs="+", default=[24])
+    parser.add_argument("--overhead", type=float, default=0.0)
     parser.add_argument("--kinds", nargs="+", default=["prior", "pilot"])
     parser.add_argument("--save", type=Path, required=True)
     asked = parser.parse_args()
     lines = asked.save.read_text().splitlines() if asked.save.exists() else []
     done = [json.loads(each) for each in lines]
-    there = {(each["kind"], each["task"], each["guesses"]) for each in done}
+    there = {(each["kind"], each["task"], each["guesses"], each["overhead"]) for each in done}
     for number in range(asked.tasks):
         for kind in asked.kinds:
             for guesses in asked.guesses:
-                if (kind, number, guesses) in there:
+                if (kind, number, guesses, asked.overhead) in there:
                     continue
-                done.append(task(kind, number, guesses))
+                done.append(task(kind, number, guesses, asked.overhead))
                 with asked.save.open("a") as file:
                     file.write(json.dumps(done[-1]) + "\n")
     table = pd.DataFrame(done)
-    for (kind, guesses), own in table.groupby(["kind", "guesses"]):
+    for (kind, guesses, more), own in table.groupby(["kind", "guesses", "overhead"]):
         random, grid = own["chosen"] / own["random"], own["chosen"] / own["grid"]
         promised = (own["promised"] / own["chosen"]).median()
         print(
-            f"{kind}, {guesses} guesses, {len(own)} tasks: width over that of a random choice: "
+            f"{kind}, {guesses} guesses, overhead {more:g}, {len(own)} tasks, "
+            f"{own['runs'].median():g} runs in the median: width over that of a random choice: "
             f"median {random.median():.2f}, worst {random.max():.2f}; over that of the 3 x 3 "
             f"grid: median {grid.median():.2f}, worst {grid.max():.2f}, more than 1.05 in "
             f"{(grid > 1.05).sum()}; promised over found: median {promised:.2f}"

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
 
 from p2law.declaring import Array, Whole
 from p2law.result import Fit
@@ -133,6 +132,8 @@ def deviations(runs: list[Strayed]) -> Deviations:
     -------
     Deviations
     """
+    from scipy.optimize import minimize
+
     size = float(np.sqrt(np.mean(np.concatenate([each.off for each in runs]) ** 2)))
     size = max(size, 1e-6 * float(np.mean(np.abs(runs[0].along.law))))
     usual = np.log([size, USUAL_SPEED, size / 2, 1.0, size / 3])

@@ -1,5 +1,8 @@
 """Which runs to do next, and what is known before any."""
 
+import itertools
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,6 +16,7 @@ from p2law.offers import offers
 from p2law.refitting import refit
 from p2law.surface import Surface
 
+GOLDEN = Path(__file__).parent / "golden"
 MIDDLE = {"params": 1e9, "tokens": 1e9, "pruning_rate": 0.3, "base_loss": 2.0}
 RANGES = {
     **dict.fromkeys(("N_C", "D_C", "E"), (0.05, 0.3)),
@@ -75,8 +79,6 @@ def test_exchange_finds_what_trying_every_set_finds(prior):
     """
     With few candidates, the chosen set is within 2 % of the best of all.
     """
-    import itertools
-
     table = candidates((0.5e9, 3e9), (0.15, 0.5), (2.5e8, 1e9))
     found = planning.next_runs(prior, table, WANTED, budget=4.0)
 
@@ -376,8 +378,6 @@ def test_before_any_record_the_cheapest_set_is_the_best_of_all(prior):
     """
     As cheap as trying every set finds it.
     """
-    import itertools
-
     from p2law.identifying import _Ranks
 
     table = candidates((1e9, 3e9, 8e9), (0.15, 0.5), (1e9,))
@@ -425,6 +425,20 @@ def test_a_choice_shows_runs_costs_and_widths(pilot):
         assert part in str(found)
     assert "<table>" in found._repr_html_()
     assert "! not every" not in str(planning.identifying_runs(pilot, candidates()))
+
+
+@pytest.mark.parametrize("kind", ["txt", "html"])
+def test_the_views_of_a_choice_of_runs_are_the_agreed_ones(prior, kind, request):
+    """
+    Golden files: what is seen is the product.
+    """
+    found = planning.next_runs(prior, candidates(), WANTED, budget=4.0)
+
+    path = GOLDEN / f"next_runs.{kind}"
+    text = f"{found}\n" if kind == "txt" else f"{found._repr_html_()}\n"
+    if request.config.getoption("--rewrite-golden"):
+        path.write_text(text, encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == text
 
 
 def test_a_seed_gives_the_same_draws():
