@@ -80,7 +80,7 @@ def there_and_back(form: Form, seed: int) -> dict[str, float]:
         found = float(planning.tokens_for(fit, loss=target, **others))
     except p2law.P2LawError:  # the target is the floor to the last digit
         found = np.inf
-    again = loss(found) if 0 < found < np.inf else target
+    again = loss(found) if 0 < found < np.inf else np.nan
     return {"loss": abs(again - target), "tokens": abs(found / tokens - 1), "blur": blur}
 
 
@@ -92,8 +92,9 @@ def round_trips(count: int) -> None:
         trips = pd.DataFrame([there_and_back(form, seed) for seed in range(count)])
         clear = trips[trips["blur"] < 1e-8]
         print(
-            f"{form.name:20s} {count} fits: loss within {trips['loss'].max():.1e} nat; tokens "
-            f"within {clear['tokens'].max():.1e} in the {len(clear)} where the slope allows 1e-6",
+            f"{form.name:20s} {count} fits, {int(trips['loss'].isna().sum())} without an answer: "
+            f"loss within {trips['loss'].max():.1e} nat; tokens within "
+            f"{clear['tokens'].max():.1e} in the {len(clear)} where the slope allows 1e-6",
             flush=True,
         )
 

@@ -14,45 +14,51 @@ from matplotlib.figure import Figure
 import p2law
 
 ROOT = Path(__file__).parents[1]
-RECORDS = ROOT / "data" / "qwen3_distill.csv"
+RECORDS = ROOT / "data" / "byte_llama.csv"
 PICTURE = ROOT / "docs" / "readme.svg"
+SHOWN = ("llama-68k", "llama-247k", "llama-689k")
+FROM = 1e5
+COLOURS = ("#0072b2", "#009e73", "#e69f00", "#d55e00")
 
 
-def draw(axes: Axes, text: str, records: pd.DataFrame) -> None:
-    """One evaluation text: losses, the law, and the loss before pruning."""
-    fit = p2law.fit(records)
-    used, raw = fit.records, records[records["tokens"] == 0]
-    same = {name: used[name].iloc[0] for name in ("params", "pruning_rate", "base_loss")}
-    tokens = np.geomspace(used["tokens"].min() / 2, used["tokens"].max() * 10, 200)
-    curve = fit.predict(tokens=tokens, **same)
-    inside = curve["beyond"] == ""
-    axes.axhline(same["base_loss"], color="0.5", lw=1, ls=(0, (4, 3)))
-    axes.annotate(
-        "before pruning",
-        (1, same["base_loss"]),
-        (-2, 3),
-        ("axes fraction", "data"),
-        "offset points",
-        ha="right",
-        color="0.35",
-    )
-    axes.plot(curve["tokens"], curve["loss"], color="#0072b2", lw=1, ls=":")
-    axes.plot(curve["tokens"][inside], curve["loss"][inside], color="#0072b2", lw=2)
-    axes.plot(used["tokens"], used["loss"], "o", color="#d55e00")
+def draw(axes: Axes, fit: p2law.Fit, model: str, records: pd.DataFrame) -> None:
+    """One model: losses, the law with its band, and the loss before pruning."""
+    base = records["base_loss"].iloc[0]
+    axes.axhline(base, color="0.5", lw=1, ls=(0, (4, 3)))
+    for colour, (rate, curve) in zip(COLOURS, records.groupby("pruning_rate"), strict=True):
+        axes.plot(curve["tokens"], curve["loss"], ".", color=colour, ms=4)
+        told = fit.predict(
+            params=curve["params"].iloc[0],
+            tokens=np.geomspace(FROM, 5e6, 100),
+            pruning_rate=rate,
+            base_loss=base,
+        )
+        inside = told["tokens"] <= curve["tokens"].max()
+        axes.fill_between(told["tokens"], told["low"], told["high"], color=colour, alpha=0.2, lw=0)
+        axes.plot(told["tokens"], told["loss"], color=colour, lw=1, ls=":")
+        axes.plot(
+            told["tokens"][inside], told["loss"][inside], color=colour, lw=2, label=f"{rate:.0%}"
+        )
     axes.set_xscale("log")
-    axes.set_title(f"{text}\npruned, not trained: {raw['loss'].iloc[0]:.2f}", fontsize=10)
+    axes.set_ylim(base - 0.03, base + 0.75)
+    axes.set_title(f"{model.removeprefix('llama-')} parameters", fontsize=10)
     axes.set_xlabel("post-training tokens")
+    axes.legend(title="removed", frameon=False, fontsize=8, title_fontsize=8)
     axes.spines[["top", "right"]].set_visible(False)
 
 
 def main() -> None:
-    """Fit each text, draw two panels, write docs/readme.svg."""
+    """Fit the law to five sizes, draw three, write docs/readme.svg."""
     mpl.rcParams["svg.hashsalt"] = "p2law"
-    figure = Figure(figsize=(8, 3.2), layout="constrained")
-    panels = figure.subplots(1, 2)
-    for axes, (text, records) in zip(panels, p2law.load(RECORDS).groupby("eval_text"), strict=True):
-        draw(axes, str(text), records)
-    panels[0].set_ylabel("loss (nat per token)")
+    records = p2law.load(RECORDS).query(
+        "method == 'depth' and eval_text == 'novels' and seed == 0 and tokens > 0"
+    )
+    fit = p2law.fit(records[records["tokens"] >= FROM])
+    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    panels = figure.subplots(1, len(SHOWN))
+    for axes, model in zip(panels, SHOWN, strict=True):
+        draw(axes, fit, model, records[records["model"] == model])
+    panels[0].set_ylabel("loss (nat per byte)")
     figure.savefig(PICTURE, metadata={"Date": None})
 
 

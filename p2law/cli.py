@@ -17,7 +17,7 @@ from p2law.collect import cli as collecting
 from p2law.declaring import Form
 from p2law.errors import FitError, P2LawError
 from p2law.logs import cli as importing
-from p2law.shell import MANY, as_json, blaming, find_form, records, saved
+from p2law.shell import MANY, add_records, as_json, blaming, find_form, records, saved
 
 if TYPE_CHECKING:
     from p2law.result import Fit
@@ -85,17 +85,13 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     fit = commands.add_parser("fit", allow_abbrev=False, help="fit a law to records and print it")
-    fit.add_argument("records", nargs="+", help="CSV, Parquet or JSONL files, folders or globs")
+    add_records(fit)
     fit.add_argument("--form", help="a built-in law, or module:name (default: p2, held as needed)")
     fit.add_argument("--objective", default="squared()", help="squared(), huber(1e-3, log=True)")
     fit.add_argument("--fixed", metavar="NAME=VALUE", help="hold coefficients", **MANY)
     fit.add_argument("--tied", metavar="NAME=OTHER", help="keep coefficients equal", **MANY)
     fit.add_argument("--weight", help="a column, or 'run': every run counts the same")
-    fit.add_argument(
-        "--accept", choices=("params", "tokens"), help="small counts are meant", **MANY
-    )
     fit.add_argument("--save", type=Path, metavar="FILE", help="write the fit as JSON")
-    fit.add_argument("--json", action="store_true", help="print JSON instead of text")
 
     predict = commands.add_parser(
         "predict",
@@ -131,7 +127,7 @@ def _fit(asked: argparse.Namespace) -> str:
     objective = objectives.parse(asked.objective)
     fixed = {name: _number(name, text) for name, text in _pairs("--fixed", asked.fixed).items()}
     tied = _pairs("--tied", asked.tied)
-    table = records(asked.records, asked.accept)
+    table = records(asked)
     found = p2law.fit(table, law, objective=objective, weight=asked.weight, fixed=fixed, tied=tied)
     if asked.save:
         asked.save.write_text(found.to_json(), encoding="utf-8")

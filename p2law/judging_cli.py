@@ -11,7 +11,7 @@ import p2law
 from p2law import forms, objectives
 from p2law.declaring import Form
 from p2law.errors import ScoreError
-from p2law.shell import MANY, as_json, find_form, records, saved
+from p2law.shell import MANY, add_records, as_json, find_form, records, saved
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +31,7 @@ def add_commands(commands: Any) -> None:
     """Add the two commands to those of the program."""
     score = commands.add_parser("score", allow_abbrev=False, help="judge a saved fit by records")
     score.add_argument("fit", type=Path, help="JSON file that `p2law fit --save` wrote")
-    _add_records(score)
+    add_records(score)
     score.add_argument("--form", help="module:name of the law, where it is not built in")
     score.add_argument("--level", type=float, default=0.9, help="of the intervals (default: 0.9)")
     score.add_argument(
@@ -44,7 +44,7 @@ def add_commands(commands: Any) -> None:
     compare = commands.add_parser(
         "compare", allow_abbrev=False, help="compare laws by rows that they have not seen"
     )
-    _add_records(compare)
+    add_records(compare)
     compare.add_argument(
         "--hold",
         required=True,
@@ -67,14 +67,6 @@ def add_commands(commands: Any) -> None:
     )
 
 
-def _add_records(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("records", nargs="+", help="CSV, Parquet or JSONL files, folders or globs")
-    parser.add_argument(
-        "--accept", choices=("params", "tokens"), help="small counts are meant", **MANY
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
-
-
 def main(asked: argparse.Namespace) -> str:
     """Carry out one of the two commands; its answer as text.
 
@@ -89,14 +81,14 @@ def main(asked: argparse.Namespace) -> str:
 
 def _score(asked: argparse.Namespace) -> Any:
     fit = saved(asked.fit, asked.form)
-    table = records(asked.records, asked.accept)
+    table = records(asked)
     return p2law.score(fit, table, level=asked.level, per=asked.per)
 
 
 def _compare(asked: argparse.Namespace) -> Any:
     objective = objectives.parse(asked.objective)
     laws = [None if name == AUTO else find_form(name) for name in asked.forms]
-    table = records(asked.records, asked.accept)
+    table = records(asked)
     hold = _hold(asked.hold)
     chosen = laws or _possible(table)
     return p2law.compare(

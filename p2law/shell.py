@@ -1,11 +1,12 @@
 """What commands share: records, laws and saved fits from words, and JSON for programs."""
 
+import argparse
 import contextlib
 import importlib
 import json
 import math
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ import p2law
 from p2law import forms
 from p2law.declaring import Form
 from p2law.errors import FitError, FormError, P2LawError, RecordError, SavedFitError
+from p2law.selecting import chosen
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,20 +25,47 @@ MANY: dict[str, Any] = {"nargs": "+", "action": "extend", "default": []}
 """An option that takes several words and may be repeated."""
 
 
-def records(sources: Sequence[str], accept: Sequence[str]) -> "pd.DataFrame":
+def add_records(parser: argparse.ArgumentParser) -> None:
+    """Add what a command must know to read records."""
+    parser.add_argument("records", nargs="+", help="CSV, Parquet or JSONL files, folders or globs")
+    parser.add_argument(
+        "--where",
+        metavar="EXPR",
+        help="take some of the rows: 'method == \"depth\" and tokens >= 1e8'",
+    )
+    parser.add_argument(
+        "--accept", choices=("params", "tokens"), help="small counts are meant", **MANY
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+
+
+def records(asked: argparse.Namespace) -> "pd.DataFrame":
     """Read records; where they can be accepted as they stand, say how to do it here.
 
     Raises
     ------
     RecordError
         The records cannot be used.
+    ScoreError
+        `--where` is no such expression.
     """
     try:
-        return p2law.load(sources, needs=(), accept=accept)
+        table = p2law.load(asked.records, needs=(), accept=asked.accept)
     except RecordError as error:
         named = [name for name in ("params", "tokens") if f"accept=({name!r},)" in str(error)]
         cure = f"\nOn the command line: --accept {' '.join(named)}" if named else ""
         raise RecordError(f"{error}{cure}", error.rows) from error
+    return table if asked.where is None else _some(table, asked.where)
+
+
+def _some(table: "pd.DataFrame", where: str) -> "pd.DataFrame":
+    """The rows that an expression chooses; how many is said on the side."""
+    mask, notes = chosen(table, where)
+    if not mask.any():
+        raise RecordError(f"none of {len(table):,} records is where {where}")
+    for each in (f"{mask.sum():,} of {len(table):,} records are where {where}", *notes):
+        print(each, file=sys.stderr)
+    return table[mask]
 
 
 def saved(path: Path, form: str | None) -> "Fit":

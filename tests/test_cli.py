@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -62,6 +63,9 @@ def place(tmp_path, monkeypatch, p2_records):
     yield tmp_path
     for name in ("laws", "broken", "exits"):
         sys.modules.pop(name, None)
+
+
+QWEN = Path(__file__).parents[1] / "data" / "qwen3_distill.csv"
 
 
 @pytest.fixture
@@ -558,12 +562,12 @@ def test_the_surface_of_the_command_line():
 
     assert dict(surface(cli._parser())) == {
         "fit": ["--accept", "--fixed", "--form", "--help", "--json", "--objective", "--save",
-                "--tied", "--weight", "-h", "records"],
+                "--tied", "--weight", "--where", "-h", "records"],
         "predict": ["--form", "--help", "--json", "--kind", "--level", "-h", "fit"],
-        "score": ["--accept", "--form", "--help", "--json", "--level", "--per", "-h", "fit",
-                  "records"],
+        "score": ["--accept", "--form", "--help", "--json", "--level", "--per", "--where", "-h",
+                  "fit", "records"],
         "compare": ["--accept", "--forms", "--help", "--hold", "--json", "--objective",
-                    "--seed", "--weight", "-h", "records"],
+                    "--seed", "--weight", "--where", "-h", "records"],
         "import-log": ["--accept", "--averaged", "--base-at", "--base-log", "--base-loss",
                        "--bytes-per-token", "--column", "--corpus", "--drop-first",
                        "--drop-first-steps", "--eval-text", "--fact", "--help", "--json", "--kind",
@@ -618,3 +622,34 @@ def test_every_error_of_p2law_ends_with_code_2(place, refused, monkeypatch):
     monkeypatch.setattr(p2law, "load", fail)
 
     assert "p2law fit: in words\n" == refused("fit", place / "records.csv")
+
+
+# -- some of the rows --------------------------------------------------------------------
+
+
+def test_some_of_the_rows_can_be_taken_and_their_number_is_said(run):
+    """
+    On the side, so that JSON stays JSON.
+    """
+    words = ("fit", QWEN, "--where", "eval_text == 'WikiText validation'")
+
+    code, out, err = run(*words, "--json")
+
+    assert 0 == code
+    assert 5 == json.loads(out)["rows"]
+    assert err == "6 of 12 records are where eval_text == 'WikiText validation'\n"
+
+
+@pytest.mark.parametrize(
+    ("where", "words"),
+    [
+        ("tokens > 1e30", "none of 12 records is where tokens > 1e30"),
+        ("evaltext == 'a'", "eval_text"),
+        ("__import__('os')", "write for instance"),
+    ],
+)
+def test_rows_that_cannot_be_taken_are_refused_with_words(refused, where, words):
+    """
+    Nothing left, no such column, no comparison.
+    """
+    assert words in refused("fit", QWEN, "--where", where)
