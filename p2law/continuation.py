@@ -46,6 +46,8 @@ class Continuation:
         How far the fitted runs stray from the law.
     trouble : tuple of str
         Sentences that must be read with any forecast.
+    thinned : int
+        How many checkpoints were left out because those used tell the same.
     """
 
     fit: Fit
@@ -53,6 +55,7 @@ class Continuation:
     inputs: Mapping[str, float]
     sizes: Deviations
     trouble: tuple[str, ...]
+    thinned: int
     _runs: Sequence[Strayed]
 
     # -- what it says ----------------------------------------------------------------
@@ -175,6 +178,18 @@ class Continuation:
         noise = np.sqrt(2) * self.sizes.noise
         return bool(len(loss) and loss[-1] > loss.min() + RISEN * noise)
 
+    @property
+    def bump(self) -> float | None:
+        """Tokens at which the curve lies far above an earlier checkpoint; None where nowhere."""
+        loss = self.curve[self.fit.form.target].to_numpy()
+        if not len(loss):
+            return None
+        above = loss - np.minimum.accumulate(loss)
+        # Of many checkpoints the lowest and the highest lie far apart by noise alone.
+        usual = self.sizes.noise * (RISEN + 2 * np.sqrt(2 * np.log(len(loss))))
+        highest = int(np.argmax(above))
+        return float(self.curve[TOKENS].iloc[highest]) if above[highest] > usual else None
+
     def tried(self, ratio: float) -> tuple[int, float, float]:
         """The same forecast on the fitted runs themselves, each shown as far as this one.
 
@@ -204,6 +219,8 @@ class Continuation:
             ("run", ", ".join(f"{name} {number(each)}" for name, each in self.inputs.items())),
             ("prior", f"{self.fit.form.name} fitted to {self.sizes.runs} runs"),
         ]
+        if self.thinned:
+            facts.append(("thinned", f"{self.thinned} checkpoints between these are not used"))
         rows = []
         if count:
             shift, spread = self.level

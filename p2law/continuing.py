@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,9 @@ from p2law.numeric import numbers
 from p2law.result import Fit
 from p2law.views import number
 
+MOST = 200
+"""So many checkpoints of a run calibrate it; more would tell the same, and take long."""
+
 
 def continue_run(fit: Fit, curve: pd.DataFrame | None = None, /, **columns: float) -> Continuation:
     """Calibrate a law to one run from its first checkpoints.
@@ -26,7 +30,8 @@ def continue_run(fit: Fit, curve: pd.DataFrame | None = None, /, **columns: floa
     curve : DataFrame, optional
         Checkpoints so far: `tokens` and the target; may hold the other inputs of the law,
         one value each. Checkpoints with fewer tokens than any that was fitted are left
-        out, and said to be.
+        out, and said to be; of more than 200, those are used that 200 log-spaced token
+        counts fall on, and the last one.
     **columns : float
         The other inputs of the law, where the table does not hold them.
 
@@ -63,10 +68,11 @@ def continue_run(fit: Fit, curve: pd.DataFrame | None = None, /, **columns: floa
     table = pd.DataFrame(columns=[TOKENS, fit.form.target]) if curve is None else curve
     _check_curve(fit, table)
     inputs = _inputs(fit, table, columns)
-    kept, said = _usable(fit, table)
+    usable, said = _usable(fit, table)
+    kept = _thinned(usable)
     runs, sizes = _strays(fit)
-    found = Continuation(fit, kept, inputs, sizes, (), runs)
-    return Continuation(fit, kept, inputs, sizes, (*said, *_doubts(found)), runs)
+    found = Continuation(fit, kept, inputs, sizes, (), len(usable) - len(kept), runs)
+    return replace(found, trouble=(*said, *_doubts(found)))
 
 
 @functools.lru_cache(maxsize=8)
@@ -120,6 +126,16 @@ def _usable(fit: Fit, table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     return kept, said
 
 
+def _thinned(whole: pd.DataFrame) -> pd.DataFrame:
+    """At most so many checkpoints, spread over ln(tokens), the last one among them."""
+    if len(whole) <= MOST:
+        return whole
+    tokens = whole[TOKENS].to_numpy()
+    wanted = np.geomspace(tokens[0], tokens[-1], MOST)
+    rows = np.searchsorted(tokens, wanted * (1 + 1e-9), side="right") - 1
+    return whole.iloc[np.unique([*rows, len(whole) - 1])].reset_index(drop=True)
+
+
 def _doubts(found: Continuation) -> list[str]:
     """What must be read with a forecast."""
     said, loss = [], found.curve[found.fit.form.target].to_numpy()
@@ -127,6 +143,11 @@ def _doubts(found: Continuation) -> list[str]:
         said.append(
             f"the curve has risen from {number(loss.min(), 5)} to {number(loss[-1], 5)}: more than "
             f"its noise; the law only falls, so do not trust the forecast before it falls again"
+        )
+    elif (high := found.bump) is not None:
+        said.append(
+            f"the curve has a bump at {number(high)} tokens, higher than its noise; it has "
+            f"fallen again since, and the law knows no bumps"
         )
     if found.unlike:
         said.append(

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,13 +12,14 @@ import pandas as pd
 from p2law import asking
 from p2law.declaring import Array
 from p2law.errors import FitError
-from p2law.informing import Ground, ground, variances
+from p2law.informing import PRIOR_DRAWS, Ground, ground, variances
 from p2law.offers import Offers, offers
 from p2law.picks import NextRuns
 from p2law.prior import Prior
 from p2law.resampling import FEW
 from p2law.result import Fit
 from p2law.views import number
+from p2law.wording import got
 
 GUESSES = 24
 """Refits, or draws of a prior, that a design is averaged over."""
@@ -54,7 +57,8 @@ def next_runs(
     level : float
         Of the interval.
     guesses : int
-        How many refits, or draws of a prior, to average over; 1 trusts the estimate.
+        How many refits, or draws of a prior, to average over, at most 400; 1 trusts the
+        estimate.
 
     Returns
     -------
@@ -63,7 +67,8 @@ def next_runs(
     Raises
     ------
     FitError
-        Costs or the budget are no positive numbers, or nothing can be afforded.
+        Costs or the budget are no positive numbers, nothing can be afforded, nothing is
+        wanted, or `guesses` is no such number.
     FormError
         An input of the law is missing.
     RecordError
@@ -82,11 +87,14 @@ def next_runs(
     True
     """
     asking.interval(level, "mean")
+    _check_guesses(guesses)
     form = source.form if isinstance(source, (Fit, Prior)) else None
     if form is None:
         raise FitError(f"a fit or a planning.Prior is asked for, got {type(source).__name__}")
     offered = offers(form, candidates, cost)
     wanted = asking.inputs(form, target, {})
+    if wanted.empty:
+        raise FitError("target has no rows: which prediction is wanted?")
     spend = float(offered.cost.max()) if budget is None else asking.positive("budget", budget)
     if spend < offered.cost.min():
         raise FitError(
@@ -213,6 +221,12 @@ class _Search:
             gain = self._gain(self.with_each(out)[left], self.of_set(out))
             out.append(left.pop(int(np.argmax(gain / self.offered.cost[left]))))
         return out
+
+
+def _check_guesses(guesses: Any) -> None:
+    whole = isinstance(guesses, Integral) and not isinstance(guesses, bool)
+    if not (whole and 1 <= guesses <= PRIOR_DRAWS):
+        raise FitError(f"guesses is a whole number from 1 to {PRIOR_DRAWS}, got {got(guesses)}")
 
 
 def _warned(source: Fit | Prior, wanted: pd.DataFrame, search: _Search) -> tuple[str, ...]:

@@ -205,6 +205,7 @@ def tried(runs: Sequence[Strayed], sizes: Deviations, ratio: float) -> tuple[int
 
 
 def _sizes(logs: Array, runs: int) -> Deviations:
+    """Sizes from their logarithms."""
     level, speed, drift, reach, noise = np.exp(np.clip(logs, -40, 40)).tolist()
     return Deviations(level, speed, drift, reach, noise, runs)
 
@@ -222,6 +223,7 @@ def _unlikely(sizes: Deviations, run: Strayed) -> float:
 
 
 def _some(groups: list[Whole], most: int) -> list[Whole]:
+    """At most so many of the groups."""
     return [groups[k] for k in _spread(len(groups), most)]
 
 

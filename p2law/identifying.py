@@ -1,4 +1,4 @@
-"""The cheapest runs that make a law identified: ranked by trial, cheapest set first."""
+"""The cheapest runs that make a law identified: sets are tried in the order of their cost."""
 
 import heapq
 from collections.abc import Iterator
@@ -12,62 +12,13 @@ from p2law.declaring import Array
 from p2law.errors import FitError
 from p2law.identify import listed
 from p2law.offers import Offers, offers
+from p2law.picks import IdentifyingRuns
 from p2law.prior import Prior
 from p2law.result import Fit
 from p2law.surface import Surface
-from p2law.views import View, number
 
 TRIALS = 20_000
 """Sets tried at most before the cheapest one found so far is given, and said to be that."""
-
-
-@dataclass(frozen=True, eq=False)
-class IdentifyingRuns:
-    """The cheapest runs with which all coefficients are determined.
-
-    Attributes
-    ----------
-    chosen : DataFrame
-        run, cost and the inputs at the end of each run; empty where nothing is lacking.
-    cost : float
-    cheapest : bool
-        Whether every cheaper set was tried, or could not be.
-    missing : tuple of str
-        Coefficients that move together, or move nothing, without these runs.
-    """
-
-    chosen: pd.DataFrame
-    cost: float
-    cheapest: bool
-    missing: tuple[str, ...]
-
-    def view(self) -> View:
-        """The content of the text and HTML views."""
-        count = len(self.chosen)
-        names = [name for name in self.chosen.columns if name not in ("run", "cost")]
-        rows = [
-            (str(row["run"]), *(number(row[name]) for name in (*names, "cost")))
-            for row in self.chosen.to_dict("records")
-        ]
-        what = f"{count} run{'s' * (count != 1)} for {number(self.cost)} identify the law"
-        warnings = [] if self.cheapest else ["not every cheaper set was tried"]
-        facts = [("free without", listed(self.missing))] if self.missing else []
-        facts.append(("mind", "identified is not precise: next_runs says how wide intervals are"))
-        return View(
-            headline=what if count else "the law is identified without any more runs",
-            warnings=warnings,
-            header=("run", *names, "cost") if rows else (),
-            rows=rows,
-            facts=facts,
-        )
-
-    def __str__(self) -> str:
-        return self.view().text()
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return self.view().html()
 
 
 def identifying_runs(

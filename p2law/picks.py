@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from p2law.identify import listed
 from p2law.views import View, number
 
 
@@ -86,4 +87,62 @@ class NextRuns:
             "noise": self.noise,
             "run_noise": self.run_noise,
             "trouble": list(self.trouble),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class IdentifyingRuns:
+    """The cheapest runs with which all coefficients are determined. Made by `identifying_runs`.
+
+    Attributes
+    ----------
+    chosen : DataFrame
+        run, cost and the inputs at the end of each run; empty where nothing is lacking.
+    cost : float
+    cheapest : bool
+        Whether every cheaper set was tried, or could not be.
+    missing : tuple of str
+        Coefficients that move together, or move nothing, without these runs.
+    """
+
+    chosen: pd.DataFrame
+    cost: float
+    cheapest: bool
+    missing: tuple[str, ...]
+
+    def view(self) -> View:
+        """The content of the text and HTML views."""
+        count = len(self.chosen)
+        names = [name for name in self.chosen.columns if name not in ("run", "cost")]
+        rows = [
+            (str(row["run"]), *(number(row[name]) for name in (*names, "cost")))
+            for row in self.chosen.to_dict("records")
+        ]
+        what = f"{count} run{'s' * (count != 1)} for {number(self.cost)} identify the law"
+        warnings = [] if self.cheapest else ["not every cheaper set was tried"]
+        facts = [("free without", listed(self.missing))] if self.missing else []
+        facts.append(("mind", "identified is not precise: next_runs says how wide intervals are"))
+        return View(
+            headline=what if count else "the law is identified without any more runs",
+            warnings=warnings,
+            header=("run", *names, "cost") if rows else (),
+            rows=rows,
+            facts=facts,
+        )
+
+    def __str__(self) -> str:
+        return self.view().text()
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return self.view().html()
+
+    def plain(self) -> dict[str, Any]:
+        """The content for programs."""
+        return {
+            "chosen": self.chosen.to_dict("records"),
+            "cost": self.cost,
+            "cheapest": self.cheapest,
+            "missing": list(self.missing),
         }

@@ -24,10 +24,10 @@ from p2law.designing import next_runs
 from p2law.errors import UnreachableLossError
 from p2law.foresight import ENDLESS, TOKENS
 from p2law.frontiers import Frontier, frontier
-from p2law.identifying import IdentifyingRuns, identifying_runs
+from p2law.identifying import identifying_runs
 from p2law.inverting import LEAST, LOOKS, crossing, falls, first, last, seen
 from p2law.limits import Limits
-from p2law.picks import NextRuns
+from p2law.picks import IdentifyingRuns, NextRuns
 from p2law.pricing import Prices
 from p2law.prior import Prior
 from p2law.result import Fit

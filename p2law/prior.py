@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from p2law import asking
 from p2law.declaring import Array, Form
-from p2law.errors import FitError
+from p2law.errors import FitError, P2LawError
 from p2law.settings import checked_form
 from p2law.views import number
+from p2law.wording import got
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,11 +59,13 @@ class Prior:
 
     def __post_init__(self) -> None:
         checked_form(self.form)
-        if not (self.noise > 0 and self.run_noise >= 0):
-            raise FitError(
-                f"noise is a positive number and run_noise none below zero, got "
-                f"{number(self.noise)} and {number(self.run_noise)}"
-            )
+        asking.positive("noise", self.noise)
+        if self.run_noise != 0:
+            asking.positive("run_noise, where it is not 0,", self.run_noise)
+        if self.sizes_at:
+            self._check_sizes()
+        if not (self.draws is None or isinstance(self.draws, pd.DataFrame)):
+            raise FitError(f"draws are a DataFrame of coefficients, got {got(self.draws)}")
         stated = self.ranges if self.draws is None else self.draws.columns
         if odd := sorted(set(self.form.names) ^ set(stated)):
             raise FitError(
@@ -78,9 +83,18 @@ class Prior:
     def _ends(self) -> dict[str, tuple[float, float]]:
         """Least and largest value of each coefficient."""
         if self.draws is None:
-            return {name: (float(low), float(high)) for name, (low, high) in self.ranges.items()}
+            return {name: _pair(name, each) for name, each in self.ranges.items()}
         low, high = self.draws.min(), self.draws.max()
         return {name: (float(low[name]), float(high[name])) for name in self.form.names}
+
+    def _check_sizes(self) -> None:
+        """Refuse inputs at which the law has no value."""
+        try:
+            rows = len(asking.inputs(self.form, None, self.sizes_at))
+        except P2LawError as error:
+            raise FitError(f"sizes_at states every input of the law: {error}") from None
+        if rows != 1:
+            raise FitError(f"sizes_at states one value of every input, got {rows}")
 
     def sample(self, count: int) -> pd.DataFrame:
         """Coefficients in the units of the law: (count, coefficients)."""
@@ -105,11 +119,19 @@ class Prior:
 
     def _size(self, values: Mapping[str, float], name: str) -> float:
         """Size of the term of a linear coefficient of 1."""
-        missing = [each for each in self.form.columns if each not in self.sizes_at]
-        if missing:
-            raise FitError(f"sizes_at states every input of the law; missing: {', '.join(missing)}")
         at: list[Array] = [np.asarray(float(self.sizes_at[each])) for each in self.form.columns]
         none = dict.fromkeys(self.form.linear, 0.0)
         big = 2.0**100
         with_it = self.form.function(*at, **{**values, **none, name: big})
         return abs(float(with_it - self.form.function(*at, **{**values, **none}))) / big
+
+
+def _pair(name: str, ends: Any) -> tuple[float, float]:
+    """Least and most of a range."""
+    try:
+        low, high = map(float, ends)
+    except (TypeError, ValueError):
+        raise FitError(
+            f"the range of {name} is two numbers, low and high, got {got(ends)}"
+        ) from None
+    return low, high

@@ -162,6 +162,42 @@ def test_a_rising_curve_is_not_trusted(law):
     assert any("the curve has risen" in each for each in run.trouble)
 
 
+def test_a_bump_is_told_apart_from_noise(law):
+    """
+    A thousand noisy checkpoints have none; a curve that rose and fell again has one.
+    """
+    tokens = np.geomspace(1e9, 1e11, 1000)
+    noise = 0.002 * np.random.default_rng(1).standard_normal(1000)
+    flat = pd.DataFrame({"tokens": tokens, "loss": 2.4 + noise})
+    bumpy = curve(6)
+    bumpy.loc[3, "loss"] += 0.3
+
+    assert planning.continue_run(law, flat, **HERE).bump is None
+    run = planning.continue_run(law, bumpy, **HERE)
+    assert TOKENS[3] == run.bump
+    assert not run.risen
+    assert any("a bump at" in each for each in run.trouble)
+
+
+def test_of_many_checkpoints_some_are_enough(law):
+    """
+    Ten thousand are thinned to 200, the last among them; the forecast stays, and it is said.
+    """
+    tokens = np.linspace(1e9, 2.5e10, 10_000)
+    loss = forms.chinchilla(HERE["params"], tokens, **TRUTH) + 0.02
+    many = pd.DataFrame({"tokens": tokens, "loss": loss})
+    few = many.iloc[np.linspace(0, 9999, 150).astype(int)]
+
+    run = planning.continue_run(law, many, **HERE)
+
+    assert 190 < len(run.curve) <= 201
+    assert 10_000 == len(run.curve) + run.thinned
+    assert run.last == tokens[-1]
+    assert "checkpoints between these are not used" in str(run)
+    other = planning.continue_run(law, few, **HERE).predict(1e11)
+    assert run.predict(1e11)["loss"].item() == pytest.approx(other["loss"].item(), abs=1e-3)
+
+
 def test_a_run_unlike_the_fitted_ones_is_not_trusted(law):
     """
     Another evaluation text shows at once.

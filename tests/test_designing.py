@@ -122,6 +122,20 @@ def test_the_promised_width_is_what_fits_show(prior):
     assert promised == pytest.approx(spread, rel=1 / 3)
 
 
+def test_chosen_runs_tell_more_than_a_grid_of_three_by_three(prior):
+    """
+    At the cost of the grid, first-order widths are at least a quarter narrower.
+    """
+    grid = candidates((1e9, 3e9, 8e9), (0.15, 0.25, 0.35), (1e9,))
+    budget = float(grid["cost"].sum())
+
+    found = planning.next_runs(prior, candidates(), WANTED, budget=budget)
+    gridded = planning.next_runs(prior, grid, WANTED, budget=budget)
+
+    assert 9 == len(gridded.chosen)
+    assert found.after < 0.75 * gridded.after
+
+
 def test_chosen_runs_tell_more_than_random_ones(prior):
     """
     At equal cost, first-order widths are at least a quarter narrower than of random sets.
@@ -248,6 +262,23 @@ def test_a_target_without_all_inputs_is_refused(prior):
         planning.next_runs(prior, candidates(), WANTED.drop(columns="tokens"), budget=5.0)
 
 
+def test_a_target_without_rows_is_refused(prior):
+    """
+    Nothing is wanted.
+    """
+    with pytest.raises(FitError, match="target has no rows"):
+        planning.next_runs(prior, candidates(), WANTED.iloc[:0], budget=5.0)
+
+
+@pytest.mark.parametrize("guesses", [0, 401, 2.5, True])
+def test_a_number_of_guesses_that_is_none_is_refused(prior, guesses):
+    """
+    A whole number, and no more than there are draws.
+    """
+    with pytest.raises(FitError, match="guesses is a whole number from 1 to 400, got"):
+        planning.next_runs(prior, candidates(), WANTED, budget=5.0, guesses=guesses)
+
+
 def test_only_a_fit_or_a_prior_will_do():
     """
     Anything else is named.
@@ -316,7 +347,12 @@ def test_ranges_of_linear_coefficients_are_sizes_of_terms_where_said(prior):
     ("change", "words"),
     [
         ({"noise": 0.0}, "noise is a positive number"),
-        ({"run_noise": -1.0}, "run_noise none below zero"),
+        ({"noise": "small"}, "noise is a positive number, got 'small'"),
+        ({"run_noise": -1.0}, "run_noise, where it is not 0, is a positive number, got -1"),
+        ({"ranges": {**RANGES, "alpha": 0.4}}, "the range of alpha is two numbers"),
+        ({"draws": [1.0]}, "draws are a DataFrame of coefficients"),
+        ({"sizes_at": {"params": 1e9}}, "sizes_at states every input of the law.*missing: tokens"),
+        ({"sizes_at": {**MIDDLE, "tokens": [1e9, 2e9]}}, "one value of every input, got 2"),
         ({"ranges": {"alpha": (0.1, 0.2)}}, "missing or unknown: D_C, E, N_C, beta, delta, gamma"),
         ({"ranges": {**RANGES, "alpha": (0.6, 0.2)}}, "alpha goes from low to high within"),
         ({"ranges": {**RANGES, "N_C": (-1.0, 1.0)}}, "N_C goes from low to high within 0 to inf"),
@@ -330,16 +366,6 @@ def test_a_prior_that_contradicts_itself_is_refused(change, words):
 
     with pytest.raises(FitError, match=words):
         planning.Prior(forms.p2, **stated)
-
-
-def test_a_prior_whose_sizes_lie_nowhere_is_refused():
-    """
-    The missing inputs are named.
-    """
-    prior = planning.Prior(forms.p2, 0.005, 0.01, RANGES, {"params": 1e9})
-
-    with pytest.raises(FitError, match="sizes_at states every input of the law; missing: tokens"):
-        prior.sample(3)
 
 
 # -- identified --------------------------------------------------------------------------
@@ -427,14 +453,28 @@ def test_a_choice_shows_runs_costs_and_widths(pilot):
     assert "! not every" not in str(planning.identifying_runs(pilot, candidates()))
 
 
+def test_programs_get_the_cheapest_runs_as_plain_values(prior):
+    """
+    Rows of the table, their cost, and what lacks without them.
+    """
+    found = planning.identifying_runs(prior, candidates()).plain()
+
+    assert found["cost"] == pytest.approx(sum(each["cost"] for each in found["chosen"]))
+    assert set(forms.p2.names) == set(found["missing"])
+
+
 @pytest.mark.parametrize("kind", ["txt", "html"])
-def test_the_views_of_a_choice_of_runs_are_the_agreed_ones(prior, kind, request):
+@pytest.mark.parametrize("asked", ["next_runs", "identifying_runs"])
+def test_the_views_of_runs_are_the_agreed_ones(prior, asked, kind, request):
     """
     Golden files: what is seen is the product.
     """
-    found = planning.next_runs(prior, candidates(), WANTED, budget=4.0)
+    if asked == "next_runs":
+        found = planning.next_runs(prior, candidates(), WANTED, budget=4.0)
+    else:
+        found = planning.identifying_runs(prior, candidates())
 
-    path = GOLDEN / f"next_runs.{kind}"
+    path = GOLDEN / f"{asked}.{kind}"
     text = f"{found}\n" if kind == "txt" else f"{found._repr_html_()}\n"
     if request.config.getoption("--rewrite-golden"):
         path.write_text(text, encoding="utf-8")

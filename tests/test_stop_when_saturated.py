@@ -75,6 +75,64 @@ def trainer(folder, callback, loss=falling, steps=40, **settings):
     )
 
 
+def llama():
+    """A language model of 3,000 parameters."""
+    return transformers.LlamaForCausalLM(
+        transformers.LlamaConfig(
+            vocab_size=32,
+            hidden_size=16,
+            intermediate_size=32,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+        )
+    )
+
+
+def texts(count, seed):
+    """Texts of 32 letters, each of which depends on the one before."""
+    rule = torch.softmax(3 * torch.randn(16, 16, generator=torch.Generator().manual_seed(0)), dim=1)
+    chance = torch.Generator().manual_seed(seed)
+    found = torch.randint(16, (count, 1), generator=chance)
+    for _ in range(31):
+        more = torch.multinomial(rule[found[:, -1]], 1, generator=chance)
+        found = torch.cat([found, more], dim=1)
+    return [{"input_ids": each, "labels": each} for each in found]
+
+
+def trained(folder, seed, *callbacks):
+    """A small Llama learns such texts; its curve on others: 256 tokens a step."""
+    torch.manual_seed(seed)
+    arguments = transformers.TrainingArguments(
+        output_dir=str(folder),
+        max_steps=100,
+        per_device_train_batch_size=8,
+        per_device_eval_batch_size=64,
+        eval_strategy="steps",
+        eval_steps=10,
+        logging_strategy="no",
+        save_strategy="no",
+        report_to=[],
+        use_cpu=True,
+        disable_tqdm=True,
+        learning_rate=1e-2,
+        lr_scheduler_type="constant",
+        seed=seed,
+    )
+    run = transformers.Trainer(
+        llama(),
+        arguments,
+        train_dataset=texts(800, seed),
+        eval_dataset=texts(64, 999),
+        callbacks=[*callbacks],
+    )
+    run.train()
+    read = [
+        (each["step"], each["eval_loss"]) for each in run.state.log_history if "eval_loss" in each
+    ]
+    steps, losses = np.array(read).T
+    return pd.DataFrame({"tokens": 256 * steps, "loss": losses, "run": str(seed)})
+
+
 def written(folder):
     """The lines of the callback's file."""
     return [json.loads(line) for line in (folder / FILE).read_text().splitlines()]
@@ -162,6 +220,22 @@ def test_a_rising_curve_does_not_stop_a_run_that_is_to_be_stopped(law, tmp_path)
     assert "not to be trusted: not stopped" in lines[-1]["said"]
 
 
+def test_a_bump_in_the_curve_is_said(law, tmp_path):
+    """
+    A curve that rose and fell again is told from one that fell all along, and stops nothing.
+    """
+    run = trainer(
+        tmp_path,
+        watch(law, gain=0.08, stop=True),
+        lambda tokens: falling(tokens) + 0.1 * (9e3 < tokens < 11e3),
+    )
+    run.train()
+
+    last = written(tmp_path)[-1]
+    assert not last["saturated"]
+    assert "bump at 1e4 tokens" in last["said"]
+
+
 def test_a_resumed_run_goes_on_where_it_was(law, tmp_path):
     """
     Readings before the checkpoint count: forecasts after it are those of a run in one go.
@@ -186,13 +260,6 @@ def test_tokens_are_counted_by_the_trainer_where_nobody_says(law, tmp_path):
     """
     A tiny Llama trained for six steps: tokens are those of its batches.
     """
-    config = transformers.LlamaConfig(
-        vocab_size=32,
-        hidden_size=16,
-        intermediate_size=32,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-    )
     data = [{"input_ids": torch.arange(128) % 32, "labels": torch.arange(128) % 32}] * 64
     arguments = transformers.TrainingArguments(
         output_dir=str(tmp_path),
@@ -204,16 +271,43 @@ def test_tokens_are_counted_by_the_trainer_where_nobody_says(law, tmp_path):
         use_cpu=True,
         disable_tqdm=True,
         include_num_input_tokens_seen="all",
+        logging_nan_inf_filter=False,
         learning_rate=1e-2,
     )
     callback = StopWhenSaturated(law, gain=0.01, inputs={}, metric="loss")
-    transformers.Trainer(
-        transformers.LlamaForCausalLM(config), arguments, train_dataset=data, callbacks=[callback]
-    ).train()
+    transformers.Trainer(llama(), arguments, train_dataset=data, callbacks=[callback]).train()
 
     assert [512.0 * k for k in range(1, 7)] == callback.curve()["tokens"].tolist()
     assert 6 == len(written(tmp_path))
     assert callback.latest["final_tokens"] == 6 * 512
+
+
+def test_a_language_model_stops_where_other_runs_say_that_tokens_stop_paying(tmp_path):
+    """
+    The same run in one go shows that the next doubling bought less than asked for, as forecast.
+    """
+    others = pd.concat([trained(tmp_path, seed) for seed in range(5)])
+    fit = p2law.fit(others[others["tokens"] > 7000], forms.token_power)
+    watched = StopWhenSaturated(fit, gain=0.05, inputs={}, tokens_per_step=256, stop=True)
+
+    stopped, whole = trained(tmp_path, 9, watched), trained(tmp_path, 9)
+
+    last, loss = written(tmp_path)[-1], whole.set_index("tokens")["loss"]
+    bought = loss[last["tokens"]] - loss[2 * last["tokens"]]
+    assert len(stopped) < len(whole) == 10
+    assert last["gain_high"] < 0.05
+    assert bought < 0.05
+    assert last["gain"] == pytest.approx(bought, abs=0.03)
+
+
+def test_a_trainer_that_hides_broken_losses_is_refused(law, tmp_path):
+    """
+    An average in place of a loss that is not finite would look saturated.
+    """
+    run = trainer(tmp_path, watch(law, metric="loss"))
+
+    with pytest.raises(FitError, match="set logging_nan_inf_filter=False"):
+        run.train()
 
 
 def test_a_run_whose_tokens_nobody_counts_is_refused(law, tmp_path):

@@ -72,7 +72,8 @@ class StopWhenSaturated(TrainerCallback):
     Raises
     ------
     FitError
-        The law does not read tokens, or a number is none.
+        The law does not read tokens, or a number is none. When training begins: nobody
+        counts the tokens, or the Trainer would hide a loss that is not finite.
     FormError
         An input of the law is missing.
 
@@ -108,12 +109,18 @@ class StopWhenSaturated(TrainerCallback):
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
-        """Refuse a run whose tokens nobody counts; take a resumed run up where its log ends."""
+        """Refuse a run that cannot be read; take a resumed run up where its log ends."""
         del control
         if self.tokens_per_step is None and not _counts(args):
             raise FitError(
                 "nobody counts the tokens of this run: give tokens_per_step, or set "
                 "include_num_input_tokens_seen in the TrainingArguments"
+            )
+        if self.metric == "loss" and args.logging_nan_inf_filter:
+            raise FitError(
+                "the Trainer logs an average where a training loss is not finite, so that a run "
+                "that breaks looks saturated: set logging_nan_inf_filter=False in the "
+                "TrainingArguments, or read metric='eval_loss'"
             )
         self.seen = list(self._logged(state))
 
@@ -131,7 +138,7 @@ class StopWhenSaturated(TrainerCallback):
             return control
         tokens = self._tokens(state)
         self.seen.append([float(state.global_step), tokens, float(value)])
-        told = self._read(tokens, float(value), self._end(args, state))
+        told = self._read(tokens, float(value), self._end(state))
         self.latest = told
         shown = {f"p2law_{name}": each for name, each in told.items() if _number(each)}
         if logs is not None:
@@ -166,6 +173,7 @@ class StopWhenSaturated(TrainerCallback):
         return told | self._judged(found, told)
 
     def _whole(self) -> pd.DataFrame:
+        """The readings that are finite, of each token count the last."""
         table = self.curve()
         sound = table[(table[TOKENS] > 0) & table[self.fit.form.target].map(math.isfinite)]
         return sound.drop_duplicates(TOKENS, keep="last").reset_index(drop=True)
@@ -207,7 +215,8 @@ class StopWhenSaturated(TrainerCallback):
         return {"saturated": bool(little and not distrust), "said": said, "trouble": trouble}
 
     def _diverging(self, found: Continuation) -> bool:
-        loss = found.curve[self.fit.form.target].to_numpy()
+        """Whether the last readings all lie above the lowest one by more than noise."""
+        loss = self._whole()[self.fit.form.target].to_numpy()
         later = loss[-DIVERGED:] - loss.min()
         return len(loss) > DIVERGED and bool((later > 2 * found.sizes.noise).all())
 
@@ -220,16 +229,17 @@ class StopWhenSaturated(TrainerCallback):
                 yield [float(step), float(tokens), float(line[self.metric])]
 
     def _tokens(self, state: TrainerState) -> float:
+        """Tokens so far."""
         if self.tokens_per_step is not None:
             return float(self.tokens_per_step * state.global_step)
         return float(state.num_input_tokens_seen)
 
-    def _end(self, args: TrainingArguments, state: TrainerState) -> float:
+    def _end(self, state: TrainerState) -> float:
         """Tokens at the end of the run, as planned."""
-        del args
         return self._tokens(state) * state.max_steps / max(state.global_step, 1)
 
     def _write(self, args: TrainingArguments, line: dict[str, Any]) -> None:
+        """Append a line to the file; what is not finite stands there as null."""
         folder = Path(str(args.output_dir))
         folder.mkdir(parents=True, exist_ok=True)
         plain = {name: None if _lost(each) else each for name, each in line.items()}
@@ -238,12 +248,15 @@ class StopWhenSaturated(TrainerCallback):
 
 
 def _counts(args: TrainingArguments) -> bool:
+    """Whether the Trainer counts tokens."""
     return str(getattr(args, "include_num_input_tokens_seen", "no")).lower() not in ("no", "false")
 
 
 def _number(each: Any) -> bool:
+    """Whether trackers can take it."""
     return isinstance(each, float) and math.isfinite(each)
 
 
 def _lost(each: Any) -> bool:
+    """Whether JSON has no word for it."""
     return isinstance(each, float) and not math.isfinite(each)
