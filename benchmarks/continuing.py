@@ -9,9 +9,11 @@ and once over what the calibrated law is shown, of which the better in the mean 
 
     python benchmarks/continuing.py
     python benchmarks/continuing.py --only gemstones    # tables whose name begins so
+    python benchmarks/continuing.py --speed             # how long a reading takes instead
 """
 
 import argparse
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -122,11 +124,37 @@ def line(name: str, found: pd.DataFrame) -> str:
     )
 
 
+def speed() -> None:
+    """Print how long a forecast takes with so many checkpoints, as the live callback asks it."""
+    dense = pd.read_csv(DATA / "gemstones.csv")
+    fit = p2law.fit(dense[dense["phase"] == "hot"], forms.chinchilla)
+    law, inputs = dict(fit.values), {"params": 1e9}
+    least, most = dense["tokens"].min(), dense["tokens"].max()
+    for count in (1, 10, 100, 1_000, 10_000):
+        tokens = np.linspace(least, most, count)
+        loss = forms.chinchilla(inputs["params"], tokens, **law)
+        noise = 0.002 * np.random.default_rng(0).standard_normal(count)
+        curve, spent = pd.DataFrame({"tokens": tokens, "loss": loss + noise}), []
+        for _ in range(11):
+            begun = time.process_time()
+            found = planning.continue_run(fit, curve, **inputs)
+            found.predict(4 * most)
+            found.gain()
+            spent.append(1000 * (time.process_time() - begun))
+        print(
+            f"{count:6d} checkpoints: first {spent[0]:.0f} ms, then {np.median(spent[1:]):.0f} ms"
+        )
+
+
 def main() -> None:
     """Print the table, row by row."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="", help="tables whose name begins so")
+    parser.add_argument("--speed", action="store_true", help="time of a reading instead")
     asked = parser.parse_args()
+    if asked.speed:
+        speed()
+        return
     warnings.simplefilter("ignore", RuntimeWarning)
     print("mean relative error of the last loss, %; ratio to the best naive forecast; 90 % held, %")
     titles = ("runs", "calibrated", "worst", "law", "last", "power", "ratio", "held")
