@@ -19,6 +19,10 @@ HIGHEST = 0.999
 """Level of the widest interval."""
 
 
+COUNTS = {"params", "tokens"}
+"""Inputs that people like to write in billions."""
+
+
 def inputs(form: Form, table: pd.DataFrame | None, columns: Mapping[str, Any]) -> pd.DataFrame:
     """Line up the inputs of a law.
 
@@ -63,6 +67,31 @@ def inputs(form: Form, table: pd.DataFrame | None, columns: Mapping[str, Any]) -
                 list(lined.index[outside]),
             )
     return lined
+
+
+def check_counts(asked: pd.DataFrame, records: pd.DataFrame) -> None:
+    """Refuse counts in billions or millions where the records hold plain ones.
+
+    Raises
+    ------
+    RecordError
+        A count below 1,000 would lie with the records if it were in billions or millions.
+    """
+    for name in COUNTS & set(asked.columns):
+        values, held = asked[name].to_numpy(), records[name].to_numpy()
+        least, most = held.min(), held.max()
+        for unit, word in ((1e9, "billions"), (1e6, "millions")):
+            slips = (values < 1000) & (values >= least / unit) & (values <= 10 * most / unit)
+            slips &= least > 1000
+            if slips.any():
+                row = asked.index[int(np.argmax(slips))]
+                value = number(float(values[slips][0]))
+                raise RecordError(
+                    f"{name} = {value} (row {label(row)}) looks like {word}, but the records hold "
+                    f"{number(least)} to {number(most)}: {name} is a plain count, so write "
+                    f"{number(float(values[slips][0]) * unit)}",
+                    list(asked.index[slips]),
+                )
 
 
 def interval(level: Any, kind: Any) -> None:

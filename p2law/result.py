@@ -149,7 +149,8 @@ class Fit:
         DataFrame
             The inputs, the prediction under the target's name, its interval `low`
             and `high`, `determined` (False where the prediction moves along a
-            direction that the records leave free; all three are NaN then) and
+            direction that the records leave free, or lies so far from them that it
+            carries their noise more than a thousandfold; all three are NaN then) and
             `beyond` (the inputs that lie outside the records, with commas).
 
         Raises
@@ -157,12 +158,20 @@ class Fit:
         FormError
             An input is missing, or the law does not read one that was given.
         RecordError
-            An input is not a number, or the law has no value there.
+            An input is not a number, is a count in billions where the records hold plain
+            ones, or the law has no value there.
         FitError
             `level` or `kind` is not one of the above.
+
+        Notes
+        -----
+        The interval is spread by the runs. An error of a base loss, which all runs of
+        a model share, is not in it. Where the refits all lie on one side of the
+        estimate, the interval is widened to hold it.
         """
         asking.interval(level, kind)
         inputs = asking.inputs(self.form, table, columns)
+        asking.check_counts(inputs, self._records)
         arrays = [inputs[name].to_numpy() for name in self.form.columns]
         with np.errstate(all="ignore"):
             found = self.form.function(*arrays, **self.values)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from p2law import asking
-from p2law.declaring import Array, Form, Mask
+from p2law.declaring import Array, Mask
 from p2law.errors import FitError, FormError
 from p2law.foresight import ENDLESS, TOKENS
 from p2law.inverting import LEAST, falls, seen
@@ -113,7 +113,7 @@ class Question:
         asking.interval(level, "mean")
         if TOKENS in columns:
             raise FormError("tokens are what is asked for; leave them out")
-        return cls(fit, _single(fit.form, columns), level)
+        return cls(fit, _single(fit, columns), level)
 
     def loss(self, tokens: Array) -> Array:
         """The fit and its refits, each at tokens of its own: (1 + refits,)."""
@@ -134,21 +134,22 @@ class Question:
 
     def determined(self, tokens: float) -> bool:
         """Tell whether the records determine the loss after so many tokens."""
-        return bool(self._told(tokens)["determined"])
+        return bool(self.fit.known.determines(self._inputs(tokens))[0])
 
-    def _told(self, tokens: float) -> pd.Series:
-        return self.fit.predict(pd.DataFrame({**self.others, TOKENS: [tokens]})).iloc[0]
+    def _inputs(self, tokens: float) -> pd.DataFrame:
+        """The inputs of the law after so many tokens."""
+        return pd.DataFrame({**self.others, TOKENS: [tokens]})[list(self.fit.form.columns)]
 
     def budget(self, found: Array, floor: float, purpose: str, trouble: list[str]) -> Budget:
         """Tokens of the fit and of its refits as an answer."""
         sane = float(np.clip(np.nan_to_num(found[0], posinf=ENDLESS), LEAST, ENDLESS))
-        told = self._told(sane)
+        beyond = asking.beyond(self._inputs(sane), self.fit.records)[0]
         # What is there before the first token is there with the fewest on record, too.
         first = float(self.fit.records[TOKENS].min()) if found[0] <= LEAST else sane
-        told["determined"] = self.determined(max(first, LEAST))
+        determined = self.determined(max(first, LEAST))
         low, high = ends(found[1:], self.level)
         reached = share(np.isfinite(found[1:]), found[1:])
-        if not told["determined"]:
+        if not determined:
             why = "the answer rests on what the records leave free"
             trouble = [*trouble, "; ".join([why, *self.fit.trouble[:1]])]
             found, low, high = np.full(1, np.nan), np.nan, np.nan
@@ -156,7 +157,7 @@ class Question:
             trouble = [*trouble, *self.fit.known.doubts[:1]]
         elif reached < 1:
             trouble = [*trouble, f"{100 * (1 - reached):.0f} % of the refits never get there"]
-        if TOKENS in told["beyond"] and told["determined"]:
+        if TOKENS in beyond and determined:
             reach = self.fit.records[TOKENS]
             held = f"the records hold {number(reach.min())} to {number(reach.max())} tokens"
             trouble = [*trouble, f"{held}; beyond them the answer rests on the form of the law"]
@@ -165,18 +166,20 @@ class Question:
             low=float(np.minimum(low, found[0])),
             high=float(np.maximum(high, found[0])),
             reached=reached,
-            floor=float(floor) if told["determined"] else float("nan"),
+            floor=float(floor) if determined else float("nan"),
             level=self.level,
-            determined=bool(told["determined"]),
-            beyond=str(told["beyond"]),
+            determined=determined,
+            beyond=beyond,
             purpose=purpose,
             trouble=tuple(trouble),
         )
 
 
-def _single(form: Form, columns: Mapping[str, Any]) -> dict[str, float]:
+def _single(fit: Fit, columns: Mapping[str, Any]) -> dict[str, float]:
     """The inputs beside tokens, one value each."""
+    form = fit.form
     checked = asking.inputs(form, None, {**columns, TOKENS: LEAST})
+    asking.check_counts(checked.drop(columns=TOKENS), fit.records)
     if len(checked) > 1:
         raise FormError("one question at a time: each input is a single number here")
     return {name: float(checked[name].iloc[0]) for name in form.columns if name != TOKENS}

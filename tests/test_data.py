@@ -204,6 +204,22 @@ def test_the_byte_study_is_the_one_that_its_sweep_file_asks_for(
 
 
 @byte_study
+def test_the_larger_study_can_be_planned(family: str, tmp_path: Path) -> None:
+    """Its five sizes go from 3 to 100 million parameters, and every run can be made."""
+    from p2law.collect import jobs, spec
+
+    (tmp_path / "text").mkdir()
+    for name in ("novels_first", "novels_second", "novels_valid", "wikitext2_test"):
+        (tmp_path / "text" / f"{name}.txt").write_text("any text " * 4_000_000)
+    path = shutil.copy(DATA / "byte_study" / f"large_{family}.toml", tmp_path)
+    runs = jobs.expand(spec.read(path))
+    sizes = [run.shape.params for run in runs if not run.cut]
+    assert (len(runs), len(sizes)) == (74, 5)
+    assert 3e6 < min(sizes) < 3.3e6
+    assert 9e7 < max(sizes) < 1e8
+
+
+@byte_study
 def test_losses_before_pruning_are_those_that_dense_training_ended_with(family: str) -> None:
     """The base loss of a pruned model is the last loss of its dense one, to the last digit."""
     pruned, dense = table(f"byte_{family}"), table(f"byte_{family}_dense")

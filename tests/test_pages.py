@@ -14,15 +14,20 @@ import pytest
 DOCS = Path(__file__).parents[1] / "docs"
 
 
+def script(name, monkeypatch):
+    """A script of the documentation, as a module."""
+    found = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
+    module = importlib.util.module_from_spec(found)
+    monkeypatch.setitem(sys.modules, name, module)
+    found.loader.exec_module(module)
+    return module
+
+
 @pytest.fixture
 def which_law(monkeypatch):
     """The script behind the page, as a module."""
     pytest.importorskip("matplotlib")
-    found = importlib.util.spec_from_file_location("which_law", DOCS / "which_law.py")
-    module = importlib.util.module_from_spec(found)
-    monkeypatch.setitem(sys.modules, "which_law", module)
-    found.loader.exec_module(module)
-    return module
+    return script("which_law", monkeypatch)
 
 
 @pytest.mark.parametrize("name", ["qwen3", "gemma3", "t5"])
@@ -114,3 +119,19 @@ def test_naive_is_better_by_more_than_noise(which_law, rmse, chance, better):
     verdict = which_law.Outcome(found).verdict
 
     assert verdict == "P² cannot be asked" + "; naive is better" * better
+
+
+def test_the_page_on_real_models_is_what_its_script_writes(monkeypatch):
+    """
+    Models, two fits and two hold-outs of it, written anew, stand in the page letter by letter.
+    """
+    pytest.importorskip("matplotlib")
+    made = script("p2_on_real_models", monkeypatch)
+    page = (DOCS / "p2_on_real_models.md").read_text(encoding="utf-8")
+    monkeypatch.setattr(made, "GROUPS", made.GROUPS[:1])
+    monkeypatch.setattr(made, "HOLDS", dict(list(made.HOLDS.items())[:2]))
+
+    written = [*made.dense(), *made.fitted(made.GROUPS), *made.held_out(made.outcomes(made.FROM))]
+
+    assert all(line in page for line in written)
+    assert 18 <= len(written)

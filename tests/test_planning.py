@@ -287,7 +287,7 @@ def test_what_no_token_is_needed_for_is_judged_where_there_are_records(curves):
     At one token the law is not determined, but with the fewest on record the answer is.
     """
     found = p2law.fit(curves, forms.token_power)
-    assert not found.predict(tokens=1.0)["determined"].any()
+    assert not found.known.determines(pd.DataFrame({"tokens": [1.0]})).any()
 
     assert 0 == float(planning.saturation(found, gain=1e6))
     assert 0 == float(planning.tokens_for(found, loss=1e6))

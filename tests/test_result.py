@@ -422,6 +422,31 @@ def test_predictions_are_those_of_the_law(fits):
     ] == list(told)
 
 
+@pytest.mark.parametrize(
+    ("slip", "words"),
+    [
+        ({"params": 8}, r"params = 8 \(row 0\) looks like billions, .*plain count, so write 8e9$"),
+        ({"tokens": [1e9, 2]}, r"tokens = 2 \(row 1\) looks like billions, .*so write 2e9$"),
+        ({"tokens": 700}, r"tokens = 700 \(row 0\) looks like millions, .*so write 7e8$"),
+    ],
+)
+def test_counts_in_billions_are_refused_where_the_records_hold_plain_ones(fits, slip, words):
+    """
+    The row, what the records hold, and what was probably meant.
+    """
+    with pytest.raises(RecordError, match=words):
+        fits["converged"].predict(**{**ASKED, **slip})
+
+
+def test_a_count_below_a_thousand_that_no_unit_explains_is_answered(fits):
+    """
+    A hundredth of a parameter is odd but no slip: the records hold nothing near 10 million.
+    """
+    found = fits["converged"].predict(**{**ASKED, "params": 0.01})
+
+    assert found["beyond"][0] == "params"
+
+
 def test_a_table_is_predicted_row_by_row_under_its_own_labels(fits):
     """
     The index of the table is the index of the answer.
