@@ -1,22 +1,15 @@
-"""A run with what its first checkpoints tell of the rest, as a value.
-
-The law says how such a run goes; the fitted runs say how far a run strays from it in
-level, speed, drift and noise (`deviations`), and the refits how far the law itself may be
-off. All of this is one normal distribution of the whole curve, and the checkpoints seen
-so far condition it. So a run without a checkpoint gets the law with the interval of a new
-run, and a run with many gets its own level and speed.
-"""
+"""A run with what its first checkpoints tell of the rest, as a value."""
 
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from p2law import asking
+from p2law.conditioning import Conditioned
 from p2law.declaring import Array
 from p2law.deviations import TOKENS, Along, Deviations, Strayed, tried
 from p2law.errors import FitError
@@ -58,6 +51,11 @@ class Continuation:
     thinned: int
     _runs: Sequence[Strayed]
 
+    @functools.cached_property
+    def _run(self) -> Conditioned:
+        """What its checkpoints make of it."""
+        return Conditioned(self.fit, self.curve, self.inputs, self.sizes)
+
     # -- what it says ----------------------------------------------------------------
 
     def predict(
@@ -87,8 +85,8 @@ class Continuation:
             A token count is not a number, or the law has no value there.
         """
         asking.interval(level, "run")
-        asked, table = self._asked(tokens)
-        mean, covariance = self._given(asked)
+        asked, table = self._run.asked(tokens)
+        mean, covariance = self._run.given(asked)
         variance = np.diag(covariance) + self.sizes.noise**2
         half = _quantile(level) * np.sqrt(variance) * self._wider(asked)
         sure = self.fit.known.determines(table)
@@ -123,8 +121,8 @@ class Continuation:
         """
         asking.interval(level, "run")
         begin = self.last if tokens is None else tokens
-        asked, table = self._asked([begin, 2 * begin, begin * 1.01])
-        mean, covariance = self._given(asked)
+        asked, table = self._run.asked([begin, 2 * begin, begin * 1.01])
+        mean, covariance = self._run.given(asked)
         fall = np.array([1.0, -1.0, 0.0])
         spread = np.sqrt(max(float(fall @ covariance @ fall), 0.0)) * self._wider(asked)
         half, gain = _quantile(level) * spread, float(fall @ mean)
@@ -150,7 +148,7 @@ class Continuation:
     @property
     def level(self) -> tuple[float, float]:
         """By how much this run lies above the law, and its standard deviation."""
-        return self._share(np.full(len(self.curve), self.sizes.level**2), self.sizes.level)
+        return self._run.share(np.full(len(self.curve), self.sizes.level**2), self.sizes.level)
 
     @property
     def speed(self) -> tuple[float, float]:
@@ -158,13 +156,13 @@ class Continuation:
 
         With the standard deviation of its logarithm; to first order.
         """
-        pull, spread = self._share(self.sizes.speed**2 * self._seen.slope, self.sizes.speed)
+        pull, spread = self._run.share(self.sizes.speed**2 * self._run.seen.slope, self.sizes.speed)
         return float(np.exp(np.clip(pull, -50, 50))), spread
 
     @property
     def strange(self) -> float:
         """Mean square deviation of the checkpoints from the law, in expected ones."""
-        return float(self._off @ self._pull / max(len(self._off), 1))
+        return float(self._run.off @ self._run.pull / max(len(self._run.off), 1))
 
     @property
     def unlike(self) -> bool:
@@ -253,65 +251,6 @@ class Continuation:
 
     def _repr_html_(self) -> str:
         return self.view().html()
-
-    # -- how it knows ----------------------------------------------------------------
-
-    def _asked(self, tokens: Any) -> tuple[Along, pd.DataFrame]:
-        table = asking.inputs(self.fit.form, None, {**self.inputs, TOKENS: tokens})
-        return self._along(table), table
-
-    def _along(self, table: pd.DataFrame) -> Along:
-        return Along.of(self.fit, {name: table[name].to_numpy() for name in self.fit.form.columns})
-
-    @functools.cached_property
-    def _table(self) -> pd.DataFrame:
-        """The inputs of the law at the checkpoints used."""
-        whole = {**self.inputs, TOKENS: self.curve[TOKENS].to_numpy()}
-        return pd.DataFrame(whole, columns=list(self.fit.form.columns))
-
-    @functools.cached_property
-    def _seen(self) -> Along:
-        return self._along(self._table)
-
-    @functools.cached_property
-    def _off(self) -> Array:
-        return np.asarray(self.curve[self.fit.form.target].to_numpy() - self._seen.law)
-
-    def _refits(self, along: Along) -> Array:
-        """How far each refit lies from the fit: (refits, rows)."""
-        shape = along.ln_tokens.shape
-        whole = {name: np.full(shape, value) for name, value in self.inputs.items()}
-        curves = self.fit.known.curves({**whole, TOKENS: np.exp(along.ln_tokens)})
-        return np.asarray(np.nan_to_num(curves[1:] - along.law), dtype=float)
-
-    def _prior(self, one: Along, other: Along) -> Array:
-        """Covariance before any checkpoint: of the law itself, and of a run around it."""
-        refits = self._refits(one).T @ self._refits(other) / max(len(self.fit.draws), 1)
-        return np.asarray(refits + self.sizes.covariance(one, other))
-
-    @functools.cached_property
-    def _inverse(self) -> Array:
-        noise = self.sizes.noise**2 * np.eye(len(self._off))
-        return np.asarray(np.linalg.inv(self._prior(self._seen, self._seen) + noise), dtype=float)
-
-    @functools.cached_property
-    def _pull(self) -> Array:
-        return np.asarray(self._inverse @ self._off)
-
-    def _given(self, asked: Along) -> tuple[Array, Array]:
-        """Mean and covariance at asked tokens, given the checkpoints."""
-        prior = self._prior(asked, asked)
-        if not len(self._off):
-            return asked.law, prior
-        cross = self._prior(asked, self._seen)
-        return asked.law + cross @ self._pull, prior - cross @ self._inverse @ cross.T
-
-    def _share(self, cross: Array, size: float) -> tuple[float, float]:
-        """Mean and standard deviation of one of the deviations, given the checkpoints."""
-        if not len(self._off):
-            return 0.0, size
-        variance = size**2 - float(cross @ self._inverse @ cross)
-        return float(cross @ self._pull), float(np.sqrt(max(variance, 0.0)))
 
     def _wider(self, asked: Along) -> float:
         if self.curve.empty:

@@ -78,6 +78,7 @@ LAYERS = (
     "frontiers",
     "sufficing",
     "deviations",
+    "conditioning",
     "continuation",
     "continuing",
     "prior",
