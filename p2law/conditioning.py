@@ -96,7 +96,7 @@ class Conditioned:
         return asked.law + cross @ self.pull, prior - cross @ self._inverse @ cross.T
 
     def share(self, cross: Array, size: float) -> tuple[float, float]:
-        """Mean and standard deviation of a deviation of this size; `cross`: with the checkpoints."""
+        """Mean and standard deviation of a deviation, of this size before any checkpoint."""
         if not len(self.off):
             return 0.0, size
         variance = size**2 - float(cross @ self._inverse @ cross)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pandas as pd
 
 from p2law import asking
 from p2law.declaring import Array, Form
-from p2law.errors import FitError, P2LawError
+from p2law.errors import FitError
 from p2law.settings import checked_form
 from p2law.views import number
 from p2law.wording import got
@@ -88,13 +89,12 @@ class Prior:
         return {name: (float(low[name]), float(high[name])) for name in self.form.names}
 
     def _check_sizes(self) -> None:
-        """Refuse inputs at which the law has no value."""
-        try:
-            rows = len(asking.inputs(self.form, None, self.sizes_at))
-        except P2LawError as error:
-            raise FitError(f"sizes_at states every input of the law: {error}") from None
-        if rows != 1:
-            raise FitError(f"sizes_at states one value of every input, got {rows}")
+        """Refuse inputs that are missing or no number; where terms have a size, draws show."""
+        if missing := [name for name in self.form.columns if name not in self.sizes_at]:
+            raise FitError(f"sizes_at states every input of the law; missing: {', '.join(missing)}")
+        for name, each in self.sizes_at.items():
+            if not (isinstance(each, Real) and np.isfinite(each)):
+                raise FitError(f"sizes_at holds one number for each input, {name} is {got(each)}")
 
     def sample(self, count: int) -> pd.DataFrame:
         """Coefficients in the units of the law: (count, coefficients)."""
@@ -122,8 +122,14 @@ class Prior:
         at: list[Array] = [np.asarray(float(self.sizes_at[each])) for each in self.form.columns]
         none = dict.fromkeys(self.form.linear, 0.0)
         big = 2.0**100
-        with_it = self.form.function(*at, **{**values, **none, name: big})
-        return abs(float(with_it - self.form.function(*at, **{**values, **none}))) / big
+        with np.errstate(all="ignore"):
+            with_it = self.form.function(*at, **{**values, **none, name: big})
+            size = abs(float(with_it - self.form.function(*at, **{**values, **none}))) / big
+        if not 0 < size < np.inf:
+            raise FitError(
+                f"the term of {name} has no size at the inputs of sizes_at; choose others"
+            )
+        return size
 
 
 def _pair(name: str, ends: Any) -> tuple[float, float]:

@@ -352,7 +352,7 @@ def test_ranges_of_linear_coefficients_are_sizes_of_terms_where_said(prior):
         ({"ranges": {**RANGES, "alpha": 0.4}}, "the range of alpha is two numbers"),
         ({"draws": [1.0]}, "draws are a DataFrame of coefficients"),
         ({"sizes_at": {"params": 1e9}}, "sizes_at states every input of the law.*missing: tokens"),
-        ({"sizes_at": {**MIDDLE, "tokens": [1e9, 2e9]}}, "one value of every input, got 2"),
+        ({"sizes_at": {**MIDDLE, "tokens": [1e9, 2e9]}}, "one number for each input, tokens is"),
         ({"ranges": {"alpha": (0.1, 0.2)}}, "missing or unknown: D_C, E, N_C, beta, delta, gamma"),
         ({"ranges": {**RANGES, "alpha": (0.6, 0.2)}}, "alpha goes from low to high within"),
         ({"ranges": {**RANGES, "N_C": (-1.0, 1.0)}}, "N_C goes from low to high within 0 to inf"),
@@ -366,6 +366,16 @@ def test_a_prior_that_contradicts_itself_is_refused(change, words):
 
     with pytest.raises(FitError, match=words):
         planning.Prior(forms.p2, **stated)
+
+
+def test_a_term_without_a_size_is_named():
+    """
+    Nothing is pruned: the term of N_C is zero there, and no coefficient gives it a size.
+    """
+    prior = planning.Prior(forms.p2, 0.005, 0.01, RANGES, {**MIDDLE, "pruning_rate": 0.0})
+
+    with pytest.raises(FitError, match="the term of N_C has no size at the inputs"):
+        prior.sample(3)
 
 
 # -- identified --------------------------------------------------------------------------
