@@ -117,7 +117,7 @@ def line(name: str, found: pd.DataFrame) -> str:
     naive_ones = [each for each in (means["last value"], *powers) if np.isfinite(each)]
     power = f"{np.nanmin(powers):8.2f}" if np.isfinite(powers).any() else f"{'-':>8}"
     return (
-        f"{name:32s}{len(found):5d}{means['calibrated']:11.2f}"
+        f"{name:34s}{len(found):5d}{means['calibrated']:11.2f}"
         f"{100 * found['calibrated'].max():8.2f}{means['law alone']:8.2f}"
         f"{means['last value']:8.2f}{power}{means['calibrated'] / min(naive_ones):8.2f}"
         f"{100 * found['held'].mean():8.0f}"
@@ -159,7 +159,7 @@ def main() -> None:
     print("mean relative error of the last loss, %; ratio to the best naive forecast; 90 % held, %")
     titles = ("runs", "calibrated", "worst", "law", "last", "power", "ratio", "held")
     widths = (5, 11, 8, 8, 8, 8, 8, 8)
-    print(" " * 32 + "".join(f"{t:>{w}}" for t, w in zip(titles, widths, strict=True)))
+    print(" " * 34 + "".join(f"{t:>{w}}" for t, w in zip(titles, widths, strict=True)))
     every = []
     for trial in trials():
         if trial.name.startswith(asked.only):

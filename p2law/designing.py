@@ -40,6 +40,9 @@ def next_runs(
 ) -> NextRuns:
     """Choose the runs that narrow the interval of wanted predictions most for their cost.
 
+    Widths are to first order, around the fit or the draws of the prior. A fit to few runs promises
+    too much: after six runs intervals came out a third wider than announced, in the median.
+
     Parameters
     ----------
     source : Fit or Prior
