@@ -16,13 +16,15 @@ from p2law.informing import PRIOR_DRAWS, Ground, ground, variances
 from p2law.offers import Offers, offers
 from p2law.picks import NextRuns
 from p2law.prior import Prior
-from p2law.resampling import FEW
 from p2law.result import Fit
 from p2law.views import number
 from p2law.wording import got
 
 GUESSES = 24
 """Refits, or draws of a prior, that a design is averaged over."""
+
+PROMISING = 10
+"""With fewer fitted runs the widths are said to be too narrow."""
 
 ROUNDS = 10
 """Rounds of exchange at most; two or three are enough as a rule."""
@@ -40,8 +42,8 @@ def next_runs(
 ) -> NextRuns:
     """Choose the runs that narrow the interval of wanted predictions most for their cost.
 
-    Widths are to first order, around the fit or the draws of the prior. A fit to few runs promises
-    too much: after six runs intervals came out a third wider than announced, in the median.
+    Widths are to first order, around the fit or the draws of the prior. A fit to few runs
+    promises too much: after six runs intervals came out a third wider than announced, or more.
 
     Parameters
     ----------
@@ -239,8 +241,11 @@ def _warned(source: Fit | Prior, wanted: pd.DataFrame, search: _Search) -> tuple
             "the records leave the wanted prediction free so far: its width before is that of a "
             "vague guess"
         )
-    if isinstance(source, Fit) and (runs := source.records["run"].nunique()) < FEW:
-        said.append(f"{runs} run{'s' * (runs != 1)} hardly tell by how much whole runs differ")
+    if isinstance(source, Fit) and (runs := source.records["run"].nunique()) < PROMISING:
+        said.append(
+            f"{runs} run{'s' * (runs != 1)} hardly tell by how much whole runs differ: expect "
+            f"wider intervals than these"
+        )
     if len(search.base.q) == 1:
         said.append("the design trusts one estimate: ask for more guesses where it is uncertain")
     return tuple(said)

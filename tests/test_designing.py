@@ -196,6 +196,7 @@ def test_a_prediction_that_the_records_leave_free_is_said_to_be_free(p2_records)
     found = planning.next_runs(fit, candidates(), WANTED, budget=20.0)
 
     assert any("leave the wanted prediction free" in each for each in found.trouble)
+    assert any("4 runs hardly tell" in each for each in found.trouble)
     assert len(set(found.chosen["params"]) - {0.5e9, 1e9}) > 0
 
 
