@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import p2law
 from p2law import judging_cli as judging
+from p2law import next_runs_cli as designing
 from p2law import objectives
 from p2law import planning_cli as planning
 from p2law.collect import cli as collecting
@@ -54,6 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             text = judging.main(asked)
         elif asked.command == "import-log":
             text = importing.main(asked)
+        elif asked.command == designing.COMMAND:
+            text = designing.main(asked)
         elif asked.command in planning.COMMANDS:
             text = planning.main(asked, words)
         else:
@@ -112,6 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     judging.add_commands(commands)
     importing.add_command(commands)
     planning.add_commands(commands)
+    designing.add_command(commands)
     collecting.add_commands(commands)
     return parser
 

@@ -2,7 +2,8 @@
 
 `tokens_for`, `saturation` and `marginal` ask one fit about one model. `budget_table` asks
 fits of several methods about many candidates; `choose`, `at_size` and `frontier` say which
-of these to take.
+of these to take. `continue_run` forecasts a run that has begun, `next_runs` says which to
+begin, `identifying_runs` which the law cannot do without.
 """
 
 from collections.abc import Mapping
@@ -16,13 +17,19 @@ from p2law.budgeting import budget_table
 from p2law.budgets import Budgets
 from p2law.candidates import Dense, Model, candidates
 from p2law.choosing import Choice, at_size, choose
+from p2law.continuation import Continuation
+from p2law.continuing import continue_run
 from p2law.declaring import Array
+from p2law.designing import next_runs
 from p2law.errors import UnreachableLossError
 from p2law.foresight import ENDLESS, TOKENS
 from p2law.frontiers import Frontier, frontier
+from p2law.identifying import identifying_runs
 from p2law.inverting import LEAST, LOOKS, crossing, falls, first, last, seen
 from p2law.limits import Limits
+from p2law.picks import IdentifyingRuns, NextRuns
 from p2law.pricing import Prices
+from p2law.prior import Prior
 from p2law.result import Fit
 from p2law.sufficing import Budget, Question, ends, reads_tokens, share
 from p2law.views import number
@@ -31,17 +38,24 @@ __all__ = [
     "Budget",
     "Budgets",
     "Choice",
+    "Continuation",
     "Dense",
     "Frontier",
+    "IdentifyingRuns",
     "Limits",
     "Model",
+    "NextRuns",
     "Prices",
+    "Prior",
     "at_size",
     "budget_table",
     "candidates",
     "choose",
+    "continue_run",
     "frontier",
+    "identifying_runs",
     "marginal",
+    "next_runs",
     "saturation",
     "tokens_for",
 ]

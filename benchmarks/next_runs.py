@@ -1,0 +1,159 @@
+"""Whether the runs that `next_runs` chooses tell more than others at the same cost.
+
+Each task: a random P² law (as in `recovery.py`), one wanted prediction, and the budget of
+the paper's grid (1, 3 and 8 billion parameters x rates 0.15, 0.25, 0.35, a billion tokens
+each). Candidates: 0.5, 1, 1.5, 3 and 8 billion parameters x rates 0.15, 0.25, 0.35, 0.5 x
+0.25, 0.5, 1 and 2 billion tokens; a run costs 6 x parameters after pruning x tokens, and
+nothing for being one more run. Wanted: 3 to 20 billion parameters, rate 0.15 to 0.5, 1 to 20
+billion tokens. Noise 0.005 nat a checkpoint, 0.01 nat a run, 12 checkpoints a run.
+
+Compared are the widths of the wanted interval that the sets really leave: the range from 5 %
+to 95 % of the predictions of fits to 200 sets of simulated records. Random choice: sets
+filled up in random order until nothing more can be paid for, median of five.
+
+"prior": before any record, the design knows only the ranges that laws are drawn from.
+"pilot": six cheap runs are there, and the design knows nothing but the fit to these.
+
+"--overhead 0.5" adds to the cost of every run half of what a run of the grid costs on average.
+
+    python benchmarks/next_runs.py --tasks 100 --save FILE     # goes on where FILE ends
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from recovery import BILLION, RANGES, truth
+
+import p2law
+from p2law import forms, objectives, planning, testing
+from p2law.offers import offers
+from p2law.refitting import refit
+from p2law.surface import Surface
+
+NOISE, RUN_NOISE, REPEATS, BASE = 0.005, 0.01, 200, 2.0
+SIZES, RATES = (0.5e9, 1e9, 1.5e9, 3e9, 8e9), (0.15, 0.25, 0.35, 0.5)
+LENGTHS, GRIDDED = (2.5e8, 5e8, 1e9, 2e9), (1e9, 3e9, 8e9)
+PILOT = ((0.5e9, 0.15), (0.5e9, 0.35), (1e9, 0.15), (1e9, 0.35), (0.5e9, 0.5), (3e9, 0.25))
+
+
+def priced(table: pd.DataFrame) -> pd.DataFrame:
+    """Runs with what they cost, in FLOPs."""
+    after = table["params"] * (1 - table["pruning_rate"])
+    return table.assign(base_loss=BASE, cost=6 * after * table["tokens"])
+
+
+OFFERED = priced(p2law.grid(params=SIZES, pruning_rate=RATES, tokens=LENGTHS))
+GRID = priced(p2law.grid(params=GRIDDED, pruning_rate=RATES[:3], tokens=[1e9]))
+STARTED = priced(pd.DataFrame(PILOT, columns=["params", "pruning_rate"]).assign(tokens=2.5e8))
+
+
+def curves(table: pd.DataFrame) -> pd.DataFrame:
+    """Checkpoints of runs, as `next_runs` assumes them."""
+    rows = offers(forms.p2, table, "cost").rows
+    return pd.concat([each.assign(run=str(k)) for k, each in enumerate(rows)], ignore_index=True)
+
+
+def width(at: dict[str, float], runs: pd.DataFrame, wanted: pd.DataFrame, seed: int) -> float:
+    """Range of the predictions of fits to simulated records."""
+    table, rng = curves(runs), np.random.default_rng(seed)
+    surface = Surface(forms.p2, {name: table[name].to_numpy() for name in forms.p2.columns})
+    q, code = surface.coordinates(at), pd.factorize(table["run"])[0]
+    shift = RUN_NOISE * rng.standard_normal((REPEATS, code.max() + 1))[:, code]
+    noisy = surface.predict(q) + shift + NOISE * rng.standard_normal((REPEATS, len(table)))
+    found = refit(surface, noisy, np.ones(len(table)), objectives.squared(), q).q
+    asked = surface.over([wanted[name].to_numpy() for name in forms.p2.columns])
+    low, high = np.nanquantile(asked.predict(found), [0.05, 0.95], axis=0)
+    return float(np.mean(high - low))
+
+
+def anything(offered: pd.DataFrame, budget: float, rng: np.random.Generator) -> pd.DataFrame:
+    """Candidates in random order while the budget lasts."""
+    chosen, left = [], budget
+    for k in rng.permutation(len(offered)):
+        if (cost := float(offered["cost"].iloc[k])) <= left:
+            chosen.append(k)
+            left -= cost
+    return offered.iloc[chosen]
+
+
+def known(kind: str, at: dict[str, float], seed: int) -> planning.Prior | p2law.Fit:
+    """What the design may use."""
+    if kind == "prior":
+        sizes = dict.fromkeys(("N_C", "D_C", "E"), (0.1, 0.6))
+        middle = {"params": BILLION, "tokens": BILLION, "pruning_rate": 1.0, "base_loss": BASE}
+        return planning.Prior(forms.p2, NOISE, RUN_NOISE, {**RANGES, **sizes}, middle)
+    table = curves(STARTED)
+    records = testing.synthesize(forms.p2, at, table, noise=NOISE, run_noise=RUN_NOISE, seed=seed)
+    return p2law.fit(records, forms.p2)
+
+
+def task(kind: str, number: int, guesses: int, overhead: float) -> dict[str, float]:
+    """Widths that the three ways of choosing leave."""
+    rng = np.random.default_rng([7, number])
+    at = truth(rng)
+    place = {"params": np.exp(rng.uniform(*np.log([3e9, 2e10]))), "base_loss": BASE}
+    place |= {"pruning_rate": rng.uniform(0.15, 0.5)}
+    place |= {"tokens": np.exp(rng.uniform(*np.log([1e9, 2e10])))}
+    more = overhead * float(GRID["cost"].mean())
+    offered = OFFERED.assign(cost=OFFERED["cost"] + more)
+    wanted, budget = pd.DataFrame([place]), float((GRID["cost"] + more).sum())
+    source = known(kind, at, number)
+    found = planning.next_runs(source, offered, wanted, budget=budget, guesses=guesses)
+    before = [] if kind == "prior" else [STARTED]
+
+    def left(chosen: pd.DataFrame) -> float:
+        return width(at, pd.concat([*before, chosen], ignore_index=True), wanted, number)
+
+    chosen = left(found.chosen)
+    random = float(np.median([left(anything(offered, budget, rng)) for _ in range(5)]))
+    return {
+        "task": number,
+        "kind": kind,
+        "guesses": guesses,
+        "overhead": overhead,
+        "chosen": chosen,
+        "random": random,
+        "grid": left(GRID),
+        "promised": found.after,
+        "runs": len(found.chosen),
+    }
+
+
+def main() -> None:
+    """Do what is still to be done, and print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tasks", type=int, default=100)
+    parser.add_argument("--guesses", type=int, nargs="+", default=[24])
+    parser.add_argument("--overhead", type=float, default=0.0)
+    parser.add_argument("--kinds", nargs="+", default=["prior", "pilot"])
+    parser.add_argument("--save", type=Path, required=True)
+    asked = parser.parse_args()
+    lines = asked.save.read_text().splitlines() if asked.save.exists() else []
+    done = [json.loads(each) for each in lines]
+    there = {(each["kind"], each["task"], each["guesses"], each["overhead"]) for each in done}
+    for number in range(asked.tasks):
+        for kind in asked.kinds:
+            for guesses in asked.guesses:
+                if (kind, number, guesses, asked.overhead) in there:
+                    continue
+                done.append(task(kind, number, guesses, asked.overhead))
+                with asked.save.open("a") as file:
+                    file.write(json.dumps(done[-1]) + "\n")
+    table = pd.DataFrame(done)
+    for (kind, guesses, more), own in table.groupby(["kind", "guesses", "overhead"]):
+        random, grid = own["chosen"] / own["random"], own["chosen"] / own["grid"]
+        promised = (own["promised"] / own["chosen"]).median()
+        print(
+            f"{kind}, {guesses} guesses, overhead {more:g}, {len(own)} tasks, "
+            f"{own['runs'].median():g} runs in the median: width over that of a random choice: "
+            f"median {random.median():.2f}, worst {random.max():.2f}; over that of the 3 x 3 "
+            f"grid: median {grid.median():.2f}, worst {grid.max():.2f}, more than 1.05 in "
+            f"{(grid > 1.05).sum()}; promised over found: median {promised:.2f}"
+        )
+
+
+if __name__ == "__main__":
+    main()

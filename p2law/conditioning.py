@@ -1,0 +1,103 @@
+"""The curve of a run as one normal distribution, conditioned on its first checkpoints.
+
+The law says how such a run goes; the fitted runs say how far a run strays from it in
+level, speed, drift and noise (`deviations`), and the refits how far the law itself may be
+off. So a run without a checkpoint gets the law with the interval of a new run, and a run
+with many gets its own level and speed.
+"""
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from p2law import asking
+from p2law.declaring import Array
+from p2law.deviations import TOKENS, Along, Deviations
+from p2law.result import Fit
+
+
+@dataclass(frozen=True, eq=False)
+class Conditioned:
+    """A run, given its checkpoints.
+
+    Attributes
+    ----------
+    fit : Fit
+    curve : DataFrame
+        The checkpoints: tokens and the target.
+    inputs : mapping of str to float
+        The other inputs of the law.
+    sizes : Deviations
+    """
+
+    fit: Fit
+    curve: pd.DataFrame
+    inputs: Mapping[str, float]
+    sizes: Deviations
+
+    def asked(self, tokens: Any) -> tuple[Along, pd.DataFrame]:
+        """The law at token counts, and its inputs there."""
+        table = asking.inputs(self.fit.form, None, {**self.inputs, TOKENS: tokens})
+        return self.along(table), table
+
+    def along(self, table: pd.DataFrame) -> Along:
+        """The law at rows of inputs."""
+        return Along.of(self.fit, {name: table[name].to_numpy() for name in self.fit.form.columns})
+
+    @functools.cached_property
+    def _table(self) -> pd.DataFrame:
+        """The inputs of the law at the checkpoints used."""
+        whole = {**self.inputs, TOKENS: self.curve[TOKENS].to_numpy()}
+        return pd.DataFrame(whole, columns=list(self.fit.form.columns))
+
+    @functools.cached_property
+    def seen(self) -> Along:
+        """The law at the checkpoints."""
+        return self.along(self._table)
+
+    @functools.cached_property
+    def off(self) -> Array:
+        """How far the checkpoints lie from the law."""
+        return np.asarray(self.curve[self.fit.form.target].to_numpy() - self.seen.law)
+
+    def _refits(self, along: Along) -> Array:
+        """How far each refit lies from the fit: (refits, rows)."""
+        shape = along.ln_tokens.shape
+        whole = {name: np.full(shape, value) for name, value in self.inputs.items()}
+        curves = self.fit.known.curves({**whole, TOKENS: np.exp(along.ln_tokens)})
+        return np.asarray(np.nan_to_num(curves[1:] - along.law), dtype=float)
+
+    def _prior(self, one: Along, other: Along) -> Array:
+        """Covariance before any checkpoint: of the law itself, and of a run around it."""
+        refits = self._refits(one).T @ self._refits(other) / max(len(self.fit.draws), 1)
+        return np.asarray(refits + self.sizes.covariance(one, other))
+
+    @functools.cached_property
+    def _inverse(self) -> Array:
+        """Inverse covariance of the checkpoints."""
+        noise = self.sizes.noise**2 * np.eye(len(self.off))
+        return np.asarray(np.linalg.inv(self._prior(self.seen, self.seen) + noise), dtype=float)
+
+    @functools.cached_property
+    def pull(self) -> Array:
+        """The same over the covariance of the checkpoints: how hard each pulls a forecast."""
+        return np.asarray(self._inverse @ self.off)
+
+    def given(self, asked: Along) -> tuple[Array, Array]:
+        """Mean and covariance at asked tokens, given the checkpoints."""
+        prior = self._prior(asked, asked)
+        if not len(self.off):
+            return asked.law, prior
+        cross = self._prior(asked, self.seen)
+        return asked.law + cross @ self.pull, prior - cross @ self._inverse @ cross.T
+
+    def share(self, cross: Array, size: float) -> tuple[float, float]:
+        """Mean and standard deviation of a deviation, of this size before any checkpoint."""
+        if not len(self.off):
+            return 0.0, size
+        variance = size**2 - float(cross @ self._inverse @ cross)
+        return float(cross @ self.pull), float(np.sqrt(max(variance, 0.0)))

@@ -1,0 +1,262 @@
+"""A run with what its first checkpoints tell of the rest, as a value."""
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+import pandas as pd
+
+from p2law import asking
+from p2law.conditioning import Conditioned
+from p2law.declaring import Array
+from p2law.deviations import TOKENS, Along, Deviations, Strayed, tried
+from p2law.errors import FitError
+from p2law.result import Fit
+from p2law.views import View, number
+
+STRANGE = 4.0
+"""Mean square deviation, in expected ones, beyond which a run is unlike those fitted."""
+
+RISEN = 3.0
+"""So many standard deviations of noise above its lowest checkpoint, a run has risen."""
+
+
+@dataclass(frozen=True, eq=False)
+class Continuation:
+    """A run with what its first checkpoints tell of the rest. Made by `continue_run`.
+
+    Attributes
+    ----------
+    fit : Fit
+        The prior information.
+    curve : DataFrame
+        The checkpoints used: tokens and the target.
+    inputs : mapping of str to float
+        The other inputs of the law.
+    sizes : Deviations
+        How far the fitted runs stray from the law.
+    trouble : tuple of str
+        Sentences that must be read with any forecast.
+    thinned : int
+        How many checkpoints were left out because those used tell the same.
+    """
+
+    fit: Fit
+    curve: pd.DataFrame
+    inputs: Mapping[str, float]
+    sizes: Deviations
+    trouble: tuple[str, ...]
+    thinned: int
+    _runs: Sequence[Strayed]
+
+    @functools.cached_property
+    def _run(self) -> Conditioned:
+        """What its checkpoints make of it."""
+        return Conditioned(self.fit, self.curve, self.inputs, self.sizes)
+
+    # -- what it says ----------------------------------------------------------------
+
+    def predict(
+        self, tokens: float | Sequence[float] | Array, *, level: float = 0.9
+    ) -> pd.DataFrame:
+        """Forecast what this run will measure.
+
+        Parameters
+        ----------
+        tokens : float or sequence of float
+            Token counts, at or beyond the last checkpoint or before it.
+        level : float
+            Probability with which an interval is to hold the measurement.
+
+        Returns
+        -------
+        DataFrame
+            tokens; the forecast under the target's name with `low` and `high`; `law`, what
+            the law alone predicts; `determined`, False where the fit leaves the law free
+            there (forecast and interval are NaN then).
+
+        Raises
+        ------
+        FitError
+            `level` is no probability.
+        RecordError
+            A token count is not a number, or the law has no value there.
+        """
+        asking.interval(level, "run")
+        asked, table = self._run.asked(tokens)
+        mean, covariance = self._run.given(asked)
+        variance = np.diag(covariance) + self.sizes.noise**2
+        half = _quantile(level) * np.sqrt(variance) * self._wider(asked)
+        sure = self.fit.known.determines(table)
+        out = pd.DataFrame({TOKENS: table[TOKENS].to_numpy()})
+        ends = (("low", mean - half), ("high", mean + half))
+        for name, each in ((self.fit.form.target, mean), *ends):
+            out[name] = np.where(sure, each, np.nan)
+        return out.assign(law=asked.law, determined=sure)
+
+    def gain(self, tokens: float | None = None, *, level: float = 0.9) -> pd.DataFrame:
+        """Fall of the loss with the next doubling of tokens, noise of checkpoints left out.
+
+        Parameters
+        ----------
+        tokens : float, optional
+            Where the doubling begins; the last checkpoint where not given.
+        level : float
+            Of the interval.
+
+        Returns
+        -------
+        DataFrame
+            One row: tokens; `gain` with `low` and `high`; `per_token`, the expected fall
+            with one more token at the beginning of the doubling; `determined`.
+
+        Raises
+        ------
+        FitError
+            `level` is no probability, or there is no checkpoint to begin at.
+        RecordError
+            `tokens` is not a number, or the law has no value there.
+        """
+        asking.interval(level, "run")
+        begin = self.last if tokens is None else tokens
+        asked, table = self._run.asked([begin, 2 * begin, begin * 1.01])
+        mean, covariance = self._run.given(asked)
+        fall = np.array([1.0, -1.0, 0.0])
+        spread = np.sqrt(max(float(fall @ covariance @ fall), 0.0)) * self._wider(asked)
+        half, gain = _quantile(level) * spread, float(fall @ mean)
+        near = float(mean[0] - mean[2]) / (0.01 * begin)
+        found = {"gain": gain, "low": gain - half, "high": gain + half, "per_token": near}
+        sure = bool(self.fit.known.determines(table).all())
+        shown = {name: each if sure else np.nan for name, each in found.items()}
+        return pd.DataFrame([{TOKENS: float(begin), **shown, "determined": sure}])
+
+    @property
+    def last(self) -> float:
+        """Tokens of the last checkpoint used.
+
+        Raises
+        ------
+        FitError
+            None was.
+        """
+        if self.curve.empty:
+            raise FitError("no checkpoint of this run could be used; name the tokens to begin at")
+        return float(self.curve[TOKENS].max())
+
+    @property
+    def level(self) -> tuple[float, float]:
+        """By how much this run lies above the law, and its standard deviation."""
+        return self._run.share(np.full(len(self.curve), self.sizes.level**2), self.sizes.level)
+
+    @property
+    def speed(self) -> tuple[float, float]:
+        """Factor on its tokens that explains this run (2: as if it had seen twice as many).
+
+        With the standard deviation of its logarithm; to first order.
+        """
+        pull, spread = self._run.share(self.sizes.speed**2 * self._run.seen.slope, self.sizes.speed)
+        return float(np.exp(np.clip(pull, -50, 50))), spread
+
+    @property
+    def strange(self) -> float:
+        """Mean square deviation of the checkpoints from the law, in expected ones."""
+        return float(self._run.off @ self._run.pull / max(len(self._run.off), 1))
+
+    @property
+    def unlike(self) -> bool:
+        """Whether this run strays much further from the law than the fitted ones do."""
+        return bool(len(self.curve) and self.strange > STRANGE)
+
+    @property
+    def risen(self) -> bool:
+        """Whether the last checkpoint lies above an earlier one by more than noise."""
+        loss = self.curve[self.fit.form.target].to_numpy()
+        noise = np.sqrt(2) * self.sizes.noise
+        return bool(len(loss) and loss[-1] > loss.min() + RISEN * noise)
+
+    @property
+    def bump(self) -> float | None:
+        """Tokens at which the curve lies far above an earlier checkpoint; None where nowhere."""
+        loss = self.curve[self.fit.form.target].to_numpy()
+        if not len(loss):
+            return None
+        above = loss - np.minimum.accumulate(loss)
+        # Of many checkpoints the lowest and the highest lie far apart by noise alone.
+        usual = self.sizes.noise * (RISEN + 2 * np.sqrt(2 * np.log(len(loss))))
+        highest = int(np.argmax(above))
+        return float(self.curve[TOKENS].iloc[highest]) if above[highest] > usual else None
+
+    def tried(self, ratio: float) -> tuple[int, float, float]:
+        """The same forecast on the fitted runs themselves, each shown as far as this one.
+
+        Parameters
+        ----------
+        ratio : float
+            Asked tokens over those of the last checkpoint shown.
+
+        Returns
+        -------
+        runs : int
+            How many could be tried.
+        error : float
+            Mean relative error of their last checkpoint.
+        wider : float
+            Factor by which intervals must be wider for nine in ten to hold; at least 1.
+        """
+        return tried(self._runs, self.sizes, ratio)
+
+    # -- how it looks ----------------------------------------------------------------
+
+    def view(self) -> View:
+        """The content of the text and HTML views."""
+        unit = "nat" if self.fit.form.target == "loss" else f"in {self.fit.form.target}"
+        count = len(self.curve)
+        facts = [
+            ("run", ", ".join(f"{name} {number(each)}" for name, each in self.inputs.items())),
+            ("prior", f"{self.fit.form.name} fitted to {self.sizes.runs} runs"),
+        ]
+        if self.thinned:
+            facts.append(("thinned", f"{self.thinned} checkpoints between these are not used"))
+        rows = []
+        if count:
+            shift, spread = self.level
+            factor, log_spread = self.speed
+            facts.append(("level", f"{shift:+.3g} ± {spread:.2g} {unit} against the law"))
+            facts.append(("speed", f"its tokens count {factor:.3g} times (ln ± {log_spread:.2g})"))
+            ahead = self.last * np.array([1.0, 2.0, 4.0])
+            rows = [
+                tuple(number(each, 5) for each in row)
+                for row in self.predict(ahead)[
+                    [TOKENS, self.fit.form.target, "low", "high", "law"]
+                ].to_numpy()
+            ]
+        runs, error, _ = self.tried(4.0)
+        if runs:
+            told = f"{runs} fitted runs, each shown to a quarter of its end: {100 * error:.2g} %"
+            facts.append(("error", f"{told} on average"))
+        return View(
+            headline=f"forecast from {count} checkpoint{'s' * (count != 1)} and the fitted law",
+            warnings=self.trouble,
+            header=(TOKENS, self.fit.form.target, "90 % from", "to", "law alone") if rows else (),
+            rows=rows,
+            facts=facts,
+        )
+
+    def __str__(self) -> str:
+        return self.view().text()
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return self.view().html()
+
+    def _wider(self, asked: Along) -> float:
+        if self.curve.empty:
+            return 1.0
+        return self.tried(max(float(np.exp(asked.ln_tokens.max())) / self.last, 1.0))[2]
+
+
+def _quantile(level: float) -> float:
+    return NormalDist().inv_cdf((1 + level) / 2)

@@ -1,0 +1,311 @@
+"""A run forecast from its first checkpoints, with a fit as prior information."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import p2law
+from p2law import forms, planning, testing
+from p2law.deviations import deviations, strayed
+from p2law.errors import FitError, FormError, RecordError
+
+TRUTH = {"E": 1.7, "A": 400.0, "B": 2000.0, "alpha": 0.34, "beta": 0.37}
+TOKENS = np.geomspace(1e9, 1e11, 12)
+HERE = {"params": 1.2e9}
+
+
+@pytest.fixture(scope="module")
+def law():
+    """Chinchilla's law fitted to twelve runs, each of which lies off it as a whole."""
+    grid = p2law.grid(params=np.geomspace(1e8, 1e10, 12), tokens=TOKENS)
+    grid["run"] = grid["params"].astype(str)
+    noise = {"noise": 0.002, "run_noise": 0.02, "seed": 5}
+    return p2law.fit(testing.synthesize(forms.chinchilla, TRUTH, grid, **noise), forms.chinchilla)
+
+
+def curve(first=5, level=0.0, speed=1.0, noise=0.0, seed=0):
+    """A run of the true law, so far above it, so many times as fast."""
+    tokens = TOKENS[:first]
+    clean = forms.chinchilla(HERE["params"], speed * tokens, **TRUTH)
+    noisy = noise * np.random.default_rng(seed).standard_normal(first)
+    return pd.DataFrame({"tokens": tokens, "loss": clean + level + noisy})
+
+
+def test_a_run_without_checkpoints_gets_the_law(law):
+    """
+    The forecast is the law's, and the interval about as wide as that of a new run.
+    """
+    run = planning.continue_run(law, **HERE)
+
+    told, plain = run.predict(1e11), law.predict(kind="run", tokens=1e11, **HERE)
+
+    assert plain["loss"].item() == told["loss"].item() == told["law"].item()
+    wide = (told["high"] - told["low"]).item() / (plain["high"] - plain["low"]).item()
+    assert 0.5 < wide < 2
+    assert any("no checkpoint to go by" in each for each in run.trouble)
+
+
+def test_a_run_above_the_law_keeps_its_level(law):
+    """
+    A shift that the first checkpoints show is carried to the end.
+    """
+    run = planning.continue_run(law, curve(level=0.03), **HERE)
+    end = forms.chinchilla(HERE["params"], 1e11, **TRUTH) + 0.03
+
+    told = run.predict(1e11)
+
+    assert abs(told["loss"].item() - end) < 0.01
+    assert abs(told["law"].item() - end) > 0.015
+    assert told["low"].item() < end < told["high"].item()
+    assert run.level[0] > 0.01
+
+
+def test_a_fast_run_is_seen_to_be_fast(law):
+    """
+    A run whose tokens count half as much again is ahead in speed, not only in level.
+    """
+    slow = planning.continue_run(law, curve(8, speed=0.67), **HERE)
+    fast = planning.continue_run(law, curve(8, speed=1.5), **HERE)
+
+    assert slow.speed[0] < 1 < fast.speed[0]
+
+
+def test_checkpoints_narrow_the_interval(law):
+    """
+    One tells the level; many leave little more than the noise of a checkpoint.
+    """
+    runs = [planning.continue_run(law, curve(n), **HERE) for n in (0, 1, 11)]
+    none, one, many = ((f["high"] - f["low"]).item() for f in (r.predict(1e11) for r in runs))
+
+    assert none > 2 * one > 2 * many
+    assert many > 2 * 1.6 * runs[0].sizes.noise
+
+
+def test_nine_in_ten_intervals_hold():
+    """
+    Runs that nobody has fitted, forecast from their first quarter: 90 % intervals hold.
+    """
+    rng, held = np.random.default_rng(11), []
+    for seed in range(60):
+        sizes = np.geomspace(1e8, 1e10, 11)
+        grid = p2law.grid(params=sizes, tokens=TOKENS[::2])
+        grid["run"] = grid["params"].astype(str)
+        noise = {"noise": 0.004, "run_noise": 0.015, "seed": seed}
+        records = testing.synthesize(forms.chinchilla, TRUTH, grid, **noise)
+        out = records["params"] == sizes[rng.integers(1, 10)]
+        seen, end = records[out].iloc[:4], records[out].iloc[-1]
+        fit = p2law.fit(records[~out], forms.chinchilla)
+        told = planning.continue_run(fit, seen[["tokens", "loss", "params"]]).predict(end["tokens"])
+        held.append(told["low"].item() <= end["loss"] <= told["high"].item())
+
+    assert 0.8 <= np.mean(held) <= 0.99
+
+
+def test_the_forecast_of_a_fitted_point_is_the_measurement(law):
+    """
+    At a checkpoint that was shown, the forecast lies within noise of it.
+    """
+    shown = curve(6, level=0.02)
+    run = planning.continue_run(law, shown, **HERE)
+
+    told = run.predict(shown["tokens"].to_numpy())["loss"].to_numpy()
+
+    np.testing.assert_allclose(told, shown["loss"], atol=3 * run.sizes.noise)
+
+
+def test_the_gain_of_a_doubling_is_the_difference_of_forecasts(law):
+    """
+    Forecast now less forecast after, and the interval is narrower than that of either.
+    """
+    run = planning.continue_run(law, curve(6), **HERE)
+
+    bought = run.gain(4e9).iloc[0]
+    now, after = run.predict([4e9, 8e9])["loss"]
+
+    assert now - after == pytest.approx(bought["gain"], abs=1e-12)
+    assert 0 < bought["low"] < bought["gain"] < bought["high"]
+    assert bought["gain"] / (4e9 * np.log(2)) < bought["per_token"] < 2 * bought["gain"] / 4e9
+
+
+def test_the_gain_starts_at_the_last_checkpoint_or_where_it_is_told_to(law):
+    """
+    Without checkpoints somebody must say where.
+    """
+    run = planning.continue_run(law, curve(3), **HERE)
+
+    assert run.last == run.gain()["tokens"].item()
+    with pytest.raises(FitError, match="no checkpoint of this run could be used; name the tokens"):
+        planning.continue_run(law, **HERE).gain()
+
+
+def test_checkpoints_earlier_than_any_that_was_fitted_are_left_out(law):
+    """
+    What the fit knows nothing of does not calibrate it, and that is said.
+    """
+    early = pd.DataFrame({"tokens": [0.0, 1e6], "loss": [11.0, 7.0]})
+    run = planning.continue_run(law, pd.concat([early, curve(4)]), **HERE)
+
+    assert 4 == len(run.curve)
+    assert any("2 checkpoints before 1e9 tokens left out" in each for each in run.trouble)
+
+
+def test_a_rising_curve_is_not_trusted(law):
+    """
+    The law only falls: a run that rises says so in words.
+    """
+    rising = curve(6)
+    rising.loc[5, "loss"] = rising["loss"].min() + 0.3
+
+    run = planning.continue_run(law, rising, **HERE)
+
+    assert run.risen
+    assert any("the curve has risen" in each for each in run.trouble)
+
+
+def test_a_bump_is_told_apart_from_noise(law):
+    """
+    A thousand noisy checkpoints have none; a curve that rose and fell again has one.
+    """
+    tokens = np.geomspace(1e9, 1e11, 1000)
+    noise = 0.002 * np.random.default_rng(1).standard_normal(1000)
+    flat = pd.DataFrame({"tokens": tokens, "loss": 2.4 + noise})
+    bumpy = curve(6)
+    bumpy.loc[3, "loss"] += 0.3
+
+    assert planning.continue_run(law, flat, **HERE).bump is None
+    run = planning.continue_run(law, bumpy, **HERE)
+    assert TOKENS[3] == run.bump
+    assert not run.risen
+    assert any("a bump at" in each for each in run.trouble)
+
+
+def test_of_many_checkpoints_some_are_enough(law):
+    """
+    Ten thousand are thinned to 200, the last among them; the forecast stays, and it is said.
+    """
+    tokens = np.linspace(1e9, 2.5e10, 10_000)
+    loss = forms.chinchilla(HERE["params"], tokens, **TRUTH) + 0.02
+    many = pd.DataFrame({"tokens": tokens, "loss": loss})
+    few = many.iloc[np.linspace(0, 9999, 150).astype(int)]
+
+    run = planning.continue_run(law, many, **HERE)
+
+    assert 190 < len(run.curve) <= 201
+    assert 10_000 == len(run.curve) + run.thinned
+    assert run.last == tokens[-1]
+    assert "checkpoints between these are not used" in str(run)
+    other = planning.continue_run(law, few, **HERE).predict(1e11)
+    assert run.predict(1e11)["loss"].item() == pytest.approx(other["loss"].item(), abs=1e-3)
+
+
+def test_a_run_unlike_the_fitted_ones_is_not_trusted(law):
+    """
+    Another evaluation text shows at once.
+    """
+    run = planning.continue_run(law, curve(5, level=1.5), **HERE)
+
+    assert run.unlike
+    assert any("check its inputs and its evaluation text" in each for each in run.trouble)
+
+
+def test_a_run_outside_the_records_is_forecast_and_said_to_be_outside(law):
+    """
+    Extending a law is allowed, not silent.
+    """
+    run = planning.continue_run(law, params=1e12)
+
+    assert any("params outside the records" in each for each in run.trouble)
+
+
+def test_what_the_records_leave_free_is_not_forecast(p2_records):
+    """
+    Two sizes leave a third one free: no number stands there.
+    """
+    fit = p2law.fit(p2_records(params=(0.5e9, 3e9), noise=0.003, run_noise=0.01))
+    run = planning.continue_run(fit, params=1e10, pruning_rate=0.25, base_loss=2.0)
+
+    told = run.predict(1e9)
+
+    assert not told["determined"].item()
+    assert np.isnan(told[["loss", "low", "high"]].to_numpy()).all()
+    assert any("do not determine the law here" in each for each in run.trouble)
+
+
+def test_inputs_may_stand_in_the_curve(law):
+    """
+    A table of records of one run is a curve.
+    """
+    table = curve(4).assign(**HERE)
+
+    by_table = planning.continue_run(law, table).predict(1e11)
+    by_name = planning.continue_run(law, curve(4), **HERE).predict(1e11)
+
+    pd.testing.assert_frame_equal(by_name, by_table)
+
+
+def test_the_sizes_of_deviations_are_found(law):
+    """
+    Level and noise that made the records come out of them again.
+    """
+    sizes = deviations(strayed(law))
+
+    assert 0.008 < sizes.level < 0.04
+    assert 0.001 < sizes.noise < 0.004
+
+
+def test_trying_on_fitted_runs_tells_how_wide_to_be(law):
+    """
+    Each fitted run, shown to a quarter, is forecast to its end.
+    """
+    runs, error, wider = planning.continue_run(law, curve(4), **HERE).tried(4.0)
+
+    assert 12 == runs
+    assert 0 < error < 0.01
+    assert wider >= 1
+
+
+def test_a_continuation_shows_what_it_found(law):
+    """
+    Level, speed, three forecasts and the error on fitted runs.
+    """
+    text = str(planning.continue_run(law, curve(5, level=0.03), **HERE))
+
+    for part in ("5 checkpoints", "level", "speed", "law alone", "each shown to a quarter"):
+        assert part in text
+    assert "<table>" in planning.continue_run(law, curve(5), **HERE)._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        (({"tokens": [1.0]},), RecordError, "a curve is a DataFrame of checkpoints, got dict"),
+        ((pd.DataFrame({"tokens": [1e9]}),), RecordError, "no column loss; it has tokens"),
+        (
+            (pd.DataFrame({"tokens": ["many"], "loss": [2.0]}),),
+            RecordError,
+            "tokens",
+        ),
+    ],
+)
+def test_a_curve_that_is_none_is_refused(law, arguments, error, words):
+    """
+    Each message names what is wrong.
+    """
+    with pytest.raises(error, match=words):
+        planning.continue_run(law, *arguments, **HERE)
+
+
+def test_inputs_that_are_wrong_are_named(law):
+    """
+    One run has one size, and tokens are no input.
+    """
+    with pytest.raises(FormError, match="params is one value in a run, the curve has 2"):
+        planning.continue_run(law, curve(2).assign(params=[1e9, 2e9]))
+    with pytest.raises(FormError, match="missing: params"):
+        planning.continue_run(law, curve(2))
+    with pytest.raises(FormError, match="tokens are in the curve"):
+        planning.continue_run(law, curve(2), tokens=1e9, **HERE)
+    with pytest.raises(FormError, match="one run at a time"):
+        planning.continue_run(law, curve(2), params=[1e9, 2e9])
+    with pytest.raises(FitError, match="dict reads no tokens"):
+        planning.continue_run({}, curve(2))

@@ -1,0 +1,522 @@
+"""Which runs to do next, and what is known before any."""
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import p2law
+from p2law import forms, planning, testing
+from p2law.errors import FitError, FormError
+from p2law.informing import added, components, variances
+from p2law.objectives import squared
+from p2law.offers import offers
+from p2law.refitting import refit
+from p2law.surface import Surface
+
+GOLDEN = Path(__file__).parent / "golden"
+MIDDLE = {"params": 1e9, "tokens": 1e9, "pruning_rate": 0.3, "base_loss": 2.0}
+RANGES = {
+    **dict.fromkeys(("N_C", "D_C", "E"), (0.05, 0.3)),
+    "alpha": (0.2, 0.6),
+    "beta": (0.1, 0.5),
+    "gamma": (-2.0, -1.0),
+    "delta": (0.1, 0.3),
+}
+WANTED = pd.DataFrame({"params": [8e9], "tokens": [5e9], "pruning_rate": [0.3], "base_loss": [2]})
+
+
+def candidates(sizes=(0.5e9, 1e9, 3e9, 8e9), rates=(0.15, 0.35, 0.5), tokens=(2.5e8, 1e9)):
+    """Runs that cost what they compute."""
+    table = p2law.grid(params=sizes, pruning_rate=rates, tokens=tokens)
+    return table.assign(base_loss=2.0, cost=table["params"] * table["tokens"] / 1e18)
+
+
+@pytest.fixture(scope="module")
+def prior():
+    """A stated guess of the P² law."""
+    return planning.Prior(forms.p2, 0.005, 0.01, RANGES, MIDDLE)
+
+
+@pytest.fixture(scope="module")
+def pilot(p2_records):
+    """A fit to six noisy runs of small models."""
+    table = p2_records((0.5e9, 1e9, 1.5e9), (0.15, 0.35), noise=0.004, run_noise=0.01, seed=1)
+    return p2law.fit(table, forms.p2)
+
+
+# -- choosing ----------------------------------------------------------------------------
+
+
+def test_the_chosen_runs_keep_to_the_budget_and_narrow_the_interval(prior):
+    """
+    What is spent is what was allowed at most, and every run in the list narrows further.
+    """
+    found = planning.next_runs(prior, candidates(), WANTED, budget=12.0)
+
+    widths = [found.before, *found.chosen["width"]]
+    assert found.chosen["cost"].sum() == pytest.approx(found.cost)
+    assert found.cost <= 12.0
+    assert widths == sorted(widths, reverse=True)
+    assert found.after == widths[-1] < found.before / 2
+
+
+def test_without_a_budget_the_run_that_pays_best_is_chosen(pilot):
+    """
+    The first of the ranking, by narrowing per cost.
+    """
+    found = planning.next_runs(pilot, candidates(), WANTED)
+
+    ratio = np.log(found.before / found.ranking["width"]) / found.ranking["cost"]
+    assert 1 == len(found.chosen)
+    assert found.chosen["run"].item() == found.ranking["run"][int(np.argmax(ratio))]
+    assert found.ranking["gain_per_cost"].is_monotonic_decreasing
+
+
+def test_exchange_finds_what_trying_every_set_finds(prior):
+    """
+    With few candidates, the chosen set is within 2 % of the best of all.
+    """
+    table = candidates((0.5e9, 3e9), (0.15, 0.5), (2.5e8, 1e9))
+    found = planning.next_runs(prior, table, WANTED, budget=4.0)
+
+    def after(rows):
+        chosen = table.iloc[list(rows)]
+        return planning.next_runs(prior, chosen, WANTED, budget=1e9).after
+
+    sets = (
+        rows
+        for count in range(1, 9)
+        for rows in itertools.combinations(range(len(table)), count)
+        if table["cost"].iloc[list(rows)].sum() <= 4.0
+    )
+    assert found.after <= 1.02 * min(after(rows) for rows in sets)
+
+
+def test_the_promised_width_is_what_fits_show(prior):
+    """
+    Fits to 200 sets of simulated records spread as much as was promised, within a third.
+    """
+    truth = prior.sample(1).iloc[0].to_dict()
+    sure = planning.Prior(forms.p2, 0.005, 0.01, draws=pd.DataFrame([truth] * 3))
+    offered = offers(forms.p2, candidates(), "cost")
+    table = pd.concat([r.assign(run=str(k)) for k, r in enumerate(offered.rows)])
+    surface = Surface(forms.p2, {name: table[name].to_numpy() for name in forms.p2.columns})
+    q, rng = surface.coordinates(truth), np.random.default_rng(0)
+    code = pd.factorize(table["run"])[0]
+    shift = 0.01 * rng.standard_normal((200, code.max() + 1))[:, code]
+    noisy = surface.predict(q) + shift + 0.005 * rng.standard_normal((200, len(table)))
+    ends = refit(surface, noisy, np.ones(len(table)), squared(), q).q
+    asked = surface.over([WANTED[name].to_numpy(float) for name in forms.p2.columns])
+    spread = float(asked.predict(ends).std())
+
+    parts = [
+        added(surface.over([r[n].to_numpy() for n in forms.p2.columns]).jacobian(q), 0.005, 0.01)
+        for r in offered.rows
+    ]
+    promised = float(np.sqrt(variances(np.sum(parts, axis=0), asked.jacobian(q)))[0])
+
+    assert sure.sample(2).equals(pd.DataFrame([truth] * 2)[list(forms.p2.names)])
+    assert promised == pytest.approx(spread, rel=1 / 3)
+
+
+def test_chosen_runs_tell_more_than_a_grid_of_three_by_three(prior):
+    """
+    At the cost of the grid, first-order widths are at least a quarter narrower.
+    """
+    grid = candidates((1e9, 3e9, 8e9), (0.15, 0.25, 0.35), (1e9,))
+    budget = float(grid["cost"].sum())
+
+    found = planning.next_runs(prior, candidates(), WANTED, budget=budget)
+    gridded = planning.next_runs(prior, grid, WANTED, budget=budget)
+
+    assert 9 == len(gridded.chosen)
+    assert found.after < 0.75 * gridded.after
+
+
+def test_chosen_runs_tell_more_than_random_ones(prior):
+    """
+    At equal cost, first-order widths are at least a quarter narrower than of random sets.
+    """
+    table, rng, budget = candidates(), np.random.default_rng(4), 12.0
+    found = planning.next_runs(prior, table, WANTED, budget=budget)
+
+    def random():
+        order = rng.permutation(len(table))
+        spent = np.cumsum(table["cost"].to_numpy()[order])
+        return planning.next_runs(
+            prior, table.iloc[order[spent <= budget]], WANTED, budget=budget
+        ).after
+
+    assert found.after < 0.75 * np.median([random() for _ in range(15)])
+
+
+def test_several_wanted_predictions_share_the_runs(prior):
+    """
+    The mean width counts: asked about both, neither is forgotten.
+    """
+    other = WANTED.assign(params=0.5e9, pruning_rate=0.15)
+    both = pd.concat([WANTED, other], ignore_index=True)
+
+    found = planning.next_runs(prior, candidates(), both, budget=12.0)
+
+    assert {0.5e9} < set(found.chosen["params"])
+
+
+def test_a_design_is_the_same_every_time(pilot):
+    """
+    Nothing in it is left to chance.
+    """
+    one, two = (planning.next_runs(pilot, candidates(), WANTED, budget=9.0) for _ in range(2))
+
+    pd.testing.assert_frame_equal(one.chosen, two.chosen)
+
+
+def test_the_unit_of_costs_does_not_matter(pilot):
+    """
+    Dollars or cents: the same runs.
+    """
+    table = candidates()
+    one = planning.next_runs(pilot, table, WANTED, budget=9.0)
+    two = planning.next_runs(
+        pilot, table.assign(cost=100 * table["cost"]), WANTED, budget=900 * (1 + 1e-13)
+    )
+
+    assert one.chosen["run"].tolist() == two.chosen["run"].tolist()
+
+
+def test_a_prediction_that_the_records_leave_free_is_said_to_be_free(p2_records):
+    """
+    Two sizes leave a third one free: its width is a vague guess until runs determine it.
+    """
+    fit = p2law.fit(p2_records((0.5e9, 1e9), (0.15, 0.35), noise=0.004, run_noise=0.01))
+
+    found = planning.next_runs(fit, candidates(), WANTED, budget=20.0)
+
+    assert any("leave the wanted prediction free" in each for each in found.trouble)
+    assert any("4 runs hardly tell" in each for each in found.trouble)
+    assert len(set(found.chosen["params"]) - {0.5e9, 1e9}) > 0
+
+
+# -- what candidates are -----------------------------------------------------------------
+
+
+def test_a_row_is_a_run_logged_at_log_spaced_tokens():
+    """
+    Twelve token counts, the last of which is the run's.
+    """
+    found = offers(forms.p2, candidates().iloc[:1], "cost").rows[0]
+
+    assert 12 == len(found)
+    assert 2.5e8 == pytest.approx(found["tokens"].max())
+    np.testing.assert_allclose(np.ptp(np.diff(np.log(found["tokens"]))), 0, atol=1e-9)
+
+
+def test_rows_of_one_run_are_its_token_counts():
+    """
+    With a column run, token counts are taken as they are.
+    """
+    table = candidates((1e9,), (0.15,), (1e8, 1e9)).assign(run="mine", cost=3.0)
+    found = offers(forms.p2, table, "cost")
+
+    assert [1e8, 1e9] == found.rows[0]["tokens"].tolist()
+    assert "mine" == found.table["run"].item()
+    assert 1e9 == found.table["tokens"].item()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda t: t.drop(columns="cost"), "no column 'cost' of costs; they have params"),
+        (lambda t: t.iloc[:0], "there are no candidates"),
+        (lambda t: t.assign(cost=-1.0), "costs are positive numbers, row 1 has -1"),
+        (lambda t: t.assign(cost="dear"), "costs: "),
+        (lambda t: t.assign(run="one"), "run one has several costs"),
+        (lambda _: [1, 2], "candidates are a DataFrame"),
+    ],
+)
+def test_candidates_that_are_none_are_refused(prior, change, words):
+    """
+    Each message says what stands there and what should.
+    """
+    with pytest.raises(FitError, match=words):
+        planning.next_runs(prior, change(candidates()), WANTED, budget=5.0)
+
+
+def test_a_budget_that_pays_for_nothing_is_refused(prior):
+    """
+    The cheapest candidate is named.
+    """
+    with pytest.raises(
+        FitError, match=r"pays for none of the candidates: the cheapest costs 0.125"
+    ):
+        planning.next_runs(prior, candidates(), WANTED, budget=0.01)
+
+
+def test_a_target_without_all_inputs_is_refused(prior):
+    """
+    The missing input is named.
+    """
+    with pytest.raises(FormError, match="missing: tokens"):
+        planning.next_runs(prior, candidates(), WANTED.drop(columns="tokens"), budget=5.0)
+
+
+def test_a_target_without_rows_is_refused(prior):
+    """
+    Nothing is wanted.
+    """
+    with pytest.raises(FitError, match="target has no rows"):
+        planning.next_runs(prior, candidates(), WANTED.iloc[:0], budget=5.0)
+
+
+@pytest.mark.parametrize("guesses", [0, 401, 2.5, True])
+def test_a_number_of_guesses_that_is_none_is_refused(prior, guesses):
+    """
+    A whole number, and no more than there are draws.
+    """
+    with pytest.raises(FitError, match="guesses is a whole number from 1 to 400, got"):
+        planning.next_runs(prior, candidates(), WANTED, budget=5.0, guesses=guesses)
+
+
+def test_only_a_fit_or_a_prior_will_do():
+    """
+    Anything else is named.
+    """
+    with pytest.raises(FitError, match=r"a fit or a planning\.Prior is asked for, got dict"):
+        planning.next_runs({}, candidates(), WANTED)
+
+
+# -- noise and information ---------------------------------------------------------------
+
+
+def test_the_noise_of_rows_and_runs_is_found(p2_records):
+    """
+    Shifts of whole runs and noise of rows come out of the deviations of a fit.
+    """
+    table = p2_records(noise=0.004, run_noise=0.012, seed=2)
+
+    noise, run_noise = components(p2law.fit(table, forms.p2).known)
+
+    assert 0.004 == pytest.approx(noise, rel=0.2)
+    assert 0.012 == pytest.approx(run_noise, rel=0.6)
+
+
+def test_a_fit_without_rows_to_spare_tells_no_noise():
+    """
+    The cure is a prior that states it.
+    """
+    table = pd.DataFrame({"tokens": [1e8, 1e9, 1e10], "loss": [3.0, 2.6, 2.4]})
+    fit = p2law.fit(table, forms.token_power)
+    offered = pd.DataFrame({"tokens": [1e9], "cost": [1.0]})
+
+    with pytest.raises(FitError, match=r"nothing tells the noise; state it: planning\.Prior"):
+        planning.next_runs(fit, offered, pd.DataFrame({"tokens": [1e11]}))
+
+
+def test_logging_more_often_does_not_remove_the_shift_of_a_run():
+    """
+    A level measured once or a thousand times in one run is known to the run's shift.
+    """
+    slopes = [np.ones((1, 1, rows)) for rows in (1, 1000)]
+
+    few, many = (float(variances(added(s, 0.01, 0.03), np.ones((1, 1, 1)))[0, 0]) for s in slopes)
+
+    assert few == pytest.approx(0.01**2 + 0.03**2)
+    assert many == pytest.approx(0.03**2 + 0.01**2 / 1000)
+
+
+# -- priors ------------------------------------------------------------------------------
+
+
+def test_ranges_of_linear_coefficients_are_sizes_of_terms_where_said(prior):
+    """
+    Each term of each draw has a size within its range at the stated inputs.
+    """
+    drawn = prior.sample(20)
+    at = [MIDDLE[name] for name in forms.p2.columns]
+
+    for values in drawn.to_dict("records"):
+        for name in ("N_C", "D_C", "E"):
+            none = dict.fromkeys(("N_C", "D_C", "E"), 0.0)
+            only = {**values, **none, name: values[name]}
+            assert 0.0499 < forms.p2(*at, **only) - MIDDLE["base_loss"] < 0.3001
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"noise": 0.0}, "noise is a positive number"),
+        ({"noise": "small"}, "noise is a positive number, got 'small'"),
+        ({"run_noise": -1.0}, "run_noise, where it is not 0, is a positive number, got -1"),
+        ({"ranges": {**RANGES, "alpha": 0.4}}, "the range of alpha is two numbers"),
+        ({"draws": [1.0]}, "draws are a DataFrame of coefficients"),
+        ({"sizes_at": {"params": 1e9}}, "sizes_at states every input of the law.*missing: tokens"),
+        ({"sizes_at": {**MIDDLE, "tokens": [1e9, 2e9]}}, "one number for each input, tokens is"),
+        ({"ranges": {"alpha": (0.1, 0.2)}}, "missing or unknown: D_C, E, N_C, beta, delta, gamma"),
+        ({"ranges": {**RANGES, "alpha": (0.6, 0.2)}}, "alpha goes from low to high within"),
+        ({"ranges": {**RANGES, "N_C": (-1.0, 1.0)}}, "N_C goes from low to high within 0 to inf"),
+    ],
+)
+def test_a_prior_that_contradicts_itself_is_refused(change, words):
+    """
+    Before any design is made of it.
+    """
+    stated = {"noise": 0.005, "run_noise": 0.01, "ranges": RANGES, "sizes_at": MIDDLE} | change
+
+    with pytest.raises(FitError, match=words):
+        planning.Prior(forms.p2, **stated)
+
+
+def test_a_term_without_a_size_is_named():
+    """
+    Nothing is pruned: the term of N_C is zero there, and no coefficient gives it a size.
+    """
+    prior = planning.Prior(forms.p2, 0.005, 0.01, RANGES, {**MIDDLE, "pruning_rate": 0.0})
+
+    with pytest.raises(FitError, match="the term of N_C has no size at the inputs"):
+        prior.sample(3)
+
+
+# -- identified --------------------------------------------------------------------------
+
+
+def test_two_sizes_need_a_third_and_the_cheapest_will_do(p2_records):
+    """
+    One run of the smallest new size that is on offer.
+    """
+    fit = p2law.fit(p2_records((0.5e9, 1e9), (0.15, 0.35), noise=0.004, run_noise=0.01))
+
+    found = planning.identifying_runs(fit, candidates())
+
+    assert found.cheapest
+    assert [3e9] == found.chosen["params"].tolist()
+    assert found.cost == candidates().query("params == 3e9")["cost"].min()
+    assert {"alpha", "N_C"} <= set(found.missing)
+
+
+def test_with_these_runs_a_fit_holds_nothing(p2_records):
+    """
+    The fit to the records with the chosen runs holds no coefficient by itself.
+    """
+    few = p2_records((0.5e9, 1e9), (0.15, 0.35), noise=1e-4)
+    fit = p2law.fit(few)
+    chosen = planning.identifying_runs(fit, candidates()).chosen.iloc[0]
+    more = p2_records((chosen["params"],), (chosen["pruning_rate"],), noise=1e-4, seed=1)
+
+    whole = p2law.fit(pd.concat([few, more], ignore_index=True))
+
+    assert fit.held
+    assert not whole.held
+
+
+def test_before_any_record_the_cheapest_set_is_the_best_of_all(prior):
+    """
+    As cheap as trying every set finds it.
+    """
+    from p2law.identifying import _Ranks
+
+    table = candidates((1e9, 3e9, 8e9), (0.15, 0.5), (1e9,))
+    ranks = _Ranks.of(prior, offers(forms.p2, table, "cost"))
+    found = planning.identifying_runs(prior, table)
+
+    full = [
+        table["cost"].iloc[list(rows)].sum()
+        for count in range(1, 7)
+        for rows in itertools.combinations(range(6), count)
+        if ranks.full(list(rows))
+    ]
+    assert min(full) == pytest.approx(found.cost)
+
+
+def test_nothing_lacking_needs_no_run(pilot):
+    """
+    An identified law costs nothing more.
+    """
+    found = planning.identifying_runs(pilot, candidates())
+
+    assert found.chosen.empty
+    assert 0 == found.cost
+    assert "identified without any more runs" in str(found)
+
+
+def test_candidates_that_cannot_identify_the_law_are_refused(prior):
+    """
+    What stays free is named, and the cure.
+    """
+    with pytest.raises(FitError, match="free; offer runs in which more inputs vary"):
+        planning.identifying_runs(prior, candidates(sizes=(1e9,)))
+
+
+# -- how it looks ------------------------------------------------------------------------
+
+
+def test_a_choice_shows_runs_costs_and_widths(pilot):
+    """
+    The text says what is spent on what, and what it rests on.
+    """
+    found = planning.next_runs(pilot, candidates(), WANTED, budget=9.0)
+
+    for part in ("90 % interval goes from", "width then", "budget", "of whole runs"):
+        assert part in str(found)
+    assert "<table>" in found._repr_html_()
+    assert "! not every" not in str(planning.identifying_runs(pilot, candidates()))
+
+
+def test_programs_get_the_cheapest_runs_as_plain_values(prior):
+    """
+    Rows of the table, their cost, and what lacks without them.
+    """
+    found = planning.identifying_runs(prior, candidates()).plain()
+
+    assert found["cost"] == pytest.approx(sum(each["cost"] for each in found["chosen"]))
+    assert set(forms.p2.names) == set(found["missing"])
+
+
+@pytest.mark.parametrize("kind", ["txt", "html"])
+@pytest.mark.parametrize("asked", ["next_runs", "identifying_runs"])
+def test_the_views_of_runs_are_the_agreed_ones(prior, asked, kind, request):
+    """
+    Golden files: what is seen is the product.
+    """
+    if asked == "next_runs":
+        found = planning.next_runs(prior, candidates(), WANTED, budget=4.0)
+    else:
+        found = planning.identifying_runs(prior, candidates())
+
+    path = GOLDEN / f"{asked}.{kind}"
+    text = f"{found}\n" if kind == "txt" else f"{found._repr_html_()}\n"
+    if request.config.getoption("--rewrite-golden"):
+        path.write_text(text, encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == text
+
+
+def test_a_seed_gives_the_same_draws():
+    """
+    And another one others.
+    """
+    one, same, other = (
+        planning.Prior(forms.p2, 0.005, 0.01, RANGES, MIDDLE, seed=seed).sample(5)
+        for seed in (1, 1, 2)
+    )
+
+    assert one.equals(same)
+    assert not one.equals(other)
+
+
+def test_any_law_can_be_designed_for():
+    """
+    A law without params or rates will do.
+    """
+    truth = {"floor": 2.0, "scale": 100.0, "beta": 0.3}
+    grid = pd.DataFrame({"tokens": np.geomspace(1e7, 1e9, 8).repeat(6)})
+    grid["run"] = np.tile(np.arange(6), 8).astype(str)
+    records = testing.synthesize(forms.token_power, truth, grid, noise=0.004, run_noise=0.01)
+    offered = pd.DataFrame({"tokens": [1e9, 1e10], "cost": [1.0, 10.0]})
+
+    found = planning.next_runs(
+        p2law.fit(records, forms.token_power), offered, pd.DataFrame({"tokens": [1e11]}), budget=11
+    )
+
+    assert found.after < found.before

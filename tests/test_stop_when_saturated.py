@@ -1,0 +1,332 @@
+"""The Trainer's callback: forecasts while a model trains, and stops only what it may."""
+
+import json
+import logging
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import p2law
+from p2law import forms, testing
+from p2law.errors import FitError, FormError
+
+torch = pytest.importorskip("torch", reason="the Trainer needs torch")
+transformers = pytest.importorskip("transformers", reason="the callback is of its Trainer")
+pytest.importorskip("accelerate", reason="the Trainer needs accelerate")
+
+from p2law.integrations.transformers import FILE, StopWhenSaturated  # noqa: E402
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+PER_STEP = 1000
+TRUTH = {"floor": 2.0, "scale": 30.0, "beta": 0.5}
+"""Loss 2.95 after 1,000 tokens, 2.15 after 40,000."""
+
+
+@pytest.fixture(scope="module")
+def law():
+    """A power law in tokens, fitted to eight runs."""
+    grid = pd.DataFrame({"tokens": np.tile(np.geomspace(500, 1e5, 16), 8)})
+    grid["run"] = np.repeat(np.arange(8), 16).astype(str)
+    noise = {"noise": 0.002, "run_noise": 0.02, "seed": 3}
+    return p2law.fit(testing.synthesize(forms.token_power, TRUTH, grid, **noise), forms.token_power)
+
+
+class Paced(torch.nn.Module):
+    """A model whose loss is a given function of the steps that it was trained for."""
+
+    def __init__(self, loss):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(1))
+        self.register_buffer("steps", torch.zeros(1))
+        self.of = loss
+
+    def forward(self, x, labels=None):  # noqa: ARG002 - the Trainer hands it over
+        """Loss after so many steps, however small the weight."""
+        if self.training:
+            self.steps += 1
+        loss = torch.tensor(float(self.of(max(float(self.steps), 1.0) * PER_STEP)))
+        return {"loss": loss + 0 * self.weight.sum(), "logits": x * self.weight}
+
+
+def falling(tokens):
+    """A run a little above the law."""
+    return 2.01 + 30.0 * tokens**-0.5
+
+
+def trainer(folder, callback, loss=falling, steps=40, **settings):
+    """A real Trainer of a model with a paced loss, evaluated every second step."""
+    data = [{"x": torch.ones(1), "labels": torch.ones(1)}] * 8
+    arguments = transformers.TrainingArguments(
+        output_dir=str(folder),
+        max_steps=steps,
+        per_device_train_batch_size=1,
+        eval_strategy="steps",
+        eval_steps=2,
+        logging_steps=2,
+        report_to=[],
+        use_cpu=True,
+        disable_tqdm=True,
+        **{"save_strategy": "no", **settings},
+    )
+    return transformers.Trainer(
+        Paced(loss), arguments, train_dataset=data, eval_dataset=data[:1], callbacks=[callback]
+    )
+
+
+def llama():
+    """A language model of 3,000 parameters."""
+    return transformers.LlamaForCausalLM(
+        transformers.LlamaConfig(
+            vocab_size=32,
+            hidden_size=16,
+            intermediate_size=32,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+        )
+    )
+
+
+def texts(count, seed):
+    """Texts of 32 letters, each of which depends on the one before."""
+    rule = torch.softmax(3 * torch.randn(16, 16, generator=torch.Generator().manual_seed(0)), dim=1)
+    chance = torch.Generator().manual_seed(seed)
+    found = torch.randint(16, (count, 1), generator=chance)
+    for _ in range(31):
+        more = torch.multinomial(rule[found[:, -1]], 1, generator=chance)
+        found = torch.cat([found, more], dim=1)
+    return [{"input_ids": each, "labels": each} for each in found]
+
+
+def trained(folder, seed, *callbacks):
+    """A small Llama learns such texts; its curve on others: 256 tokens a step."""
+    torch.manual_seed(seed)
+    arguments = transformers.TrainingArguments(
+        output_dir=str(folder),
+        max_steps=100,
+        per_device_train_batch_size=8,
+        per_device_eval_batch_size=64,
+        eval_strategy="steps",
+        eval_steps=10,
+        logging_strategy="no",
+        save_strategy="no",
+        report_to=[],
+        use_cpu=True,
+        disable_tqdm=True,
+        learning_rate=1e-2,
+        lr_scheduler_type="constant",
+        seed=seed,
+    )
+    run = transformers.Trainer(
+        llama(),
+        arguments,
+        train_dataset=texts(800, seed),
+        eval_dataset=texts(64, 999),
+        callbacks=[*callbacks],
+    )
+    run.train()
+    read = [
+        (each["step"], each["eval_loss"]) for each in run.state.log_history if "eval_loss" in each
+    ]
+    steps, losses = np.array(read).T
+    return pd.DataFrame({"tokens": 256 * steps, "loss": losses, "run": str(seed)})
+
+
+def written(folder):
+    """The lines of the callback's file."""
+    return [json.loads(line) for line in (folder / FILE).read_text().splitlines()]
+
+
+def watch(law, gain=0.02, **settings):
+    """A callback that knows the tokens of a step."""
+    return StopWhenSaturated(law, gain=gain, inputs={}, tokens_per_step=PER_STEP, **settings)
+
+
+def test_the_end_is_forecast_while_the_model_trains(law, tmp_path):
+    """
+    From a quarter of the run on, the interval holds the final loss; log and file agree.
+    """
+    run = trainer(tmp_path, watch(law))
+    run.train()
+
+    lines, end = written(tmp_path), falling(40 * PER_STEP)
+    late = [each for each in lines if each["tokens"] >= 10 * PER_STEP]
+    logged = [each for each in run.state.log_history if "p2law_final_loss" in each]
+    assert 20 == len(lines)
+    assert all(each["final_low"] < end < each["final_high"] for each in late)
+    assert all(each["final_tokens"] == 40 * PER_STEP for each in lines)
+    assert [each["final_loss"] for each in lines] == [each["p2law_final_loss"] for each in logged]
+    assert lines[-1]["gain_low"] < lines[-1]["gain"] < lines[-1]["gain_high"]
+
+
+def test_it_only_advises_unless_told_to_stop(law, tmp_path, caplog):
+    """
+    The run goes to its end, and the log says that it might have stopped.
+    """
+    run = trainer(tmp_path, watch(law, gain=0.2))
+    with caplog.at_level(logging.INFO, logger="p2law"):
+        run.train()
+
+    assert 40 == run.state.global_step
+    assert "tokens have stopped paying; it may be stopped" in caplog.text
+
+
+def test_it_stops_when_a_doubling_buys_less_than_asked_for(law, tmp_path):
+    """
+    Not before three readings, and not before the upper end of the gain is below it.
+    """
+    run = trainer(tmp_path, watch(law, gain=0.15, stop=True))
+    run.train()
+
+    lines = written(tmp_path)
+    assert 4 < run.state.global_step < 40
+    assert lines[-1]["gain_high"] < 0.15
+    assert "stopping" in lines[-1]["said"]
+    assert not any(each["saturated"] for each in lines[:-1])
+
+
+@pytest.mark.parametrize(
+    ("loss", "words"),
+    [
+        (lambda tokens: falling(min(tokens, 1e4)) + max(tokens - 1e4, 0) * 1e-5, "risen"),
+        (lambda tokens: falling(tokens) if tokens < 1e4 else float("nan"), "no forecast"),
+    ],
+)
+def test_a_diverging_run_is_never_stopped_in_silence(law, tmp_path, caplog, loss, words):
+    """
+    It would be stopped after 16,000 tokens, but from 10,000 on it is not trusted, and says so.
+    """
+    run = trainer(tmp_path, watch(law, gain=0.07, stop=True), loss)
+    with caplog.at_level(logging.WARNING, logger="p2law"):
+        run.train()
+
+    last = written(tmp_path)[-1]
+    assert 40 == run.state.global_step
+    assert not last["saturated"]
+    assert words in last["said"]
+    assert words in caplog.text
+
+
+def test_a_rising_curve_does_not_stop_a_run_that_is_to_be_stopped(law, tmp_path):
+    """
+    The forecast of a rising curve stops nothing, however little it promises.
+    """
+    run = trainer(tmp_path, watch(law, gain=1e3, stop=True), lambda tokens: 2 + 1e-5 * tokens)
+    run.train()
+
+    lines = written(tmp_path)
+    assert 40 == run.state.global_step
+    assert "not to be trusted: not stopped" in lines[-1]["said"]
+
+
+def test_a_bump_in_the_curve_is_said(law, tmp_path):
+    """
+    A curve that rose and fell again is told from one that fell all along, and stops nothing.
+    """
+    run = trainer(
+        tmp_path,
+        watch(law, gain=0.08, stop=True),
+        lambda tokens: falling(tokens) + 0.1 * (9e3 < tokens < 11e3),
+    )
+    run.train()
+
+    last = written(tmp_path)[-1]
+    assert not last["saturated"]
+    assert "bump at 1e4 tokens" in last["said"]
+
+
+def test_a_resumed_run_goes_on_where_it_was(law, tmp_path):
+    """
+    Readings before the checkpoint count: forecasts after it are those of a run in one go.
+    """
+    whole = trainer(tmp_path / "whole", watch(law))
+    whole.train()
+    saved = {"save_strategy": "steps", "save_steps": 10}
+    trainer(tmp_path / "parts", watch(law), **saved, steps=40).train()
+    again = watch(law)
+    (tmp_path / "parts" / FILE).unlink()
+    trainer(tmp_path / "parts", again, **saved).train(
+        resume_from_checkpoint=str(tmp_path / "parts" / "checkpoint-20")
+    )
+
+    parts = written(tmp_path / "parts")
+    assert 20 == len(again.curve())
+    assert [22, 24] == [each["step"] for each in parts[:2]]
+    assert written(tmp_path / "whole")[10:] == parts
+
+
+def test_tokens_are_counted_by_the_trainer_where_nobody_says(law, tmp_path):
+    """
+    A tiny Llama trained for six steps: tokens are those of its batches.
+    """
+    data = [{"input_ids": torch.arange(128) % 32, "labels": torch.arange(128) % 32}] * 64
+    arguments = transformers.TrainingArguments(
+        output_dir=str(tmp_path),
+        max_steps=6,
+        per_device_train_batch_size=4,
+        logging_steps=1,
+        save_strategy="no",
+        report_to=[],
+        use_cpu=True,
+        disable_tqdm=True,
+        include_num_input_tokens_seen="all",
+        logging_nan_inf_filter=False,
+        learning_rate=1e-2,
+    )
+    callback = StopWhenSaturated(law, gain=0.01, inputs={}, metric="loss")
+    transformers.Trainer(llama(), arguments, train_dataset=data, callbacks=[callback]).train()
+
+    assert [512.0 * k for k in range(1, 7)] == callback.curve()["tokens"].tolist()
+    assert 6 == len(written(tmp_path))
+    assert callback.latest["final_tokens"] == 6 * 512
+
+
+def test_a_language_model_stops_where_other_runs_say_that_tokens_stop_paying(tmp_path):
+    """
+    The same run in one go shows that the next doubling bought less than asked for, as forecast.
+    """
+    others = pd.concat([trained(tmp_path, seed) for seed in range(5)])
+    fit = p2law.fit(others[others["tokens"] > 7000], forms.token_power)
+    watched = StopWhenSaturated(fit, gain=0.05, inputs={}, tokens_per_step=256, stop=True)
+
+    stopped, whole = trained(tmp_path, 9, watched), trained(tmp_path, 9)
+
+    last, loss = written(tmp_path)[-1], whole.set_index("tokens")["loss"]
+    bought = loss[last["tokens"]] - loss[2 * last["tokens"]]
+    assert len(stopped) < len(whole) == 10
+    assert last["gain_high"] < 0.05
+    assert bought < 0.05
+    assert last["gain"] == pytest.approx(bought, abs=0.03)
+
+
+def test_a_trainer_that_hides_broken_losses_is_refused(law, tmp_path):
+    """
+    An average in place of a loss that is not finite would look saturated.
+    """
+    run = trainer(tmp_path, watch(law, metric="loss"))
+
+    with pytest.raises(FitError, match="set logging_nan_inf_filter=False"):
+        run.train()
+
+
+def test_a_run_whose_tokens_nobody_counts_is_refused(law, tmp_path):
+    """
+    Before the first step, with both ways out.
+    """
+    run = trainer(tmp_path, StopWhenSaturated(law, gain=0.01, inputs={}))
+
+    with pytest.raises(FitError, match="give tokens_per_step, or set include_num_input_tokens"):
+        run.train()
+
+
+def test_what_is_wrong_is_said_before_training(law):
+    """
+    A gain that is none, an input that the law does not read.
+    """
+    with pytest.raises(FitError, match="gain is a positive number, got 0"):
+        watch(law, gain=0)
+    with pytest.raises(FormError, match="it does not read: params"):
+        StopWhenSaturated(law, gain=0.1, inputs={"params": 1e9}, tokens_per_step=1)
+    with pytest.raises(FitError, match="tokens_per_step is a positive number"):
+        StopWhenSaturated(law, gain=0.1, inputs={}, tokens_per_step=-1)
