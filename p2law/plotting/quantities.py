@@ -24,6 +24,9 @@ COUNTS = {
 SHARES = {"pruning_rate": "pruning rate", "nominal_rate": "nominal pruning rate"}
 """Columns that are shares of a whole, written as percentages."""
 
+SHORT = {"params_after": "left", "pruning_rate": "pruned", "nominal_rate": "pruned"}
+"""What a title says in place of the name of an axis."""
+
 STEPS = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 TALL = 1e15
 """From here on a count is written by its power of ten."""
@@ -52,9 +55,9 @@ def amount(value: float, column: str = "tokens", digits: int = 3) -> str:
 
 
 def named(value: float, column: str) -> str:
-    """A value with what it is of, as a title says it: "8B parameters", "30 % pruning rate"."""
+    """A value with what it is of, as a title says it: "8B parameters", "30 % pruned"."""
     if column in COUNTS or column in SHARES:
-        return f"{amount(value, column)} {title(column)}"
+        return f"{amount(value, column)} {SHORT.get(column) or title(column)}"
     return f"{title(column)} {amount(value, column)}"
 
 
