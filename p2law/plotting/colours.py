@@ -31,7 +31,7 @@ MANY = 2000
 DENSE = 400
 """More points than this in a panel are small and pale, so that a curve is seen on them."""
 
-TOP = 0.88
+TOP = 0.82
 """Where the colour map ends: yellow is not seen on white."""
 
 
@@ -115,7 +115,12 @@ def colour_map() -> Colormap:
 
 def crowded(points: int) -> float:
     """Size of a marker among so many."""
-    return float(np.clip(3.4 * (DENSE / max(points, 1)) ** 0.5, 1.2, 3.4))
+    return float(np.clip(3.4 * (DENSE / max(points, 1)) ** 0.5, 1.6, 3.4))
+
+
+def paleness(points: int) -> float:
+    """Opacity of a marker among so many."""
+    return 0.8 if points < DENSE else 0.45
 
 
 def evenly(count: int, most: int) -> Sequence[int]:

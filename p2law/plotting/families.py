@@ -180,13 +180,14 @@ def dots(axes: Axes, x: Array, y: Array, *, log: bool, **look: Any) -> int:
     int
         How many stand there.
     """
+    look = {"linestyle": "none", **look}
     edge = ~(x > 0) if log else np.zeros(len(x), dtype=bool)
-    axes.plot(x[~edge], y[~edge], linestyle="none", **look)
+    axes.plot(x[~edge], y[~edge], **look)
     if edge.any():
-        hollow = {"markerfacecolor": "none", "clip_on": False, "rasterized": False}
+        hollow = {"markerfacecolor": "none", "clip_on": False, "alpha": 0.8}
         hollow |= {"markeredgewidth": 0.8, "markeredgecolor": look.get("color", BLACK)}
         where = axes.get_yaxis_transform()
-        axes.plot(0 * y[edge], y[edge], transform=where, linestyle="none", **{**look, **hollow})
+        axes.plot(0 * y[edge], y[edge], transform=where, **{**look, **hollow})
     return int(edge.sum())
 
 

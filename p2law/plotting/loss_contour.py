@@ -14,7 +14,7 @@ from p2law.errors import PlotError
 from p2law.foresight import TOKENS
 from p2law.plotting.canvas import Canvas, Place, canvas
 from p2law.plotting.colours import BLACK, MANY, colour_map
-from p2law.plotting.families import checked_fit, dots, doubts
+from p2law.plotting.families import at_edge, checked_fit, dots, doubts
 from p2law.plotting.quantities import is_log, lay, named, target_title
 from p2law.result import Fit
 from p2law.views import number
@@ -111,6 +111,8 @@ class _Picture:
         out = ["dots: rows of the fit in this setting"]
         others = len(self.fit.records) - int(self._here.sum())
         out += [f"hollow: {several(others, 'row')} of other settings"] if others else []
+        zero = int((self.fit.records[self.x] == 0).sum()) if self._log(self.x) else 0
+        out += at_edge(zero)
         out += ["hatched: beyond the records"] if (told["beyond"] != "").any() else []
         return out
 

@@ -13,7 +13,7 @@ from p2law.declaring import Mask
 from p2law.foresight import TOKENS
 from p2law.identify import listed
 from p2law.plotting.canvas import Canvas, Panels, Place, alike, canvas, checked_panels, plain
-from p2law.plotting.colours import DENSE, GREY, MANY, crowded, evenly
+from p2law.plotting.colours import GREY, MANY, crowded, evenly, paleness
 from p2law.plotting.families import (
     CURVE,
     Family,
@@ -179,7 +179,7 @@ class _Picture:
         value, hues = self._value(self.family.code[points.index[0]]), self.panels.hues
         size = crowded(crowd)
         look: dict[str, Any] = {"color": hues.colour(value), "marker": hues.marker(value)}
-        look |= {"alpha": 0.8 if crowd < DENSE else 0.35, "rasterized": self._raster}
+        look |= {"alpha": paleness(crowd), "rasterized": self._raster}
         look |= {"markersize": size, "markeredgewidth": 0.25 * size}
         x, y = (points[name].to_numpy() for name in (TOKENS, self.family.fit.form.target))
         dots(axes, x, y, log=self._log, **look)

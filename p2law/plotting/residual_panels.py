@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from p2law.errors import PlotError
 from p2law.foresight import TOKENS
 from p2law.plotting.canvas import Panels, Place, exactly, plain, shortened
-from p2law.plotting.colours import BLUE, DENSE, FAINT, GREY, MANY, VERMILION, crowded
+from p2law.plotting.colours import BLUE, FAINT, GREY, MANY, VERMILION, crowded, paleness
 from p2law.plotting.families import at_edge, checked_fit, dots, status
 from p2law.plotting.quantities import is_log, lay, plain_ticks, target_title, title
 from p2law.result import Fit
@@ -80,7 +80,7 @@ def _by_run(axes: Axes, rows: pd.DataFrame, means: pd.Series, worst: pd.Index) -
     place = pd.Series(np.arange(len(means)), means.index)
     y = rows["run"].map(place).to_numpy()
     colour = np.where(rows["run"].isin(worst), VERMILION, BLUE)
-    size, alpha = crowded(len(rows)), 0.55 if len(rows) < DENSE else 0.3
+    size, alpha = crowded(len(rows)), 0.7 * paleness(len(rows))
     raster = len(rows) > MANY
     axes.scatter(
         rows["residual"], y, s=size**2, c=colour, alpha=alpha, linewidths=0, rasterized=raster
@@ -105,7 +105,7 @@ def _along(axes: Axes, rows: pd.DataFrame, below: str, worst: pd.Index) -> int:
     log, far = is_log(below, x), rows["run"].isin(worst).to_numpy()
     lay(axes.xaxis, below, log=log)
     look: dict[str, Any] = {"markersize": crowded(len(rows)), "markeredgewidth": 0}
-    look |= {"alpha": 0.55 if len(rows) < DENSE else 0.3, "rasterized": len(rows) > MANY}
+    look |= {"alpha": 0.7 * paleness(len(rows)), "rasterized": len(rows) > MANY}
     zero = 0
     for part, colour, marker in ((~far, BLUE, "o"), (far, VERMILION, "D")):
         zero += dots(axes, x[part], y[part], log=log, color=colour, marker=marker, **look)
