@@ -89,6 +89,7 @@ LAYERS = (
     "identifying",
     "integrations",
     "planning",
+    "plotting",
     "synthesis",
     "formulas",
     "contract",
