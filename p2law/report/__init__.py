@@ -93,7 +93,8 @@ def html(fit: Fit, **asked: Unpack[Asked]) -> str:
             "about": about,
             "level": f"{100 * level:g}",
             "trouble": fit.trouble,
-            "unit": fit.unit,
+            "unit": budget.plain_unit(fit),
+            "start_level": f"{min(100 * level, 100 * planner.HIGHEST):g}",
             **_planner(fit),
             "budgets": budget.tables(
                 fit, asked.get("cases"), asked.get("tokens"), asked.get("losses"), level

@@ -15,8 +15,11 @@ from p2law.report.rounding import together
 from p2law.result import Fit
 from p2law.views import number
 
-CASES = 6
-"""Cases that a table shows where none are named."""
+CASES, MANY = 6, 20
+"""Cases that a table shows, side by side or below each other, where none are named."""
+
+SENSIBLE = 1e16
+"""More tokens than anybody will train on."""
 
 GAINS = (0.01, 0.001)
 """A doubling that buys less than this is hardly worth its price, in the unit of the target."""
@@ -57,7 +60,7 @@ class Table:
     rows: tuple[tuple[str, tuple[Cell, ...]], ...]
 
 
-def tables(fit: Fit, asked: pd.DataFrame | None, tokens: Any, losses: Any, level: float) -> Any:
+def tables(fit: Fit, asked: pd.DataFrame | None, tokens: Any, losses: Any, level: float) -> list[Table]:
     """Loss after tokens, and tokens that reach losses, for each case.
 
     Parameters
@@ -71,13 +74,27 @@ def tables(fit: Fit, asked: pd.DataFrame | None, tokens: Any, losses: Any, level
     Returns
     -------
     list of Table
-        Empty for a law that reads no tokens.
+        Of a law that reads no tokens, one with its predictions.
     """
     if TOKENS not in fit.form.columns:
-        return []
+        return [_plainly(fit, cases.recorded(fit, MANY) if asked is None else asked, level)]
     table = cases.recorded(fit, CASES) if asked is None else asked[cases.others(fit)]
     found = [_after(fit, table, _amounts(fit) if tokens is None else tokens, level)]
-    return found + ([_reaching(fit, table, losses, level)] if losses is not None else [])
+    found += [_reaching(fit, table, losses, level)] if losses is not None else []
+    return [*found, _enough(fit, table, level)]
+
+
+def _plainly(fit: Fit, table: pd.DataFrame, level: float) -> Table:
+    """What a law predicts that reads no tokens, one line a case."""
+    found = fit.predict(table[list(fit.form.columns)], level=level)
+    words = cases.names(found[list(fit.form.columns)])
+    cells = [(_cell(fit, row),) for row in found.to_dict("records")]
+    return Table(
+        f"What the law predicts ({plain_unit(fit)}), with {100 * level:g} % intervals",
+        "case",
+        (fit.form.target,),
+        tuple(zip(words, cells, strict=True)),
+    )
 
 
 def _amounts(fit: Fit) -> list[float]:
@@ -99,16 +116,31 @@ def _after(fit: Fit, table: pd.DataFrame, tokens: Sequence[float], level: float)
         (f"{number(each)}", tuple(cells[k :: len(amounts)])) for k, each in enumerate(amounts)
     )
     return Table(
-        f"{fit.form.target.capitalize()} ({fit.unit}) after post-training tokens, with "
+        f"{fit.form.target.capitalize()} ({plain_unit(fit)}) after so many tokens, with "
         f"{100 * level:g} % intervals of the law",
         "tokens",
         _header(table),
-        (*lines, *(_saturations(fit, table, gain, level) for gain in GAINS)),
+        lines,
+    )
+
+
+def _enough(fit: Fit, table: pd.DataFrame, level: float) -> Table:
+    return Table(
+        f"Where more stops paying: tokens from which a doubling lowers the {fit.form.target} by "
+        f"less than a gain, with {100 * level:g} % intervals",
+        "gain",
+        _header(table),
+        tuple(_saturations(fit, table, gain, level) for gain in GAINS),
     )
 
 
 def _header(table: pd.DataFrame) -> tuple[str, ...]:
     return tuple(name or "all records" for name in cases.names(table))
+
+
+def plain_unit(fit: Fit) -> str:
+    """The unit of the target, as it stands in parentheses."""
+    return fit.unit.removeprefix("in ")
 
 
 def _cell(fit: Fit, row: dict[Any, Any]) -> Cell:
@@ -127,8 +159,7 @@ def _saturations(
         planning.saturation(fit, gain=gain, level=level, **_columns(case))
         for case in table.to_dict("records")
     ]
-    label = f"tokens from which a doubling buys less than {number(gain)}"
-    return label, tuple(map(_tokens, found))
+    return f"{number(gain)} {plain_unit(fit)}", tuple(map(_tokens, found))
 
 
 def _columns(case: dict[Any, Any]) -> dict[str, float]:
@@ -147,7 +178,9 @@ def _tokens(found: planning.Budget) -> Cell:
 
 
 def _count(tokens: float) -> str:
-    return "never" if np.isinf(tokens) else number(tokens, 2)
+    if np.isinf(tokens):
+        return "never"
+    return number(tokens, 2) if tokens <= SENSIBLE else f"over {number(SENSIBLE)}"
 
 
 def _reaching(fit: Fit, table: pd.DataFrame, losses: Sequence[float], level: float) -> Table:

@@ -1,5 +1,6 @@
 """What the records hold beside tokens: models and rates, as cases to ask about."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -53,16 +54,28 @@ def names(table: pd.DataFrame) -> list[str]:
     return [named({str(k): float(v) for k, v in row.items()}, varying) for row in rows]
 
 
+def inside(value: float, low: float, high: float) -> float:
+    """A value in few digits, still within a range that holds it."""
+    for digits in range(4, 17):
+        short = float(f"{value:.{digits}g}")
+        step = 10.0 ** (math.floor(math.log10(abs(value) or 1.0)) + 1 - digits)
+        for other in (short, short - step, short + step):
+            near = float(f"{other:.{digits}g}")
+            if low <= near <= high and abs(near - value) <= step:
+                return near
+    return value
+
+
 def start(fit: Fit) -> dict[str, float]:
     """Where the planner begins: a case in the middle of the records, at its last tokens."""
     table = recorded(fit, 1 << 30)
-    middle = {str(k): float(v) for k, v in table.iloc[len(table) // 2].items()}
+    middle = _row(table.iloc[len(table) // 2])
     if TOKENS not in fit.form.columns:
-        return middle
+        return _short(fit, middle)
     records = fit.records
-    same = np.logical_and.reduce([records[k] == v for k, v in middle.items()] or [True])
-    reached = float(records[TOKENS][same].max() if middle else records[TOKENS].max())
-    return {name: middle.get(name, reached) for name in fit.form.columns}
+    same = np.logical_and.reduce([np.ones(len(records)), *(records[k] == middle[k] for k in middle)])
+    reached = float(records[TOKENS].to_numpy()[same.astype(bool)].max())
+    return _short(fit, {name: middle.get(name, reached) for name in fit.form.columns})
 
 
 def choices(fit: Fit) -> list[dict[str, Any]]:
@@ -70,5 +83,15 @@ def choices(fit: Fit) -> list[dict[str, Any]]:
     table = recorded(fit)
     if len(table) < 2:
         return []
-    rows = [{str(k): float(v) for k, v in row.items()} for row in table.to_dict("records")]
+    rows = [_short(fit, _row(row)) for _, row in table.iterrows()]
     return [{"label": label, "inputs": row} for label, row in zip(names(table), rows, strict=True)]
+
+
+def _row(row: pd.Series) -> dict[str, float]:
+    return {str(name): float(value) for name, value in row.items()}
+
+
+def _short(fit: Fit, case: Mapping[str, float]) -> dict[str, float]:
+    """The same case in numbers that a reader can take in."""
+    ends = {name: (fit.records[name].min(), fit.records[name].max()) for name in case}
+    return {name: inside(value, *ends[name]) for name, value in case.items()}

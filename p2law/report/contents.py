@@ -19,7 +19,7 @@ PACKAGES = ("numpy", "scipy", "pandas", "lmfit", "matplotlib", "jinja2")
 
 def summary(fit: Fit) -> dict[str, str]:
     """What stands at the top: the law, how much it rests on, and its status."""
-    runs = fit.records["run"].nunique()
+    runs, headline = fit.records["run"].nunique(), fit.view().headline
     return {
         "law": fit.form.name,
         "formula": fit.form.formula,
@@ -28,6 +28,7 @@ def summary(fit: Fit) -> dict[str, str]:
         "status": fit.status.words,
         "sound": "yes" if fit.status.words == fit.status.words.lower() else "no",
         "meaning": fit.status.value,
+        "held": headline if ", holding " in headline else "",
     }
 
 
@@ -38,6 +39,7 @@ def coefficients(fit: Fit, level: float) -> list[dict[str, str]]:
         known = bool(np.isfinite([row["low"], row["high"]]).all())
         ends = (row["low"], row["high"]) if known else (row["estimate"], row["estimate"])
         estimate, low, high = together(row["estimate"], *ends)
+        estimate = estimate if known else number(row["estimate"])
         lines.append(
             {
                 "name": str(name),

@@ -29,7 +29,7 @@ HEADER = (
     "rows",
     "rmse",
     "mean relative error",
-    "inside interval",
+    "rows inside the 90 % interval",
     "rmse of last value",
     "rmse of each run's power law",
 )
@@ -62,7 +62,7 @@ class Trial:
             return ()
         found, naive = self.score, self.score.baselines["rmse"]
         beside = [number(naive[name], 3) if name in naive else "–" for name in naive.index[1:3]]
-        inside = f"{100 * found.coverage:.0f} % of {number(100 * found.level)} %"
+        inside = f"{100 * found.coverage:.0f} %"
         return (
             self.words,
             f"{found.rows} of {found.rows + found.undetermined}",

@@ -4,21 +4,26 @@ import math
 
 from p2law.views import number
 
+LARGE = 1e6
+"""Size from which on numbers have exponents."""
+
 
 def together(estimate: float, low: float, high: float) -> tuple[str, str, str]:
-    """An estimate and its interval, to two digits of the interval's width.
+    """An estimate and its interval, to two digits of how far its nearer end lies off.
 
     Examples
     --------
     >>> together(1.38052, 1.37219, 1.38844)
     ('1.381', '1.372', '1.388')
     """
-    width = high - low
-    every = (estimate, low, high)
-    if not 0 < width < math.inf or max(map(abs, every)) >= 1e6:
-        first, second, third = (number(each, 5) for each in every)
+    width, every = high - low, (estimate, low, high)
+    most = max(map(abs, every))
+    if not 0 < width < math.inf or most >= LARGE:
+        first, second, third = (number(each, 3 if width > most / 10 else 5) for each in every)
         return first, second, third
-    decimals = min(max(1 - math.floor(math.log10(width)), 0), 9)
+    nearer = min(each for each in (estimate - low, high - estimate) if each > 0)
+    room = max(2 * nearer, width / 50)
+    decimals = min(max(1 - math.floor(math.log10(room)), 0), 9)
     first, second, third = (f"{each:.{decimals}f}" for each in every)
     return first, second, third
 

@@ -138,7 +138,7 @@ function chart(plan, box, { inputs, level, kind, along, found }) {
     .filter((value) => allows(axis.domain, value))
     .map((value) => ({ at: value, ...predict(plan, { ...inputs, [along]: value }, level, kind) }));
   const width = Math.max(box.clientWidth, 280);
-  const height = Math.round(Math.min(380, Math.max(240, width * 0.55)));
+  const height = Math.round(Math.min(470, Math.max(240, width * 0.66)));
   const range = heights(points, found);
   const image = svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img" });
   image.setAttribute("aria-label", told(plan, axis, points, range));

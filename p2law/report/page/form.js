@@ -10,9 +10,10 @@ function written(value) {
   return Math.abs(short) >= 1e5 ? short.toExponential().replace("e+", "e") : String(short);
 }
 
-// The same number, in short where that is not another one.
+// The same number, in whichever way is short.
 function exactly(value) {
-  return Number(written(value)) === value ? written(value) : String(value);
+  const [plain, short] = [String(value), value.toExponential().replace("e+", "e")];
+  return short.length < plain.length && Math.abs(value) >= 1e5 ? short : plain;
 }
 
 // Where a value stands on its slider of 0 to 1000, and back.
@@ -35,6 +36,8 @@ function planner(plan, form) {
   const part = (name) => form.querySelector(`[data-part="${name}"]`);
   const field = (name) => form.querySelector(`input[type="text"][data-input="${name}"]`);
   const slide = (name) => form.querySelector(`input[type="range"][data-input="${name}"]`);
+
+  let planned = 0;
 
   function asked() {
     const inputs = {};
@@ -67,8 +70,14 @@ function planner(plan, form) {
     if (!checked(question)) return answer({ name: "none", mark: "–", words: "No answer", why: "Correct the marked inputs." });
     const found = predict(plan, question.inputs, question.level, question.kind);
     answer(verdict(plan, found), found, question);
-    chart(plan, part("chart"), { ...question, found });
     part("kept").hidden = found.determined;
+    draw({ ...question, found });
+  }
+
+  // A slider that is dragged changes more often than a screen can show.
+  function draw(question) {
+    cancelAnimationFrame(planned);
+    planned = requestAnimationFrame(() => chart(plan, part("chart"), question));
   }
 
   function answer({ name, mark, words, why }, found, question) {
@@ -97,7 +106,7 @@ function planner(plan, form) {
   }
 
   form.addEventListener("submit", (event) => event.preventDefault());
-  form.addEventListener("input", ({ target }) => {
+  function changed({ target }) {
     const each = plan.inputs.find(({ name }) => name === target.dataset.input);
     if (each && target.type === "range") {
       field(each.name).value = written(fromPosition(each, Number(target.value)));
@@ -105,11 +114,14 @@ function planner(plan, form) {
       const value = readNumber(target.value);
       if (allows(each.domain, value)) slide(each.name).value = position(each, value);
     }
-    if (target === part("case") && target.value !== "") {
+    if (target.dataset.part === "case" && target.value !== "") {
       fill(plan.cases[target.value].inputs);
-    } else if (each) part("case").value = "";
+    } else if (each && part("case")) part("case").value = "";
     update();
-  });
+  }
+
+  form.addEventListener("input", changed);
+  form.addEventListener("change", changed);
   new ResizeObserver(() => update()).observe(part("chart"));
   fill(plan.start);
   update();

@@ -11,14 +11,16 @@ function number(value, digits = 4) {
   return String(short).replace("-", "−");
 }
 
-// An estimate and its interval, to two digits of the interval's width.
+// An estimate and its interval, to two digits of how far its nearer end lies off.
 function together(estimate, low, high) {
+  const every = [estimate, low, high];
   const width = high - low;
-  if (!(width > 0 && Number.isFinite(width))) return [estimate, low, high].map((v) => number(v, 5));
-  const decimals = 1 - Math.floor(Math.log10(width));
-  const most = Math.max(...[estimate, low, high].map(Math.abs));
-  if (decimals > 9 || most >= 1e6) return [estimate, low, high].map((v) => number(v, 6));
-  return [estimate, low, high].map((v) => v.toFixed(Math.max(decimals, 0)).replace("-", "−"));
+  const most = Math.max(...every.map(Math.abs));
+  if (!(width > 0 && Number.isFinite(width)) || most >= 1e6) return every.map((v) => number(v, 5));
+  const nearer = Math.min(...[estimate - low, high - estimate].filter((each) => each > 0));
+  const room = Math.max(2 * nearer, width / 50);
+  const decimals = Math.min(Math.max(1 - Math.floor(Math.log10(room)), 0), 9);
+  return every.map((v) => v.toFixed(decimals).replace("-", "−"));
 }
 
 function listed(words) {
