@@ -15,7 +15,18 @@ from p2law.objectives import huber, squared
 from p2law.records import grid, load
 
 if TYPE_CHECKING:
-    from p2law import collect, fitting, holdout, logs, planning, records, result, scoring, testing
+    from p2law import (
+        collect,
+        fitting,
+        holdout,
+        logs,
+        planning,
+        records,
+        report,
+        result,
+        scoring,
+        testing,
+    )
     from p2law.comparing import compare
     from p2law.fitting import fit
     from p2law.planning import tokens_for
@@ -42,6 +53,7 @@ __all__ = [
     "logs",
     "planning",
     "records",
+    "report",
     "result",
     "score",
     "scoring",
@@ -59,6 +71,7 @@ _LATER = {
     "holdout": "p2law.holdout",
     "logs": "p2law.logs",
     "planning": "p2law.planning",
+    "report": "p2law.report",
     "result": "p2law.result",
     "score": "p2law.scoring",
     "scoring": "p2law.scoring",

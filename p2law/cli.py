@@ -12,6 +12,7 @@ import p2law
 from p2law import judging_cli as judging
 from p2law import objectives
 from p2law import planning_cli as planning
+from p2law import report_cli as reporting
 from p2law.collect import cli as collecting
 from p2law.declaring import Form
 from p2law.errors import FitError, P2LawError
@@ -52,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             text, code = collecting.main(asked)
         elif asked.command in judging.COMMANDS:
             text = judging.main(asked)
+        elif asked.command == reporting.COMMAND:
+            text = reporting.main(asked)
         elif asked.command == "import-log":
             text = importing.main(asked)
         elif asked.command in planning.COMMANDS:
@@ -112,6 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     judging.add_commands(commands)
     importing.add_command(commands)
     planning.add_commands(commands)
+    reporting.add_command(commands)
     collecting.add_commands(commands)
     return parser
 

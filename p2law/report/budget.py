@@ -60,7 +60,9 @@ class Table:
     rows: tuple[tuple[str, tuple[Cell, ...]], ...]
 
 
-def tables(fit: Fit, asked: pd.DataFrame | None, tokens: Any, losses: Any, level: float) -> list[Table]:
+def tables(
+    fit: Fit, asked: pd.DataFrame | None, tokens: Any, losses: Any, level: float
+) -> list[Table]:
     """Loss after tokens, and tokens that reach losses, for each case.
 
     Parameters
@@ -149,7 +151,7 @@ def _cell(fit: Fit, row: dict[Any, Any]) -> Cell:
     estimate, low, high = together(row[fit.form.target], row["low"], row["high"])
     if np.isnan([row["low"], row["high"]]).any():
         return Cell(estimate, "interval unknown", "unknown", row["beyond"])
-    return Cell(estimate, f"{low} – {high}", "beyond" if row["beyond"] else "sound", row["beyond"])
+    return Cell(estimate, f"{low} to {high}", "beyond" if row["beyond"] else "sound", row["beyond"])
 
 
 def _saturations(
@@ -171,10 +173,8 @@ def _tokens(found: planning.Budget) -> Cell:
         return Cell("not determined", "", "free")
     if np.isnan([found.low, found.high]).any():
         return Cell(_count(found.tokens), "interval unknown", "unknown", found.beyond)
-    interval = f"{_count(found.low)} – {_count(found.high)}"
-    return Cell(
-        _count(found.tokens), interval, "beyond" if found.beyond else "sound", found.beyond
-    )
+    interval = f"{_count(found.low)} to {_count(found.high)}"
+    return Cell(_count(found.tokens), interval, "beyond" if found.beyond else "sound", found.beyond)
 
 
 def _count(tokens: float) -> str:

@@ -49,9 +49,8 @@ def named(case: Mapping[str, float], varying: Sequence[str]) -> str:
 
 def names(table: pd.DataFrame) -> list[str]:
     """All cases of a table in words, apart wherever they differ."""
-    varying = [name for name in table if table[name].nunique() > 1]
-    rows = table.to_dict("records")
-    return [named({str(k): float(v) for k, v in row.items()}, varying) for row in rows]
+    varying = [str(name) for name in table if len(table[name].unique()) > 1]
+    return [named(_row(row), varying) for _, row in table.iterrows()]
 
 
 def inside(value: float, low: float, high: float) -> float:
@@ -73,8 +72,8 @@ def start(fit: Fit) -> dict[str, float]:
     if TOKENS not in fit.form.columns:
         return _short(fit, middle)
     records = fit.records
-    same = np.logical_and.reduce([np.ones(len(records)), *(records[k] == middle[k] for k in middle)])
-    reached = float(records[TOKENS].to_numpy()[same.astype(bool)].max())
+    same = (records[list(middle)] == pd.Series(middle)).all(axis=1)
+    reached = float(records[TOKENS][same].max())
     return _short(fit, {name: middle.get(name, reached) for name in fit.form.columns})
 
 

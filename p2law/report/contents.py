@@ -60,9 +60,9 @@ def unknowns(fit: Fit) -> list[tuple[str, str, str]]:
     by_cause: dict[str, list[str]] = {}
     for name, why in fit.held.items():
         by_cause.setdefault(why, []).append(f"{name} = {number(fit.values[name])}")
-    for why, names in by_cause.items():
+    for why, held in by_cause.items():
         cure = "" if why.startswith(("fixed", "tied")) else "add some, or hold it yourself (fixed=)"
-        found.append((listed(names), f"held, not fitted: {why}", cure))
+        found.append((listed(held), f"held, not fitted: {why}", cure))
     surface = known.problem.surface
     q = surface.coordinates(fit.values)
     for each in causes.loose(surface, q, known.directions):
@@ -93,7 +93,7 @@ def conditions(fit: Fit, level: float) -> list[dict[str, str]]:
                 "name": str(name),
                 "expression": row["expression"],
                 "quantity": row["quantity"],
-                "found": f"{estimate}{unit} ({low} to {high})" if known else "–",
+                "found": f"{estimate}{unit} ({low} to {high})" if known else "none",
                 "verdict": row["verdict"],
                 "reason": row["reason"],
             }

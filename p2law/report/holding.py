@@ -61,15 +61,15 @@ class Trial:
         if self.score is None:
             return ()
         found, naive = self.score, self.score.baselines["rmse"]
-        beside = [number(naive[name], 3) if name in naive else "–" for name in naive.index[1:3]]
+        beside = [number(naive[name], 3) if name in naive else "none" for name in naive.index[1:3]]
         inside = f"{100 * found.coverage:.0f} %"
         return (
             self.words,
             f"{found.rows} of {found.rows + found.undetermined}",
             number(found.rmse, 3),
             f"{number(100 * found.mean_relative, 3)} %",
-            inside if found.rows else "–",
-            *(beside or ("–", "–")),
+            inside if found.rows else "none",
+            *(beside or ("none", "none")),
         )
 
 

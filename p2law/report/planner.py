@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from p2law.declaring import Array, Form, Input
-from p2law.errors import FormError
 from p2law.descent import IDLE
+from p2law.errors import FormError
 from p2law.identify import AMPLIFIED, STILL, Directions
 from p2law.knowing import Knowledge
 from p2law.report import cases
@@ -92,7 +92,9 @@ def checked_tape(fit: Fit) -> Tape:
         [each.domain.contains(col) for each, col in zip(law.inputs, columns, strict=True)]
     )
     inputs = {name: col[inside] for name, col in zip(law.columns, columns, strict=True)}
-    for at in (dict(fit.values), *fit.known.draws.iloc[:20].to_dict("records")):
+    some = fit.known.draws[list(law.names)].to_numpy()[:20].tolist()
+    for row in ([fit.values[name] for name in law.names], *some):
+        at: dict[str, Any] = dict(zip(law.names, row, strict=True))
         with np.errstate(all="ignore"):
             own = np.asarray(law.function(*inputs.values(), **at), dtype=float)
         if not np.allclose(tape.run(inputs, at), own, rtol=SAME, atol=SAME, equal_nan=True):

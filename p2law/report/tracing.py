@@ -168,7 +168,7 @@ class Symbol(NDArrayOperatorsMixin):
     def __float__(self) -> float:
         raise TypeError("it hands its numbers to code outside numpy")
 
-    __int__ = __index__ = __complex__ = __float__  # type: ignore[assignment]
+    __int__ = __index__ = __complex__ = __float__
 
     # What numpy asks of an element where a law has put a symbol into an array.
     def exp(self) -> "Symbol":

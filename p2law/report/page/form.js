@@ -67,7 +67,7 @@ function planner(plan, form) {
 
   function update() {
     const question = asked();
-    if (!checked(question)) return answer({ name: "none", mark: "–", words: "No answer", why: "Correct the marked inputs." });
+    if (!checked(question)) return answer({ name: "none", mark: "✕", words: "No answer", why: "Correct the marked inputs." });
     const found = predict(plan, question.inputs, question.level, question.kind);
     answer(verdict(plan, found), found, question);
     part("kept").hidden = found.determined;
@@ -86,7 +86,7 @@ function planner(plan, form) {
     part("verdict").textContent = words;
     part("why").textContent = why;
     const told = found && found.determined;
-    const [estimate, low, high] = told ? together(found.estimate, found.low, found.high) : ["–"];
+    const [estimate, low, high] = told ? together(found.estimate, found.low, found.high) : ["no number"];
     part("estimate").textContent = estimate;
     part("unit").textContent = told ? plan.unit : "";
     const about = question && question.kind === "run" ? "a single new run" : "the law";
@@ -94,7 +94,7 @@ function planner(plan, form) {
     const known = told && Number.isFinite(found.low) && Number.isFinite(found.high);
     part("interval").textContent = known
       ? `${low} to ${high} (${level} % interval of ${about})`
-      : told ? "interval unknown" : "no number";
+      : told ? "interval unknown" : "";
   }
 
   function fill(inputs) {
