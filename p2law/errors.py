@@ -55,6 +55,10 @@ class ScoreError(P2LawError, ValueError):
     """A hold-out, a score or a comparison that these records, fits or laws do not allow."""
 
 
+class PlotError(P2LawError, ValueError):
+    """A picture that this fit, or the axes it was given, do not allow."""
+
+
 class SavedFitError(P2LawError, ValueError):
     """A text is not a saved fit, or names a law that the caller did not hand over."""
 

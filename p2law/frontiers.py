@@ -53,6 +53,23 @@ class Frontier:
     trouble: tuple[str, ...]
     notes: tuple[str, ...]
     _table: pd.DataFrame
+    _candidates: pd.DataFrame
+    _currency: str
+
+    @property
+    def currency(self) -> str:
+        """The unit of `cost`."""
+        return self._currency
+
+    @property
+    def candidates(self) -> pd.DataFrame:
+        """All that there was to choose from, plans or not; a copy.
+
+        The columns of `Budgets.table`; then `low` and `high`, the interval of `measure`, NaN
+        where nothing tells it; `refused`, why a row is no plan, empty where it is one; and
+        `chosen`, whether it is on the frontier.
+        """
+        return self._candidates.copy()
 
     @property
     def table(self) -> pd.DataFrame:
@@ -168,7 +185,18 @@ def of(found: Budgets, limits: Limits, against: str) -> Frontier:
         trouble=found.trouble,
         notes=found.notes,
         _table=chosen.assign(ties=[len(each) for each in ties], tied_with=[*map(tuple, ties)]),
+        _candidates=_all(found, why, on),
+        _currency=found.currency,
     )
+
+
+def _all(found: Budgets, why: Sequence[str], on: Whole) -> pd.DataFrame:
+    """Every candidate, with the interval of what is to be small."""
+    values, tail = found.values[1:], (1 - found.level) / 2
+    low = np.quantile(values, tail, axis=0, method="lower")
+    high = np.quantile(values, 1 - tail, axis=0, method="higher")
+    chosen = np.isin(np.arange(len(why)), on)
+    return found.table.assign(low=low, high=high, refused=[*why], chosen=chosen)
 
 
 def _ties(found: Budgets, whole: pd.DataFrame, plans: Whole, row: int, against: str) -> list[str]:

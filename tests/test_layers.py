@@ -78,6 +78,7 @@ LAYERS = (
     "frontiers",
     "sufficing",
     "planning",
+    "plotting",
     "synthesis",
     "formulas",
     "contract",

@@ -13,7 +13,7 @@ import pandas as pd
 
 from p2law import asking
 from p2law.errors import FitError, FormError
-from p2law.report import budget, contents, holding, planner
+from p2law.report import budget, contents, figures, holding, planner
 from p2law.report.rendering import render
 from p2law.result import Fit
 from p2law.splitting import Split
@@ -87,6 +87,8 @@ def html(fit: Fit, **asked: Unpack[Asked]) -> str:
     asking.interval(level, "mean")
     trials = holding.tried(fit, asked.get("holdouts"), asked.get("held"))
     about = contents.summary(fit)
+    first = next((each.score for each in trials if each.score), None)
+    pictures, missing = figures.pictures(fit, first, level)
     return render(
         {
             "title": asked.get("title") or f"{about['law']} fitted to {about['about']}",
@@ -106,7 +108,8 @@ def html(fit: Fit, **asked: Unpack[Asked]) -> str:
             "trial_header": holding.HEADER,
             "conditions": contents.conditions(fit, level),
             "covered": contents.covered(fit),
-            "figures": [],
+            "figures": pictures,
+            "no_figures": missing,
             "settings": contents.settings(fit),
             "versions": contents.versions(fit),
             "recipe": contents.recipe(fit),

@@ -1,0 +1,245 @@
+"""Where a picture is drawn: given axes, a given figure, or a new one; and what it says beside."""
+
+import textwrap
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
+from numpy.typing import NDArray
+
+from p2law.errors import PlotError
+from p2law.plotting.colours import GREY, WARNING, Hues
+from p2law.plotting.quantities import lay
+from p2law.wording import got, several
+
+Whole = Figure | SubFigure
+"""What panels can be put into."""
+
+Place = Axes | Sequence[Axes] | NDArray[np.object_] | Whole | None
+"""What `ax` may be."""
+
+Panels = NDArray[np.object_]
+"""Axes, (panels,)."""
+
+SIZE = (3.3, 2.8)
+"""A panel's width and height in inches."""
+
+COLUMNS = 4
+NOTE = 8.0
+"""Size of letters of a note, in points."""
+
+
+@dataclass(frozen=True, eq=False)
+class Canvas:
+    """Axes to draw on, and whether the figure around them is the picture's own."""
+
+    axes: tuple[Axes, ...]
+    own: bool
+
+    @property
+    def figure(self) -> Whole:
+        """The figure, or the part of one, that holds the first of the axes."""
+        return self.axes[0].figure
+
+    @property
+    def array(self) -> Panels:
+        """The axes as an array."""
+        out = np.empty(len(self.axes), dtype=object)
+        out[:] = self.axes
+        return out
+
+    def legend(self, handles: Sequence[Artist], title: str = "") -> None:
+        """Explain colours, beside the panels of an own figure, else in the last of the axes."""
+        if not handles:
+            return
+        how: dict[str, Any] = {"title": title or None, "fontsize": "small"}
+        how |= {"title_fontsize": "small", "frameon": False, "alignment": "left"}
+        if self.own:
+            # A warning above takes the whole width.
+            how["loc"] = "outside right " + ("center" if self.figure.get_suptitle() else "upper")
+            self.figure.legend(handles=handles, **how)
+        else:
+            self.axes[-1].legend(handles=handles, loc="upper right", **how)
+
+    def colour_bar(self, hues: Hues) -> None:
+        """Explain the colours of many values, by a bar beside all panels."""
+        bar = self.figure.colorbar(hues.scale, ax=list(self.axes), aspect=30, pad=0.02)
+        lay(bar.ax.yaxis, hues.column, log=hues.log)
+        bar.outline.set_visible(False)
+
+    def outer_labels(self) -> None:
+        """Names and ticks only at the outer panels of an own figure, where these are shared."""
+        columns, _ = grid(len(self.axes))
+        if not self.own:
+            return
+        for k, axes in enumerate(self.axes):
+            if k + columns < len(self.axes):
+                axes.set_xlabel("")
+                axes.tick_params(labelbottom=not _shared(axes, "x"))
+            if k % columns:
+                axes.set_ylabel("")
+                axes.tick_params(labelleft=not _shared(axes, "y"))
+
+    def say(self, warnings: Iterable[str], remarks: Iterable[str] = ()) -> None:
+        """Write what must be read above the panels, and what should be below them."""
+        urgent = [f"! {each}" for each in dict.fromkeys(warnings)]
+        calm = [*dict.fromkeys(remarks)]
+        if not self.own:
+            _say_above(self.axes[0], [*urgent, *calm], WARNING if urgent else GREY)
+            return
+        wide = self.figure.bbox.width / self.figure.dpi
+        how: dict[str, Any] = {"x": 0.01, "ha": "left", "fontsize": NOTE}
+        if urgent:
+            self.figure.suptitle(_wrapped(urgent, wide), color=WARNING, **how)
+        if calm:
+            self.figure.supxlabel(_wrapped(["; ".join(calm)], wide), color=GREY, **how)
+
+
+def canvas(ax: Place, wanted: int, *, size: tuple[float, float] = SIZE, **shared: Any) -> Canvas:
+    """Make room for so many panels, or for fewer where only fewer axes were given.
+
+    Parameters
+    ----------
+    ax : Axes, sequence of Axes, Figure, SubFigure or None
+    wanted : int
+    size : (float, float)
+        Of a panel, where the figure is new; in inches.
+    **shared : bool
+        `sharex`, `sharey`.
+
+    Returns
+    -------
+    Canvas
+
+    Raises
+    ------
+    PlotError
+        `ax` is none of these.
+    """
+    if ax is None:
+        import matplotlib.pyplot as plt  # noqa: PLC0415 - only a figure of its own needs pyplot
+
+        columns, rows = grid(wanted)
+        figure: Figure = plt.figure(
+            figsize=(columns * size[0] + 0.6, rows * size[1] + 0.4), layout="constrained"
+        )
+        return Canvas(_filled(figure, wanted, **shared), own=True)
+    if isinstance(ax, (Figure, SubFigure)):
+        if isinstance(ax, Figure) and not ax.axes and ax.get_layout_engine() is None:
+            ax.set_layout_engine("constrained")
+        return Canvas(_filled(ax, wanted, **shared), own=True)
+    given = [ax] if isinstance(ax, Axes) else _flat(ax)
+    if not given or not all(isinstance(each, Axes) for each in given):
+        raise PlotError(
+            f"ax is an Axes, several of them, a Figure or a SubFigure of matplotlib, got {got(ax)}"
+        )
+    return Canvas(tuple(given[:wanted]), own=False)
+
+
+def exactly(ax: Place, wanted: int, **how: Any) -> Canvas:
+    """Make room for so many panels and no fewer.
+
+    Raises
+    ------
+    PlotError
+        Fewer axes were given, or none at all.
+    """
+    found = canvas(ax, wanted, **how)
+    if len(found.axes) < wanted:
+        raise PlotError(
+            f"this picture has {wanted} panels, and ax holds {len(found.axes)}; give "
+            f"{several(wanted, 'Axes').removesuffix('s')}, a Figure, or nothing"
+        )
+    return found
+
+
+def checked_panels(panels: Any) -> int:
+    """Check a number of panels.
+
+    Raises
+    ------
+    PlotError
+        It is none.
+    """
+    if isinstance(panels, bool) or not isinstance(panels, int) or panels < 1:
+        raise PlotError(f"panels is a number of panels, at least 1, got {got(panels)}")
+    return panels
+
+
+def grid(count: int) -> tuple[int, int]:
+    """Columns and rows for so many panels."""
+    columns = count if count <= COLUMNS else min(COLUMNS, int(np.ceil(np.sqrt(count))))
+    return columns, -(-count // columns)
+
+
+def alike(values: Any, most: float = 2.5) -> bool:
+    """Tell whether groups of values lie so close together that panels may share an axis.
+
+    Parameters
+    ----------
+    values : grouped Series
+    most : float
+        How many times as wide as a usual group all of them together may be.
+    """
+    low, high = values.min(), values.max()
+    return bool(high.max() - low.min() <= most * (high - low).median())
+
+
+def plain(axes: Axes) -> None:
+    """The look of every panel: no box, a faint grid behind all."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(visible=True, color="0.92", linewidth=0.6)
+    axes.set_axisbelow(True)
+
+
+def _filled(figure: Whole, count: int, **shared: Any) -> tuple[Axes, ...]:
+    """Panels of a figure, row by row; the last row may be short."""
+    columns, rows = grid(count)
+    places = figure.add_gridspec(rows, columns)
+    made: list[Axes] = []
+    for k in range(count):
+        same = {name: made[0] for name, wish in shared.items() if wish and made}
+        made.append(figure.add_subplot(places[divmod(k, columns)], **same))
+    return tuple(made)
+
+
+def _shared(axes: Axes, which: str) -> bool:
+    """Tell whether an axis is shared with another panel."""
+    group = axes.get_shared_x_axes() if which == "x" else axes.get_shared_y_axes()
+    return len(group.get_siblings(axes)) > 1
+
+
+def _flat(ax: Any) -> list[Any]:
+    try:
+        return list(np.asarray(ax, dtype=object).ravel())
+    except ValueError:
+        return []
+
+
+def _say_above(axes: Axes, lines: Sequence[str], colour: str) -> None:
+    """Write notes between a panel and its title, where the figure belongs to somebody else."""
+    if not lines:
+        return
+    text = _wrapped(lines, axes.bbox.width / axes.figure.dpi)
+    axes.annotate(
+        text,
+        (0.0, 1.0),
+        (0, 4),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        fontsize=NOTE,
+        color=colour,
+        va="bottom",
+    )
+    room = 8 + 1.25 * NOTE * (text.count("\n") + 1)
+    axes.set_title(axes.get_title("left"), fontsize="medium", loc="left", pad=room)
+
+
+def _wrapped(lines: Iterable[str], wide: float) -> str:
+    """Lines that fit into so many inches."""
+    letters = max(20, int(wide * 72 / (0.55 * NOTE)))
+    return "\n".join(textwrap.fill(each, letters, subsequent_indent="  ") for each in lines)

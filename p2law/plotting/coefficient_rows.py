@@ -1,0 +1,145 @@
+"""Coefficients with their intervals, each on a scale of its own, and how they move together."""
+
+import textwrap
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from p2law import asking
+from p2law.declaring import Array, Bounds
+from p2law.plotting.canvas import Panels, Place, exactly
+from p2law.plotting.colours import BLACK, BLUE, FAINT, GREY, VERMILION
+from p2law.plotting.families import checked_fit, status
+from p2law.result import Fit
+from p2law.views import number
+
+ROOM = 2.2
+"""A row shows so many half-widths of the interval to both sides of its middle."""
+
+BINS = 48
+HEIGHT = 0.75
+LETTERS = 60
+"""Of a note; the table of the fit has all of it."""
+
+DARK = 0.6
+"""From this correlation on numbers are white on the dark cell."""
+
+
+def coefficients(fit: Fit, *, level: float = 0.9, ax: Place = None) -> Panels:
+    """Draw the coefficients with their intervals, and how they move together.
+
+    Parameters
+    ----------
+    fit : Fit
+    level : float
+        Of the intervals.
+    ax : two Axes, Figure or SubFigure, optional
+        Where to draw.
+
+    Returns
+    -------
+    ndarray of Axes, (2,)
+        Left, a row a coefficient: the refits as a hill, the interval as a bar, the estimate as
+        a stroke, numbers beside. Coefficients span decades, so each row has a scale of its own:
+        its interval is as wide as that of every other row. Right, the rank correlation of the
+        coefficients over the refits. What was held, or cannot be told, is named in words.
+
+    Raises
+    ------
+    PlotError
+        `fit` is no fit, or `ax` not two Axes.
+    FitError
+        `level` is no probability.
+    """
+    asking.interval(level, "mean")
+    table = checked_fit(fit).table(level=level)
+    draws = fit.known.for_level(level).draws
+    place = exactly(ax, 2, size=(5.0, max(2.6, 0.9 + 0.42 * len(table))))
+    rows, matrix = place.axes
+    for k, (name, row) in enumerate(table.iterrows()):
+        bounds = fit.form.coefficient(str(name)).bounds
+        _row(rows, k, row, draws[str(name)].to_numpy(), bounds)
+    _frame(rows, table)
+    told = [str(name) for name, row in table.iterrows() if np.isfinite(row["low"])]
+    _correlation(matrix, draws[told])
+    remark = (
+        f"hills: {len(draws)} refits; bars: {100 * level:g} % intervals, each row on a scale of "
+        f"its own; dotted: zero; thick: a bound; right: rank correlation over the refits"
+    )
+    place.say(status(fit), [remark])
+    return place.array
+
+
+def _row(axes: Axes, k: int, row: pd.Series, drawn: Array, bounds: Bounds) -> None:
+    """One coefficient: hill, bar, stroke, and its numbers beside."""
+    estimate, unit = number(row["estimate"]), "" if row["unit"] == "1" else row["unit"]
+    if not np.isfinite(row["low"]):
+        _aside(axes, k, estimate, [unit, row["note"] or "interval unknown"])
+        return
+    middle, half = 0.5 * (row["low"] + row["high"]), 0.5 * (row["high"] - row["low"]) or 1.0
+
+    def scaled(value: Any) -> Any:
+        return (value - middle) / half
+
+    _hill(axes, k, scaled(drawn))
+    ends = [scaled(row["low"]), scaled(row["high"])]
+    axes.plot(ends, [k, k], color=BLUE, linewidth=3, solid_capstyle="butt")
+    axes.plot([scaled(row["estimate"])] * 2, [k - 0.2, k + 0.2], color=BLACK, linewidth=1.6)
+    wall: dict[str, Any] = {"color": FAINT, "linewidth": 3, "zorder": 1}
+    zero: dict[str, Any] = {"color": VERMILION, "linewidth": 1.2, "linestyle": ":"}
+    for mark, look in ((0.0, zero), (bounds.least, wall), (bounds.most, wall)):
+        if abs(scaled(mark)) < ROOM:
+            axes.plot([scaled(mark)] * 2, [k - HEIGHT, k + 0.2], **look)
+    told = f"{estimate}  ({number(row['low'], 3)} to {number(row['high'], 3)})"
+    _aside(axes, k, told, [unit, row["note"]])
+
+
+def _aside(axes: Axes, k: int, told: str, notes: list[str]) -> None:
+    """Numbers beside a row, and below them, smaller, unit and note."""
+    where: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "va": "center"}
+    said = textwrap.shorten("; ".join(filter(None, notes)), LETTERS, placeholder=" ...")
+    axes.text(1.02, k - 0.17 * bool(said), told, fontsize="small", **where)
+    axes.text(1.02, k + 0.22, said, fontsize="x-small", color=GREY, **where)
+
+
+def _hill(axes: Axes, k: int, scaled: Array) -> None:
+    """The refits, as a smooth histogram above the bar."""
+    inside = scaled[np.abs(scaled) <= ROOM]
+    counts, edges = np.histogram(inside, BINS, (-ROOM, ROOM))
+    kernel = np.array([1.0, 4.0, 6.0, 4.0, 1.0]) / 16
+    smooth = np.convolve(counts, kernel, mode="same")
+    if smooth.max() > 0:
+        top = k - HEIGHT * smooth / smooth.max()
+        axes.fill_between(0.5 * (edges[1:] + edges[:-1]), k, top, color=BLUE, alpha=0.2, lw=0)
+
+
+def _frame(axes: Axes, table: pd.DataFrame) -> None:
+    """Names at the left, no scale below: each row has its own."""
+    axes.set_title("coefficients", fontsize="medium", loc="left")
+    axes.set_yticks(range(len(table)), [*table.index])
+    axes.tick_params(axis="y", length=0)
+    axes.set_xticks([])
+    axes.set(xlim=(-ROOM, ROOM), ylim=(len(table) - 0.5, -0.9))
+    axes.spines[:].set_visible(False)
+
+
+def _correlation(axes: Axes, draws: pd.DataFrame) -> None:
+    """How coefficients move together over the refits, by their ranks."""
+    axes.set_title("correlation", fontsize="medium", loc="left")
+    if draws.shape[1] < 2:
+        axes.set_axis_off()
+        axes.text(0, 0.9, "needs two coefficients with intervals", color=GREY, fontsize="small")
+        return
+    found = draws.rank().corr().to_numpy()
+    axes.imshow(found, cmap="PuOr", vmin=-1, vmax=1)
+    for i, j in np.ndindex(*found.shape):
+        colour = "white" if abs(found[i, j]) > DARK else "black"
+        text = "-" if np.isnan(found[i, j]) else f"{found[i, j]:.2f}"
+        axes.text(j, i, text, ha="center", va="center", fontsize="x-small", color=colour)
+    places = range(len(found))
+    axes.set_xticks(places, [*draws.columns], fontsize="small")
+    axes.set_yticks(places, [*draws.columns], fontsize="small")
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)

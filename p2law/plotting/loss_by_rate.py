@@ -1,0 +1,226 @@
+"""Loss against pruning rate, at some amounts of tokens, a panel a model size."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from p2law import asking
+from p2law.declaring import Array
+from p2law.errors import PlotError
+from p2law.foresight import TOKENS
+from p2law.plotting.canvas import Canvas, Panels, Place, alike, canvas, checked_panels, plain
+from p2law.plotting.colours import FEW, GREY, Hues, evenly
+from p2law.plotting.families import checked_fit, doubts, draw, is_base, reads, stretch, varies
+from p2law.plotting.quantities import lay, named, target_title, title
+from p2law.result import Fit
+from p2law.wording import got, several
+
+RATE = "pruning_rate"
+
+PANELS = 12
+"""Panels that are drawn where more are not asked for."""
+
+LINES = 3
+"""Amounts of tokens that are drawn where none are asked for."""
+
+NEAR = 0.05
+"""Measured within this share of the tokens of a curve, a point belongs to it."""
+
+ROOM = 0.15
+"""How far beyond the rates on record the law is drawn, as a share of their range."""
+
+
+def rates(
+    fit: Fit,
+    *,
+    tokens: float | Sequence[float] | None = None,
+    level: float = 0.9,
+    panels: int = PANELS,
+    ax: Place = None,
+) -> Panels:
+    """Draw loss against pruning rate, a panel a model size, a curve an amount of tokens.
+
+    Parameters
+    ----------
+    fit : Fit
+        Of a law that reads `pruning_rate`.
+    tokens : float or sequence of float, optional
+        One curve each; without it the least, a middle and the largest amount on record.
+    level : float
+        Of the band.
+    panels : int
+        At most so many, spread evenly over the sizes; the figure says how many are left out.
+    ax : Axes, sequence of Axes, Figure or SubFigure, optional
+        Where to draw; panels for which there are no axes are left out, and that is said.
+
+    Returns
+    -------
+    ndarray of Axes, (panels,)
+        The law is dashed beyond the records, and not drawn where they do not determine it.
+        Points were measured within 5 % of the tokens of their curve.
+
+    Raises
+    ------
+    PlotError
+        The law reads no pruning rate, or `panels` or `ax` is of the wrong kind.
+    FitError, RecordError
+        `level` is no probability; `tokens` are no such numbers, or the law reads none.
+    """
+    reads(checked_fit(fit), RATE, "draw it with plotting.curves or plotting.predicted")
+    asking.interval(level, "mean")
+    if tokens is not None:
+        reads(fit, TOKENS, "leave out tokens=")
+    picture = _picture(fit, tokens, level)
+    keys = picture.keys
+    groups = fit.records.groupby(picture.by)[fit.form.target] if picture.by else None
+    together = groups is None or alike(groups)
+    wanted = min(len(keys), checked_panels(panels))
+    place = canvas(ax, wanted, sharex=True, sharey=together)
+    shown = evenly(len(keys), len(place.axes))
+    told = [picture.panel(axes, keys[k]) for axes, k in zip(place.axes, shown, strict=False)]
+    picture.finish(place, len(shown), pd.concat(told, ignore_index=True))
+    return place.array
+
+
+@dataclass(frozen=True, eq=False)
+class _Picture:
+    """What all panels share: what a panel is, what a curve is."""
+
+    fit: Fit
+    by: str
+    hues: Hues
+    level: float
+
+    @property
+    def keys(self) -> list[Any]:
+        """What has a panel each."""
+        return sorted(self.fit.records[self.by].unique()) if self.by else [None]
+
+    def panel(self, axes: Axes, key: Any) -> pd.DataFrame:
+        """Draw one panel; returns what the law says there."""
+        records = self.fit.records
+        records = records[records[self.by] == key] if self.by else records
+        told = []
+        for curve, value in enumerate(self.hues.values or (0.0,)):
+            here, near = self._law(records, value), self._near(records, value)
+            colour, marker = self.hues.colour(value), self.hues.marker(value)
+            draw(axes, here, RATE, self.fit.form.target, color=colour, zorder=2)
+            look: dict[str, Any] = {
+                "color": colour,
+                "marker": marker,
+                "markersize": 4.5,
+                "linestyle": "none",
+            }
+            axes.plot(near[RATE], near[self.fit.form.target], zorder=3, alpha=0.8, **look)
+            told.append(here.assign(curve=f"{key}/{curve}"))
+        self._base(axes, records)
+        plain(axes)
+        if self.by:
+            axes.set_title(named(float(key), self.by), fontsize="medium", loc="left")
+        return pd.concat(told, ignore_index=True)
+
+    def finish(self, place: Canvas, shown: int, told: pd.DataFrame) -> None:
+        """Axes, explanations, and what must be read."""
+        for axes in place.axes:
+            lay(axes.xaxis, RATE, log=False)
+            axes.set_ylabel(target_title(self.fit))
+            axes.set_xlim(told[RATE].min(), told[RATE].max())
+        place.outer_labels()
+        handles = self.hues.handles()
+        for handle, label in zip(handles, self.hues.labels, strict=False):
+            handle.set_label(label)
+        place.say(doubts(self.fit, told), self._remarks(shown, told))
+        place.legend(handles, title(self.hues.column))
+
+    def _law(self, records: pd.DataFrame, value: float) -> pd.DataFrame:
+        """The law over rates, at one amount of tokens, the other inputs as in the panel."""
+        whole = self.fit.records[RATE]
+        low, high = whole.min(), whole.max()
+        room = ROOM * (high - low) or 0.5 * min(low, 1 - high)
+        places = stretch(
+            whole, max(low - room, low / 2), min(high + room, (1 + high) / 2), log=False
+        )
+        asked: dict[str, Any] = {n: records[n].median() for n in self.fit.form.columns if n != RATE}
+        asked |= {self.hues.column: value} if self.hues.column else {}
+        return self.fit.predict(
+            pd.DataFrame({RATE: np.union1d(places, whole.unique()), **asked}), level=self.level
+        )
+
+    def _near(self, records: pd.DataFrame, value: float) -> pd.DataFrame:
+        """The measured rows of a curve, of each run the nearest."""
+        if not self.hues.column:
+            return records
+        off = (np.log(records[self.hues.column].clip(lower=1e-300)) - np.log(value)).abs()
+        records = records.assign(off=off)[off <= np.log1p(NEAR)]
+        return records.sort_values("off").drop_duplicates(["run", RATE]).sort_index()
+
+    def _base(self, axes: Axes, records: pd.DataFrame) -> None:
+        """The loss before pruning, where it is one."""
+        if "base_loss" in self.fit.form.columns and self.fit.form.target == "loss":
+            for each in records["base_loss"].unique():
+                axes.axhline(each, color=GREY, linewidth=1, linestyle=":", zorder=1)
+
+    def _remarks(self, shown: int, told: pd.DataFrame) -> list[str]:
+        out = [f"lines the law with its {100 * self.level:g} % band"]
+        if self.hues.column == TOKENS:
+            out.append(f"points measured within {100 * NEAR:g} % of these tokens")
+        if (told["beyond"] != "").any():
+            out.append("dashed beyond the records")
+        hidden = len(self.keys) - shown
+        out += [f"{hidden} of {several(len(self.keys), 'panel')} not shown"] if hidden else []
+        records = self.fit.records
+        for name in self.fit.form.columns:
+            if name in (RATE, self.by, self.hues.column):
+                continue
+            groups = (
+                records.groupby(self.by)[name] if self.by else records.groupby(lambda _: 0)[name]
+            )
+            if groups.nunique().max() > 1:
+                out.append(f"the law is drawn at the median {title(name)} of each panel")
+        if "base_loss" in self.fit.form.columns and self.fit.form.target == "loss":
+            out.append("dotted: the loss before pruning")
+        return out
+
+
+def _picture(fit: Fit, tokens: Any, level: float) -> _Picture:
+    """What has a panel, and what has a curve each."""
+    records = fit.records
+    others = [n for n in fit.form.columns if n not in (RATE, TOKENS) and varies(records[n])]
+    sizes = [name for name in others if not is_base(name)] or others
+    if TOKENS not in fit.form.columns:
+        column = sizes[0] if sizes else ""
+        values = records[column].unique() if column else ()
+        chosen = [sorted(values)[k] for k in evenly(len(values), FEW)]
+        return _Picture(
+            fit, "", Hues.of(column, chosen) if column else Hues("", (), log=False), level
+        )
+    asked = _middle(records) if tokens is None else _amounts(tokens)
+    return _Picture(fit, sizes[0] if sizes else "", Hues.of(TOKENS, asked), level)
+
+
+def _amounts(tokens: Any) -> Array:
+    """Amounts of tokens that were asked for.
+
+    Raises
+    ------
+    PlotError
+        They are no positive numbers.
+    """
+    try:
+        found = np.atleast_1d(np.asarray(tokens, dtype=float)).ravel()
+    except (TypeError, ValueError):
+        found = np.array([np.nan])
+    if not len(found) or not (np.isfinite(found) & (found > 0)).all():
+        raise PlotError(f"tokens is a positive number, or a list of these, got {got(tokens)}")
+    return found
+
+
+def _middle(records: pd.DataFrame) -> list[float]:
+    """The least, a middle and the largest of the tokens on record."""
+    there = np.unique(records[TOKENS][records[TOKENS] > 0])
+    wanted = np.geomspace(there[0], there[-1], LINES)
+    return [float(there[np.argmin(np.abs(np.log(there / each)))]) for each in wanted]

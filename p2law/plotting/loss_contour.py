@@ -1,0 +1,229 @@
+"""Loss over tokens and pruning rate as a map, with what was measured and what was not."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from p2law import asking
+from p2law.declaring import Array, Mask
+from p2law.errors import PlotError
+from p2law.foresight import TOKENS
+from p2law.plotting.canvas import Canvas, Place, canvas
+from p2law.plotting.colours import colour_map
+from p2law.plotting.families import checked_fit, doubts
+from p2law.plotting.quantities import is_log, lay, named, target_title
+from p2law.result import Fit
+from p2law.views import number
+from p2law.wording import got, several
+
+SIZE = (6.4, 4.6)
+CELLS = 61
+"""Places along each axis."""
+
+LEVELS = 9
+"""At most so many steps of loss."""
+
+ROOM = 0.2
+"""How far beyond the records the map goes, as a share of their range, in log where that is log."""
+
+AFTER = ("pruning_rate", "params")
+"""What goes up the axis where nothing is asked for, the first that the law reads."""
+
+
+def contour(
+    fit: Fit, *, x: str = TOKENS, y: str | None = None, ax: Place = None, **columns: float
+) -> Axes:
+    """Draw the loss over tokens and pruning rate as a map with lines of equal loss.
+
+    Parameters
+    ----------
+    fit : Fit
+        Of a law with two inputs or more.
+    x, y : str
+        Inputs; without `y` the pruning rate, or else the model size, or else the next input.
+    ax : Axes, Figure or SubFigure, optional
+        Where to draw.
+    **columns : float
+        The other inputs, one value each. Those that are not given are as in the setting on
+        record with most rows, and the title says what they are.
+
+    Returns
+    -------
+    Axes
+        Dots are the rows of the fit in that setting, hollow dots those of other settings. What
+        lies beyond the records is hatched, what they do not determine is left white.
+
+    Raises
+    ------
+    PlotError
+        The law has a single input, `x` or `y` is none or both are one, or `ax` is of the wrong
+        kind.
+    FormError, RecordError
+        `columns` are not what the law reads.
+    """
+    column = _other(checked_fit(fit), x) if y is None else y
+    _check_inputs(fit, x, column)
+    picture = _Picture(fit, x, column, _setting(fit, (x, column), columns))
+    place = canvas(ax, 1, size=SIZE)
+    told = picture.draw(place)
+    place.say(_warnings(fit, told), picture.remarks(told))
+    return place.axes[0]
+
+
+@dataclass(frozen=True, eq=False)
+class _Picture:
+    """Two inputs that vary, and the others that do not."""
+
+    fit: Fit
+    x: str
+    y: str
+    setting: dict[str, float]
+
+    def draw(self, place: Canvas) -> pd.DataFrame:
+        """The map, lines, hatching and points; returns what the law says."""
+        (axes,) = place.axes
+        along, up = self._places(self.x), self._places(self.y)
+        asked: dict[str, Any] = {self.x: np.tile(along, len(up)), self.y: np.repeat(up, len(along))}
+        asked |= self.setting
+        told = self.fit.predict(**asked)
+        loss = told[self.fit.form.target].to_numpy().reshape(len(up), len(along))
+        lay(axes.xaxis, self.x, log=self._log(self.x))
+        lay(axes.yaxis, self.y, log=self._log(self.y))
+        beyond = (told["beyond"] != "").to_numpy().reshape(loss.shape)
+        known = np.isfinite(loss)
+        if known.any(axis=0).sum() > 1 and known.any(axis=1).sum() > 1:
+            self._map(place, (along, up), loss, loss[known & ~beyond])
+            self._veil(axes, (along, up), beyond & known)
+        self._points(axes)
+        axes.set(xlim=(along[0], along[-1]), ylim=(up[0], up[-1]))
+        axes.set_title(
+            ", ".join(named(v, n) for n, v in self.setting.items()), fontsize="medium", loc="left"
+        )
+        axes.spines[["top", "right"]].set_visible(False)
+        return told
+
+    def remarks(self, told: pd.DataFrame) -> list[str]:
+        """What stands below."""
+        out = ["dots: rows of the fit in this setting"]
+        others = len(self.fit.records) - int(self._here.sum())
+        out += [f"hollow: {several(others, 'row')} of other settings"] if others else []
+        out += ["hatched: beyond the records"] if (told["beyond"] != "").any() else []
+        return out
+
+    def _map(self, place: Canvas, at: tuple[Array, Array], loss: Array, inside: Array) -> None:
+        """Filled steps of loss, and lines with their values between them.
+
+        Steps are those of what the records cover: beyond it the loss may rise without end.
+        """
+        (axes,) = place.axes
+        ends = inside if len(inside) > 1 else loss[np.isfinite(loss)]
+        steps = MaxNLocator(LEVELS, steps=[1, 2, 2.5, 5, 10]).tick_values(ends.min(), ends.max())
+        shades: dict[str, Any] = {"cmap": colour_map().reversed(), "extend": "both"}
+        filled = axes.contourf(*at, loss, steps, **shades)
+        lines = axes.contour(*at, loss, steps, colors="white", linewidths=0.8)
+        axes.clabel(lines, fmt=lambda value: number(value, 4), fontsize="small")
+        bar = place.figure.colorbar(filled, ax=axes, aspect=30, pad=0.02)
+        bar.set_ticks(list(steps), labels=[number(each, 4) for each in steps])
+        bar.set_label(target_title(self.fit))
+
+    def _veil(self, axes: Axes, at: tuple[Array, Array], beyond: Mask) -> None:
+        """Pale and hatched: what lies beyond the records."""
+        if beyond.any():
+            part, veil = beyond.astype(float), (1.0, 1.0, 1.0, 0.4)
+            drawn = axes.contourf(*at, part, [0.5, 1.5], colors=[veil], hatches=["///"])
+            drawn.set_edgecolor((0.25, 0.25, 0.25, 0.35))
+            drawn.set_linewidth(0.0)
+
+    def _points(self, axes: Axes) -> None:
+        """Rows of the fit."""
+        records, here = self.fit.records, self._here
+        look: dict[str, Any] = {"linestyle": "none", "marker": "o", "zorder": 4}
+        axes.plot(
+            records[self.x][~here],
+            records[self.y][~here],
+            markersize=3,
+            alpha=0.6,
+            markerfacecolor="none",
+            markeredgecolor="black",
+            markeredgewidth=0.5,
+            **look,
+        )
+        axes.plot(
+            records[self.x][here],
+            records[self.y][here],
+            markersize=4,
+            color="black",
+            markeredgecolor="white",
+            markeredgewidth=0.6,
+            **look,
+        )
+
+    @property
+    def _here(self) -> pd.Series:
+        """Which rows of the fit have this setting."""
+        records = self.fit.records
+        out = pd.Series(data=True, index=records.index)
+        for name, value in self.setting.items():
+            out &= np.isclose(records[name], value, rtol=1e-9, atol=0)
+        return out
+
+    def _log(self, column: str) -> bool:
+        return is_log(column, self.fit.records[column].to_numpy())
+
+    def _places(self, column: str) -> Array:
+        """Places along an axis, somewhat beyond the records, inside the law's domain."""
+        values = self.fit.records[column].to_numpy()
+        if self._log(column):
+            low, high = np.log(values[values > 0].min()), np.log(values.max())
+            return np.exp(np.linspace(low - ROOM * (high - low), high + ROOM * (high - low), CELLS))
+        low, high = values.min(), values.max()
+        room = ROOM * (high - low) or 0.25 * abs(high) or 1.0
+        places = np.linspace(low - room, high + room, CELLS)
+        domain = next(each.domain for each in self.fit.form.inputs if each.name == column)
+        inside = places[domain.contains(places)]
+        return np.linspace(inside[0], inside[-1], CELLS)
+
+
+def _other(fit: Fit, x: str) -> str:
+    """What goes up the axis."""
+    names = [name for name in fit.form.columns if name != x]
+    if not names:
+        raise PlotError(f"{fit.form.name} reads {x} alone; draw it with plotting.curves")
+    return next((name for name in AFTER if name in names), names[0])
+
+
+def _check_inputs(fit: Fit, x: str, y: str) -> None:
+    for name, value in (("x", x), ("y", y)):
+        if value not in fit.form.columns:
+            allowed = ", ".join(fit.form.columns)
+            raise PlotError(f"{name} is an input of {fit.form.name} ({allowed}), got {got(value)}")
+    if x == y:
+        raise PlotError(f"x and y are two inputs, got {x} twice")
+
+
+def _setting(fit: Fit, drawn: tuple[str, str], columns: dict[str, Any]) -> dict[str, float]:
+    """The inputs that do not vary: what was asked for, else the commonest on record."""
+    others = [name for name in fit.form.columns if name not in drawn]
+    twice = [name for name in columns if name in drawn]
+    if twice:
+        raise PlotError(f"{', '.join(twice)} is on an axis already; give x= or y= another input")
+    asking.inputs(fit.form, fit.records.iloc[:1], columns)
+    records = fit.records
+    for name, value in columns.items():
+        close = np.isclose(records[name], float(value), rtol=1e-9, atol=0)
+        records = records[close] if close.any() else records
+    left = [name for name in others if name not in columns]
+    commonest = records.groupby(left).size().idxmax() if left else ()
+    told = dict(zip(left, np.atleast_1d(np.asarray(commonest, dtype=float)), strict=True))
+    return {name: float(columns[name]) if name in columns else float(told[name]) for name in others}
+
+
+def _warnings(fit: Fit, told: pd.DataFrame) -> list[str]:
+    """What must be read: a status that is not sound, and what is left white."""
+    lacking = ~told["determined"].to_numpy()
+    white = [f"white: {100 * lacking.mean():.0f} % of the map, which the records do not determine"]
+    return doubts(fit, told[~lacking]) + (white if lacking.any() else [])

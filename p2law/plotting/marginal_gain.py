@@ -1,0 +1,211 @@
+"""What the next doubling of the tokens wins, and from where on that is too little."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from p2law import asking, planning
+from p2law.foresight import TOKENS
+from p2law.plotting.canvas import Canvas, Place, canvas, plain
+from p2law.plotting.colours import GREY, MARKERS, Hues, evenly
+from p2law.plotting.families import checked_fit, doubts, draw, family, is_base, reads, stretch
+from p2law.plotting.quantities import amount, lay, plain_ticks, target_title
+from p2law.result import Fit
+from p2law.sufficing import Budget
+from p2law.views import number
+
+SETTINGS = 5
+"""Settings on record that are drawn where none is asked for."""
+
+SIZE = (6.0, 4.2)
+
+FARTHEST = 100.0
+"""A saturation point is looked for within so many times the tokens on record."""
+
+
+def gain(
+    fit: Fit,
+    *,
+    worth: float | None = None,
+    level: float = 0.9,
+    until: float | None = None,
+    ax: Place = None,
+    **columns: Any,
+) -> Axes:
+    """Draw the loss that the next doubling of the tokens wins, and where that gets too little.
+
+    Parameters
+    ----------
+    fit : Fit
+        Of a law that reads `tokens`.
+    worth : float, optional
+        Saturation is where a doubling wins less than this, in the unit of the target; without
+        it the rmse of the fit, for less is not seen in one measurement.
+    level : float
+        Of the band, and of the interval of the saturation points.
+    until : float, optional
+        Tokens up to which to draw; without it as far as the saturation points lie, at most
+        100 times the tokens on record.
+    ax : Axes, Figure or SubFigure, optional
+        Where to draw.
+    **columns : float or sequence of float
+        The other inputs, as `Fit.predict` takes them, one curve a row. Without any, settings
+        on record, spread evenly.
+
+    Returns
+    -------
+    Axes
+        Dashed where the doubling ends beyond the records; saturation points are the large
+        markers on the level line, with their intervals.
+
+    Raises
+    ------
+    PlotError
+        The law reads no tokens, or `ax` is of the wrong kind.
+    FitError, FormError, RecordError
+        As in `planning.saturation`.
+    """
+    reads(checked_fit(fit), TOKENS, "so no number of them can be drawn")
+    asking.interval(level, "mean")
+    rmse = float(np.sqrt(np.mean(fit.residuals()["residual"] ** 2)))
+    least = asking.positive("worth", rmse if worth is None else worth)
+    settings, hidden = _settings(fit, columns)
+    asked: list[dict[str, Any]] = settings.to_dict("records")  # type: ignore[assignment]
+    points = [planning.saturation(fit, gain=least, level=level, **each) for each in asked]
+    last = asking.positive("until", _reach(fit, points) if until is None else until)
+    place = canvas(ax, 1, size=SIZE)
+    picture = _Picture(fit, settings, least, level, last)
+    told = picture.draw(place.axes[0], points)
+    place.say(doubts(fit, told), picture.remarks(told, points, hidden, own=worth is None))
+    picture.legend(place, points)
+    return place.axes[0]
+
+
+@dataclass(frozen=True, eq=False)
+class _Picture:
+    """Settings of the other inputs, one curve each."""
+
+    fit: Fit
+    settings: pd.DataFrame
+    worth: float
+    level: float
+    last: float
+
+    def draw(self, axes: Axes, points: list[Budget]) -> pd.DataFrame:
+        """Curves, the level line and the saturation points; returns what was drawn."""
+        told = pd.concat([self._told(k) for k in range(len(self.settings))], ignore_index=True)
+        positive = bool((told[["gain", "low"]].fillna(1.0) > 0).to_numpy().all())
+        axes.axhline(self.worth, color=GREY, linewidth=0.8, zorder=1)
+        for k, point in enumerate(points):
+            curve = told[told["curve"] == k]
+            draw(axes, curve, TOKENS, "gain", color=self._colour(k), zorder=2)
+            self._point(axes, k, point)
+        lay(axes.xaxis, TOKENS, log=True)
+        if positive and told["determined"].any():
+            axes.set_yscale("log")
+            plain_ticks(axes.yaxis, "")
+        axes.set_xlim(told[TOKENS].min(), self.last)
+        axes.set_ylabel(target_title(self.fit, f"{self.fit.form.target} won by the next doubling"))
+        plain(axes)
+        return told
+
+    def _told(self, k: int) -> pd.DataFrame:
+        places = stretch(self.fit.records[TOKENS], self._first, self.last, log=True)
+        asked = self.settings.iloc[[k] * len(places)].assign(**{TOKENS: places})
+        return planning.marginal(self.fit, asked, level=self.level).assign(curve=k)
+
+    def _point(self, axes: Axes, k: int, point: Budget) -> None:
+        """A saturation point with its interval; an arrow where that never ends."""
+        if not (point.determined and 0 < point.tokens < np.inf):
+            return
+        first = self._first
+        look: dict[str, Any] = {"color": self._colour(k), "zorder": 4, "clip_on": False}
+        ends = np.clip([point.low, point.high], first, self.last)
+        if ends[1] > ends[0]:
+            bar: dict[str, Any] = {"linewidth": 3, "solid_capstyle": "butt"}
+            axes.plot(ends, [self.worth] * 2, **look, **bar)
+        inside = first <= point.tokens <= self.last
+        arrow = "<" if point.tokens < first else ">"
+        marker = MARKERS[k % len(MARKERS)] if inside else arrow
+        look |= {"markersize": 7, "markeredgecolor": "white"}
+        axes.plot(np.clip(point.tokens, first, self.last), self.worth, marker, **look)
+
+    def legend(self, place: Canvas, points: list[Budget]) -> None:
+        """Settings, and where each is saturated."""
+        handles = [
+            Line2D(
+                [],
+                [],
+                color=self._colour(k),
+                marker=MARKERS[k % len(MARKERS)],
+                label=f"{self._name(k)}\n  {_words(point)}",
+            )
+            for k, point in enumerate(points)
+        ]
+        place.legend(
+            handles, f"until a doubling wins less\nthan {number(self.worth, 3)} {self.fit.unit}"
+        )
+
+    def remarks(
+        self, told: pd.DataFrame, points: list[Budget], hidden: int, *, own: bool
+    ) -> list[str]:
+        """What stands below."""
+        out = [f"band: {100 * self.level:g} % interval of the law"]
+        if own:
+            out.append(f"level: {number(self.worth, 3)} {self.fit.unit}, the rmse of the fit")
+        if (told["beyond"] != "").any():
+            out.append("dashed: the doubling ends beyond the records")
+        out += [f"{hidden} more settings on record not shown"] if hidden else []
+        if any(0 < p.tokens < np.inf and not self._first <= p.tokens <= self.last for p in points):
+            out.append("arrows: saturated outside the picture")
+        return out
+
+    @property
+    def _first(self) -> float:
+        """The fewest tokens on record."""
+        tokens = self.fit.records[TOKENS]
+        return float(tokens[tokens > 0].min())
+
+    def _name(self, k: int) -> str:
+        row = self.settings.iloc[k]
+        telling = [n for n in row.index if not is_base(n)] or list(row.index)
+        return ", ".join(amount(row[name], name) for name in telling) or self.fit.form.name
+
+    def _colour(self, k: int) -> str:
+        return Hues.of("", range(len(self.settings))).colour(k)
+
+
+def _settings(fit: Fit, columns: dict[str, Any]) -> tuple[pd.DataFrame, int]:
+    """Rows of the other inputs, and how many on record are left out."""
+    if columns:
+        asked = asking.inputs(fit.form, None, {**columns, TOKENS: 1.0})
+        return asked.drop(columns=TOKENS), 0
+    found = family(fit, TOKENS)
+    rows = found.curves[found.others]
+    chosen = evenly(len(rows), SETTINGS)
+    return rows.iloc[list(chosen)], len(rows) - len(chosen)
+
+
+def _reach(fit: Fit, points: list[Budget]) -> float:
+    """Where to end: somewhat beyond the records and the last saturation point."""
+    end = float(fit.records[TOKENS].max())
+    ends = [each.high if np.isfinite(each.high) else each.tokens for each in points]
+    known = [each for each in ends if np.isfinite(each)]
+    return float(np.clip(1.3 * max([*known, end]), end, FARTHEST * end))
+
+
+def _words(point: Budget) -> str:
+    """A saturation point in words."""
+    if not point.determined:
+        return "not determined"
+    if np.isnan(point.low):
+        return f"{amount(point.tokens)} tokens, interval unknown"
+    if point.tokens == 0:
+        return "from the first token on"
+    high = "without end" if np.isinf(point.high) else amount(point.high)
+    told = "never" if np.isinf(point.tokens) else f"{amount(point.tokens)} tokens"
+    return f"{told} ({amount(point.low)} to {high})"

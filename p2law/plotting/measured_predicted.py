@@ -1,0 +1,156 @@
+"""Predicted against measured, rows that were held out marked as such."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from p2law.errors import PlotError
+from p2law.plotting.canvas import Place, canvas, plain
+from p2law.plotting.colours import BLUE, GREY, MANY, VERMILION
+from p2law.plotting.families import status
+from p2law.plotting.quantities import target_title
+from p2law.result import Fit
+from p2law.scoring import Score, score
+from p2law.views import number
+from p2law.wording import got, several
+
+SIZE = (4.6, 4.4)
+
+
+def predicted(
+    shown: Fit | Score,
+    held: Score | pd.DataFrame | None = None,
+    *,
+    level: float = 0.9,
+    ax: Place = None,
+) -> Axes:
+    """Draw predicted against measured, with rows that the fit has not seen marked.
+
+    Parameters
+    ----------
+    shown : Fit or Score
+        The rows of a fit, or the rows of a score.
+    held : Score or DataFrame, optional
+        Rows that were held out: what `p2law.score` says of them, or the records themselves,
+        which the fit is then asked about.
+    level : float
+        Of the bars where `held` are records; those of a score have its own level.
+    ax : Axes, Figure or SubFigure, optional
+        Where to draw.
+
+    Returns
+    -------
+    Axes
+        Held rows are diamonds with the interval for a new run; the line is where a prediction
+        is what was measured. Rows that the fit does not determine are counted, not drawn.
+
+    Raises
+    ------
+    PlotError
+        `shown` or `held` is none of the above, or `ax` of the wrong kind.
+    RecordError, FitError
+        The records cannot be used, or `level` is no probability.
+
+    Examples
+    --------
+    >>> import p2law
+    >>> from matplotlib.figure import Figure
+    >>> from p2law import forms, plotting, testing
+    >>> truth = {"floor": 2.0, "scale": 90.0, "beta": 0.3}
+    >>> table = p2law.grid(run=["a"], tokens=[1e6, 2e6, 4e6, 8e6, 16e6])
+    >>> split = p2law.holdout.last_tokens(testing.synthesize(forms.token_power, truth, table))
+    >>> fit = p2law.fit(split.kept, forms.token_power)
+    >>> plotting.predicted(fit, split.held, ax=Figure()).get_xlabel()
+    'measured loss (nat)'
+    """
+    fitted, told = _sides(shown, held, level)
+    place = canvas(ax, 1, size=SIZE)
+    (axes,) = place.axes
+    sides, remarks = [], []
+    if fitted is not None:
+        look: dict[str, Any] = {"color": BLUE, "markersize": 3.5, "rasterized": len(fitted) > MANY}
+        label = _said("fitted", fitted, shown.unit)
+        axes.plot(
+            fitted["measured"], fitted["predicted"], "o", alpha=0.5, mew=0, label=label, **look
+        )
+        sides.append(fitted)
+    if told is not None:
+        rows = told.residuals()
+        rows = rows.assign(measured=rows[told.target])[rows["determined"]]
+        _held(axes, rows, told)
+        sides.append(rows)
+        remarks = _remarks(told)
+    _square(axes, shown, sides)
+    plain(axes)
+    axes.legend(loc="upper left", fontsize="small", frameon=False)
+    place.say(status(shown) if isinstance(shown, Fit) else shown.trouble[:1], remarks)
+    return axes
+
+
+def _remarks(told: Score) -> list[str]:
+    """What bars are, and which rows are not there."""
+    out = [f"bars: {100 * told.level:g} % interval for a new run"] if told.rows else []
+    if told.undetermined:
+        rows = several(told.undetermined, "held row")
+        out.append(f"{rows} not drawn: the fit does not determine them")
+    return out + [f"left out: {several(count, 'row')}, {why}" for why, count in told.left_out]
+
+
+def _sides(shown: Any, held: Any, level: float) -> tuple[pd.DataFrame | None, Score | None]:
+    """Rows that were fitted, and the score of those that were held out."""
+    if isinstance(shown, Score):
+        if held is not None:
+            raise PlotError("held goes with a fit; a score is drawn alone")
+        return None, shown
+    if not isinstance(shown, Fit):
+        raise PlotError(f"this picture is of a Fit or a Score, got {got(shown)}")
+    rows = shown.residuals()
+    rows = rows.assign(measured=rows[shown.form.target])
+    if held is None or isinstance(held, Score):
+        return rows, held
+    if not isinstance(held, pd.DataFrame):
+        raise PlotError(f"held is a Score or a table of records, got {got(held)}")
+    return rows, score(shown, held, level=level)
+
+
+def _held(axes: Axes, rows: pd.DataFrame, told: Score) -> None:
+    """Rows that were held out, each with its interval."""
+    x, y = rows["measured"].to_numpy(), rows["predicted"].to_numpy()
+    ends = np.abs(rows[["low", "high"]].to_numpy().T - y)
+    axes.errorbar(
+        x,
+        y,
+        yerr=np.nan_to_num(ends),
+        fmt="D",
+        color=VERMILION,
+        markersize=3.5,
+        markeredgewidth=0,
+        elinewidth=0.7,
+        alpha=0.75,
+        label=_said("held out", rows, told.unit),
+    )
+
+
+def _said(what: str, rows: pd.DataFrame, unit: str) -> str:
+    """An entry of the legend: what the points are, and how far off."""
+    count = f"{what}: {several(len(rows), 'row')}"
+    if not len(rows):
+        return count
+    rmse = float(np.sqrt(np.mean((rows["measured"] - rows["predicted"]) ** 2)))
+    return f"{count}, rmse {number(rmse, 3)} {unit}"
+
+
+def _square(axes: Axes, shown: Fit | Score, sides: list[pd.DataFrame]) -> None:
+    """The same range on both axes, and the line of no error."""
+    values = np.concatenate([each[["measured", "predicted"]].to_numpy().ravel() for each in sides])
+    values = values[np.isfinite(values)]
+    low, high = (values.min(), values.max()) if len(values) else (0.0, 1.0)
+    room = 0.05 * (high - low) or 0.05 * abs(high) or 1.0
+    ends = (low - room, high + room)
+    axes.plot(ends, ends, color=GREY, linewidth=1, zorder=1)
+    axes.set(xlim=ends, ylim=ends, aspect="equal")
+    noun = shown.form.target if isinstance(shown, Fit) else shown.target
+    for side, word in ((axes.xaxis, "measured"), (axes.yaxis, "predicted")):
+        side.set_label_text(target_title(shown, f"{word} {noun}"))

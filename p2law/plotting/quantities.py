@@ -1,0 +1,99 @@
+"""What columns are called on axes, and how their values are written there."""
+
+import numpy as np
+from matplotlib.axis import Axis, XAxis
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+from p2law.declaring import Array
+from p2law.result import Fit
+from p2law.scoring import Score
+from p2law.views import number
+
+COUNTS = {
+    "params": "parameters",
+    "params_after": "parameters after pruning",
+    "tokens": "tokens",
+    "unique_tokens": "distinct tokens",
+    "flops": "FLOPs",
+    "gpu_hours": "GPU-hours",
+    "flops_per_token": "FLOPs per token",
+    "cost": "cost",
+}
+"""Columns that span decades: plain counts."""
+
+SHARES = {"pruning_rate": "pruning rate", "nominal_rate": "nominal pruning rate"}
+"""Columns that are shares of a whole, written as percentages."""
+
+STEPS = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
+TALL = 1e15
+"""From here on a count is written by its power of ten."""
+
+DECADES = 2.5
+"""An axis of fewer decades has ticks at 2 and 5, too."""
+
+
+def amount(value: float, column: str = "tokens", digits: int = 3) -> str:
+    """A value of a column in short.
+
+    Examples
+    --------
+    >>> amount(1e9), amount(2.5e5), amount(0.3, "pruning_rate"), amount(1.3516, "base_loss")
+    ('1B', '250k', '30 %', '1.35')
+    """
+    if column in SHARES:
+        return f"{number(100 * value, digits)} %"
+    if column in COUNTS and abs(value) < TALL:
+        # 999.6M to three digits is 1B, not 1e+03M.
+        rounded = float(f"{value:.{digits}g}")
+        for step, letter in STEPS:
+            if abs(rounded) >= step:
+                return f"{number(rounded / step, digits)}{letter}"
+    return number(value, digits)
+
+
+def named(value: float, column: str) -> str:
+    """A value with what it is of, as a title says it: "8B parameters", "30 % pruning rate"."""
+    if column in COUNTS or column in SHARES:
+        return f"{amount(value, column)} {title(column)}"
+    return f"{title(column)} {amount(value, column)}"
+
+
+def title(column: str) -> str:
+    """What a column is called on an axis."""
+    return COUNTS.get(column) or SHARES.get(column) or column.replace("_", " ")
+
+
+def target_title(shown: Fit | Score, words: str = "") -> str:
+    """What a target is called on an axis, with its unit: "loss (nat)", "loss (test error)"."""
+    target = shown.form.target if isinstance(shown, Fit) else shown.target
+    unit = shown.unit.removeprefix("in ").replace("_", " ")
+    said = words or target.replace("_", " ")
+    return said if unit in said.split(" ") else f"{said} ({unit})"
+
+
+def is_log(column: str, values: Array) -> bool:
+    """Tell whether an axis of these values is better logarithmic."""
+    positive = values[values > 0]
+    return column in COUNTS and len(positive) > 0 and bool(positive.max() > 3 * positive.min())
+
+
+def lay(axis: Axis, column: str, *, log: bool) -> None:
+    """Give an axis its scale, its name and ticks in plain words."""
+    set_scale = axis.axes.set_xscale if isinstance(axis, XAxis) else axis.axes.set_yscale
+    axis.set_label_text(title(column))
+    if log:
+        set_scale("log")
+        plain_ticks(axis, column)
+    elif column in COUNTS or column in SHARES:
+        axis.set_major_formatter(FuncFormatter(lambda value, _: amount(value, column)))
+
+
+def plain_ticks(axis: Axis, column: str) -> None:
+    """Ticks of a logarithmic axis as plain amounts; the shorter it is, the more of them."""
+    low, high = axis.get_view_interval()
+    decades = np.log10(high / low) if 0 < low < high else 0.0
+    subs = (1.0, 2.0, 5.0) if decades < DECADES else (1.0,)
+    within_one = MaxNLocator(4, steps=[1, 2, 5, 10])
+    axis.set_major_locator(within_one if decades < 1 else LogLocator(10, subs=subs, numticks=8))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: amount(value, column)))
+    axis.set_minor_formatter(NullFormatter())
