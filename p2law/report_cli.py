@@ -32,6 +32,7 @@ def add_command(commands: Any) -> None:
     report.add_argument(
         "--no-holdouts", action="store_true", help="fit nothing anew to parts of the records"
     )
+    report.add_argument("--no-pictures", action="store_true", help="a small page, made sooner")
     report.add_argument("--tokens", type=float, help="rows of the budget table", **MANY)
     report.add_argument("--losses", type=float, help="losses to be reached: a second table", **MANY)
 
@@ -50,6 +51,7 @@ def main(asked: argparse.Namespace) -> str:
     options: dict[str, Any] = {"title": asked.title, "level": asked.level}
     options |= {"tokens": asked.tokens} if asked.tokens else {}
     options |= {"losses": asked.losses} if asked.losses else {}
+    options |= {"pictures": not asked.no_pictures}
     options |= {"holdouts": ()} if asked.no_holdouts else {}
     options |= {"held": p2law.load(asked.held, needs=())} if asked.held else {}
     with blaming(f"{asked.fit} is damaged, or its law fails"):

@@ -579,7 +579,7 @@ def test_the_surface_of_the_command_line():
         "saturation": ["--form", "--gain", "--help", "--json", "--level", "-h", "fit"],
         "plan": ["--form", "--help", "--json", "-h", "plan"],
         "report": ["--form", "--held", "--help", "--level", "--losses", "--no-holdouts",
-                   "--output", "--title", "--tokens", "-h", "-o", "fit"],
+                   "--no-pictures", "--output", "--title", "--tokens", "-h", "-o", "fit"],
         "collect plan": ["--gpu-memory", "--help", "--json", "--mfu", "--peak-flops",
                          "--tokens-per-second", "-h", "sweep"],
         "collect run": ["--gpus", "--help", "--index", "--only", "--option", "--out", "--submit",

@@ -47,6 +47,8 @@ class Asked(TypedDict, total=False):
         Rows of the budget table.
     losses : sequence of float
         To be reached: a second table.
+    pictures : bool
+        True by default; without them the page is small, and matplotlib is not needed.
     """
 
     title: str
@@ -56,6 +58,7 @@ class Asked(TypedDict, total=False):
     cases: pd.DataFrame
     tokens: Sequence[float]
     losses: Sequence[float]
+    pictures: bool
 
 
 def html(fit: Fit, **asked: Unpack[Asked]) -> str:
@@ -88,7 +91,7 @@ def html(fit: Fit, **asked: Unpack[Asked]) -> str:
     trials = holding.tried(fit, asked.get("holdouts"), asked.get("held"))
     about = contents.summary(fit)
     first = next((each.score for each in trials if each.score), None)
-    pictures, missing = figures.pictures(fit, first, level)
+    drawn = figures.pictures(fit, first, level) if asked.get("pictures", True) else ([], [])
     return render(
         {
             "title": asked.get("title") or f"{about['law']} fitted to {about['about']}",
@@ -108,8 +111,8 @@ def html(fit: Fit, **asked: Unpack[Asked]) -> str:
             "trial_header": holding.HEADER,
             "conditions": contents.conditions(fit, level),
             "covered": contents.covered(fit),
-            "figures": pictures,
-            "no_figures": missing,
+            "figures": drawn[0],
+            "no_figures": drawn[1],
             "settings": contents.settings(fit),
             "versions": contents.versions(fit),
             "recipe": contents.recipe(fit),

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from p2law import planning
+from p2law import asking, planning
 from p2law.errors import UnreachableLossError
 from p2law.foresight import TOKENS
 from p2law.report import cases
@@ -80,10 +80,16 @@ def tables(
     """
     if TOKENS not in fit.form.columns:
         return [_plainly(fit, cases.recorded(fit, MANY) if asked is None else asked, level)]
-    table = cases.recorded(fit, CASES) if asked is None else asked[cases.others(fit)]
+    table = cases.recorded(fit, CASES) if asked is None else _checked(fit, asked)
     found = [_after(fit, table, _amounts(fit) if tokens is None else tokens, level)]
     found += [_reaching(fit, table, losses, level)] if losses is not None else []
     return [*found, _enough(fit, table, level)]
+
+
+def _checked(fit: Fit, asked: pd.DataFrame) -> pd.DataFrame:
+    """Cases that a law can be asked about; more columns are not looked at."""
+    found = asking.inputs(fit.form, asked.assign(**{TOKENS: 1.0}), {})
+    return found[cases.others(fit)].reset_index(drop=True)
 
 
 def _plainly(fit: Fit, table: pd.DataFrame, level: float) -> Table:

@@ -77,8 +77,9 @@ def pictures(fit: Fit, score: Score | None, level: float) -> tuple[list[Picture]
         raise MissingExtraError("matplotlib", "report", "a report") from error
     made, missing = list[Picture](), list[str]()
     for plan in _plans(fit, score, level):
+        style: Any = {**STYLE, "svg.hashsalt": plan.name}
         try:
-            with mpl.rc_context({**STYLE, "svg.hashsalt": plan.name}):
+            with mpl.rc_context(style):
                 svg = _drawn(plan)
         except P2LawError as error:
             missing.append(f"{plan.name}: {first_line(error)}")
@@ -107,21 +108,20 @@ def _plans(fit: Fit, score: Score | None, level: float) -> Iterator[_Plan]:
             BROAD,
             lambda ax: plotting.rates(fit, level=level, ax=ax),
         )
-    yield from _checks(fit, score, level)
     if TOKENS in columns:
         yield _Plan(
             "gain",
             "What the next doubling of the tokens wins, and where that is less than one sees.",
-            HALF,
+            BROAD,
             lambda ax: plotting.gain(fit, level=level, ax=ax),
         )
-    if TOKENS in columns and len(columns) > 1:
-        yield _Plan(
-            "contour",
-            f"Lines of equal {target}; hatched beyond the records, white where not determined.",
-            HALF,
-            lambda ax: plotting.contour(fit, ax=ax),
-        )
+    yield from _checks(fit, score, level)
+    yield _Plan(
+        "coefficients",
+        f"Coefficients with {100 * level:g} % intervals, and how their refits go together.",
+        BROAD,
+        lambda ax: plotting.coefficients(fit, level=level, ax=ax),
+    )
 
 
 def _checks(fit: Fit, score: Score | None, level: float) -> Iterator[_Plan]:
@@ -132,12 +132,14 @@ def _checks(fit: Fit, score: Score | None, level: float) -> Iterator[_Plan]:
         HALF,
         lambda ax: plotting.predicted(fit, score, level=level, ax=ax),
     )
-    yield _Plan(
-        "coefficients",
-        f"Coefficients with {100 * level:g} % intervals, and how their refits go together.",
-        HALF,
-        lambda ax: plotting.coefficients(fit, level=level, ax=ax),
-    )
+    if TOKENS in fit.form.columns and len(fit.form.columns) > 1:
+        yield _Plan(
+            "contour",
+            f"Lines of equal {fit.form.target}; hatched beyond the records, white where not "
+            "determined.",
+            HALF,
+            lambda ax: plotting.contour(fit, ax=ax),
+        )
     yield _Plan(
         "residuals",
         "Measured minus predicted, by run and along the records; grey is one rmse.",
