@@ -1,5 +1,6 @@
 """A report: what it says, and what it never does. A browser opens it in test_report_page."""
 
+import itertools
 import re
 import subprocess
 import sys
@@ -337,6 +338,37 @@ def test_a_report_is_saved_where_one_says(fit, tmp_path):
 
     assert tmp_path / "report.html" == place
     assert place.read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+def luminance(colour):
+    """How bright a colour is, as the Web Content Accessibility Guidelines count it."""
+    parts = [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("theme", [0, 1, 2], ids=["light", "dark", "print"])
+@pytest.mark.parametrize(
+    ("ink", "paper"),
+    [
+        *itertools.product(("ink", "soft", "blue", "orange", "red"), ("paper", "card")),
+        *(("ink", f"{each}-paper") for each in ("orange", "red")),
+        *(("soft", f"{each}-paper") for each in ("orange", "red")),
+        *((each, f"{each}-paper") for each in ("orange", "red", "green")),
+        ("soft", "faint"),
+    ],
+)
+def test_every_text_stands_out_from_its_ground(page, theme, ink, paper):
+    """
+    By 4.5 to 1 at least, in light, in dark and on paper.
+    """
+    blocks = re.findall(r":root \{(.*?)\}", page, re.DOTALL)
+    colours = dict(re.findall(r"--([\w-]+): (#\w+);", blocks[theme]))
+    full = {n: c if len(c) > 4 else "#" + "".join(x * 2 for x in c[1:]) for n, c in colours.items()}
+
+    bright, dark = sorted((luminance(full[ink]), luminance(full[paper])), reverse=True)
+
+    assert 4.5 <= (bright + 0.05) / (dark + 0.05)
 
 
 # -- the numbers of the page ----------------------------------------------------------

@@ -300,7 +300,7 @@ def test_an_extrapolated_answer_says_which_input_lies_beyond(opened):
     write(browser, tokens="1e12")
 
     assert "Extrapolated" == part(browser, "verdict").text
-    assert "tokens lies beyond the records" in part(browser, "why").text
+    assert "Beyond the records: tokens." in part(browser, "why").text
     assert "beyond" == part(browser, "answer").get_attribute("data-verdict")
     assert sound != part(browser, "answer").value_of_css_property("border-left-style")
     assert drawn(browser).find_elements("css selector", ".curve.beyond")
@@ -382,6 +382,34 @@ def test_a_recorded_case_fills_the_form(opened):
     assert 0.15 == float(field(browser, "pruning_rate").get_attribute("value"))
     assert tokens == field(browser, "tokens").get_attribute("value")
     assert "Within the records" == part(browser, "verdict").text
+
+
+def test_what_was_measured_in_a_case_is_shown_beside_the_curve(opened, p2_fit):
+    """
+    One dot a row of that case, and none once another input is asked about.
+    """
+    browser = opened("p2_fit")
+    browser.find_element("css selector", '#case option[value="5"]').click()
+    rows = p2_fit.records.groupby(["params", "pruning_rate"]).size().iloc[5]
+
+    assert rows == len(drawn(browser).find_elements("css selector", ".measured circle"))
+    write(browser, pruning_rate="0.26")
+    assert not drawn(browser).find_elements("css selector", ".measured circle")
+
+
+def test_only_what_scrolls_is_a_stop_for_keys(opened):
+    """
+    At 400 pixels tables scroll, and can be scrolled by keys; at 1280 most of them need not.
+    """
+    stops = "return document.querySelectorAll('.wide[tabindex]').length"
+
+    narrow = opened("p2_fit", 400)
+    drawn(narrow)
+    some = narrow.execute_script(stops)
+    wide = opened("p2_fit", 1280)
+    drawn(wide)
+
+    assert some > wide.execute_script(stops)
 
 
 def test_the_curve_can_run_along_every_input(opened):

@@ -14,6 +14,9 @@ from p2law.views import number
 MOST = 60
 """Cases that one can choose from on the page."""
 
+DOTS = 60
+"""Measured rows of a case that the planner's curve shows."""
+
 
 def others(fit: Fit) -> list[str]:
     """Names of the inputs of a law but for tokens."""
@@ -78,12 +81,24 @@ def start(fit: Fit) -> dict[str, float]:
 
 
 def choices(fit: Fit) -> list[dict[str, Any]]:
-    """Recorded cases to start from, each in words and numbers; none where there is one."""
+    """Recorded cases to start from, in words and numbers, and what was measured in each."""
     table = recorded(fit)
-    if len(table) < 2:
+    rows = [_row(row) for _, row in table.iterrows()] if others(fit) else []
+    return [
+        {"label": label, "inputs": _short(fit, row), "measured": _measured(fit, row)}
+        for label, row in zip(names(table), rows, strict=False)
+    ]
+
+
+def _measured(fit: Fit, case: Mapping[str, float]) -> list[list[float]]:
+    """Tokens and target of the rows of one case, some of many."""
+    if TOKENS not in fit.form.columns:
         return []
-    rows = [_short(fit, _row(row)) for _, row in table.iterrows()]
-    return [{"label": label, "inputs": row} for label, row in zip(names(table), rows, strict=True)]
+    records = fit.records
+    same = (records[list(case)] == pd.Series(case)).all(axis=1)
+    pairs = records.loc[same, [TOKENS, fit.form.target]].to_numpy()
+    few = np.unique(np.linspace(0, len(pairs) - 1, min(len(pairs), DOTS)).round().astype(int))
+    return [[float(x), float(y)] for x, y in pairs[few]]
 
 
 def _row(row: pd.Series) -> dict[str, float]:

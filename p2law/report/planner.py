@@ -139,8 +139,9 @@ def _place(surface: Surface, q: Array, found: Directions) -> dict[str, Any]:
 
 def _free(fit: Fit) -> str:
     """Why predictions may be undetermined: the first of what a user must read."""
-    why = "The prediction moves with what the records leave free."
-    return f"{why} {fit.trouble[0]}." if fit.trouble else why
+    why = "The prediction moves with what the records leave free"
+    causes = [each for each in fit.trouble if each not in fit.known.doubts]
+    return f"{why}: {causes[0]}." if causes else f"{why}."
 
 
 def _ties(known: Knowledge, law: Form) -> list[dict[str, Any]]:

@@ -60,7 +60,7 @@ function pieces(points, kind) {
 const path = (points, x, y) =>
   points.map((each, k) => `${k ? "L" : "M"}${x(each.at).toFixed(1)} ${y(each).toFixed(1)}`).join("");
 
-function heights(points, here) {
+function heights(points, here, seen) {
   const known = points.filter((each) => Number.isFinite(each.estimate));
   const ends = known.flatMap((each) => [each.low, each.high].filter(Number.isFinite));
   const all = [...known.map((each) => each.estimate), ...ends, here.low, here.high, here.estimate];
@@ -70,10 +70,12 @@ function heights(points, here) {
   const curve = known.map((each) => each.estimate);
   const [least, most] = [Math.min(...curve), Math.max(...curve)];
   const room = Math.max(most - least, Math.abs(most) * 1e-3) * 0.6;
-  const low = Math.max(finite[0], least - room);
-  const high = Math.min(finite[finite.length - 1], most + room);
-  const pad = 0.06 * (high - low || 1);
-  return [Math.min(low, here.low || low) - pad, Math.max(high, here.high || high) + pad];
+  const bottom = Math.max(finite[0], least - room);
+  const top = Math.min(finite[finite.length - 1], most + room);
+  const low = Math.min(bottom, here.low || bottom, ...seen);
+  const high = Math.max(top, here.high || top, ...seen);
+  const pad = (new Set(known.map((each) => each.at)).size < 3 ? 0.8 : 0.06) * (high - low || 1);
+  return [low - pad, high + pad];
 }
 
 function axes(frame, x, y, axis, plan) {
@@ -81,7 +83,7 @@ function axes(frame, x, y, axis, plan) {
   const right = width - EDGE.right;
   const bottom = height - EDGE.bottom;
   const group = svg("g", { class: "axes" });
-  for (const each of ticks(low, high, false, 4)) {
+  for (const each of ticks(low, high, false, 5)) {
     group.append(svg("line", { x1: EDGE.left, x2: right, y1: y(each), y2: y(each) }));
     const at = { x: EDGE.left - 8, y: y(each) + 4, "text-anchor": "end" };
     group.append(svg("text", at, number(each, 6)));
@@ -130,7 +132,7 @@ function here(found, at, x, y, frame) {
   return group;
 }
 
-// Draw the curve along one input through the chosen inputs.
+// Draw the curve along one input through the chosen inputs; true where it has gaps.
 function chart(plan, box, { inputs, level, kind, along, found }) {
   const axis = plan.inputs.find((each) => each.name === along);
   const at = inputs[along];
@@ -139,7 +141,8 @@ function chart(plan, box, { inputs, level, kind, along, found }) {
     .map((value) => ({ at: value, ...predict(plan, { ...inputs, [along]: value }, level, kind) }));
   const width = Math.max(box.clientWidth, 280);
   const height = Math.round(Math.min(470, Math.max(240, width * 0.66)));
-  const range = heights(points, found);
+  const seen = measured(plan, along, inputs).map(([, value]) => value);
+  const range = heights(points, found, seen);
   const image = svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img" });
   image.setAttribute("aria-label", told(plan, axis, points, range));
   const [from, to] = span(axis, at);
@@ -154,7 +157,8 @@ function chart(plan, box, { inputs, level, kind, along, found }) {
   image.append(covered(axis, x, frame));
   if (range) image.append(axes(frame, x, y, axis, plan));
   const inside = svg("g", { "clip-path": "url(#plot-area)" });
-  inside.append(curves(points, x, y), here(found, at, x, y, frame));
+  inside.append(curves(points, x, y), dots(measured(plan, along, inputs), x, y));
+  inside.append(here(found, at, x, y, frame));
   image.append(inside);
   if (!points.some((each) => each.determined)) {
     const words = "not determined anywhere along this line";
@@ -162,6 +166,21 @@ function chart(plan, box, { inputs, level, kind, along, found }) {
     image.append(svg("text", middle, words));
   }
   box.replaceChildren(image);
+  const known = points.filter((each) => each.determined);
+  return known.length > 0 && known.length < points.length;
+}
+
+// What was measured in the very case that is asked about, against tokens.
+function measured(plan, along, inputs) {
+  const same = (each) =>
+    Object.entries(each.inputs).every(([name, value]) => inputs[name] === value);
+  return along === "tokens" ? plan.cases.filter(same).flatMap((each) => each.measured) : [];
+}
+
+function dots(pairs, x, y) {
+  const group = svg("g", { class: "measured" });
+  for (const [at, value] of pairs) group.append(svg("circle", { cx: x(at), cy: y(value), r: 3 }));
+  return group;
 }
 
 // Where the records lie along the axis.

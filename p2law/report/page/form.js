@@ -67,17 +67,25 @@ function planner(plan, form) {
 
   function update() {
     const question = asked();
-    if (!checked(question)) return answer({ name: "none", mark: "✕", words: "No answer", why: "Correct the marked inputs." });
+    if (!checked(question)) return refuse();
     const found = predict(plan, question.inputs, question.level, question.kind);
     answer(verdict(plan, found), found, question);
-    part("kept").hidden = found.determined;
     draw({ ...question, found });
+  }
+
+  function refuse() {
+    cancelAnimationFrame(planned);
+    part("chart").replaceChildren();
+    const why = "Correct the marked inputs.";
+    answer({ name: "none", mark: "✕", words: "No answer", why });
   }
 
   // A slider that is dragged changes more often than a screen can show.
   function draw(question) {
     cancelAnimationFrame(planned);
-    planned = requestAnimationFrame(() => chart(plan, part("chart"), question));
+    planned = requestAnimationFrame(() => {
+      part("kept").hidden = !chart(plan, part("chart"), question);
+    });
   }
 
   function answer({ name, mark, words, why }, found, question) {
@@ -88,6 +96,9 @@ function planner(plan, form) {
     const told = found && found.determined;
     const [estimate, low, high] = told ? together(found.estimate, found.low, found.high) : ["no number"];
     part("estimate").textContent = estimate;
+    part("asked").textContent = plan.inputs
+      .map((each) => `${named(each.name)} ${field(each.name).value}`)
+      .join(", ");
     part("unit").textContent = told ? plan.unit : "";
     const about = question && question.kind === "run" ? "a single new run" : "the law";
     const level = question ? number(100 * question.level) : "";
@@ -127,7 +138,16 @@ function planner(plan, form) {
   update();
 }
 
+// What scrolls can be reached by keys; what does not, is no stop on the way.
+function reachable() {
+  for (const each of document.querySelectorAll(".wide, .paper")) {
+    if (each.scrollWidth > each.clientWidth) each.setAttribute("tabindex", "0");
+    else each.removeAttribute("tabindex");
+  }
+}
+
 function begin() {
+  new ResizeObserver(reachable).observe(document.body);
   const data = document.getElementById("plan");
   if (data) {
     const plan = prepared(JSON.parse(data.textContent));

@@ -42,8 +42,7 @@ function verdict(plan, found) {
   }
   const { beyond } = found;
   const far = beyond.length
-    ? `${listed(beyond.map(named))} ${beyond.length > 1 ? "lie" : "lies"} beyond the records. ` +
-      "The answer rests on the form of the law."
+    ? `Beyond the records: ${listed(beyond.map(named))}. The answer rests on the form of the law.`
     : "";
   if (Number.isNaN(found.low) || Number.isNaN(found.high)) {
     return {
