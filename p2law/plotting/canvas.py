@@ -29,6 +29,9 @@ SIZE = (3.3, 2.8)
 """A panel's width and height in inches."""
 
 COLUMNS = 4
+LETTERS = 9.5
+"""Letters of a title in an inch."""
+
 NOTE = 8.0
 """Size of letters of a note, in points."""
 
@@ -51,6 +54,13 @@ class Canvas:
         out = np.empty(len(self.axes), dtype=object)
         out[:] = self.axes
         return out
+
+    def head(self, axes: Axes, text: str) -> None:
+        """Give a panel its title, with its middle left out where it is too long."""
+        columns = grid(len(self.axes))[0] if self.own else 1
+        whole = self.figure if self.own else axes
+        letters = max(16, int(whole.bbox.width / self.figure.dpi / columns * LETTERS))
+        axes.set_title(shortened(text, letters), fontsize="medium", loc="left")
 
     def legend(self, handles: Sequence[Artist], title: str = "") -> None:
         """Explain colours, beside the panels of an own figure, else in the last of the axes."""
@@ -187,6 +197,12 @@ def alike(values: Any, most: float = 2.5) -> bool:
     """
     low, high = values.min(), values.max()
     return bool(high.max() - low.min() <= most * (high - low).median())
+
+
+def shortened(text: str, letters: int) -> str:
+    """A text with its middle left out where it is longer than so many letters."""
+    half = (letters - 1) // 2
+    return text if len(text) <= letters else f"{text[: letters - 1 - half]}…{text[-half:]}"
 
 
 def plain(axes: Axes) -> None:

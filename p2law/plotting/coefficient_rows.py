@@ -139,7 +139,7 @@ def _correlation(axes: Axes, draws: pd.DataFrame) -> None:
         text = "-" if np.isnan(found[i, j]) else f"{found[i, j]:.2f}"
         axes.text(j, i, text, ha="center", va="center", fontsize="x-small", color=colour)
     places = range(len(found))
-    axes.set_xticks(places, [*draws.columns], fontsize="small")
+    axes.set_xticks(places, [*draws.columns], fontsize="small", rotation=90)
     axes.set_yticks(places, [*draws.columns], fontsize="small")
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)

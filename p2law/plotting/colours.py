@@ -28,7 +28,10 @@ FEW = 7
 MANY = 2000
 """More points than this are an image in a vector file, which would be megabytes otherwise."""
 
-TOP = 0.88
+DENSE = 400
+"""More points than this in a panel are small and pale, so that a curve is seen on them."""
+
+TOP = 0.82
 """Where the colour map ends: yellow is not seen on white."""
 
 
@@ -78,19 +81,21 @@ class Hues:
         """What a colour bar shows."""
         return ScalarMappable(self._norm, colour_map())
 
-    def handles(self, **how: Any) -> list[Line2D]:
+    def handles(self) -> list[Line2D]:
         """Entries of a legend; none where there is nothing to tell apart, or too much."""
         if len(self.values) < 2 or self.many:
             return []
         return [
-            Line2D([], [], color=self.colour(each), marker=self.marker(each), markersize=4, **how)
+            Line2D(
+                [],
+                [],
+                color=self.colour(each),
+                marker=self.marker(each),
+                markersize=4,
+                label=amount(each, self.column),
+            )
             for each in self.values
         ]
-
-    @property
-    def labels(self) -> list[str]:
-        """What each value is called."""
-        return [amount(each, self.column) for each in self.values]
 
     @property
     def _norm(self) -> Normalize:
@@ -106,6 +111,16 @@ def colour_map() -> Colormap:
     """Viridis from dark to as light as print allows."""
     whole = mpl.colormaps["viridis"]
     return mpl.colors.ListedColormap(whole(np.linspace(0, TOP, 256)), "viridis, cut")
+
+
+def crowded(points: int) -> float:
+    """Size of a marker among so many."""
+    return float(np.clip(3.4 * (DENSE / max(points, 1)) ** 0.5, 1.6, 3.4))
+
+
+def paleness(points: int) -> float:
+    """Opacity of a marker among so many."""
+    return 0.8 if points < DENSE else 0.45
 
 
 def evenly(count: int, most: int) -> Sequence[int]:

@@ -1,6 +1,7 @@
 """The curves of a law over its records: one for each combination of the inputs but one."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from matplotlib.axes import Axes
 
 from p2law.declaring import Array, Mask
 from p2law.errors import PlotError
+from p2law.plotting.colours import BLACK
 from p2law.result import Fit
 from p2law.verdicts import Status
 from p2law.wording import got, several
@@ -18,6 +20,10 @@ POINTS = 80
 """Places at which a curve is drawn."""
 
 SOUND = (Status.CONVERGED, Status.AT_BOUND)
+
+
+CURVE = "(curve)"
+"""Column that numbers the curves; no input can be called so."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,15 +36,21 @@ class Family:
     along : str
         The input on the axis.
     records : DataFrame
-        The rows of the fit, with `curve`, the number of their curve.
+        The rows of the fit.
+    code : Series
+        The number of the curve of each row.
     curves : DataFrame
-        Indexed by number: the other inputs, and `first`, `last`, the ends of `along` there.
+        The other inputs of each curve, by number.
+    ends : DataFrame
+        The `first` and the `last` positive place of each curve, by number; NaN for none.
     """
 
     fit: Fit
     along: str
     records: pd.DataFrame
+    code: pd.Series
     curves: pd.DataFrame
+    ends: pd.DataFrame
 
     @property
     def others(self) -> list[str]:
@@ -51,32 +63,27 @@ class Family:
         varying = [name for name in self.others if varies(self.curves[name])]
         return [name for name in varying if not is_base(name)] or varying
 
-    def told(self, curves: Sequence[int], ends: Any, level: float, *, log: bool) -> pd.DataFrame:
-        """The law along some curves, with its band.
+    def told(self, asked: Sequence[tuple[int, float, float]], level: float) -> pd.DataFrame:
+        """The law along some curves, with its band, at places spread evenly in the logarithm.
 
         Parameters
         ----------
-        curves : sequence of int
-        ends : callable
-            From a row of `curves` to the first and last place to draw at.
+        asked : sequence of (int, float, float)
+            A curve, and where to begin and to end.
         level : float
-        log : bool
-            Whether places are spread evenly in the logarithm.
 
         Returns
         -------
         DataFrame
-            As `Fit.predict` returns, with `curve`.
+            As `Fit.predict` returns, curve by curve in the order asked, with `CURVE`, the place
+            in `asked`.
         """
-        asked = []
-        for each in curves:
-            row = self.curves.loc[each]
-            places = stretch(self.records[self.along], *ends(row), log=log)
-            asked.append(
-                pd.DataFrame({self.along: places, **row[self.others].to_dict(), "curve": each})
-            )
-        table = pd.concat(asked, ignore_index=True)
-        return self.fit.predict(table, level=level).assign(curve=table["curve"].to_numpy())
+        on_record = self.records[self.along]
+        places = [stretch(on_record, low, high, log=True) for _, low, high in asked]
+        order = np.repeat(np.arange(len(asked)), [len(each) for each in places])
+        rows = self.curves.loc[[code for code, _, _ in asked]].iloc[order]
+        table = rows.reset_index(drop=True).assign(**{self.along: np.concatenate(places)})
+        return self.fit.predict(table, level=level).assign(**{CURVE: order})
 
 
 def stretch(on_record: pd.Series, low: float, high: float, *, log: bool) -> Array:
@@ -93,16 +100,23 @@ def stretch(on_record: pd.Series, low: float, high: float, *, log: bool) -> Arra
 
 
 def family(fit: Fit, along: str) -> Family:
-    """Sort the rows of a fit into curves over one of its inputs."""
+    """Sort the rows of a fit into curves over one of its inputs.
+
+    Raises
+    ------
+    PlotError
+        No row lies at a positive place.
+    """
     records = fit.records
+    later = records[along] > 0
+    if not later.any():
+        raise PlotError(f"all rows of the fit lie at {along} = 0; there is no curve to draw")
     others = [name for name in fit.form.columns if name != along]
-    code = records.groupby(others, sort=True).ngroup() if others else pd.Series(0, records.index)
-    records = records.assign(curve=code)
-    grouped = records.groupby("curve")
-    curves = grouped[others].first() if others else pd.DataFrame(index=[0])
-    positive = records[records[along] > 0].groupby("curve")[along]
-    curves = curves.assign(first=positive.min(), last=positive.max())
-    return Family(fit, along, records, curves)
+    code = records.groupby(others).ngroup() if others else pd.Series(0, records.index)
+    first = ~code.duplicated()
+    curves = records.loc[first, others].set_axis(code[first]).sort_index()
+    ends = records[along][later].groupby(code[later]).agg(["min", "max"]).reindex(curves.index)
+    return Family(fit, along, records, code, curves, ends.set_axis(["first", "last"], axis=1))
 
 
 def checked_fit(fit: Any) -> Fit:
@@ -147,13 +161,48 @@ def draw(axes: Axes, told: pd.DataFrame, along: str, value: str, **how: Any) -> 
     x: Array = told[along].to_numpy()
     y, low, high = (told[name].to_numpy() for name in (value, "low", "high"))
     inside = (told["beyond"] == "").to_numpy()
-    for part, shade in ((inside, 0.22), (_with_rim(~inside), 0.10)):
-        axes.fill_between(x, low, high, where=part, color=how["color"], alpha=shade, linewidth=0)
-    axes.plot(x, np.where(inside, y, np.nan), linewidth=1.6, **how)
     _lone(axes, x, y, (low, high), how["color"])
-    if not inside.all():
-        beyond = np.where(_with_rim(~inside), y, np.nan)
-        axes.plot(x, beyond, linewidth=1.2, **{**how, "linestyle": (0, (4, 2.5))})
+    for part, shade, look in (
+        (inside, 0.22, {"linewidth": 1.6}),
+        (_with_rim(~inside), 0.10, {"linewidth": 1.2, "linestyle": (0, (4, 2.5))}),
+    ):
+        if part.any():
+            band = part & np.isfinite(low)
+            axes.fill_between(x, low, high, where=band, color=how["color"], alpha=shade, lw=0)
+            axes.plot(x, np.where(part, y, np.nan), **{**how, **look})
+
+
+def dots(axes: Axes, x: Array, y: Array, *, log: bool, **look: Any) -> int:
+    """Measured rows; on a logarithmic axis those at zero stand hollow at its left edge.
+
+    Returns
+    -------
+    int
+        How many stand there.
+    """
+    look = {"linestyle": "none", **look}
+    edge = ~(x > 0) if log else np.zeros(len(x), dtype=bool)
+    axes.plot(x[~edge], y[~edge], **look)
+    if edge.any():
+        hollow = {"markerfacecolor": "none", "clip_on": False, "alpha": 0.8}
+        hollow |= {"markeredgewidth": 0.8, "markeredgecolor": look.get("color", BLACK)}
+        where = axes.get_yaxis_transform()
+        axes.plot(0 * y[edge], y[edge], transform=where, **{**look, **hollow})
+    return int(edge.sum())
+
+
+def at_edge(count: int) -> list[str]:
+    """A remark on rows at the left edge."""
+    return [f"hollow at the left edge: before the first token ({count})"] if count else []
+
+
+@contextlib.contextmanager
+def still(axes: Axes) -> Iterator[None]:
+    """Find the limits of a panel once, at the end; after every curve it would take most time."""
+    axes.autoscale(enable=False)
+    yield
+    axes.autoscale(enable=True)
+    axes.autoscale_view()
 
 
 def _lone(axes: Axes, x: Array, y: Array, ends: tuple[Array, Array], colour: str) -> None:
@@ -176,8 +225,8 @@ def doubts(fit: Fit, told: pd.DataFrame) -> list[str]:
     """What a picture of a fit must say: a status that is not sound, and where it tells nothing."""
     said = status(fit)
     lacking = ~told["determined"].to_numpy()
-    if lacking.any() and "curve" in told:
-        curves = told["curve"][lacking].nunique()
+    if lacking.any() and CURVE in told:
+        curves = told[CURVE][lacking].nunique()
         said.append(
             f"not drawn: {100 * lacking.mean():.0f} % of the law on {several(curves, 'curve')}, "
             f"which the records leave undetermined"
@@ -189,7 +238,7 @@ def doubts(fit: Fit, told: pd.DataFrame) -> list[str]:
 
 def _with_rim(part: Mask) -> Mask:
     """Places of a part and their neighbours, so that two parts of a curve meet."""
-    out = part.copy()
+    out: Mask = part.copy()
     out[:-1] |= part[1:]
     out[1:] |= part[:-1]
     return out

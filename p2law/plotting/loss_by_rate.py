@@ -14,7 +14,16 @@ from p2law.errors import PlotError
 from p2law.foresight import TOKENS
 from p2law.plotting.canvas import Canvas, Panels, Place, alike, canvas, checked_panels, plain
 from p2law.plotting.colours import FEW, GREY, Hues, evenly
-from p2law.plotting.families import checked_fit, doubts, draw, is_base, reads, stretch, varies
+from p2law.plotting.families import (
+    CURVE,
+    checked_fit,
+    doubts,
+    draw,
+    is_base,
+    reads,
+    stretch,
+    varies,
+)
 from p2law.plotting.quantities import lay, named, target_title, title
 from p2law.result import Fit
 from p2law.wording import got, several
@@ -81,7 +90,7 @@ def rates(
     wanted = min(len(keys), checked_panels(panels))
     place = canvas(ax, wanted, sharex=True, sharey=together)
     shown = evenly(len(keys), len(place.axes))
-    told = [picture.panel(axes, keys[k]) for axes, k in zip(place.axes, shown, strict=False)]
+    told = [picture.panel(place, axes, keys[k]) for axes, k in zip(place.axes, shown, strict=False)]
     picture.finish(place, len(shown), pd.concat(told, ignore_index=True))
     return place.array
 
@@ -100,7 +109,7 @@ class _Picture:
         """What has a panel each."""
         return sorted(self.fit.records[self.by].unique()) if self.by else [None]
 
-    def panel(self, axes: Axes, key: Any) -> pd.DataFrame:
+    def panel(self, place: Canvas, axes: Axes, key: Any) -> pd.DataFrame:
         """Draw one panel; returns what the law says there."""
         records = self.fit.records
         records = records[records[self.by] == key] if self.by else records
@@ -116,11 +125,11 @@ class _Picture:
                 "linestyle": "none",
             }
             axes.plot(near[RATE], near[self.fit.form.target], zorder=3, alpha=0.8, **look)
-            told.append(here.assign(curve=f"{key}/{curve}"))
+            told.append(here.assign(**{CURVE: f"{key}/{curve}"}))
         self._base(axes, records)
         plain(axes)
         if self.by:
-            axes.set_title(named(float(key), self.by), fontsize="medium", loc="left")
+            place.head(axes, named(float(key), self.by))
         return pd.concat(told, ignore_index=True)
 
     def finish(self, place: Canvas, shown: int, told: pd.DataFrame) -> None:
@@ -128,13 +137,12 @@ class _Picture:
         for axes in place.axes:
             lay(axes.xaxis, RATE, log=False)
             axes.set_ylabel(target_title(self.fit))
-            axes.set_xlim(told[RATE].min(), told[RATE].max())
+        low, high = told[RATE].min(), told[RATE].max()
+        room = 0.02 * (high - low)
+        place.axes[0].set_xlim(low - room, high + room)
         place.outer_labels()
-        handles = self.hues.handles()
-        for handle, label in zip(handles, self.hues.labels, strict=False):
-            handle.set_label(label)
         place.say(doubts(self.fit, told), self._remarks(shown, told))
-        place.legend(handles, title(self.hues.column))
+        place.legend(self.hues.handles(), title(self.hues.column))
 
     def _law(self, records: pd.DataFrame, value: float) -> pd.DataFrame:
         """The law over rates, at one amount of tokens, the other inputs as in the panel."""

@@ -13,8 +13,8 @@ from p2law.declaring import Array, Mask
 from p2law.errors import PlotError
 from p2law.foresight import TOKENS
 from p2law.plotting.canvas import Canvas, Place, canvas
-from p2law.plotting.colours import colour_map
-from p2law.plotting.families import checked_fit, doubts
+from p2law.plotting.colours import BLACK, MANY, colour_map
+from p2law.plotting.families import at_edge, checked_fit, dots, doubts
 from p2law.plotting.quantities import is_log, lay, named, target_title
 from p2law.result import Fit
 from p2law.views import number
@@ -111,6 +111,8 @@ class _Picture:
         out = ["dots: rows of the fit in this setting"]
         others = len(self.fit.records) - int(self._here.sum())
         out += [f"hollow: {several(others, 'row')} of other settings"] if others else []
+        zero = int((self.fit.records[self.x] == 0).sum()) if self._log(self.x) else 0
+        out += at_edge(zero)
         out += ["hatched: beyond the records"] if (told["beyond"] != "").any() else []
         return out
 
@@ -139,28 +141,15 @@ class _Picture:
             drawn.set_linewidth(0.0)
 
     def _points(self, axes: Axes) -> None:
-        """Rows of the fit."""
-        records, here = self.fit.records, self._here
-        look: dict[str, Any] = {"linestyle": "none", "marker": "o", "zorder": 4}
-        axes.plot(
-            records[self.x][~here],
-            records[self.y][~here],
-            markersize=3,
-            alpha=0.6,
-            markerfacecolor="none",
-            markeredgecolor="black",
-            markeredgewidth=0.5,
-            **look,
-        )
-        axes.plot(
-            records[self.x][here],
-            records[self.y][here],
-            markersize=4,
-            color="black",
-            markeredgecolor="white",
-            markeredgewidth=0.6,
-            **look,
-        )
+        """Rows of the fit; zero stands at the left edge of a logarithmic axis."""
+        records, here = self.fit.records, self._here.to_numpy()
+        x, y = records[self.x].to_numpy(), records[self.y].to_numpy()
+        look: dict[str, Any] = {"marker": "o", "color": BLACK, "markeredgewidth": 0.6, "zorder": 4}
+        log, raster = self._log(self.x), {"rasterized": len(records) > MANY}
+        other = {"markersize": 3, "alpha": 0.6, "markerfacecolor": "none"}
+        dots(axes, x[~here], y[~here], log=log, **raster, **look, **other)
+        own = {"markersize": 4, "markeredgecolor": "white"}
+        dots(axes, x[here], y[here], log=log, **raster, **look, **own)
 
     @property
     def _here(self) -> pd.Series:

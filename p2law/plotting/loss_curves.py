@@ -1,6 +1,5 @@
 """Measured losses over tokens with the fitted law and its band, a panel a model or rate."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,25 +9,36 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from p2law import asking
-from p2law.errors import PlotError
+from p2law.declaring import Mask
 from p2law.foresight import TOKENS
+from p2law.identify import listed
 from p2law.plotting.canvas import Canvas, Panels, Place, alike, canvas, checked_panels, plain
-from p2law.plotting.colours import GREY, MANY, Hues, evenly
-from p2law.plotting.families import Family, checked_fit, doubts, draw, family, reads
-from p2law.plotting.quantities import is_log, lay, named, target_title, title
+from p2law.plotting.colours import GREY, MANY, crowded, evenly, paleness
+from p2law.plotting.families import (
+    CURVE,
+    Family,
+    at_edge,
+    checked_fit,
+    dots,
+    doubts,
+    draw,
+    family,
+    reads,
+    still,
+)
+from p2law.plotting.panelling import ALL, AUTO, Panelling, panelling
+from p2law.plotting.quantities import is_log, lay, named, plain_ticks, target_title, title
 from p2law.result import Fit
-from p2law.wording import got, several
-
-AUTO, ALL = "auto", "all"
+from p2law.wording import several
 
 PANELS = 12
 """Panels that are drawn where more are not asked for."""
 
+PANEL, CODE = "(panel)", "(code)"
+"""Columns beside a prediction: where it is drawn, and which curve of the family it is."""
+
 CURVES = 12
 """Curves of the law in one panel; points are drawn all."""
-
-SOME = 24
-"""So many values of an input may have panels of their own."""
 
 
 def curves(
@@ -78,96 +88,101 @@ def curves(
     last = None if until is None else asking.positive("until", until)
     most = checked_panels(panels)
     found = family(fit, TOKENS)
-    keys = _keys(found, by)
-    together = alike(found.records.groupby(keys.rows)[fit.form.target])
-    place = canvas(ax, min(len(keys.values), most), sharex=True, sharey=together)
-    shown = evenly(len(keys.values), len(place.axes))
-    picture = _Picture(found, keys, _hues(found, keys), level, last)
-    drawn = [
-        picture.panel(axes, keys.values[k]) for axes, k in zip(place.axes, shown, strict=False)
-    ]
-    picture.finish(place, len(shown), pd.concat(drawn, ignore_index=True))
+    sorted_out = panelling(found, by)
+    together = alike(found.records[fit.form.target].groupby(sorted_out.rows.to_numpy()))
+    place = canvas(ax, min(len(sorted_out.values), most), sharex=True, sharey=together)
+    picture = _Picture(found, sorted_out, place)
+    told = picture.told(last, level)
+    picture.draw(told)
+    place.say(doubts(fit, told), picture.remarks(told, level))
+    picture.explain()
     return place.array
 
 
 @dataclass(frozen=True, eq=False)
-class _Keys:
-    """What has a panel each: the values of a column, and which rows belong to each."""
-
-    by: str
-    values: tuple[Any, ...]
-    rows: pd.Series
-
-
-@dataclass(frozen=True, eq=False)
 class _Picture:
-    """What all panels share."""
+    """Curves, sorted into panels, and where these are."""
 
     family: Family
-    keys: _Keys
-    hues: Hues
-    level: float
-    until: float | None
+    panels: Panelling
+    place: Canvas
 
-    def panel(self, axes: Axes, key: Any) -> pd.DataFrame:
-        """Draw one panel; returns what the law says there."""
-        records = self.family.records[(self.keys.rows == key).to_numpy()]
-        codes = self._spread(records["curve"].unique())
+    # -- what is drawn -----------------------------------------------------------------
+
+    def told(self, until: float | None, level: float) -> pd.DataFrame:
+        """The law along the curves of all panels, with `PANEL` and `CODE`."""
+        asked, panel = list[tuple[int, float, float]](), list[int]()
+        last = until or float(self.family.records[TOKENS].max())
+        ends = self.family.ends
+        for k, key in enumerate(self._shown):
+            codes = self._spread(self.family.code[self._rows(key)])
+            first = ends.loc[codes, "first"].min()
+            own = zip(codes, *(ends.loc[codes, n] for n in ("first", "last")), strict=True)
+            for code, begin, end in own:
+                # A single measurement says little of where its curve is worth looking at.
+                start = begin if end > begin else first
+                asked.append((code, start, max(last, start)))
+                panel.append(k)
+        told = self.family.told(asked, level)
+        which, order = np.array([code for code, _, _ in asked]), told[CURVE].to_numpy()
+        return told.assign(**{PANEL: np.array(panel)[order], CODE: which[order]})
+
+    def draw(self, told: pd.DataFrame) -> None:
+        """All panels."""
         target = self.family.fit.form.target
-        self._bases(axes, records)
-        told = self._told(records, codes)
-        for code, curve in told.groupby("curve", sort=False):
-            draw(axes, curve, TOKENS, target, color=self._colour(code), zorder=2)
-        for code, points in records.groupby("curve"):
-            self._points(axes, points, code)
-        plain(axes)
-        if self.keys.by != ALL:
-            axes.set_title(_heading(self.keys.by, key), fontsize="medium", loc="left")
-        return told
-
-    def finish(self, place: Canvas, shown: int, told: pd.DataFrame) -> None:
-        """Axes, explanations, and what must be read."""
-        records = self.family.records
-        log = is_log(TOKENS, records[TOKENS].to_numpy())
-        for axes in place.axes:
-            lay(axes.xaxis, TOKENS, log=log)
+        for k, (axes, key) in enumerate(zip(self.place.axes, self._shown, strict=True)):
+            records = self.family.records[self._rows(key)]
+            lay(axes.xaxis, TOKENS, log=self._log)
+            with still(axes):
+                self._bases(axes, records)
+                for _, points in records.groupby(self.family.code[self._rows(key)]):
+                    self._points(axes, points, len(records))
+                for _, curve in told[told[PANEL] == k].groupby(CURVE):
+                    colour = self.panels.hues.colour(self._value(curve[CODE].iloc[0]))
+                    draw(axes, curve, TOKENS, target, color=colour, zorder=3)
             axes.set_ylabel(target_title(self.family.fit))
-        place.outer_labels()
-        place.say(doubts(self.family.fit, told), self._remarks(shown, told))
-        self._explain(place)
+            plain(axes)
+            if self.panels.by != ALL:
+                self.place.head(axes, _heading(self.panels.by, key))
+        for axes in self.place.axes if self._log else ():
+            plain_ticks(axes.xaxis, TOKENS)
+        self.place.outer_labels()
 
-    # -- parts of a panel --------------------------------------------------------------
+    @property
+    def _log(self) -> bool:
+        """Whether tokens span so much that their axis is logarithmic."""
+        return is_log(TOKENS, self.family.records[TOKENS].to_numpy())
 
-    def _told(self, records: pd.DataFrame, codes: Sequence[int]) -> pd.DataFrame:
-        """The law along the curves of a panel, each from its first measurement on."""
-        positive = records[TOKENS][records[TOKENS] > 0]
-        first, last = positive.min(), self.until or self.family.records[TOKENS].max()
+    @property
+    def _raster(self) -> bool:
+        """Whether points are too many to be single shapes in a vector file."""
+        return len(self.family.records) > MANY
 
-        def ends(curve: pd.Series) -> tuple[float, float]:
-            several_there = curve["last"] > curve["first"]
-            return (curve["first"] if several_there else first), max(last, curve["first"])
+    @property
+    def _shown(self) -> list[Any]:
+        """The values that have a panel: as many as there are axes, spread evenly."""
+        values = self.panels.values
+        return [values[k] for k in evenly(len(values), len(self.place.axes))]
 
-        return self.family.told(codes, ends, self.level, log=True)
+    def _rows(self, key: Any) -> Mask:
+        return np.asarray(self.panels.rows == key)
 
-    def _spread(self, codes: Any) -> list[int]:
+    def _spread(self, codes: pd.Series) -> list[int]:
         """Some of the curves of a panel, spread evenly over what tells them apart."""
         order = self.family.curves.loc[np.unique(codes)]
-        order = order.sort_values([self.hues.column] if self.hues.column else list(order.columns))
-        return [order.index[k] for k in evenly(len(order), CURVES)]
+        column = self.panels.hues.column
+        order = order.sort_values(column, kind="stable") if column else order
+        return [int(order.index[k]) for k in evenly(len(order), CURVES)]
 
-    def _points(self, axes: Axes, points: pd.DataFrame, code: Any) -> None:
-        """Measured losses; those before the first token stand at the left edge."""
-        value = self._value(code)
-        look: dict[str, Any] = {"color": self.hues.colour(value), "marker": self.hues.marker(value)}
-        look |= {"linestyle": "none", "markersize": 3.2, "markeredgewidth": 0.8, "zorder": 3}
-        target = self.family.fit.form.target
-        later, first = points[points[TOKENS] > 0], points[points[TOKENS] == 0]
-        raster = len(self.family.records) > MANY
-        axes.plot(later[TOKENS], later[target], alpha=0.8, rasterized=raster, **look)
-        if len(first):
-            where = axes.get_yaxis_transform()
-            look |= {"markerfacecolor": "none", "clip_on": False}
-            axes.plot(np.zeros(len(first)), first[target], transform=where, **look)
+    def _points(self, axes: Axes, points: pd.DataFrame, crowd: int) -> None:
+        """Measured losses of one curve; those before the first token stand at the left edge."""
+        value, hues = self._value(self.family.code[points.index[0]]), self.panels.hues
+        size = crowded(crowd)
+        look: dict[str, Any] = {"color": hues.colour(value), "marker": hues.marker(value)}
+        look |= {"alpha": paleness(crowd), "rasterized": self._raster}
+        look |= {"markersize": size, "markeredgewidth": 0.25 * size}
+        x, y = (points[name].to_numpy() for name in (TOKENS, self.family.fit.form.target))
+        dots(axes, x, y, log=self._log, **look)
 
     def _bases(self, axes: Axes, records: pd.DataFrame) -> None:
         """The loss before pruning."""
@@ -180,86 +195,43 @@ class _Picture:
         """Whether there is a loss before pruning to draw."""
         return "base_loss" in self.family.others and self.family.fit.form.target == "loss"
 
-    @property
-    def _most(self) -> int:
-        """Curves in the fullest panel."""
-        return int(self.family.records.groupby(self.keys.rows)["curve"].nunique().max())
-
-    def _value(self, code: Any) -> float:
-        column = self.hues.column
-        return float(self.family.curves.loc[code, column]) if column else 0.0
-
-    def _colour(self, code: Any) -> str:
-        return self.hues.colour(self._value(code))
+    def _value(self, code: int) -> float:
+        """What the colour of a curve stands for."""
+        column = self.panels.hues.column
+        return float(self.family.curves[column].loc[code]) if column else 0.0
 
     # -- what is said beside -----------------------------------------------------------
 
-    def _explain(self, place: Canvas) -> None:
-        handles: list[Any] = self.hues.handles()
-        for handle, label in zip(handles, self.hues.labels, strict=False):
-            handle.set_label(label)
+    def explain(self) -> None:
+        """A legend, or a colour bar."""
+        hues = self.panels.hues
+        if hues.many:
+            self.place.colour_bar(hues)
+            return
+        handles = hues.handles()
         if self._has_base:
             handles.append(Line2D([], [], color=GREY, linestyle=":", label="base loss"))
-        if self.hues.many:
-            place.colour_bar(self.hues)
-        else:
-            place.legend(handles, title(self.hues.column))
+        self.place.legend(handles, title(hues.column))
 
-    def _remarks(self, shown: int, told: pd.DataFrame) -> list[str]:
-        out = [f"points measured, lines the law with its {100 * self.level:g} % band"]
-        if (told["beyond"] != "").any():
-            out.append("dashed beyond the records")
-        if self.hues.many and self._has_base:
-            out.append("dotted: the loss before pruning")
+    def remarks(self, told: pd.DataFrame, level: float) -> list[str]:
+        """What stands below the panels."""
+        out = [f"points measured, lines the law with its {100 * level:g} % band"]
+        out += ["dashed beyond the records"] if (told["beyond"] != "").any() else []
+        out += ["dotted: the loss before pruning"] * (self.panels.hues.many and self._has_base)
         zero = int((self.family.records[TOKENS] == 0).sum())
-        out += [f"hollow at the left edge: before the first token ({zero})"] if zero else []
-        hidden = len(self.keys.values) - shown
-        out += (
-            [f"{hidden} of {several(len(self.keys.values), 'panel')} not shown"] if hidden else []
-        )
-        drawn, all_there = told["curve"].nunique(), len(self.family.curves)
-        if not hidden and drawn < all_there:
-            out.append(f"the law is drawn for {drawn} of {all_there} settings")
-        others = [n for n in self.family.telling if n not in (self.hues.column, self.keys.by)]
-        if others and self._most > max(len(self.hues.values), 1):
-            out.append(f"curves of one colour differ in {' and '.join(others)}")
+        out += at_edge(zero if self._log else 0)
+        count, drawn = len(self.panels.values), told[CODE].nunique()
+        hidden = count - len(self.place.axes)
+        out += [f"{hidden} of {several(count, 'panel')} not shown"] if hidden else []
+        if not hidden and drawn < len(self.family.curves):
+            out.append(f"the law is drawn for {drawn} of {len(self.family.curves)} settings")
+        told_by = (self.panels.hues.column, self.panels.by)
+        others = [name for name in self.family.telling if name not in told_by]
+        if others and self.panels.fullest > max(len(self.panels.hues.values), 1):
+            out.append(f"curves of one colour differ in {listed([title(each) for each in others])}")
         return out
-
-
-def _keys(found: Family, by: Any) -> _Keys:
-    """What has a panel each.
-
-    Raises
-    ------
-    PlotError
-        The records of the fit have no such column.
-    """
-    records = found.records
-    if by == AUTO:
-        few = [n for n in found.telling if 1 < records[n].nunique() <= SOME]
-        by = few[0] if few and len(found.telling) > 1 else ALL
-    if by == ALL:
-        return _Keys(ALL, (ALL,), pd.Series(ALL, records.index))
-    there = [
-        name for name in records.columns if name not in (found.fit.form.target, TOKENS, "curve")
-    ]
-    if by not in there:
-        raise PlotError(f"by is 'auto', 'all' or one of {', '.join(there)}, got {got(by)}")
-    values = sorted(records[by].unique()) if by in found.others else list(records[by].unique())
-    return _Keys(str(by), tuple(values), records[by])
-
-
-def _hues(found: Family, keys: _Keys) -> Hues:
-    """What colours tell apart in a panel: the input that has most values there."""
-    left = [name for name in found.telling if name != keys.by]
-    if not left or found.records.groupby(keys.rows)["curve"].nunique().max() < 2:
-        return Hues("", (), log=False)
-    column = max(left, key=lambda name: found.curves[name].nunique())
-    return Hues.of(column, found.curves[column])
 
 
 def _heading(by: str, key: Any) -> str:
     """The title of a panel."""
-    if isinstance(key, str):
-        return key if len(key) <= 32 else f"{key[:14]}…{key[-15:]}"
-    return named(float(key), by)
+    return key if isinstance(key, str) else named(float(key), by)

@@ -12,7 +12,16 @@ from p2law import asking, planning
 from p2law.foresight import TOKENS
 from p2law.plotting.canvas import Canvas, Place, canvas, plain
 from p2law.plotting.colours import GREY, MARKERS, Hues, evenly
-from p2law.plotting.families import checked_fit, doubts, draw, family, is_base, reads, stretch
+from p2law.plotting.families import (
+    CURVE,
+    checked_fit,
+    doubts,
+    draw,
+    family,
+    is_base,
+    reads,
+    stretch,
+)
 from p2law.plotting.quantities import amount, lay, plain_ticks, target_title
 from p2law.result import Fit
 from p2law.sufficing import Budget
@@ -22,6 +31,9 @@ SETTINGS = 5
 """Settings on record that are drawn where none is asked for."""
 
 SIZE = (6.0, 4.2)
+
+DEEPEST = 10.0
+"""The axis ends so many times below the curves and the level."""
 
 FARTHEST = 100.0
 """A saturation point is looked for within so many times the tokens on record."""
@@ -101,12 +113,15 @@ class _Picture:
         positive = bool((told[["gain", "low"]].fillna(1.0) > 0).to_numpy().all())
         axes.axhline(self.worth, color=GREY, linewidth=0.8, zorder=1)
         for k, point in enumerate(points):
-            curve = told[told["curve"] == k]
+            curve = told[told[CURVE] == k]
             draw(axes, curve, TOKENS, "gain", color=self._colour(k), zorder=2)
             self._point(axes, k, point)
         lay(axes.xaxis, TOKENS, log=True)
         if positive and told["determined"].any():
             axes.set_yscale("log")
+            # A band that falls to nothing would leave the curves no room.
+            least = min(self.worth, told["gain"].min()) / DEEPEST
+            axes.set_ylim(bottom=max(axes.get_ylim()[0], least))
             plain_ticks(axes.yaxis, "")
         axes.set_xlim(told[TOKENS].min(), self.last)
         axes.set_ylabel(target_title(self.fit, f"{self.fit.form.target} won by the next doubling"))
@@ -116,7 +131,7 @@ class _Picture:
     def _told(self, k: int) -> pd.DataFrame:
         places = stretch(self.fit.records[TOKENS], self._first, self.last, log=True)
         asked = self.settings.iloc[[k] * len(places)].assign(**{TOKENS: places})
-        return planning.marginal(self.fit, asked, level=self.level).assign(curve=k)
+        return planning.marginal(self.fit, asked, level=self.level).assign(**{CURVE: k})
 
     def _point(self, axes: Axes, k: int, point: Budget) -> None:
         """A saturation point with its interval; an arrow where that never ends."""

@@ -152,5 +152,6 @@ def _square(axes: Axes, shown: Fit | Score, sides: list[pd.DataFrame]) -> None:
     axes.plot(ends, ends, color=GREY, linewidth=1, zorder=1)
     axes.set(xlim=ends, ylim=ends, aspect="equal")
     noun = shown.form.target if isinstance(shown, Fit) else shown.target
+    axes.locator_params(nbins=6)
     for side, word in ((axes.xaxis, "measured"), (axes.yaxis, "predicted")):
         side.set_label_text(target_title(shown, f"{word} {noun}"))

@@ -2,7 +2,14 @@
 
 import numpy as np
 from matplotlib.axis import Axis, XAxis
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import (
+    FuncFormatter,
+    Locator,
+    LogLocator,
+    MaxNLocator,
+    NullFormatter,
+    NullLocator,
+)
 
 from p2law.declaring import Array
 from p2law.result import Fit
@@ -24,12 +31,15 @@ COUNTS = {
 SHARES = {"pruning_rate": "pruning rate", "nominal_rate": "nominal pruning rate"}
 """Columns that are shares of a whole, written as percentages."""
 
+SHORT = {"params_after": "left", "pruning_rate": "pruned", "nominal_rate": "pruned"}
+"""What a title says in place of the name of an axis."""
+
 STEPS = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 TALL = 1e15
 """From here on a count is written by its power of ten."""
 
-DECADES = 2.5
-"""An axis of fewer decades has ticks at 2 and 5, too."""
+MOST = 9
+"""Labels of an axis that has much room."""
 
 
 def amount(value: float, column: str = "tokens", digits: int = 3) -> str:
@@ -52,9 +62,9 @@ def amount(value: float, column: str = "tokens", digits: int = 3) -> str:
 
 
 def named(value: float, column: str) -> str:
-    """A value with what it is of, as a title says it: "8B parameters", "30 % pruning rate"."""
+    """A value with what it is of, as a title says it: "8B parameters", "30 % pruned"."""
     if column in COUNTS or column in SHARES:
-        return f"{amount(value, column)} {title(column)}"
+        return f"{amount(value, column)} {SHORT.get(column) or title(column)}"
     return f"{title(column)} {amount(value, column)}"
 
 
@@ -89,11 +99,24 @@ def lay(axis: Axis, column: str, *, log: bool) -> None:
 
 
 def plain_ticks(axis: Axis, column: str) -> None:
-    """Ticks of a logarithmic axis as plain amounts; the shorter it is, the more of them."""
+    """Ticks of a logarithmic axis as plain amounts: as many as there is room for."""
     low, high = axis.get_view_interval()
-    decades = np.log10(high / low) if 0 < low < high else 0.0
-    subs = (1.0, 2.0, 5.0) if decades < DECADES else (1.0,)
-    within_one = MaxNLocator(4, steps=[1, 2, 5, 10])
-    axis.set_major_locator(within_one if decades < 1 else LogLocator(10, subs=subs, numticks=8))
+    decades, room = (np.log10(high / low) if 0 < low < high else 0.0), _room(axis)
+    between: tuple[float, ...] = (2.0, 5.0)
+    major: Locator = LogLocator(10, subs=(1.0,), numticks=max(2, min(8, room)))
+    minor: Locator = LogLocator(10, subs=between, numticks=24)
+    if decades < 1:
+        major, minor = MaxNLocator(max(1, min(4, room - 1)), steps=[1, 2, 5, 10]), NullLocator()
+    elif 3 * decades + 1 <= min(room, MOST):
+        major, minor = LogLocator(10, subs=(1.0, *between), numticks=8), NullLocator()
+    axis.set_major_locator(major)
+    axis.set_minor_locator(minor)
     axis.set_major_formatter(FuncFormatter(lambda value, _: amount(value, column)))
     axis.set_minor_formatter(NullFormatter())
+
+
+def _room(axis: Axis) -> int:
+    """How many labels an axis has room for, before the panel has found its place."""
+    along = isinstance(axis, XAxis)
+    box, letter = axis.axes.bbox, 10.0 / 72 * axis.axes.figure.dpi
+    return int((box.width if along else box.height) / (letter * (3.6 if along else 1.8)))

@@ -1,15 +1,17 @@
 """What a fit leaves over: measured minus predicted, by run and against tokens."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
 from p2law.errors import PlotError
 from p2law.foresight import TOKENS
-from p2law.plotting.canvas import Panels, Place, exactly, plain
-from p2law.plotting.colours import BLUE, FAINT, GREY, MANY, VERMILION
-from p2law.plotting.families import checked_fit, status
-from p2law.plotting.quantities import is_log, lay, target_title, title
+from p2law.plotting.canvas import Panels, Place, exactly, plain, shortened
+from p2law.plotting.colours import BLUE, FAINT, GREY, MANY, VERMILION, crowded, paleness
+from p2law.plotting.families import at_edge, checked_fit, dots, status
+from p2law.plotting.quantities import is_log, lay, plain_ticks, target_title, title
 from p2law.result import Fit
 from p2law.views import number
 from p2law.wording import got
@@ -21,6 +23,7 @@ NAMED = 24
 
 WORST = 3
 LETTERS = 30
+"""Of a run's name."""
 
 
 def residuals(fit: Fit, *, against: str | None = None, ax: Place = None) -> Panels:
@@ -58,7 +61,7 @@ def residuals(fit: Fit, *, against: str | None = None, ax: Place = None) -> Pane
     worst = means.abs().nlargest(min(WORST, len(means) - 1)).index
     by_run, along = place.axes
     _by_run(by_run, rows, means, worst)
-    _along(along, rows, below, worst)
+    zero = _along(along, rows, below, worst)
     name = f"{target_title(fit, 'measured - predicted')}"
     by_run.set_xlabel(name)
     along.set_ylabel(name)
@@ -67,8 +70,8 @@ def residuals(fit: Fit, *, against: str | None = None, ax: Place = None) -> Pane
     rmse = float(np.sqrt(np.mean(rows["residual"] ** 2)))
     remarks = [f"grey: one rmse, {number(rmse, 3)} {fit.unit}", "strokes: means of runs"]
     if len(worst):
-        remarks.append(f"furthest off: {', '.join(_short(str(run)) for run in worst)}")
-    place.say(status(fit), remarks)
+        remarks.append(f"furthest off: {', '.join(shortened(str(run), LETTERS) for run in worst)}")
+    place.say(status(fit), [*remarks, *at_edge(zero)])
     return place.array
 
 
@@ -77,12 +80,15 @@ def _by_run(axes: Axes, rows: pd.DataFrame, means: pd.Series, worst: pd.Index) -
     place = pd.Series(np.arange(len(means)), means.index)
     y = rows["run"].map(place).to_numpy()
     colour = np.where(rows["run"].isin(worst), VERMILION, BLUE)
-    big = len(rows) > MANY
-    axes.scatter(rows["residual"], y, s=9, c=colour, alpha=0.55, linewidths=0, rasterized=big)
+    size, alpha = crowded(len(rows)), 0.7 * paleness(len(rows))
+    raster = len(rows) > MANY
+    axes.scatter(
+        rows["residual"], y, s=size**2, c=colour, alpha=alpha, linewidths=0, rasterized=raster
+    )
     axes.plot(means, place, "|", color="black", markersize=7, markeredgewidth=1.4)
     _zero(axes, rows, upright=True)
     if len(means) <= NAMED:
-        axes.set_yticks(place, [_short(str(run)) for run in means.index])
+        axes.set_yticks(place, [shortened(str(run), LETTERS) for run in means.index])
         axes.tick_params(axis="y", labelsize="x-small", length=0)
     else:
         axes.set_yticks([])
@@ -93,43 +99,27 @@ def _by_run(axes: Axes, rows: pd.DataFrame, means: pd.Series, worst: pd.Index) -
     axes.grid(visible=len(means) <= NAMED, axis="y")
 
 
-def _along(axes: Axes, rows: pd.DataFrame, below: str, worst: pd.Index) -> None:
-    """Against an input, or what is predicted."""
-    x = rows[below].to_numpy()
-    for mask, colour, marker in (
-        (~rows["run"].isin(worst).to_numpy(), BLUE, "o"),
-        (rows["run"].isin(worst).to_numpy(), VERMILION, "D"),
-    ):
-        y = rows["residual"].to_numpy()[mask]
-        axes.plot(
-            x[mask],
-            y,
-            marker,
-            color=colour,
-            markersize=3,
-            alpha=0.55,
-            markeredgewidth=0,
-            rasterized=len(rows) > MANY,
-        )
+def _along(axes: Axes, rows: pd.DataFrame, below: str, worst: pd.Index) -> int:
+    """Against an input, or what is predicted; returns how many rows are at the left edge."""
+    x, y = rows[below].to_numpy(), rows["residual"].to_numpy()
+    log, far = is_log(below, x), rows["run"].isin(worst).to_numpy()
+    lay(axes.xaxis, below, log=log)
+    look: dict[str, Any] = {"markersize": crowded(len(rows)), "markeredgewidth": 0}
+    look |= {"alpha": 0.7 * paleness(len(rows)), "rasterized": len(rows) > MANY}
+    zero = 0
+    for part, colour, marker in ((~far, BLUE, "o"), (far, VERMILION, "D")):
+        zero += dots(axes, x[part], y[part], log=log, color=colour, marker=marker, **look)
     _zero(axes, rows, upright=False)
-    log = is_log(below, x)
-    lay(axes.xaxis, below, log=log and bool((x > 0).all()))
-    if log and not (x > 0).all():
-        axes.set_xscale("symlog", linthresh=float(x[x > 0].min()))
+    if log:
+        plain_ticks(axes.xaxis, below)
     axes.set_title(f"against {title(below)}", fontsize="medium", loc="left")
     plain(axes)
+    return zero
 
 
 def _zero(axes: Axes, rows: pd.DataFrame, *, upright: bool) -> None:
     """No error, and one rmse to both sides."""
     rmse = float(np.sqrt(np.mean(rows["residual"] ** 2)))
     span, line = (axes.axvspan, axes.axvline) if upright else (axes.axhspan, axes.axhline)
-    span(-rmse, rmse, color=FAINT, alpha=0.2, linewidth=0, zorder=0)
+    span(-rmse, rmse, color=FAINT, alpha=0.25, linewidth=0, zorder=0)
     line(0, color=GREY, linewidth=1, zorder=1)
-
-
-def _short(name: str) -> str:
-    """A run's name with its middle left out where it is long."""
-    if len(name) <= LETTERS:
-        return name
-    return f"{name[: LETTERS // 2]}…{name[-LETTERS // 2 + 1 :]}"

@@ -1,0 +1,256 @@
+"""What pictures share: words on axes, colours, room, and what is said beside."""
+
+import numpy as np
+import pytest
+
+matplotlib = pytest.importorskip("matplotlib", reason="the extra 'plot' is not installed")
+
+from matplotlib.colors import to_rgb  # noqa: E402
+from matplotlib.figure import Figure  # noqa: E402
+
+from p2law import plotting  # noqa: E402
+from p2law.errors import PlotError  # noqa: E402
+from p2law.plotting.canvas import canvas, grid, shortened  # noqa: E402
+from p2law.plotting.colours import FEW, Hues, evenly  # noqa: E402
+from p2law.plotting.families import stretch  # noqa: E402
+from p2law.plotting.quantities import amount, named  # noqa: E402
+
+
+@pytest.mark.parametrize(
+    ("value", "column", "text"),
+    [
+        (1e9, "tokens", "1B"),
+        (999.6e6, "tokens", "1B"),
+        (1.24e9, "params", "1.24B"),
+        (2.5e5, "tokens", "250k"),
+        (12, "tokens", "12"),
+        (3e12, "tokens", "3T"),
+        (3e21, "flops", "3e21"),
+        (0.3, "pruning_rate", "30 %"),
+        (0.102365, "pruning_rate", "10.2 %"),
+        (1.3516, "base_loss", "1.35"),
+        (0, "tokens", "0"),
+    ],
+)
+def test_amounts_are_written_as_people_say_them(value, column, text):
+    """
+    Counts with a letter, shares as percentages, the rest to three digits.
+    """
+    assert text == amount(value, column)
+
+
+def test_titles_name_what_an_amount_is_of():
+    """
+    A count before its noun, anything else after its name.
+    """
+    assert "8B parameters" == named(8e9, "params")
+    assert "30 % pruned" == named(0.3, "pruning_rate")
+    assert "base loss 2.1" == named(2.1, "base_loss")
+
+
+@pytest.mark.parametrize("count", [2, FEW, FEW + 1, 60])
+def test_colours_are_told_apart_in_grey(count):
+    """
+    Each next value is lighter, so that print without colour keeps the order.
+    """
+    hues = Hues.of("params", np.geomspace(1e8, 1e10, count))
+
+    light = [np.dot(to_rgb(hues.colour(each)), [0.2126, 0.7152, 0.0722]) for each in hues.values]
+
+    assert np.all(np.diff(light) > 0)
+    assert light[-1] < 0.75  # yellow is not seen on white
+
+
+def test_few_values_have_markers_and_a_legend_and_many_a_colour_bar():
+    """
+    A legend of sixty entries is none.
+    """
+    few, many = Hues.of("params", range(1, FEW + 1)), Hues.of("params", range(1, 61))
+
+    assert FEW == len({few.marker(each) for each in few.values}) == len(few.handles())
+    assert {"o"} == {many.marker(each) for each in many.values}
+    assert [] == many.handles()
+
+
+def test_places_are_spread_evenly_with_both_ends():
+    """
+    Some of many, the first and the last among them.
+    """
+    assert [0, 1, 2] == list(evenly(3, 5))
+    assert [0, 5, 10] == list(evenly(11, 3))
+
+
+def test_a_curve_has_points_at_the_ends_of_the_records():
+    """
+    There it turns from solid to dashed.
+    """
+    import pandas as pd
+
+    places = stretch(pd.Series([2.0, 7.0]), 1.0, 10.0, log=True)
+
+    assert {1.0, 2.0, 7.0, 10.0} <= set(places)
+    assert np.all(np.diff(places) > 0)
+    assert [3.0] == list(stretch(pd.Series([3.0]), 3.0, 3.0, log=True))
+
+
+@pytest.mark.parametrize(
+    ("count", "shape"), [(1, (1, 1)), (4, (4, 1)), (5, (3, 2)), (9, (3, 3)), (12, (4, 3)), (13, (4, 4))]
+)
+def test_panels_stand_in_a_compact_grid(count, shape):
+    """
+    At most four beside each other.
+    """
+    assert shape == grid(count)
+
+
+def test_long_names_lose_their_middle():
+    """
+    Runs differ at their ends.
+    """
+    assert "llama…a50c1" == shortened("llama-109k-depth-3122aa50c1", 11)
+    assert "short" == shortened("short", 11)
+
+
+@pytest.mark.parametrize("ax", [3, "axes", [1, 2], []])
+def test_what_is_no_place_to_draw_is_refused(ax):
+    """
+    Kinds that can be given are named.
+    """
+    with pytest.raises(PlotError, match="ax is an Axes, several of them, a Figure or a SubFigure"):
+        canvas(ax, 1)
+
+
+def test_a_picture_of_two_panels_needs_two_axes(p2_fit, figure):
+    """
+    One is refused before anything is drawn.
+    """
+    axes = figure.subplots()
+
+    with pytest.raises(PlotError, match="this picture has 2 panels, and ax holds 1; give 2 Axes"):
+        plotting.residuals(p2_fit, ax=axes)
+
+    assert not axes.get_lines()
+
+
+def test_without_axes_a_new_figure_of_pyplot_is_made(p2_fit):
+    """
+    A notebook shows it; nothing that was there is drawn on.
+    """
+    import matplotlib.pyplot as plt
+
+    before = plt.figure()
+    axes = plotting.predicted(p2_fit)
+    try:
+        assert axes.figure is not before
+        assert [before.number, axes.figure.number] == plt.get_fignums()
+    finally:
+        plt.close("all")
+
+
+def test_settings_and_open_figures_stay_as_they_are(p2_fit, some_frontier):
+    """
+    No picture leaves anything behind in matplotlib.
+    """
+    import matplotlib.pyplot as plt
+
+    before = matplotlib.rcParams.copy()
+    for name in plotting.__all__:
+        getattr(plotting, name)(some_frontier if name == "frontier" else p2_fit, ax=Figure())
+
+    assert before == matplotlib.rcParams
+    assert [] == plt.get_fignums()
+
+
+@pytest.mark.parametrize("name", plotting.__all__)
+def test_every_picture_fits_into_a_part_of_a_figure(name, p2_fit, some_frontier, figure):
+    """
+    A SubFigure is as good as a Figure.
+    """
+    left, right = figure.subfigures(1, 2)
+
+    getattr(plotting, name)(some_frontier if name == "frontier" else p2_fit, ax=right)
+
+    assert len(right.axes) >= 1
+    assert [] == left.axes
+
+
+@pytest.mark.parametrize("name", [name for name in plotting.__all__ if name != "frontier"])
+def test_a_picture_of_something_else_is_refused(name):
+    """
+    What is wanted, and what was given.
+    """
+    with pytest.raises(PlotError, match=r"this picture is of .*, got 3 \(int\)"):
+        getattr(plotting, name)(3)
+
+
+@pytest.mark.parametrize("name", ["curves", "rates", "residuals", "predicted", "coefficients", "gain", "contour"])
+def test_a_status_that_is_not_sound_stands_above(name, two_sizes, figure, said):
+    """
+    A picture says what the fit says of itself, in capitals.
+    """
+    getattr(plotting, name)(two_sizes, ax=figure)
+
+    assert "! NOT IDENTIFIED: alpha, N_C and E move together" in said(figure)
+
+
+@pytest.mark.parametrize("name", ["curves", "rates", "residuals", "predicted", "coefficients", "gain", "contour"])
+def test_a_sound_fit_has_no_warning(name, p2_fit, figure):
+    """
+    Capitals only for trouble.
+    """
+    getattr(plotting, name)(p2_fit, ax=figure)
+
+    assert "" == figure.get_suptitle()
+
+
+def test_notes_on_given_axes_stand_under_the_title(two_sizes, figure):
+    """
+    The figure belongs to somebody else; its own title is not touched.
+    """
+    figure.suptitle("mine")
+    axes = plotting.gain(two_sizes, ax=figure.subplots())
+
+    (note,) = [each for each in axes.texts if "NOT IDENTIFIED" in each.get_text()]
+    assert "mine" == figure.get_suptitle()
+    assert (0.0, 1.0) == note.xy
+
+
+@pytest.mark.parametrize("name", plotting.__all__)
+@pytest.mark.parametrize("which", ["p2_fit", "two_sizes", "one_run", "sixty_runs"])
+def test_no_two_texts_of_a_picture_overlap(name, which, some_frontier, figure, request):
+    """
+    Labels, titles, legends and notes keep clear of each other.
+    """
+    shown = some_frontier if name == "frontier" else request.getfixturevalue(which)
+    if which == "one_run" and name in ("rates", "contour"):
+        pytest.skip("a law of tokens alone has no such picture")
+    getattr(plotting, name)(shown, ax=figure)
+    figure.draw_without_rendering()
+
+    boxes = {text: text.get_window_extent().padded(-1) for text in seen(figure)}
+
+    clashes = [
+        (one.get_text(), other.get_text())
+        for k, one in enumerate(boxes)
+        for other in list(boxes)[:k]
+        if boxes[one].overlaps(boxes[other])
+    ]
+    assert [] == clashes
+
+
+def seen(figure):
+    """Texts that stand straight; ticks beyond the end of an axis are none."""
+    hidden = set()
+    for axes in figure.axes:
+        for side in (axes.xaxis, axes.yaxis):
+            low, high = sorted(side.get_view_interval())
+            ticks = [*side.get_major_ticks(), *side.get_minor_ticks()]
+            hidden |= {t.label1 for t in ticks if not low <= t.get_loc() <= high}
+    return [
+        text
+        for text in figure.findobj(matplotlib.text.Text)
+        if text.get_text().strip()
+        and text.get_visible()
+        and text.get_rotation() in (0, 90)
+        and text not in hidden
+    ]
