@@ -4,6 +4,7 @@ import itertools
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import numpy as np
@@ -433,3 +434,13 @@ def test_a_report_loads_no_pyplot():
     found = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
 
     assert not {"jinja2", "matplotlib"} & set(found.stdout.split())
+
+
+def test_ci_has_a_browser():
+    """
+    Its script installs one where there is none and it may; otherwise it says what is skipped.
+    """
+    script = (Path(__file__).parents[1] / ".ci" / "run").read_text(encoding="utf-8")
+
+    assert "--no-install-recommends chromium chromium-driver" in script
+    assert "its tests are skipped" in script

@@ -103,6 +103,21 @@ def exchanged_fit():
 
 
 @pytest.fixture(scope="module")
+def bound_fit(truth_without_lasting_damage, p2_records):
+    """The P² law where no damage lasts, which noise has driven to a bound; two model sizes."""
+    table = p2_records(params=(1.5e9, 3e9))[[*forms.p2.columns]]
+    made = testing.synthesize(forms.p2, truth_without_lasting_damage, table, noise=0.02, seed=4)
+    return p2law.fit(made, forms.p2)
+
+
+@pytest.fixture(scope="module")
+def truth_without_lasting_damage():
+    """Coefficients of a P² law whose damage does not depend on size but by its common factor."""
+    at = {"alpha": 0.4, "beta": 0.3, "gamma": -1.2, "delta": 0.2, "N_C": 0.0}
+    return at | {"D_C": 0.3 * 1e9**0.5, "E": 0.3 * 1e9**0.2}
+
+
+@pytest.fixture(scope="module")
 def lone_fit():
     """Three rows of one run: a law, and nothing that tells the noise."""
     records = pd.DataFrame({"tokens": [1e6, 1e7, 1e8], "loss": [3.0, 2.4, 2.1]})
@@ -200,6 +215,12 @@ GRIDS = {
         "pruning_rate": [0.15, 0.3],
         "base_loss": [2.0],
     },
+    "bound_fit": {
+        "params": [1e9, 1.5e9, 2e9, 3e9, 8e9],
+        "tokens": [1e7, 1e8, 1e10],
+        "pruning_rate": [0.15, 0.3],
+        "base_loss": [2.0],
+    },
     "chinchilla_fit": {"params": [1e7, 1e9, 1e11], "tokens": [1e8, 1e10, 1e13]},
     "exchanged_fit": {"params": [1e8, 1e9, 1e10], "tokens": [2e9, 2e10, 2.001e10, 2e11]},
     "saturating_fit": {"tokens": [0.0, 1e7, 5e8, 1e10], "shots": [0.0, 0.5, 4.0, 64.0]},
@@ -211,7 +232,7 @@ GRIDS = {
 @pytest.mark.parametrize(("level", "kind"), [(0.9, "mean"), (0.5, "run"), (0.97, "mean")])
 def test_the_page_predicts_what_python_predicts(opened, request, name, level, kind):
     """
-    Estimate and both ends to 1e-9, and the same rows determined and extrapolated, for six laws.
+    Estimate and both ends to 1e-9, and the same rows determined and extrapolated, for seven fits.
     """
     fit, table = request.getfixturevalue(name), p2law.grid(**GRIDS[name])
     expected = fit.predict(table, level=level, kind=kind)
@@ -236,7 +257,8 @@ def test_the_grids_hold_what_can_go_wrong(request):
     assert told["p2_fit"]["determined"].all()
     assert (told["p2_fit"]["beyond"] == "").any()
     assert (told["p2_fit"]["beyond"] != "").any()
-    for name in ("one_size_fit", "exchanged_fit"):
+    assert 2 == len(request.getfixturevalue("bound_fit").known.evidence.places)
+    for name in ("one_size_fit", "exchanged_fit", "bound_fit"):
         assert {True, False} == set(told[name]["determined"])
     assert told["lone_fit"]["low"].isna().all()
     assert told["lone_fit"]["loss"].notna().all()
