@@ -6,7 +6,7 @@ from importlib import metadata
 
 import numpy as np
 
-from p2law import causes, forms, scoring
+from p2law import causes, forms, identify, scoring
 from p2law.conditions import FAMILY
 from p2law.identify import listed
 from p2law.report.rounding import span, together
@@ -37,13 +37,11 @@ def coefficients(fit: Fit, level: float) -> list[dict[str, str]]:
     lines = []
     for name, row in fit.table(level=level).to_dict("index").items():
         known = bool(np.isfinite([row["low"], row["high"]]).all())
-        ends = (row["low"], row["high"]) if known else (row["estimate"], row["estimate"])
-        estimate, low, high = together(row["estimate"], *ends)
-        estimate = estimate if known else number(row["estimate"])
+        low, high = (number(row[end], 3) for end in ("low", "high"))
         lines.append(
             {
                 "name": str(name),
-                "estimate": estimate,
+                "estimate": number(row["estimate"]),
                 "interval": f"{low} to {high}" if known else "",
                 "term": "" if np.isnan(row["term"]) else number(row["term"], 3),
                 "unit": "" if row["unit"] == "1" else row["unit"],
@@ -65,7 +63,7 @@ def unknowns(fit: Fit) -> list[tuple[str, str, str]]:
         found.append((listed(held), f"held, not fitted: {why}", cure))
     surface = known.problem.surface
     q = surface.coordinates(fit.values)
-    for each in causes.loose(surface, q, known.directions):
+    for each in causes.loose(surface, q, identify.at(surface, q)):
         moves = "move together" if len(each.names) > 1 else "moves no prediction"
         found.append((listed(each.names), f"{moves}: {each.why}", each.cure))
     for tie in known.ties:
