@@ -62,8 +62,10 @@ class Canvas:
         letters = max(16, int(whole.bbox.width / self.figure.dpi / columns * LETTERS))
         axes.set_title(shortened(text, letters), fontsize="medium", loc="left")
 
-    def legend(self, handles: Sequence[Artist], title: str = "") -> None:
-        """Explain colours, beside the panels of an own figure, else in the last of the axes."""
+    def legend(
+        self, handles: Sequence[Artist], title: str = "", corner: str = "upper right"
+    ) -> None:
+        """Explain colours, beside the panels of an own figure, else in a corner of the last."""
         if not handles:
             return
         how: dict[str, Any] = {"title": title or None, "fontsize": "small"}
@@ -73,7 +75,7 @@ class Canvas:
             how["loc"] = "outside right " + ("center" if self.figure.get_suptitle() else "upper")
             self.figure.legend(handles=handles, **how)
         else:
-            self.axes[-1].legend(handles=handles, loc="upper right", **how)
+            self.axes[-1].legend(handles=handles, **{**how, "loc": corner})
 
     def colour_bar(self, hues: Hues) -> None:
         """Explain the colours of many values, by a bar beside all panels."""
@@ -94,19 +96,23 @@ class Canvas:
                 axes.set_ylabel("")
                 axes.tick_params(labelleft=not _shared(axes, "y"))
 
-    def say(self, warnings: Iterable[str], remarks: Iterable[str] = ()) -> None:
-        """Write what must be read above the panels, and what should be below them."""
+    def say(self, warnings: Sequence[str], missing: Sequence[str], key: Sequence[str]) -> None:
+        """Write what must be read above the panels, what is missing and what is what below.
+
+        On axes of a figure that belongs to somebody else only the first two are written, above.
+        """
         urgent = [f"! {each}" for each in dict.fromkeys(warnings)]
-        calm = [*dict.fromkeys(remarks)]
+        rest = ["; ".join(dict.fromkeys(missing if not self.own else [*missing, *key]))]
+        rest = [each for each in rest if each]
         if not self.own:
-            _say_above(self.axes[0], [*urgent, *calm], WARNING if urgent else GREY)
+            _say_above(self.axes[0], [*urgent, *rest], WARNING if urgent else GREY)
             return
         wide = self.figure.bbox.width / self.figure.dpi
         how: dict[str, Any] = {"x": 0.01, "ha": "left", "fontsize": NOTE}
         if urgent:
             self.figure.suptitle(_wrapped(urgent, wide), color=WARNING, **how)
-        if calm:
-            self.figure.supxlabel(_wrapped(["; ".join(calm)], wide), color=GREY, **how)
+        if rest:
+            self.figure.supxlabel(_wrapped(rest, wide), color=GREY, **how)
 
 
 def canvas(ax: Place, wanted: int, *, size: tuple[float, float] = SIZE, **shared: Any) -> Canvas:
@@ -257,5 +263,5 @@ def _say_above(axes: Axes, lines: Sequence[str], colour: str) -> None:
 
 def _wrapped(lines: Iterable[str], wide: float) -> str:
     """Lines that fit into so many inches."""
-    letters = max(20, int(wide * 72 / (0.55 * NOTE)))
+    letters = max(20, int(wide * 72 / (0.6 * NOTE)))
     return "\n".join(textwrap.fill(each, letters, subsequent_indent="  ") for each in lines)

@@ -141,8 +141,8 @@ class _Picture:
         room = 0.02 * (high - low)
         place.axes[0].set_xlim(low - room, high + room)
         place.outer_labels()
-        place.say(doubts(self.fit, told), self._remarks(shown, told))
-        place.legend(self.hues.handles(), title(self.hues.column))
+        place.say(doubts(self.fit, told), self._missing(shown), self._key(told))
+        place.legend(self.hues.handles(), title(self.hues.column), "upper left")
 
     def _law(self, records: pd.DataFrame, value: float) -> pd.DataFrame:
         """The law over rates, at one amount of tokens, the other inputs as in the panel."""
@@ -168,30 +168,39 @@ class _Picture:
 
     def _base(self, axes: Axes, records: pd.DataFrame) -> None:
         """The loss before pruning, where it is one."""
-        if "base_loss" in self.fit.form.columns and self.fit.form.target == "loss":
+        if self._has_base:
             for each in records["base_loss"].unique():
                 axes.axhline(each, color=GREY, linewidth=1, linestyle=":", zorder=1)
 
-    def _remarks(self, shown: int, told: pd.DataFrame) -> list[str]:
+    def _missing(self, shown: int) -> list[str]:
+        """What is not drawn."""
+        records, column = self.fit.records, self.hues.column
+        hidden = len(self.keys) - shown
+        out = [f"{hidden} of {several(len(self.keys), 'panel')} not shown"] if hidden else []
+        count = records[column].nunique() if column not in ("", TOKENS) else 0
+        if len(self.hues.values) < count:
+            out.append(f"the law is drawn for {len(self.hues.values)} of {count} {title(column)}s")
+        panel = records[self.by] if self.by else pd.Series(0, records.index)
+        others = [n for n in self.fit.form.columns if n not in (RATE, self.by, column)]
+        return out + [
+            f"the law is drawn at the median {title(name)} of each panel"
+            for name in others
+            if records[name].groupby(panel).nunique().max() > 1
+        ]
+
+    def _key(self, told: pd.DataFrame) -> list[str]:
+        """What is what."""
         out = [f"lines the law with its {100 * self.level:g} % band"]
         if self.hues.column == TOKENS:
             out.append(f"points measured within {100 * NEAR:g} % of these tokens")
-        if (told["beyond"] != "").any():
-            out.append("dashed beyond the records")
-        hidden = len(self.keys) - shown
-        out += [f"{hidden} of {several(len(self.keys), 'panel')} not shown"] if hidden else []
-        records = self.fit.records
-        for name in self.fit.form.columns:
-            if name in (RATE, self.by, self.hues.column):
-                continue
-            groups = (
-                records.groupby(self.by)[name] if self.by else records.groupby(lambda _: 0)[name]
-            )
-            if groups.nunique().max() > 1:
-                out.append(f"the law is drawn at the median {title(name)} of each panel")
-        if "base_loss" in self.fit.form.columns and self.fit.form.target == "loss":
-            out.append("dotted: the loss before pruning")
+        out += ["dashed beyond the records"] if (told["beyond"] != "").any() else []
+        out += ["dotted: the loss before pruning"] if self._has_base else []
         return out
+
+    @property
+    def _has_base(self) -> bool:
+        """Whether there is a loss before pruning to draw."""
+        return "base_loss" in self.fit.form.columns and self.fit.form.target == "loss"
 
 
 def _picture(fit: Fit, tokens: Any, level: float) -> _Picture:

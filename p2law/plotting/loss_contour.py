@@ -70,7 +70,7 @@ def contour(
     picture = _Picture(fit, x, column, _setting(fit, (x, column), columns))
     place = canvas(ax, 1, size=SIZE)
     told = picture.draw(place)
-    place.say(_warnings(fit, told), picture.remarks(told))
+    place.say(_warnings(fit, told), *picture.remarks(told))
     return place.axes[0]
 
 
@@ -106,15 +106,15 @@ class _Picture:
         axes.spines[["top", "right"]].set_visible(False)
         return told
 
-    def remarks(self, told: pd.DataFrame) -> list[str]:
-        """What stands below."""
-        out = ["dots: rows of the fit in this setting"]
-        others = len(self.fit.records) - int(self._here.sum())
-        out += [f"hollow: {several(others, 'row')} of other settings"] if others else []
+    def remarks(self, told: pd.DataFrame) -> tuple[list[str], list[str]]:
+        """What is not where it belongs, and what is what."""
         zero = int((self.fit.records[self.x] == 0).sum()) if self._log(self.x) else 0
-        out += at_edge(zero)
-        out += ["hatched: beyond the records"] if (told["beyond"] != "").any() else []
-        return out
+        key = ["dots: rows of the fit in this setting"]
+        others = len(self.fit.records) - int(self._here.sum())
+        key += [f"hollow: {several(others, 'row')} of other settings"] if others else []
+        beyond = told["determined"] & (told["beyond"] != "")
+        key += ["hatched: beyond the records"] if beyond.any() else []
+        return at_edge(zero), key
 
     def _map(self, place: Canvas, at: tuple[Array, Array], loss: Array, inside: Array) -> None:
         """Filled steps of loss, and lines with their values between them.

@@ -94,7 +94,7 @@ def curves(
     picture = _Picture(found, sorted_out, place)
     told = picture.told(last, level)
     picture.draw(told)
-    place.say(doubts(fit, told), picture.remarks(told, level))
+    place.say(doubts(fit, told), picture.missing(told), picture.key(told, level))
     picture.explain()
     return place.array
 
@@ -213,22 +213,26 @@ class _Picture:
             handles.append(Line2D([], [], color=GREY, linestyle=":", label="base loss"))
         self.place.legend(handles, title(hues.column))
 
-    def remarks(self, told: pd.DataFrame, level: float) -> list[str]:
-        """What stands below the panels."""
+    def missing(self, told: pd.DataFrame) -> list[str]:
+        """What is not drawn, or not where it belongs."""
+        count, drawn = len(self.panels.values), told[CODE].nunique()
+        hidden = count - len(self.place.axes)
+        out = [f"{hidden} of {several(count, 'panel')} not shown"] if hidden else []
+        if not hidden and drawn < len(self.family.curves):
+            out.append(f"the law is drawn for {drawn} of {len(self.family.curves)} settings")
+        zero = int((self.family.records[TOKENS] == 0).sum())
+        out += at_edge(zero if self._log else 0)
+        told_by = (self.panels.hues.column, self.panels.by)
+        others = [title(name) for name in self.family.telling if name not in told_by]
+        if others and self.panels.fullest > max(len(self.panels.hues.values), 1):
+            out.append(f"curves of one colour differ in {listed(others)}")
+        return out
+
+    def key(self, told: pd.DataFrame, level: float) -> list[str]:
+        """What is what."""
         out = [f"points measured, lines the law with its {100 * level:g} % band"]
         out += ["dashed beyond the records"] if (told["beyond"] != "").any() else []
         out += ["dotted: the loss before pruning"] * (self.panels.hues.many and self._has_base)
-        zero = int((self.family.records[TOKENS] == 0).sum())
-        out += at_edge(zero if self._log else 0)
-        count, drawn = len(self.panels.values), told[CODE].nunique()
-        hidden = count - len(self.place.axes)
-        out += [f"{hidden} of {several(count, 'panel')} not shown"] if hidden else []
-        if not hidden and drawn < len(self.family.curves):
-            out.append(f"the law is drawn for {drawn} of {len(self.family.curves)} settings")
-        told_by = (self.panels.hues.column, self.panels.by)
-        others = [name for name in self.family.telling if name not in told_by]
-        if others and self.panels.fullest > max(len(self.panels.hues.values), 1):
-            out.append(f"curves of one colour differ in {listed([title(each) for each in others])}")
         return out
 
 

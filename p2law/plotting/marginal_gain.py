@@ -92,7 +92,8 @@ def gain(
     place = canvas(ax, 1, size=SIZE)
     picture = _Picture(fit, settings, least, level, last)
     told = picture.draw(place.axes[0], points)
-    place.say(doubts(fit, told), picture.remarks(told, points, hidden, own=worth is None))
+    missing = [f"{hidden} more settings on record not shown"] if hidden else []
+    place.say(doubts(fit, told), missing, picture.key(told, points, own=worth is None))
     picture.legend(place, points)
     return place.axes[0]
 
@@ -165,16 +166,13 @@ class _Picture:
             handles, f"until a doubling wins less\nthan {number(self.worth, 3)} {self.fit.unit}"
         )
 
-    def remarks(
-        self, told: pd.DataFrame, points: list[Budget], hidden: int, *, own: bool
-    ) -> list[str]:
-        """What stands below."""
+    def key(self, told: pd.DataFrame, points: list[Budget], *, own: bool) -> list[str]:
+        """What is what."""
         out = [f"band: {100 * self.level:g} % interval of the law"]
         if own:
             out.append(f"level: {number(self.worth, 3)} {self.fit.unit}, the rmse of the fit")
         if (told["beyond"] != "").any():
             out.append("dashed: the doubling ends beyond the records")
-        out += [f"{hidden} more settings on record not shown"] if hidden else []
         if any(0 < p.tokens < np.inf and not self._first <= p.tokens <= self.last for p in points):
             out.append("arrows: saturated outside the picture")
         return out

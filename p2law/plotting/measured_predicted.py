@@ -68,7 +68,7 @@ def predicted(
     fitted, told = _sides(shown, held, level)
     place = canvas(ax, 1, size=SIZE)
     (axes,) = place.axes
-    sides, remarks = [], []
+    sides, missing, key = [], list[str](), list[str]()
     if fitted is not None:
         look: dict[str, Any] = {"color": BLUE, "markersize": 3.5, "rasterized": len(fitted) > MANY}
         label = _said("fitted", fitted, shown.unit)
@@ -81,21 +81,21 @@ def predicted(
         rows = rows.assign(measured=rows[told.target])[rows["determined"]]
         _held(axes, rows, told)
         sides.append(rows)
-        remarks = _remarks(told)
+        missing, key = _remarks(told)
     _square(axes, shown, sides)
     plain(axes)
     axes.legend(loc="upper left", fontsize="small", frameon=False)
-    place.say(status(shown) if isinstance(shown, Fit) else shown.trouble[:1], remarks)
+    place.say(status(shown) if isinstance(shown, Fit) else shown.trouble[:1], missing, key)
     return axes
 
 
-def _remarks(told: Score) -> list[str]:
-    """What bars are, and which rows are not there."""
-    out = [f"bars: {100 * told.level:g} % interval for a new run"] if told.rows else []
+def _remarks(told: Score) -> tuple[list[str], list[str]]:
+    """Which rows are not there, and what bars are."""
+    missing = [f"left out: {several(count, 'row')}, {why}" for why, count in told.left_out]
     if told.undetermined:
         rows = several(told.undetermined, "held row")
-        out.append(f"{rows} not drawn: the fit does not determine them")
-    return out + [f"left out: {several(count, 'row')}, {why}" for why, count in told.left_out]
+        missing.append(f"{rows} not drawn: the fit does not determine them")
+    return missing, [f"bars: {100 * told.level:g} % interval for a new run"] if told.rows else []
 
 
 def _sides(shown: Any, held: Any, level: float) -> tuple[pd.DataFrame | None, Score | None]:

@@ -56,15 +56,20 @@ def frontier(found: Frontier, *, ax: Place = None) -> Axes:
     handles += _front(axes, front, x, y)
     tied = _tied(there, found)
     if len(tied):
-        look: dict[str, Any] = {"markerfacecolor": "none", "markeredgecolor": GREY, "markersize": 8}
-        axes.plot(tied[x], tied[y], "o", linestyle="none", zorder=2, **look)
+        look: dict[str, Any] = {
+            "markerfacecolor": "none",
+            "markeredgecolor": GREY,
+            "markersize": 13,
+        }
+        axes.plot(tied[x], tied[y], "o", linestyle="none", zorder=6, **look)
         ring = Line2D(
             [], [], marker="o", linestyle="none", label="as good within the noise", **look
         )
         handles.append(ring)
     _scales(axes, there, found)
     plain(axes)
-    place.say(found.trouble[:2], _remarks(found, rows, there))
+    key = [found.purpose, f"strokes: {100 * found.level:g} % intervals"]
+    place.say(found.trouble[:2], _missing(found, rows, there), key)
     place.legend(handles, _key(found, front))
     return axes
 
@@ -159,13 +164,8 @@ def _key(found: Frontier, front: pd.DataFrame) -> str:
     )
 
 
-def _remarks(found: Frontier, rows: pd.DataFrame, there: pd.DataFrame) -> list[str]:
-    """What is drawn, and what is not."""
-    out = [found.purpose, f"strokes: {100 * found.level:g} % intervals"]
-    lacking = len(rows) - len(there)
-    out += (
-        [f"{several(lacking, 'candidate')} not drawn: out of reach, or not known"]
-        if lacking
-        else []
-    )
-    return out + [f"no plan: {several(count, 'candidate')}, {why}" for why, count in found.left_out]
+def _missing(found: Frontier, rows: pd.DataFrame, there: pd.DataFrame) -> list[str]:
+    """Candidates that are no plans, or not drawn."""
+    lacking, words = len(rows) - len(there), "not drawn: out of reach, or not known"
+    out = [f"no plan: {several(count, 'candidate')}, {why}" for why, count in found.left_out]
+    return out + ([f"{several(lacking, 'candidate')} {words}"] if lacking else [])

@@ -101,18 +101,27 @@ def lay(axis: Axis, column: str, *, log: bool) -> None:
 def plain_ticks(axis: Axis, column: str) -> None:
     """Ticks of a logarithmic axis as plain amounts: as many as there is room for."""
     low, high = axis.get_view_interval()
-    decades, room = (np.log10(high / low) if 0 < low < high else 0.0), _room(axis)
-    between: tuple[float, ...] = (2.0, 5.0)
-    major: Locator = LogLocator(10, subs=(1.0,), numticks=max(2, min(8, room)))
-    minor: Locator = LogLocator(10, subs=between, numticks=24)
-    if decades < 1:
-        major, minor = MaxNLocator(max(1, min(4, room - 1)), steps=[1, 2, 5, 10]), NullLocator()
-    elif 3 * decades + 1 <= min(room, MOST):
-        major, minor = LogLocator(10, subs=(1.0, *between), numticks=8), NullLocator()
+    room, fine, coarse = min(_room(axis), MOST), (1.0, 2.0, 5.0), (1.0,)
+    major: Locator = MaxNLocator(max(1, min(4, room - 1)), steps=[1, 2, 5, 10])
+    minor: Locator = NullLocator()
+    if 3 <= _between(fine, low, high) <= room:
+        major = LogLocator(10, subs=fine, numticks=room)
+    elif _between(coarse, low, high) > 1:
+        major = LogLocator(10, subs=coarse, numticks=max(2, room))
+        minor = LogLocator(10, subs=fine, numticks=24)
     axis.set_major_locator(major)
     axis.set_minor_locator(minor)
     axis.set_major_formatter(FuncFormatter(lambda value, _: amount(value, column)))
     axis.set_minor_formatter(NullFormatter())
+
+
+def _between(digits: tuple[float, ...], low: float, high: float) -> int:
+    """How many of these digits times powers of ten lie on an axis."""
+    if not 0 < low < high:
+        return 0
+    powers = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
+    ticks = np.outer(powers, digits)
+    return int(np.sum((ticks >= low) & (ticks <= high)))
 
 
 def _room(axis: Axis) -> int:

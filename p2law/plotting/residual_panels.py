@@ -66,12 +66,12 @@ def residuals(fit: Fit, *, against: str | None = None, ax: Place = None) -> Pane
     by_run.set_xlabel(name)
     along.set_ylabel(name)
     if below == PREDICTED:
-        along.set_xlabel(target_title(fit, "predicted"))
+        along.set_xlabel(target_title(fit, f"predicted {fit.form.target}"))
     rmse = float(np.sqrt(np.mean(rows["residual"] ** 2)))
     remarks = [f"grey: one rmse, {number(rmse, 3)} {fit.unit}", "strokes: means of runs"]
     if len(worst):
         remarks.append(f"furthest off: {', '.join(shortened(str(run), LETTERS) for run in worst)}")
-    place.say(status(fit), [*remarks, *at_edge(zero)])
+    place.say(status(fit), at_edge(zero), remarks)
     return place.array
 
 

@@ -1,7 +1,6 @@
 """Fits and plans that the tests of pictures share."""
 
 import numpy as np
-import pandas as pd
 import pytest
 
 import p2law
@@ -64,7 +63,7 @@ def retention_fit():
 def from_zero():
     """A law that has a value before the first token, and rows there."""
     table = p2law.grid(
-        params=[1e9, 4e9],
+        params=[1e9, 4e9, 9e9],
         pruning_rate=[0.2, 0.3, 0.5],
         base_loss=[2.0],
         tokens=[0, 1e7, 3e7, 1e8, 3e8, 1e9],
@@ -88,16 +87,16 @@ def candidates():
         planning.Model("3B", params=3.2e9, base_loss=2.0),
         planning.Model("8B", params=8e9, base_loss=2.0),
     ]
-    return planning.candidates(
-        models, rates=[0.25, 0.35, 0.5], methods=["depth", "width", "2:4"]
-    )
+    return planning.candidates(models, rates=[0.25, 0.35, 0.5], methods=["depth", "width", "2:4"])
 
 
 @pytest.fixture(scope="session")
 def some_frontier(plan_fits, candidates):
-    """A frontier of loss and FLOPs, with ties and with candidates that are no plans."""
+    """A frontier of loss and size, with ties and with candidates that are no plans."""
     limits = planning.Limits(params_after=5.5e9)
-    return planning.frontier(plan_fits, candidates, tokens=[1e8, 1e9], limits=limits)
+    return planning.frontier(
+        plan_fits, candidates, tokens=[1e8, 1e9], limits=limits, against="params_after"
+    )
 
 
 def lines(axes, style=None):
@@ -108,7 +107,7 @@ def lines(axes, style=None):
 
 def said(figure):
     """Everything that a figure says above and below its panels."""
-    return figure.get_suptitle() + "\n" + figure.get_supxlabel()
+    return (figure.get_suptitle() + "\n" + figure.get_supxlabel()).replace("\n  ", " ")
 
 
 @pytest.fixture(name="lines")

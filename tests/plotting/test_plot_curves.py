@@ -5,8 +5,8 @@ import pytest
 
 pytest.importorskip("matplotlib", reason="the extra 'plot' is not installed")
 
-from p2law import plotting  # noqa: E402
-from p2law.errors import FitError, PlotError  # noqa: E402
+from p2law import plotting
+from p2law.errors import FitError, PlotError
 
 DASHED = "--"
 
@@ -41,7 +41,9 @@ def test_every_measured_row_is_a_point(p2_fit, figure):
         if line.get_linestyle() == "None"
         for x, y in zip(line.get_xdata(), line.get_ydata(), strict=True)
     ]
-    assert sorted(drawn) == sorted(zip(p2_fit.records["tokens"], p2_fit.records["loss"], strict=True))
+    assert sorted(drawn) == sorted(
+        zip(p2_fit.records["tokens"], p2_fit.records["loss"], strict=True)
+    )
 
 
 def test_panels_are_named_in_plain_words_with_units(p2_fit, figure, said):
@@ -50,7 +52,9 @@ def test_panels_are_named_in_plain_words_with_units(p2_fit, figure, said):
     """
     panels = plotting.curves(p2_fit, ax=figure)
 
-    assert ["500M parameters", "1.5B parameters", "8B parameters"] == [a.get_title("left") for a in panels]
+    assert ["500M parameters", "1.5B parameters", "8B parameters"] == [
+        a.get_title("left") for a in panels
+    ]
     assert {"tokens"} == {axes.get_xlabel() for axes in panels}
     assert ["loss (nat)", "", ""] == [axes.get_ylabel() for axes in panels]
     assert "points measured, lines the law with its 90 % band" in said(figure)
@@ -64,7 +68,10 @@ def test_the_loss_before_pruning_is_a_dotted_line(p2_fit, figure):
     """
     panels = plotting.curves(p2_fit, ax=figure)
 
-    assert all(2.0 in [float(each.get_ydata()[0]) for each in a.get_lines() if each.get_linestyle() == ":"] for a in panels)
+    assert all(
+        2.0 in [float(each.get_ydata()[0]) for each in a.get_lines() if each.get_linestyle() == ":"]
+        for a in panels
+    )
     (legend,) = figure.legends
     assert ["15 %", "25 %", "50 %", "base loss"] == [t.get_text() for t in legend.get_texts()]
     assert "pruning rate" == legend.get_title().get_text()
@@ -105,8 +112,12 @@ def test_panels_by_rate_have_colours_by_size(p2_fit, figure):
     """
     panels = plotting.curves(p2_fit, by="pruning_rate", ax=figure)
 
-    assert ["15 % pruned", "25 % pruned", "50 % pruned"] == [axes.get_title("left") for axes in panels]
-    assert ["500M", "1.5B", "8B", "base loss"] == [t.get_text() for t in figure.legends[0].get_texts()]
+    assert ["15 % pruned", "25 % pruned", "50 % pruned"] == [
+        axes.get_title("left") for axes in panels
+    ]
+    assert ["500M", "1.5B", "8B", "base loss"] == [
+        t.get_text() for t in figure.legends[0].get_texts()
+    ]
 
 
 def test_all_curves_can_stand_in_one_panel(p2_fit, figure, said):
@@ -116,7 +127,9 @@ def test_all_curves_can_stand_in_one_panel(p2_fit, figure, said):
     panels = plotting.curves(p2_fit, by="all", ax=figure)
 
     assert (1,) == panels.shape
-    assert "curves of one colour differ in pruning rate" in said(figure) or "curves of one colour differ in parameters" in said(figure)
+    assert "curves of one colour differ in pruning rate" in said(
+        figure
+    ) or "curves of one colour differ in parameters" in said(figure)
 
 
 def test_a_panel_a_run_is_named_by_the_run(p2_fit, figure, said):
@@ -151,10 +164,12 @@ def test_axes_that_are_too_few_limit_the_panels(sixty_runs, figure):
     panels = plotting.curves(sixty_runs, ax=axes)
 
     assert list(axes) == list(panels)
-    assert any("8 of 10 panels not shown" in note.get_text().replace("\n  ", " ") for note in axes[0].texts)
+    assert any(
+        "8 of 10 panels not shown" in note.get_text().replace("\n  ", " ") for note in axes[0].texts
+    )
 
 
-def test_more_values_than_a_legend_holds_have_a_colour_bar(dense_fit, p2_records, figure, said):
+def test_more_values_than_a_legend_holds_have_a_colour_bar(p2_records, figure, said):
     """
     Thirty sizes in one panel: a bar instead of a legend, some curves instead of all.
     """
@@ -176,7 +191,9 @@ def test_sixty_runs_are_drawn_whole(sixty_runs, figure, lines, said):
     """
     panels = plotting.curves(sixty_runs, ax=figure)
 
-    assert [6] * 10 == [len([x for x in lines(axes, "-") if len(x.get_xdata()) > 20]) for axes in panels]
+    assert [6] * 10 == [
+        len([x for x in lines(axes, "-") if len(x.get_xdata()) > 20]) for axes in panels
+    ]
     assert "not shown" not in said(figure)
 
 
@@ -223,14 +240,20 @@ def test_a_law_of_scores_has_no_curve_over_tokens(retention_fit):
     """
     The refusal says what to draw instead.
     """
-    with pytest.raises(PlotError, match=r"retention reads .* and no tokens; draw it with plotting.rates"):
+    with pytest.raises(
+        PlotError, match=r"retention reads .* and no tokens; draw it with plotting.rates"
+    ):
         plotting.curves(retention_fit)
 
 
 @pytest.mark.parametrize(
     ("wrong", "error", "words"),
     [
-        ({"by": "colour"}, PlotError, "by is 'auto', 'all' or one of run, params, .*, got 'colour'"),
+        (
+            {"by": "colour"},
+            PlotError,
+            "by is 'auto', 'all' or one of run, params, .*, got 'colour'",
+        ),
         ({"by": "tokens"}, PlotError, "by is 'auto', 'all' or one of"),
         ({"panels": 0}, PlotError, "panels is a number of panels, at least 1, got 0"),
         ({"panels": True}, PlotError, "panels is a number of panels"),
@@ -292,7 +315,13 @@ def test_points_belong_to_the_tokens_of_a_curve(p2_fit, figure):
     panels = plotting.rates(p2_fit, tokens=1.01 * amount, ax=figure)
 
     rows = p2_fit.records.query("tokens == @amount")
-    drawn = [y for axes in panels for each in axes.get_lines() if each.get_linestyle() == "None" for y in each.get_ydata()]
+    drawn = [
+        y
+        for axes in panels
+        for each in axes.get_lines()
+        if each.get_linestyle() == "None"
+        for y in each.get_ydata()
+    ]
     assert sorted(rows["loss"]) == sorted(drawn)
 
 
@@ -342,7 +371,9 @@ def test_rates_of_laws_without_rates_or_tokens_are_refused(dense_fit, retention_
     """
     The refusal says what to do instead.
     """
-    with pytest.raises(PlotError, match="chinchilla reads params, tokens and no pruning_rate; draw"):
+    with pytest.raises(
+        PlotError, match="chinchilla reads params, tokens and no pruning_rate; draw"
+    ):
         plotting.rates(dense_fit)
     with pytest.raises(PlotError, match="and no tokens; leave out tokens="):
         plotting.rates(retention_fit, tokens=1e9)

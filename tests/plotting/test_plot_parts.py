@@ -94,7 +94,8 @@ def test_a_curve_has_points_at_the_ends_of_the_records():
 
 
 @pytest.mark.parametrize(
-    ("count", "shape"), [(1, (1, 1)), (4, (4, 1)), (5, (3, 2)), (9, (3, 3)), (12, (4, 3)), (13, (4, 4))]
+    ("count", "shape"),
+    [(1, (1, 1)), (4, (4, 1)), (5, (3, 2)), (9, (3, 3)), (12, (4, 3)), (13, (4, 4))],
 )
 def test_panels_stand_in_a_compact_grid(count, shape):
     """
@@ -183,7 +184,9 @@ def test_a_picture_of_something_else_is_refused(name):
         getattr(plotting, name)(3)
 
 
-@pytest.mark.parametrize("name", ["curves", "rates", "residuals", "predicted", "coefficients", "gain", "contour"])
+@pytest.mark.parametrize(
+    "name", ["curves", "rates", "residuals", "predicted", "coefficients", "gain", "contour"]
+)
 def test_a_status_that_is_not_sound_stands_above(name, two_sizes, figure, said):
     """
     A picture says what the fit says of itself, in capitals.
@@ -193,7 +196,9 @@ def test_a_status_that_is_not_sound_stands_above(name, two_sizes, figure, said):
     assert "! NOT IDENTIFIED: alpha, N_C and E move together" in said(figure)
 
 
-@pytest.mark.parametrize("name", ["curves", "rates", "residuals", "predicted", "coefficients", "gain", "contour"])
+@pytest.mark.parametrize(
+    "name", ["curves", "rates", "residuals", "predicted", "coefficients", "gain", "contour"]
+)
 def test_a_sound_fit_has_no_warning(name, p2_fit, figure):
     """
     Capitals only for trouble.
