@@ -14,6 +14,8 @@ import pytest
 import p2law
 from p2law import Bounds, Domain, cli, forms, report
 from p2law.errors import FitError, FormError, MissingExtraError, RecordError
+from p2law.report.contents import recipe
+from p2law.report.holding import again
 from p2law.report.planner import checked_tape, planner
 from p2law.report.rounding import together
 from p2law.report.tracing import trace
@@ -339,6 +341,38 @@ def test_a_report_is_saved_where_one_says(fit, tmp_path):
 
     assert tmp_path / "report.html" == place
     assert place.read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+def test_hold_outs_are_fitted_by_the_settings_of_the_fit(p2_records):
+    """
+    Weights, held coefficients and objective are those of the fit.
+    """
+    records = p2_records(noise=0.004, seed=2)
+    records["trust"] = np.where(records["tokens"] > 1e8, 3.0, 1.0)
+    asked = {"weight": "trust", "fixed": {"alpha": 0.4}, "objective": p2law.huber(0.01)}
+    split = p2law.holdout.last_tokens(records)
+
+    found = again(
+        p2law.fit(records, **asked),
+        p2law.holdout.last_tokens(p2law.fit(records, **asked).records).kept,
+    )
+
+    assert dict(p2law.fit(split.kept, **asked).values) == dict(found.values)
+
+
+def test_the_recipe_on_the_page_makes_the_fit_again(p2_records, tmp_path, monkeypatch):
+    """
+    Run on the same records, it finds the same coefficients to the last bit.
+    """
+    monkeypatch.chdir(tmp_path)
+    p2_records(noise=0.004, seed=2).to_csv("records.csv", index=False)
+    asked = {"weight": "run", "tied": {"beta": "alpha"}, "objective": p2law.huber(1e-3, log=True)}
+    first = p2law.fit(p2law.load("records.csv"), forms.p2, **asked)
+    scope = {}
+
+    exec(recipe(first), scope)  # noqa: S102 - that is the point
+
+    assert dict(first.values) == dict(scope["fit"].values)
 
 
 def luminance(colour):
