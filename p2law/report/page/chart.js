@@ -46,13 +46,19 @@ function svg(name, attributes, ...children) {
   return made;
 }
 
-// Neighbouring points that belong together: equal in kind, the border point shared.
+// Neighbouring points that are equal in kind. What leads from a sound point to another one,
+// or back, is not sound.
 function pieces(points, kind) {
   const found = [];
   for (const each of points) {
     const last = found[found.length - 1];
     if (last && last.kind === kind(each)) last.points.push(each);
-    else found.push({ kind: kind(each), points: last ? [last.points.at(-1), each] : [each] });
+    else if (last && last.kind === "sound") {
+      found.push({ kind: kind(each), points: [last.points[last.points.length - 1], each] });
+    } else {
+      if (last) last.points.push(each);
+      found.push({ kind: kind(each), points: [each] });
+    }
   }
   return found;
 }
@@ -104,11 +110,10 @@ function axes(frame, x, y, axis, plan) {
 function curves(points, x, y) {
   const group = svg("g", {});
   const banded = (each) => Number.isFinite(each.low) && Number.isFinite(each.high);
-  for (const { kind, points: some } of pieces(points, (each) => each.determined && banded(each))) {
-    const sound = some.filter((each) => kind && each.determined && banded(each));
-    if (!sound.length) continue;
-    const under = path([...sound].reverse(), x, (each) => y(each.low)).replace("M", "L");
-    group.append(svg("path", { class: "band", d: `${path(sound, x, (e) => y(e.high))}${under}Z` }));
+  for (const { kind, points: some } of pieces(points, (each) => (banded(each) ? "sound" : "free"))) {
+    if (kind === "free") continue;
+    const under = path([...some].reverse(), x, (each) => y(each.low)).replace("M", "L");
+    group.append(svg("path", { class: "band", d: `${path(some, x, (e) => y(e.high))}${under}Z` }));
   }
   const kind = (each) => (each.determined ? (each.beyond.length ? "beyond" : "sound") : "free");
   for (const { kind: name, points: some } of pieces(points, kind)) {
