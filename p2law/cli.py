@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -13,6 +13,7 @@ from p2law import judging_cli as judging
 from p2law import next_runs_cli as designing
 from p2law import objectives
 from p2law import planning_cli as planning
+from p2law import report_cli as reporting
 from p2law.collect import cli as collecting
 from p2law.declaring import Form
 from p2law.errors import FitError, P2LawError
@@ -45,22 +46,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = _parser()
     asked, words = parser.parse_known_args(arguments)
-    if words and asked.command not in ("predict", *planning.OF_ONE):
+    if words and asked.command not in TAKE_INPUTS:
         parser.error(f"unrecognized arguments: {' '.join(words)}")
     code = 0
     try:
         if asked.command == "collect":
             text, code = collecting.main(asked)
-        elif asked.command in judging.COMMANDS:
-            text = judging.main(asked)
-        elif asked.command == "import-log":
-            text = importing.main(asked)
-        elif asked.command == designing.COMMAND:
-            text = designing.main(asked)
-        elif asked.command in planning.COMMANDS:
-            text = planning.main(asked, words)
+        elif asked.command in TAKE_INPUTS:
+            text = TAKE_INPUTS[asked.command](asked, words)
         else:
-            text = _fit(asked) if asked.command == "fit" else _predict(asked, words)
+            text = ANSWER[asked.command](asked)
         if text:
             _say(text, sys.stdout)
     except BrokenPipeError:  # whoever reads has read enough
@@ -116,6 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     importing.add_command(commands)
     planning.add_commands(commands)
     designing.add_command(commands)
+    reporting.add_command(commands)
     collecting.add_commands(commands)
     return parser
 
@@ -192,6 +188,23 @@ def _pairs(option: str, words: Sequence[str]) -> dict[str, str]:
             raise FitError(f"{option} names {name} twice")
         found[name] = value
     return found
+
+
+ANSWER: dict[str, Callable[[argparse.Namespace], str]] = {
+    "fit": _fit,
+    **dict.fromkeys(judging.COMMANDS, judging.main),
+    "plan": planning.plan_main,
+    designing.COMMAND: designing.main,
+    reporting.COMMAND: reporting.main,
+    "import-log": importing.main,
+}
+"""What carries out a command; its answer as text."""
+
+TAKE_INPUTS: dict[str, Callable[[argparse.Namespace, Sequence[str]], str]] = {
+    "predict": _predict,
+    **dict.fromkeys(planning.OF_ONE, planning.main),
+}
+"""The same for commands whose options are the inputs of a law."""
 
 
 if __name__ == "__main__":

@@ -112,6 +112,11 @@ class Domain:
         below = values < high if high_open else values <= high
         return np.asarray(above & below & np.isfinite(values))
 
+    @property
+    def ends(self) -> tuple[float, bool, float, bool]:
+        """Lower end, whether it is left out, upper end, whether that is left out."""
+        return self._ends
+
     def __str__(self) -> str:
         return self.rule or "every finite number"
 

@@ -19,6 +19,10 @@ NULL = 1e-7
 """Singular values below this share of the largest are null (rounding leaves 1e-12, a
 design that barely determines a law 1e-5)."""
 
+STILL = 1e-5
+"""A prediction that moves along null directions by no more than this share of how far it can
+move at all stays where it is."""
+
 AMPLIFIED = 1e3
 """A prediction that multiplies the noise of a single row more than so often says nothing."""
 
@@ -76,7 +80,7 @@ class Directions:
         idle = np.abs(jacobian[~live]).max(axis=0, initial=0.0)
         height = np.abs(jacobian).max(axis=0, initial=0.0)
         times = np.sqrt(np.sum((self.known[:, live] @ scaled) ** 2, axis=0))
-        known = (along <= 1e-5 * size) & (idle <= 10 * IDLE * height)
+        known = (along <= STILL * size) & (idle <= 10 * IDLE * height)
         return np.asarray(known & (times < AMPLIFIED))
 
 

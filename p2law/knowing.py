@@ -46,7 +46,7 @@ class Knowledge:
     @functools.cached_property
     def doubts(self) -> tuple[str, ...]:
         """Sentences about intervals: what they rest on, and which tell hardly anything."""
-        groups = (*self.directions.together, *(each.exchanged for each in self._ties))
+        groups = (*self.directions.together, *(each.exchanged for each in self.ties))
         loose = {*self.held, *self.directions.idle, *itertools.chain(*groups)}
         fitted = [name for name in self.form.names if name not in loose]
         return (
@@ -81,8 +81,8 @@ class Knowledge:
         """Tell which predictions do not move with anything that the records leave free."""
         asked = self.full.over([inputs[name].to_numpy() for name in self.form.columns])
         with np.errstate(all="ignore"):  # what is not finite anywhere near is not determined
-            sure = self._evidence.determines(asked)
-        for each in self._ties:
+            sure = self.evidence.determines(asked)
+        for each in self.ties:
             sure &= each.holds(*(inputs[name].to_numpy() for name in each.names))
         return sure
 
@@ -132,11 +132,13 @@ class Knowledge:
         return identify.at(self.full, self.full.coordinates(self.values))
 
     @functools.cached_property
-    def _ties(self) -> tuple[Tie, ...]:
+    def ties(self) -> tuple[Tie, ...]:
+        """Inputs that never vary apart in the records."""
         return ties(self.full)
 
     @functools.cached_property
-    def _evidence(self) -> identify.Evidence:
+    def evidence(self) -> identify.Evidence:
+        """What the records determine, at the fit and off its bounds."""
         return identify.evidence(self.full, self.full.coordinates(self.values), self.directions)
 
     # -- how sure the rest is --------------------------------------------------------

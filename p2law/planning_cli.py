@@ -14,7 +14,6 @@ from p2law.shell import as_json, saved
 if TYPE_CHECKING:
     from p2law.result import Fit
 
-COMMANDS = ("tokens", "saturation", "plan")
 OF_ONE = ("tokens", "saturation")
 """Commands that take the inputs of a law, too."""
 
@@ -61,7 +60,7 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
 
 
 def main(asked: argparse.Namespace, words: Sequence[str]) -> str:
-    """Carry out one of the three commands; its answer as text.
+    """Carry out `tokens` or `saturation`; its answer as text.
 
     Parameters
     ----------
@@ -72,10 +71,8 @@ def main(asked: argparse.Namespace, words: Sequence[str]) -> str:
     Raises
     ------
     P2LawError
-        As in `planning.tokens_for`, `planning.saturation` and `planning.choose`.
+        As in `planning.tokens_for` and `planning.saturation`.
     """
-    if asked.command == "plan":
-        return _plan(planfile.read(asked.plan), asked)
     fit = saved(asked.fit, asked.form)
     others = _inputs(asked.command, words, fit.form)
     if asked.command == "tokens":
@@ -96,7 +93,15 @@ def _inputs(command: str, words: Sequence[str], form: Form) -> dict[str, float]:
     return vars(parser.parse_args(words))
 
 
-def _plan(plan: planfile.Plan, asked: argparse.Namespace) -> str:
+def plan_main(asked: argparse.Namespace) -> str:
+    """Carry out `plan`; its answer as text.
+
+    Raises
+    ------
+    P2LawError
+        As in `planning.choose`.
+    """
+    plan = planfile.read(asked.plan)
     fits = {method: saved(path, asked.form) for method, path in plan.fits.items()}
     common: dict[str, Any] = {"prices": plan.prices, "level": plan.level, "draws": plan.draws}
     common |= plan.asked

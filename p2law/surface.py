@@ -267,6 +267,23 @@ class Surface:
             out[..., k, :] = each
         return out
 
+    def chain(self, q: Array) -> Array:
+        """Derivatives of the free coefficients by the coordinates `q` of shape (free,).
+
+        Returns
+        -------
+        ndarray of shape (coordinates, coefficients)
+            Times derivatives by the coefficients it gives those by the coordinates.
+        """
+        split = len(self.nonlinear)
+        theta, c = self._raw(np.asarray(q, dtype=float))
+        at_pivot, jump = self._at_pivot(theta), self.jump(theta)
+        scale = self._scale_of(at_pivot)
+        drift = c * self._drift(theta, np.sign(at_pivot) / scale)
+        out = np.diag(np.concatenate([jump, 1 / scale]))
+        out[:split, split:] = -jump[:, None] * drift
+        return out
+
     def jacobian(self, q: Array) -> Array:
         """Derivatives by the coordinates: (..., free, rows) for `q` of (..., free)."""
         return self.tangent(q)[1]

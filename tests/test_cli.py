@@ -580,6 +580,8 @@ def test_the_surface_of_the_command_line():
         "plan": ["--form", "--help", "--json", "-h", "plan"],
         "next-runs": ["--budget", "--cost", "--form", "--help", "--json", "--level", "--target",
                       "-h", "candidates", "fit"],
+        "report": ["--form", "--held", "--help", "--level", "--losses", "--no-holdouts",
+                   "--no-pictures", "--output", "--title", "--tokens", "-h", "-o", "fit"],
         "collect plan": ["--gpu-memory", "--help", "--json", "--mfu", "--peak-flops",
                          "--tokens-per-second", "-h", "sweep"],
         "collect run": ["--gpus", "--help", "--index", "--only", "--option", "--out", "--submit",

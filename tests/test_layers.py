@@ -94,12 +94,14 @@ LAYERS = (
     "formulas",
     "contract",
     "testing",
+    "report",
     "collect",
     "planfile",
     "shell",
     "judging_cli",
     "planning_cli",
     "next_runs_cli",
+    "report_cli",
     "cli",
 )
 """The order of the house, from the ground up; CONTRIBUTING.md explains it."""
@@ -172,6 +174,7 @@ def test_importing_costs_numpy_and_pandas_and_no_more():
         "lmfit",
         "matplotlib",
         "torch",
+        "jinja2",
         "asteval",
     }
 

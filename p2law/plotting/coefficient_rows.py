@@ -133,7 +133,10 @@ def _correlation(axes: Axes, draws: pd.DataFrame) -> None:
         axes.text(0, 0.9, "needs two coefficients with intervals", color=GREY, fontsize="small")
         return
     found = draws.rank().corr().to_numpy()
-    axes.imshow(found, cmap="PuOr", vmin=-1, vmax=1)
+    edges = np.arange(len(found) + 1) - 0.5
+    look: dict[str, Any] = {"cmap": "PuOr", "vmin": -1, "vmax": 1}
+    axes.pcolormesh(edges, edges, found, edgecolors="white", linewidth=1, **look)
+    axes.set(aspect="equal", ylim=(edges[-1], edges[0]))
     for i, j in np.ndindex(*found.shape):
         colour = "white" if abs(found[i, j]) > DARK else "black"
         text = "-" if np.isnan(found[i, j]) else f"{found[i, j]:.2f}"

@@ -240,4 +240,6 @@ def _middle(records: pd.DataFrame) -> list[float]:
     """The least, a middle and the largest of the tokens on record."""
     there = np.unique(records[TOKENS][records[TOKENS] > 0])
     wanted = np.geomspace(there[0], there[-1], LINES)
-    return [float(there[np.argmin(np.abs(np.log(there / each)))]) for each in wanted]
+    # Of two that are equally near but for rounding, the smaller.
+    off = np.round(np.abs(np.log(there / wanted[:, None])), 9)
+    return [float(each) for each in there[np.argmin(off, axis=1)]]

@@ -212,7 +212,7 @@ def test_the_correlation_is_that_of_the_refits(p2_fit, figure):
     """
     _, matrix = plotting.coefficients(p2_fit, ax=figure)
 
-    shown = np.ma.getdata(matrix.get_images()[0].get_array())
+    shown = np.ma.getdata(matrix.collections[0].get_array()).reshape(7, 7)
     np.testing.assert_allclose(p2_fit.draws.rank().corr(), shown)
     assert list(p2_fit.draws.columns) == [each.get_text() for each in matrix.get_xticklabels()]
 

@@ -1,0 +1,147 @@
+"""Hold-outs of a fit: its law fitted to some of its records and asked about the others."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from p2law import fitting, forms, holdout, objectives, scoring
+from p2law.errors import P2LawError
+from p2law.gathering import WEIGHT
+from p2law.holdout import Split
+from p2law.result import Fit
+from p2law.scoring import Score
+from p2law.views import View, number
+from p2law.wording import first_line
+
+USUAL: Mapping[str, Any] = {
+    "last-tokens": holdout.last_tokens,
+    "largest-model": holdout.largest_model,
+    "highest-rate": holdout.highest_rate,
+}
+"""The three generalisations that the P² paper claims."""
+
+NEEDS = {"last-tokens": "tokens", "largest-model": "params", "highest-rate": "pruning_rate"}
+
+HEADER = (
+    "held out",
+    "rows",
+    "rmse",
+    "mean relative error",
+    "rows inside the 90 % interval",
+    "rmse of last value",
+    "rmse of each run's power law",
+)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One hold-out: what was held, and the score, or why there is none.
+
+    Attributes
+    ----------
+    words : str
+    score : Score or None
+    why : str
+    """
+
+    words: str
+    score: Score | None
+    why: str = ""
+
+    @property
+    def view(self) -> View | None:
+        """All that the score says."""
+        return self.score.view() if self.score else None
+
+    @property
+    def row(self) -> tuple[str, ...]:
+        """The line of the summary, as `HEADER` has it; empty without a score."""
+        if self.score is None:
+            return ()
+        found, naive = self.score, self.score.baselines["rmse"]
+        beside = [number(naive[name], 3) if name in naive else "none" for name in naive.index[1:3]]
+        inside = f"{100 * found.coverage:.0f} %"
+        return (
+            self.words,
+            f"{found.rows} of {found.rows + found.undetermined}",
+            number(found.rmse, 3),
+            f"{number(100 * found.mean_relative, 3)} %",
+            inside if found.rows else "none",
+            *(beside or ("none", "none")),
+        )
+
+
+def tried(fit: Fit, asked: Iterable[Split] | None, held: pd.DataFrame | None) -> list[Trial]:
+    """Hold-outs of a fit's records, and rows that it has never seen.
+
+    Parameters
+    ----------
+    fit : Fit
+    asked : iterable of Split, optional
+        Of records like those of the fit; the three usual ones of its own where left out.
+    held : DataFrame, optional
+        Further rows, judged by the fit as it stands.
+
+    Returns
+    -------
+    list of Trial
+    """
+    found = [] if held is None else [_scored("rows that the fit has not seen", fit, held)]
+    if asked is not None:
+        return found + [_tried(fit, each) for each in asked]
+    return found + [_usual(fit, name) for name, needs in NEEDS.items() if needs in fit.form.columns]
+
+
+def _usual(fit: Fit, name: str) -> Trial:
+    try:
+        return _tried(fit, USUAL[name](fit.records))
+    except P2LawError as error:
+        return Trial(name.replace("-", " "), None, first_line(error))
+
+
+def _tried(fit: Fit, split: Split) -> Trial:
+    try:
+        return _scored(split.words, again(fit, split.kept), split.held)
+    except P2LawError as error:
+        return Trial(split.words, None, first_line(error))
+
+
+def _scored(words: str, fit: Fit, rows: pd.DataFrame) -> Trial:
+    try:
+        return Trial(words, scoring.score(fit, rows))
+    except P2LawError as error:
+        return Trial(words, None, first_line(error))
+
+
+def again(fit: Fit, records: pd.DataFrame) -> Fit:
+    """The law of a fit, fitted to other records by the same settings.
+
+    Parameters
+    ----------
+    fit : Fit
+    records : DataFrame
+
+    Returns
+    -------
+    Fit
+
+    Raises
+    ------
+    P2LawError
+        It cannot be fitted to these.
+    """
+    asked = fit.settings
+    own = set(fit.held) - set(asked.fixed) - set(asked.tied)
+    weighted = asked.weight not in (None, "run") and WEIGHT in records
+    return fitting.fit(
+        records,
+        # What p2law held by itself it may hold anew, as these records need.
+        None if own and fit.form is forms.p2 else fit.form,
+        objective=objectives.parse(asked.objective),
+        weight=WEIGHT if weighted else asked.weight,
+        fixed=dict(asked.fixed),
+        tied=dict(asked.tied),
+        seed=asked.seed,
+    )
