@@ -1,5 +1,7 @@
 """What several test files share."""
 
+import os
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +9,8 @@ from hypothesis import settings
 
 import p2law
 from p2law import forms, testing
+
+os.environ.setdefault("MPLBACKEND", "agg")  # no windows
 
 settings.register_profile("p2law", derandomize=True, deadline=None, max_examples=50)
 settings.load_profile("p2law")

@@ -478,3 +478,26 @@ def test_ci_has_a_browser():
 
     assert "--no-install-recommends chromium chromium-driver" in script
     assert "its tests are skipped" in script
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"title": 3}, r"title of a report is a text, got 3 \(int\)"),
+        ({"held": 3}, "held of a report is a DataFrame"),
+        ({"holdouts": False}, r"holdouts of a report is a list of splits.*or \(\) for none"),
+        ({"holdouts": [3]}, "holdouts of a report is a list of splits"),
+        ({"cases": 3}, "cases of a report is a DataFrame with the inputs"),
+        ({"tokens": "x"}, "tokens of a report is a list of positive numbers"),
+        ({"tokens": [-1.0]}, "tokens of a report is a list of positive numbers"),
+        ({"losses": [None]}, "losses of a report is a list of positive numbers"),
+        ({"pictures": 3}, "pictures of a report is True or False"),
+        ({"nonsense": 1}, "a report has no nonsense; it can be asked for title, level"),
+    ],
+)
+def test_what_no_report_can_be_asked_for_is_refused(fit, asked, words):
+    """
+    What it is, what was given and what belongs there.
+    """
+    with pytest.raises(FitError, match=words):
+        report.html(fit, **{**PLAIN, **asked})

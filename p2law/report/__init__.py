@@ -5,7 +5,7 @@ reader's browser from the fit's own refits, by the rule of `Fit.predict`. It nee
 network and no server.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
@@ -13,7 +13,7 @@ import pandas as pd
 
 from p2law import asking
 from p2law.errors import FitError, FormError
-from p2law.report import budget, contents, figures, holding, planner
+from p2law.report import budget, contents, figures, holding, planner, wishes
 from p2law.report.rendering import render
 from p2law.result import Fit
 from p2law.splitting import Split
@@ -36,7 +36,7 @@ class Asked(TypedDict, total=False):
         Of the intervals, 0.9 by default.
     held : DataFrame
         Rows that the fit has not seen, to be judged by them.
-    holdouts : iterable of Split
+    holdouts : list of Split
         Records in two parts, as `p2law.holdout` makes them; the law is fitted anew to what
         each keeps. By default the last tokens, the largest model and the highest rate of
         the fit's own records; none with ``()``.
@@ -54,7 +54,7 @@ class Asked(TypedDict, total=False):
     title: str
     level: float
     held: pd.DataFrame
-    holdouts: Iterable[Split]
+    holdouts: Sequence[Split]
     cases: pd.DataFrame
     tokens: Sequence[float]
     losses: Sequence[float]
@@ -80,12 +80,13 @@ def html(fit: Fit, **asked: Unpack[Asked]) -> str:
     MissingExtraError
         Jinja2 or matplotlib is not installed.
     FitError
-        `fit` is no fit, or `level` no probability.
+        `fit` is no fit, `level` no probability, or what is asked for of the wrong kind.
     FormError, RecordError
         Cases lack an input of the law, or the law has no value there.
     """
     if not isinstance(fit, Fit):
         raise FitError(f"a report is of what p2law.fit returns, got {got(fit)}")
+    wishes.check(asked)
     level = asked.get("level", 0.9)
     asking.interval(level, "mean")
     trials = holding.tried(fit, asked.get("holdouts"), asked.get("held"))

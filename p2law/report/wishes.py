@@ -1,0 +1,57 @@
+"""What a report is asked for, checked before anything is worked out."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from p2law.domains import is_number
+from p2law.errors import FitError
+from p2law.splitting import Split
+from p2law.wording import got
+
+
+def check(asked: Mapping[str, Any]) -> None:
+    """Refuse what no report can be asked for.
+
+    Raises
+    ------
+    FitError
+        A name is unknown or a value of the wrong kind; the text says what belongs there.
+    """
+    for name, value in asked.items():
+        if name not in KINDS:
+            raise FitError(f"a report has no {name}; it can be asked for {', '.join(KINDS)}")
+        fits, words = KINDS[name]
+        if not fits(value):
+            raise FitError(f"{name} of a report is {words}, got {got(value)}")
+
+
+def _some(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    """Several of a kind, or none."""
+    return lambda value: isinstance(value, (list, tuple, np.ndarray)) and all(map(fits, value))
+
+
+def _count(value: Any) -> bool:
+    return is_number(value) and 0 < value < np.inf
+
+
+def _table(value: Any) -> bool:
+    return isinstance(value, pd.DataFrame)
+
+
+KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "title": (lambda value: isinstance(value, str), "a text"),
+    "level": (is_number, "a probability, as 0.9"),
+    "held": (_table, "a DataFrame of rows that the fit has not seen"),
+    "holdouts": (
+        _some(lambda value: isinstance(value, Split)),
+        "a list of splits, as [p2law.holdout.largest_model(records)], or () for none",
+    ),
+    "cases": (_table, "a DataFrame with the inputs of the law beside tokens"),
+    "tokens": (_some(_count), "a list of positive numbers, as [1e9, 1e10]"),
+    "losses": (_some(_count), "a list of positive numbers, as [2.1, 2.0]"),
+    "pictures": (lambda value: isinstance(value, bool), "True or False"),
+}
+"""What each is, and the words for it."""
