@@ -1,6 +1,7 @@
 """Fitting: from checked records and a law to a frozen `Fit`."""
 
 import itertools
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ from p2law.wording import got
 if TYPE_CHECKING:
     import lmfit
 
+LOG = logging.getLogger(__name__)
 SQUARED = squared()
 POLISHED = 4
 """How many distinct minima of the projected squares are polished with the true objective."""
@@ -90,7 +92,10 @@ def fit(
     law = p2 if form is None else checked_form(form)
     data = _gather(records, law, weight, objective, chosen=form is not None)
     with np.errstate(all="ignore"):  # what overflows is no minimum; that is seen in what comes out
-        return _fitted(data, law, objective, asked, chosen=form is not None)
+        found = _fitted(data, law, objective, asked, chosen=form is not None)
+    rows, total = len(data.table), found.search.objective
+    LOG.info("%s fitted to %d rows: %s, objective %.6g", law.name, rows, found.status.words, total)
+    return found
 
 
 def _fitted(data: Data, law: Form, objective: Objective, asked: Settings, *, chosen: bool) -> Fit:

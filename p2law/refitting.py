@@ -11,6 +11,7 @@ import numpy as np
 
 from p2law.declaring import Array, Mask, Whole
 from p2law.objectives import Objective
+from p2law.progress import steps
 from p2law.projection import signed_solve, signs, solve
 from p2law.surface import Surface, by_coefficient
 
@@ -51,7 +52,7 @@ def refit(surface: Surface, target: Array, weight: Array, objective: Objective, 
     size = max(1, TOGETHER // surface.rows)
     parts = [
         _together(surface, target[begin : begin + size], weight[begin : begin + size], objective, q)
-        for begin in range(0, len(target), size)
+        for begin in steps(range(0, len(target), size), "refits")
     ]
     return Refits(*(np.concatenate(each) for each in zip(*parts, strict=True)))
 

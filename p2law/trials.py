@@ -15,6 +15,7 @@ from p2law.errors import ScoreError
 from p2law.grouping import codes, groups
 from p2law.holdout import Split
 from p2law.identify import listed
+from p2law.progress import steps
 from p2law.result import Fit
 from p2law.ties import ties
 from p2law.wording import several
@@ -94,8 +95,10 @@ def tried(
     target = common.able[0].law.target
     rows = np.concatenate([np.flatnonzero(held) for _, _, held in sound])
     predicted, why = dict[str, Array](), dict[str, str]()
-    for law in common.able:
-        told = [_asked(law, table, each, options) for each in sound]
+    pairs = [(law, each) for law in common.able for each in sound]
+    asked = [_asked(law, table, each, options) for law, each in steps(pairs, "fits to hold-outs")]
+    for k, law in enumerate(common.able):
+        told = asked[k * len(sound) : (k + 1) * len(sound)]
         predicted[law.name] = np.concatenate([each for each, _ in told])
         reasons = dict.fromkeys(reason for _, reason in told if reason)
         why[law.name] = _some(list(reasons))

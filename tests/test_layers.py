@@ -21,6 +21,7 @@ LAYERS = (
     "refusing",
     "grouping",
     "numeric",
+    "progress",
     "checking",
     "reading",
     "records",
