@@ -138,7 +138,7 @@ def test_a_line_without_text_is_named(tmp_path):
         ("text.jsonl.gz", b"no gzip", r"text.jsonl.gz: record 1 cannot be read \(BadGzipFile"),
         (
             "text.jsonl.gz",
-            gzip.compress(b'{"text": "ab"}\n' * 99)[:-20],
+            gzip.compress(b'{"text": "ab"}\n' * 99, mtime=0)[:-20],
             r"text.jsonl.gz: record \d+ cannot be read \(EOFError",
         ),
         ("text.jsonl.zst", b"no zstandard", r"text.jsonl.zst: record 1 cannot be read \(\w+: "),
