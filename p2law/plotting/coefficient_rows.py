@@ -68,7 +68,7 @@ def coefficients(fit: Fit, *, level: float = 0.9, ax: Place = None) -> Panels:
         f"hills: {len(draws)} refits; bars: {100 * level:g} % intervals, each row on a scale of "
         f"its own; dotted: zero; thick: a bound; right: rank correlation over the refits"
     )
-    place.say(status(fit), [], [remark])
+    place.say(status(fit), [], [remark] if told else [])
     return place.array
 
 

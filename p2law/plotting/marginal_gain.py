@@ -32,6 +32,9 @@ SETTINGS = 5
 
 SIZE = (6.0, 4.2)
 
+LITTLE = 1e-4
+"""A fit that leaves less over than this share of the median target says nothing of noise."""
+
 DEEPEST = 10.0
 """The axis ends so many times below the curves and the level."""
 
@@ -56,7 +59,8 @@ def gain(
         Of a law that reads `tokens`.
     worth : float, optional
         Saturation is where a doubling wins less than this, in the unit of the target; without
-        it the rmse of the fit, for less is not seen in one measurement.
+        it the rmse of the fit, for less is not seen in one measurement (or 0.01 % of the median
+        target, where that is more).
     level : float
         Of the band, and of the interval of the saturation points.
     until : float, optional
@@ -83,8 +87,7 @@ def gain(
     """
     reads(checked_fit(fit), TOKENS, "so no number of them can be drawn")
     asking.interval(level, "mean")
-    rmse = float(np.sqrt(np.mean(fit.residuals()["residual"] ** 2)))
-    least = asking.positive("worth", rmse if worth is None else worth)
+    least, why = _usual(fit) if worth is None else (asking.positive("worth", worth), "")
     settings, hidden = _settings(fit, columns)
     asked: list[dict[str, Any]] = settings.to_dict("records")  # type: ignore[assignment]
     points = [planning.saturation(fit, gain=least, level=level, **each) for each in asked]
@@ -93,7 +96,7 @@ def gain(
     picture = _Picture(fit, settings, least, level, last)
     told = picture.draw(place.axes[0], points)
     missing = [f"{hidden} more settings on record not shown"] if hidden else []
-    place.say(doubts(fit, told), missing, picture.key(told, points, own=worth is None))
+    place.say(doubts(fit, told), missing, picture.key(told, points, why))
     picture.legend(place, points)
     return place.axes[0]
 
@@ -125,7 +128,10 @@ class _Picture:
             axes.set_ylim(bottom=max(axes.get_ylim()[0], least))
             plain_ticks(axes.yaxis, "")
         axes.set_xlim(told[TOKENS].min(), self.last)
-        axes.set_ylabel(target_title(self.fit, f"{self.fit.form.target} won by the next doubling"))
+        target = self.fit.form.target
+        # What falls is a gain only where less is better; of a score it is what it is.
+        words = f"{target} won by" if target == "loss" else f"fall of {target} with"
+        axes.set_ylabel(target_title(self.fit, f"{words} the next doubling"))
         plain(axes)
         return told
 
@@ -166,11 +172,10 @@ class _Picture:
             handles, f"until a doubling wins less\nthan {number(self.worth, 3)} {self.fit.unit}"
         )
 
-    def key(self, told: pd.DataFrame, points: list[Budget], *, own: bool) -> list[str]:
+    def key(self, told: pd.DataFrame, points: list[Budget], why: str) -> list[str]:
         """What is what."""
         out = [f"band: {100 * self.level:g} % interval of the law"]
-        if own:
-            out.append(f"level: {number(self.worth, 3)} {self.fit.unit}, the rmse of the fit")
+        out += [f"level: {number(self.worth, 3)} {self.fit.unit}, {why}"] if why else []
         if (told["beyond"] != "").any():
             out.append("dashed: the doubling ends beyond the records")
         if any(0 < p.tokens < np.inf and not self._first <= p.tokens <= self.last for p in points):
@@ -190,6 +195,16 @@ class _Picture:
 
     def _colour(self, k: int) -> str:
         return Hues.of("", range(len(self.settings))).colour(k)
+
+
+def _usual(fit: Fit) -> tuple[float, str]:
+    """What is too little where nobody says it, and why."""
+    rmse = float(np.sqrt(np.mean(fit.residuals()["residual"] ** 2)))
+    typical = float(fit.records[fit.form.target].abs().median())
+    if rmse > LITTLE * typical:
+        return rmse, "the rmse of the fit"
+    few = f"{100 * LITTLE:g} % of the median {fit.form.target}"
+    return LITTLE * typical, f"{few}, for the fit leaves hardly anything over"
 
 
 def _settings(fit: Fit, columns: dict[str, Any]) -> tuple[pd.DataFrame, int]:

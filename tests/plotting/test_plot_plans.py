@@ -3,10 +3,12 @@
 import itertools
 
 import numpy as np
+import pandas as pd
 import pytest
 
 matplotlib = pytest.importorskip("matplotlib", reason="the extra 'plot' is not installed")
 
+import p2law  # noqa: E402
 from p2law import planning, plotting  # noqa: E402
 from p2law.errors import FitError, FormError, PlotError  # noqa: E402
 
@@ -55,6 +57,19 @@ def test_without_a_wish_the_level_is_the_rmse_of_the_fit(p2_fit, figure, said):
 
     rmse = np.sqrt(np.mean(p2_fit.residuals()["residual"] ** 2))
     assert f"level: {rmse:.3g} nat, the rmse of the fit" in said(figure)
+
+
+def test_a_fit_that_leaves_nothing_over_has_a_level_too(figure, said):
+    """
+    Three rows and three coefficients: no rmse, no band, and both are said.
+    """
+    rows = pd.DataFrame({"tokens": [1e6, 2e6, 4e6], "loss": [3.0, 2.6, 2.4]})
+    fit = p2law.fit(rows, p2law.forms.token_power)
+
+    plotting.gain(fit, ax=figure)
+
+    assert "level: 0.00026 nat, 0.01 % of the median loss" in said(figure)
+    assert "no band: 3 rows leave nothing over" in said(figure)
 
 
 def test_settings_on_record_that_are_not_drawn_are_counted(p2_fit, figure, said):
