@@ -243,6 +243,7 @@ def _shared(axes: Axes, which: str) -> bool:
 
 
 def _flat(ax: Any) -> list[Any]:
+    """What may be several axes, as a list; empty where it is a heap."""
     try:
         return list(np.asarray(ax, dtype=object).ravel())
     except ValueError:

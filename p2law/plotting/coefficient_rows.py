@@ -81,6 +81,7 @@ def _row(axes: Axes, k: int, row: pd.Series, drawn: Array, bounds: Bounds) -> No
     middle, half = 0.5 * (row["low"] + row["high"]), 0.5 * (row["high"] - row["low"]) or 1.0
 
     def scaled(value: Any) -> Any:
+        """On the scale of this row."""
         return (value - middle) / half
 
     _hill(axes, k, scaled(drawn))

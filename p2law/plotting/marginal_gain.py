@@ -136,6 +136,7 @@ class _Picture:
         return told
 
     def _told(self, k: int) -> pd.DataFrame:
+        """What `planning.marginal` says along a curve."""
         places = stretch(self.fit.records[TOKENS], self._first, self.last, log=True)
         asked = self.settings.iloc[[k] * len(places)].assign(**{TOKENS: places})
         return planning.marginal(self.fit, asked, level=self.level).assign(**{CURVE: k})
@@ -189,11 +190,13 @@ class _Picture:
         return float(tokens[tokens > 0].min())
 
     def _name(self, k: int) -> str:
+        """A setting in short."""
         row = self.settings.iloc[k]
         telling = [n for n in row.index if not is_base(n)] or list(row.index)
         return ", ".join(amount(row[name], name) for name in telling) or self.fit.form.name
 
     def _colour(self, k: int) -> str:
+        """The colour of a setting."""
         return Hues.of("", range(len(self.settings))).colour(k)
 
 
