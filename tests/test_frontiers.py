@@ -135,3 +135,31 @@ def test_the_views_of_a_frontier_are_the_agreed_ones(plan_fits, table, kind, req
     assert path.read_text(encoding="utf-8") == text
     assert found.purpose in text
     assert found.plain()["plans"] == found.plans
+
+
+def test_a_frontier_keeps_all_that_there_was_to_choose_from(plan_fits, table):
+    """
+    Plans or not, each with its interval, with why it is none, and whether it was chosen.
+    """
+    limits = planning.Limits(params_after=5.5e9)
+    found = planning.frontier(plan_fits, table, tokens=[1e8, 1e9], limits=limits)
+
+    rows = found.candidates
+    assert len(rows) == 2 * len(table)
+    assert found.plans == (rows["refused"] == "").sum()
+    assert dict(found.left_out) == rows["refused"][rows["refused"] != ""].value_counts().to_dict()
+    assert sorted(found.table["loss"]) == sorted(rows["loss"][rows["chosen"]])
+    assert ((rows["low"] <= rows["loss"]) & (rows["loss"] <= rows["high"])).all()
+    assert "USD" == found.currency
+
+
+def test_candidates_of_a_frontier_are_a_copy(plan_fits, table):
+    """
+    Nothing in a result changes.
+    """
+    found = planning.frontier(plan_fits, table, tokens=1e9)
+
+    mine = found.candidates
+    mine["loss"] = 0.0
+
+    assert (found.candidates["loss"] > 1).all()

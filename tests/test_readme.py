@@ -66,12 +66,15 @@ def test_the_python_in_the_readme_runs(monkeypatch):
     """
     All blocks in one session, as a reader would paste them.
     """
+    pyplot = pytest.importorskip("matplotlib.pyplot", reason="the extra 'plot' is not installed")
     monkeypatch.chdir(ROOT)
     scope = {}
 
     for block in re.findall(r"```python\n(.*?)\n```", README, re.DOTALL):
         exec(compile(block, "README.md", "exec"), scope)  # noqa: S102 - that is the point
 
+    assert len(pyplot.get_fignums()) == README.count("\nplotting.")
+    pyplot.close("all")
     assert isinstance(scope["fit"], p2law.Fit)
     assert isinstance(scope["fading"], p2law.Form)
 

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from p2law.errors import PlotError
@@ -31,6 +32,9 @@ SIZE = (3.3, 2.8)
 COLUMNS = 4
 LETTERS = 9.5
 """Letters of a title in an inch."""
+
+FEW_TICKS = 5
+"""At most so many at the left of a panel where there are several rows of them."""
 
 NOTE = 8.0
 """Size of letters of a note, in points."""
@@ -85,10 +89,13 @@ class Canvas:
 
     def outer_labels(self) -> None:
         """Names and ticks only at the outer panels of an own figure, where these are shared."""
-        columns, _ = grid(len(self.axes))
+        columns, rows = grid(len(self.axes))
         if not self.own:
             return
         for k, axes in enumerate(self.axes):
+            if rows > 1:  # small panels; and ticks are what takes longest to draw
+                axes.minorticks_off()
+                axes.yaxis.set_major_locator(MaxNLocator(FEW_TICKS))
             if k + columns < len(self.axes):
                 axes.set_xlabel("")
                 axes.tick_params(labelbottom=not _shared(axes, "x"))
@@ -236,6 +243,7 @@ def _shared(axes: Axes, which: str) -> bool:
 
 
 def _flat(ax: Any) -> list[Any]:
+    """What may be several axes, as a list; empty where it is a heap."""
     try:
         return list(np.asarray(ax, dtype=object).ravel())
     except ValueError:

@@ -68,7 +68,7 @@ def coefficients(fit: Fit, *, level: float = 0.9, ax: Place = None) -> Panels:
         f"hills: {len(draws)} refits; bars: {100 * level:g} % intervals, each row on a scale of "
         f"its own; dotted: zero; thick: a bound; right: rank correlation over the refits"
     )
-    place.say(status(fit), [], [remark])
+    place.say(status(fit), [], [remark] if told else [])
     return place.array
 
 
@@ -81,6 +81,7 @@ def _row(axes: Axes, k: int, row: pd.Series, drawn: Array, bounds: Bounds) -> No
     middle, half = 0.5 * (row["low"] + row["high"]), 0.5 * (row["high"] - row["low"]) or 1.0
 
     def scaled(value: Any) -> Any:
+        """On the scale of this row."""
         return (value - middle) / half
 
     _hill(axes, k, scaled(drawn))

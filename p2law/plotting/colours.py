@@ -104,6 +104,7 @@ class Hues:
         return LogNorm(*ends) if self.log else Normalize(*ends)
 
     def _place(self, value: float) -> int:
+        """The place of a value among all."""
         return int(np.argmin(np.abs(np.array(self.values) - value)))
 
 

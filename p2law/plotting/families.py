@@ -107,7 +107,7 @@ def family(fit: Fit, along: str) -> Family:
     PlotError
         No row lies at a positive place.
     """
-    records = fit.records
+    records = numbered(fit)
     later = records[along] > 0
     if not later.any():
         raise PlotError(f"all rows of the fit lie at {along} = 0; there is no curve to draw")
@@ -117,6 +117,11 @@ def family(fit: Fit, along: str) -> Family:
     curves = records.loc[first, others].set_axis(code[first]).sort_index()
     ends = records[along][later].groupby(code[later]).agg(["min", "max"]).reindex(curves.index)
     return Family(fit, along, records, code, curves, ends.set_axis(["first", "last"], axis=1))
+
+
+def numbered(fit: Fit) -> pd.DataFrame:
+    """The rows of a fit, numbered: labels of records may stand more than once."""
+    return fit.records.reset_index(drop=True)
 
 
 def checked_fit(fit: Any) -> Fit:
@@ -199,10 +204,12 @@ def at_edge(count: int) -> list[str]:
 @contextlib.contextmanager
 def still(axes: Axes) -> Iterator[None]:
     """Find the limits of a panel once, at the end; after every curve it would take most time."""
+    own = (axes.get_autoscalex_on(), axes.get_autoscaley_on())
     axes.autoscale(enable=False)
     yield
-    axes.autoscale(enable=True)
-    axes.autoscale_view()
+    axes.set_autoscalex_on(own[0])
+    axes.set_autoscaley_on(own[1])
+    axes.autoscale_view(scalex=own[0], scaley=own[1])
 
 
 def _lone(axes: Axes, x: Array, y: Array, ends: tuple[Array, Array], colour: str) -> None:

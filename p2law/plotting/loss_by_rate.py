@@ -20,6 +20,7 @@ from p2law.plotting.families import (
     doubts,
     draw,
     is_base,
+    numbered,
     reads,
     stretch,
     varies,
@@ -38,6 +39,9 @@ LINES = 3
 
 NEAR = 0.05
 """Measured within this share of the tokens of a curve, a point belongs to it."""
+
+EQUAL = 1e-9
+"""Other inputs are the same or are not."""
 
 ROOM = 0.15
 """How far beyond the rates on record the law is drawn, as a share of their range."""
@@ -107,11 +111,11 @@ class _Picture:
     @property
     def keys(self) -> list[Any]:
         """What has a panel each."""
-        return sorted(self.fit.records[self.by].unique()) if self.by else [None]
+        return sorted(numbered(self.fit)[self.by].unique()) if self.by else [None]
 
     def panel(self, place: Canvas, axes: Axes, key: Any) -> pd.DataFrame:
         """Draw one panel; returns what the law says there."""
-        records = self.fit.records
+        records = numbered(self.fit)
         records = records[records[self.by] == key] if self.by else records
         told = []
         for curve, value in enumerate(self.hues.values or (0.0,)):
@@ -146,7 +150,7 @@ class _Picture:
 
     def _law(self, records: pd.DataFrame, value: float) -> pd.DataFrame:
         """The law over rates, at one amount of tokens, the other inputs as in the panel."""
-        whole = self.fit.records[RATE]
+        whole = numbered(self.fit)[RATE]
         low, high = whole.min(), whole.max()
         room = ROOM * (high - low) or 0.5 * min(low, 1 - high)
         places = stretch(
@@ -162,9 +166,14 @@ class _Picture:
         """The measured rows of a curve, of each run the nearest."""
         if not self.hues.column:
             return records
-        off = (np.log(records[self.hues.column].clip(lower=1e-300)) - np.log(value)).abs()
-        records = records.assign(off=off)[off <= np.log1p(NEAR)]
-        return records.sort_values("off").drop_duplicates(["run", RATE]).sort_index()
+        there = records[self.hues.column].clip(lower=np.finfo(float).tiny)
+        off: pd.Series = (np.log(there) - np.log(value)).abs()
+        if self.hues.column != TOKENS:
+            return records[off < EQUAL]
+        near = records[off <= np.log1p(NEAR)]
+        nearest = near.loc[off[near.index].sort_values(kind="stable").index]
+        kept: pd.DataFrame = nearest.drop_duplicates(["run", RATE])
+        return kept.sort_index()
 
     def _base(self, axes: Axes, records: pd.DataFrame) -> None:
         """The loss before pruning, where it is one."""
@@ -174,7 +183,7 @@ class _Picture:
 
     def _missing(self, shown: int) -> list[str]:
         """What is not drawn."""
-        records, column = self.fit.records, self.hues.column
+        records, column = numbered(self.fit), self.hues.column
         hidden = len(self.keys) - shown
         out = [f"{hidden} of {several(len(self.keys), 'panel')} not shown"] if hidden else []
         count = records[column].nunique() if column not in ("", TOKENS) else 0
@@ -205,7 +214,7 @@ class _Picture:
 
 def _picture(fit: Fit, tokens: Any, level: float) -> _Picture:
     """What has a panel, and what has a curve each."""
-    records = fit.records
+    records = numbered(fit)
     others = [n for n in fit.form.columns if n not in (RATE, TOKENS) and varies(records[n])]
     sizes = [name for name in others if not is_base(name)] or others
     if TOKENS not in fit.form.columns:

@@ -161,6 +161,7 @@ class _Picture:
         return out
 
     def _log(self, column: str) -> bool:
+        """Whether an axis is logarithmic."""
         return is_log(column, self.fit.records[column].to_numpy())
 
     def _places(self, column: str) -> Array:
@@ -186,6 +187,7 @@ def _other(fit: Fit, x: str) -> str:
 
 
 def _check_inputs(fit: Fit, x: str, y: str) -> None:
+    """Refuse what is no input, or one input twice."""
     for name, value in (("x", x), ("y", y)):
         if value not in fit.form.columns:
             allowed = ", ".join(fit.form.columns)

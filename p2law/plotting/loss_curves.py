@@ -165,6 +165,7 @@ class _Picture:
         return [values[k] for k in evenly(len(values), len(self.place.axes))]
 
     def _rows(self, key: Any) -> Mask:
+        """The rows of a panel."""
         return np.asarray(self.panels.rows == key)
 
     def _spread(self, codes: pd.Series) -> list[int]:

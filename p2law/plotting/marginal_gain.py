@@ -32,6 +32,9 @@ SETTINGS = 5
 
 SIZE = (6.0, 4.2)
 
+LITTLE = 1e-4
+"""A fit that leaves less over than this share of the median target says nothing of noise."""
+
 DEEPEST = 10.0
 """The axis ends so many times below the curves and the level."""
 
@@ -42,7 +45,7 @@ FARTHEST = 100.0
 def gain(
     fit: Fit,
     *,
-    worth: float | None = None,
+    gain: float | None = None,
     level: float = 0.9,
     until: float | None = None,
     ax: Place = None,
@@ -54,9 +57,10 @@ def gain(
     ----------
     fit : Fit
         Of a law that reads `tokens`.
-    worth : float, optional
+    gain : float, optional
         Saturation is where a doubling wins less than this, in the unit of the target; without
-        it the rmse of the fit, for less is not seen in one measurement.
+        it the rmse of the fit, for less is not seen in one measurement (or 0.01 % of the median
+        target, where that is more).
     level : float
         Of the band, and of the interval of the saturation points.
     until : float, optional
@@ -83,8 +87,7 @@ def gain(
     """
     reads(checked_fit(fit), TOKENS, "so no number of them can be drawn")
     asking.interval(level, "mean")
-    rmse = float(np.sqrt(np.mean(fit.residuals()["residual"] ** 2)))
-    least = asking.positive("worth", rmse if worth is None else worth)
+    least, why = _usual(fit) if gain is None else (asking.positive("gain", gain), "")
     settings, hidden = _settings(fit, columns)
     asked: list[dict[str, Any]] = settings.to_dict("records")  # type: ignore[assignment]
     points = [planning.saturation(fit, gain=least, level=level, **each) for each in asked]
@@ -93,7 +96,7 @@ def gain(
     picture = _Picture(fit, settings, least, level, last)
     told = picture.draw(place.axes[0], points)
     missing = [f"{hidden} more settings on record not shown"] if hidden else []
-    place.say(doubts(fit, told), missing, picture.key(told, points, own=worth is None))
+    place.say(doubts(fit, told), missing, picture.key(told, points, why))
     picture.legend(place, points)
     return place.axes[0]
 
@@ -125,11 +128,15 @@ class _Picture:
             axes.set_ylim(bottom=max(axes.get_ylim()[0], least))
             plain_ticks(axes.yaxis, "")
         axes.set_xlim(told[TOKENS].min(), self.last)
-        axes.set_ylabel(target_title(self.fit, f"{self.fit.form.target} won by the next doubling"))
+        target = self.fit.form.target
+        # What falls is a gain only where less is better; of a score it is what it is.
+        words = f"{target} won by" if target == "loss" else f"fall of {target} with"
+        axes.set_ylabel(target_title(self.fit, f"{words} the next doubling"))
         plain(axes)
         return told
 
     def _told(self, k: int) -> pd.DataFrame:
+        """What `planning.marginal` says along a curve."""
         places = stretch(self.fit.records[TOKENS], self._first, self.last, log=True)
         asked = self.settings.iloc[[k] * len(places)].assign(**{TOKENS: places})
         return planning.marginal(self.fit, asked, level=self.level).assign(**{CURVE: k})
@@ -166,11 +173,10 @@ class _Picture:
             handles, f"until a doubling wins less\nthan {number(self.worth, 3)} {self.fit.unit}"
         )
 
-    def key(self, told: pd.DataFrame, points: list[Budget], *, own: bool) -> list[str]:
+    def key(self, told: pd.DataFrame, points: list[Budget], why: str) -> list[str]:
         """What is what."""
         out = [f"band: {100 * self.level:g} % interval of the law"]
-        if own:
-            out.append(f"level: {number(self.worth, 3)} {self.fit.unit}, the rmse of the fit")
+        out += [f"level: {number(self.worth, 3)} {self.fit.unit}, {why}"] if why else []
         if (told["beyond"] != "").any():
             out.append("dashed: the doubling ends beyond the records")
         if any(0 < p.tokens < np.inf and not self._first <= p.tokens <= self.last for p in points):
@@ -184,12 +190,24 @@ class _Picture:
         return float(tokens[tokens > 0].min())
 
     def _name(self, k: int) -> str:
+        """A setting in short."""
         row = self.settings.iloc[k]
         telling = [n for n in row.index if not is_base(n)] or list(row.index)
         return ", ".join(amount(row[name], name) for name in telling) or self.fit.form.name
 
     def _colour(self, k: int) -> str:
+        """The colour of a setting."""
         return Hues.of("", range(len(self.settings))).colour(k)
+
+
+def _usual(fit: Fit) -> tuple[float, str]:
+    """What is too little where nobody says it, and why."""
+    rmse = float(np.sqrt(np.mean(fit.residuals()["residual"] ** 2)))
+    typical = float(fit.records[fit.form.target].abs().median())
+    if rmse > LITTLE * typical:
+        return rmse, "the rmse of the fit"
+    few = f"{100 * LITTLE:g} % of the median {fit.form.target}"
+    return LITTLE * typical, f"{few}, for the fit leaves hardly anything over"
 
 
 def _settings(fit: Fit, columns: dict[str, Any]) -> tuple[pd.DataFrame, int]:

@@ -95,7 +95,8 @@ def _remarks(told: Score) -> tuple[list[str], list[str]]:
     if told.undetermined:
         rows = several(told.undetermined, "held row")
         missing.append(f"{rows} not drawn: the fit does not determine them")
-    return missing, [f"bars: {100 * told.level:g} % interval for a new run"] if told.rows else []
+    bars = told.residuals()["low"].notna().any()
+    return missing, [f"bars: {100 * told.level:g} % interval for a new run"] if bars else []
 
 
 def _sides(shown: Any, held: Any, level: float) -> tuple[pd.DataFrame | None, Score | None]:

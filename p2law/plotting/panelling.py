@@ -94,4 +94,5 @@ def _hues(found: Family, by: str, fullest: int) -> Hues:
 
 
 def _distinct(found: Family, name: str) -> Any:
+    """The values of an input on record, in order."""
     return np.unique(found.curves[name])

@@ -101,13 +101,14 @@ def lay(axis: Axis, column: str, *, log: bool) -> None:
 def plain_ticks(axis: Axis, column: str) -> None:
     """Ticks of a logarithmic axis as plain amounts: as many as there is room for."""
     low, high = axis.get_view_interval()
-    room, fine, coarse = min(_room(axis), MOST), (1.0, 2.0, 5.0), (1.0,)
+    room, fine, coarse = _room(axis), (1.0, 2.0, 5.0), (1.0,)
+    decades = np.log10(high / low) if 0 < low < high else 0.0
     major: Locator = MaxNLocator(max(1, min(4, room - 1)), steps=[1, 2, 5, 10])
     minor: Locator = NullLocator()
-    if 3 <= _between(fine, low, high) <= room:
+    if 3 <= _between(fine, low, high) <= MOST and decades <= room * np.log10(2):
         major = LogLocator(10, subs=fine, numticks=room)
     elif _between(coarse, low, high) > 1:
-        major = LogLocator(10, subs=coarse, numticks=max(2, room))
+        major = LogLocator(10, subs=coarse, numticks=max(2, min(room, MOST)))
         minor = LogLocator(10, subs=fine, numticks=24)
     axis.set_major_locator(major)
     axis.set_minor_locator(minor)

@@ -8,6 +8,7 @@ matplotlib = pytest.importorskip("matplotlib", reason="the extra 'plot' is not i
 from matplotlib.colors import to_rgb  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 
+import p2law  # noqa: E402
 from p2law import plotting  # noqa: E402
 from p2law.errors import PlotError  # noqa: E402
 from p2law.plotting.canvas import canvas, grid, shortened  # noqa: E402
@@ -154,12 +155,45 @@ def test_settings_and_open_figures_stay_as_they_are(p2_fit, some_frontier):
     """
     import matplotlib.pyplot as plt
 
+    matplotlib.get_backend()  # is chosen when first asked for
     before = matplotlib.rcParams.copy()
     for name in plotting.__all__:
         getattr(plotting, name)(some_frontier if name == "frontier" else p2_fit, ax=Figure())
 
     assert before == matplotlib.rcParams
     assert [] == plt.get_fignums()
+
+
+def test_limits_that_were_set_on_given_axes_stay(p2_fit, figure):
+    """
+    Whoever chose a part of a picture keeps it.
+    """
+    axes = figure.subplots()
+    axes.set_ylim(2.0, 2.4)
+
+    plotting.curves(p2_fit, by="all", ax=axes)
+
+    assert (2.0, 2.4) == axes.get_ylim()
+
+
+@pytest.mark.parametrize("name", [name for name in plotting.__all__ if name != "frontier"])
+def test_labels_of_rows_may_stand_more_than_once(name, p2_fit, figure):
+    """
+    Records put together from several tables are drawn as any others.
+    """
+    records = p2_fit.records.set_index(p2_fit.records.groupby("run").cumcount())
+    left, right = figure.subfigures(1, 2)
+
+    getattr(plotting, name)(p2law.fit(records), ax=left)
+    getattr(plotting, name)(p2_fit, ax=right)
+
+    for one, other in zip(drawn(left), drawn(right), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6)
+
+
+def drawn(figure):
+    """Everything that lines of a figure hold."""
+    return [line.get_xydata() for axes in figure.axes for line in axes.get_lines()]
 
 
 @pytest.mark.parametrize("name", plotting.__all__)

@@ -3,10 +3,12 @@
 import itertools
 
 import numpy as np
+import pandas as pd
 import pytest
 
 matplotlib = pytest.importorskip("matplotlib", reason="the extra 'plot' is not installed")
 
+import p2law  # noqa: E402
 from p2law import planning, plotting  # noqa: E402
 from p2law.errors import FitError, FormError, PlotError  # noqa: E402
 
@@ -34,7 +36,7 @@ def test_the_saturation_point_is_marked_with_its_interval(p2_fit, figure):
     """
     On the level line, where `planning.saturation` puts it, and in words beside.
     """
-    axes = plotting.gain(p2_fit, worth=0.005, ax=figure, **HERE)
+    axes = plotting.gain(p2_fit, gain=0.005, ax=figure, **HERE)
 
     found = planning.saturation(p2_fit, gain=0.005, **HERE)
     (mark,) = [each for each in axes.get_lines() if each.get_marker() == "o"]
@@ -57,6 +59,19 @@ def test_without_a_wish_the_level_is_the_rmse_of_the_fit(p2_fit, figure, said):
     assert f"level: {rmse:.3g} nat, the rmse of the fit" in said(figure)
 
 
+def test_a_fit_that_leaves_nothing_over_has_a_level_too(figure, said):
+    """
+    Three rows and three coefficients: no rmse, no band, and both are said.
+    """
+    rows = pd.DataFrame({"tokens": [1e6, 2e6, 4e6], "loss": [3.0, 2.6, 2.4]})
+    fit = p2law.fit(rows, p2law.forms.token_power)
+
+    plotting.gain(fit, ax=figure)
+
+    assert "level: 0.00026 nat, 0.01 % of the median loss" in said(figure)
+    assert "no band: 3 rows leave nothing over" in said(figure)
+
+
 def test_settings_on_record_that_are_not_drawn_are_counted(p2_fit, figure, said):
     """
     Five of nine, spread evenly.
@@ -71,7 +86,7 @@ def test_a_saturation_point_outside_the_picture_is_an_arrow(p2_fit, figure, said
     """
     At the edge towards which it lies.
     """
-    axes = plotting.gain(p2_fit, worth=0.2, ax=figure, **HERE)
+    axes = plotting.gain(p2_fit, gain=0.2, ax=figure, **HERE)
 
     first = p2_fit.records["tokens"].min()
     (arrow,) = [each for each in axes.get_lines() if each.get_marker() == "<"]
@@ -98,8 +113,8 @@ def test_wrong_wishes_of_gain_are_refused(p2_fit, retention_fit):
         plotting.gain(retention_fit)
     with pytest.raises(FormError, match="missing: base_loss"):
         plotting.gain(p2_fit, params=1e9, pruning_rate=0.2)
-    with pytest.raises(FitError, match="worth is a positive number"):
-        plotting.gain(p2_fit, worth=0)
+    with pytest.raises(FitError, match="gain is a positive number"):
+        plotting.gain(p2_fit, gain=0)
 
 
 # -- the frontier ----------------------------------------------------------------------

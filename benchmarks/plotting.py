@@ -1,0 +1,75 @@
+"""How long pictures take: 60 runs of 200 points each, drawn and written as PNG and as SVG.
+
+    python benchmarks/plotting.py [--turns 5]
+
+The fit and its refits are made before; what is timed is what a notebook does after `fit`.
+"""
+
+import argparse
+import io
+import os
+import statistics
+import time
+
+for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[threads] = "1"
+
+import matplotlib as mpl  # noqa: E402 - threads must be set first
+import matplotlib.pyplot as plt  # noqa: E402
+import numpy as np  # noqa: E402
+
+import p2law  # noqa: E402
+from p2law import forms, plotting, testing  # noqa: E402
+
+TRUTH = {
+    "alpha": 0.4,
+    "beta": 0.3,
+    "gamma": -1.2,
+    "delta": 0.2,
+    "N_C": 7.5e4,
+    "D_C": 9.5e3,
+    "E": 19.0,
+}
+PICTURES = ("curves", "rates", "residuals", "predicted", "coefficients", "gain", "contour")
+
+
+def sixty_runs() -> p2law.Fit:
+    """A P² law of ten sizes and six rates, 200 checkpoints each, with its refits."""
+    sizes, rates = np.geomspace(3e8, 3e10, 10), (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
+    table = testing.design(sizes, rates, np.geomspace(1e7, 1e10, 200))
+    fit = p2law.fit(testing.synthesize(forms.p2, TRUTH, table, noise=0.01, seed=1))
+    print(fit.predict(fit.records.iloc[:1]).to_string(), "\n")
+    return fit
+
+
+def timed(name: str, fit: p2law.Fit, kind: str) -> tuple[float, float]:
+    """CPU time and wall clock of one picture, from the call to the bytes of a file."""
+    cpu, wall = time.process_time(), time.perf_counter()
+    drawn = getattr(plotting, name)(fit)
+    figure = np.ravel(drawn)[0].figure
+    figure.savefig(io.BytesIO(), format=kind)
+    spent = time.process_time() - cpu, time.perf_counter() - wall
+    plt.close(figure)
+    return spent
+
+
+def main() -> None:
+    """Time every picture of a fit."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--turns", type=int, default=5)
+    turns = parser.parse_args().turns
+    mpl.use("agg")
+    fit = sixty_runs()
+    print(f"{len(fit.records)} rows of {fit.records['run'].nunique()} runs, medians of {turns}")
+    for name in PICTURES:
+        said = []
+        for kind in ("png", "svg"):
+            timed(name, fit, kind)
+            found = [timed(name, fit, kind) for _ in range(turns)]
+            cpu, wall = (statistics.median(each) for each in zip(*found, strict=True))
+            said.append(f"{kind} {cpu:.2f} s CPU, {wall:.2f} s wall")
+        print(f"{name:13} {'; '.join(said)}")
+
+
+if __name__ == "__main__":
+    main()
