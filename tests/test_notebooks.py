@@ -48,10 +48,11 @@ def test_a_notebook_is_kept_without_outputs(path):
     assert all(each.get("execution_count") is None for each in book["cells"])
 
 
-def test_a_notebook_runs_in_a_real_kernel():
+def test_a_notebook_runs_in_a_real_kernel(monkeypatch):
     """
     Jupyter's own way, once: tables and pictures come out, and no error.
     """
+    monkeypatch.delenv("MPLBACKEND", raising=False)  # a kernel shows pictures by a way of its own
     nbformat = pytest.importorskip("nbformat", reason="the extra 'test' is not installed")
     nbclient = pytest.importorskip("nbclient", reason="the extra 'test' is not installed")
     book = nbformat.read(ROOT / "examples" / "fit_and_predict.ipynb", as_version=4)

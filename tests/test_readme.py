@@ -73,7 +73,9 @@ def test_the_python_in_the_readme_runs(monkeypatch):
     for block in re.findall(r"```python\n(.*?)\n```", README, re.DOTALL):
         exec(compile(block, "README.md", "exec"), scope)  # noqa: S102 - that is the point
 
-    assert len(pyplot.get_fignums()) == README.count("\nplotting.")
+    assert len(pyplot.get_fignums()) == len(
+        re.findall(r"^(?:p2law\.)?plotting\.", README, re.MULTILINE)
+    )
     pyplot.close("all")
     assert isinstance(scope["fit"], p2law.Fit)
     assert isinstance(scope["fading"], p2law.Form)
