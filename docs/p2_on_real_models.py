@@ -7,11 +7,12 @@ import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import p2law
@@ -74,6 +75,7 @@ LAWS = (
     forms.p2_no_delta,
     forms.p2_rectified,
     forms.compression,
+    forms.sparse_pretraining,
     transient_only,
     two_exponents,
 )
@@ -308,18 +310,19 @@ def curves() -> Figure:
         whole = Group(group.family, group.method, least=1).records(seeds=False)
         size = sorted(whole["params"].unique())[2]
         shown = whole[whole["params"] == size]
-        shades = iter(np.linspace(0.85, 0.3, 4))
-        for _, run in shown.groupby("pruning_rate"):
-            colour = mpl.colormaps["viridis"](next(shades))
-            told = fit.predict(run)
-            above = run["base_loss"]
-            axes.plot(run["tokens"], run["loss"] - above, ".", ms=4, color=colour)
-            axes.plot(run["tokens"], told["loss"] - above, color=colour, lw=1)
+        shades = iter(np.linspace(0.8, 0.25, 4))
+        for rate, run in shown.groupby("pruning_rate"):
+            _curve(
+                axes, fit, run.sort_values("tokens"), rate, mpl.colormaps["viridis"](next(shades))
+            )
         axes.axvline(FROM, color="0.6", lw=0.8, ls=":")
         axes.set_xscale("log")
-        axes.set_yscale("symlog", linthresh=0.01)
-        axes.set_ylim(-0.01, 1.6)
-        axes.set_yticks([0, 0.01, 0.1, 1], ["0", "0.01", "0.1", "1"])
+        axes.set_xlim(1.5e3, 3e6)
+        axes.set_yscale("function", functions=(_root, _square))
+        axes.set_ylim(-0.005, 1.6)
+        axes.set_yticks(
+            [0, 0.02, 0.1, 0.3, 0.6, 1, 1.5], ["0", "0.02", "0.1", "0.3", "0.6", "1", "1.5"]
+        )
         axes.set_title(f"{group.name}, {size / 1000:.0f}k parameters", fontsize=9)
         axes.spines[["top", "right"]].set_visible(False)
     for axes in panels[-1]:
@@ -327,6 +330,25 @@ def curves() -> Figure:
     for axes in panels[:, 0]:
         axes.set_ylabel("loss - base loss (nat/byte)")
     return figure
+
+
+def _curve(axes: Axes, fit: p2law.Fit, run: pd.DataFrame, rate: float, colour: Any) -> None:
+    """Points, law and band of one run, its rate beside its end."""
+    told, above, tokens = fit.predict(run), run["base_loss"], run["tokens"]
+    axes.plot(tokens, run["loss"] - above, ".", ms=4, color=colour)
+    axes.plot(tokens, told["loss"] - above, color=colour, lw=1)
+    axes.fill_between(tokens, told["low"] - above, told["high"] - above, color=colour, alpha=0.2)
+    end = (tokens.iloc[-1] * 1.1, max(told["loss"].iloc[-1] - above.iloc[-1], 0.0))
+    axes.annotate(f"{100 * rate:.0f} %", end, va="center", fontsize=7, color=colour)
+
+
+def _root(values: np.ndarray) -> np.ndarray:
+    """Square roots that keep their sign: small damage shows beside large."""
+    return np.sign(values) * np.sqrt(np.abs(values))
+
+
+def _square(values: np.ndarray) -> np.ndarray:
+    return np.sign(values) * np.square(values)
 
 
 def dots(found: dict[tuple[str, str], Comparison]) -> Figure:
@@ -381,6 +403,8 @@ def page(late: dict[tuple[str, str], Comparison], early: dict[tuple[str, str], C
         *paragraph(FITTED),
         *fitted(GROUPS),
         "![Loss above the base loss, measured and fitted](p2_on_real_models.svg)",
+        "",
+        *paragraph(PICTURE),
         "",
         "What the law must satisfy to mean anything (`p2law.scoring.conditions`):",
         *conditions(),
@@ -441,8 +465,14 @@ D_C and E are in the units of the law, which is why they spread over decades whe
 is uncertain. The slope difference (ASD) is that of slopes against the logarithm of tokens,
 from one checkpoint to the next."""
 
+PICTURE = """*The middle size of each family: loss above that before pruning, measured (dots) and
+fitted (lines with 90 % bands), by the share of parameters removed. The axis is that of square
+roots, so that little damage shows beside much. Left of the dotted line lie the tokens that the fit
+did not see.*"""
+
 HELD = """The three generalisations that the paper claims, for every law that reads these
-columns, one seed a curve. `two_exponents` and `transient_only` are two forms of ours, written
+columns, one seed a curve (`token_power` is about one run, and stands among the baselines).
+`two_exponents` and `transient_only` are two forms of ours, written
 in the script as a user would write them: the first gives lasting and transient damage powers of
 their own (seven coefficients, as P²), the second drops lasting damage (four coefficients).
 Held-out error (rmse, nat per byte), the best law in bold; the baselines exist only where a held

@@ -239,6 +239,21 @@ def test_larger_dense_models_are_better(family: str) -> None:
 
 
 @byte_study
+def test_the_readme_states_the_rates_that_were_reached(family: str) -> None:
+    """What each method removed, from the smallest share to the largest."""
+    lines = (DATA / "README.md").read_text(encoding="utf-8").splitlines()
+    cell = 1 if family == "llama" else 2
+    found = table(f"byte_{family}")
+    asked = found["run"].str.extract(r"-(0\.\d+)-s\d", expand=False).fillna("")
+    for (method, rate), each in found["pruning_rate"].groupby([found["method"], asked]):
+        if method in ("none", "width"):
+            continue
+        (line,) = (each for each in lines if each.startswith(f"  | {f'{method} {rate}'.strip()} |"))
+        stated = line.split("|")[1 + cell].strip()
+        assert stated == f"{each.min():.3f} to {each.max():.3f}"
+
+
+@byte_study
 def test_the_readme_counts_the_byte_study(family: str) -> None:
     """Rows and runs of both tables are what the README states."""
     text = (DATA / "README.md").read_text(encoding="utf-8")
