@@ -10,6 +10,7 @@ from typing import Any
 from p2law.collect.reading import read_training
 from p2law.collect.settings import Beta, Model, Positive, Sweep, Training
 from p2law.collect.shapes import SIZES, from_config, read_config
+from p2law.collect.stored import has_weights, locate
 from p2law.collect.tables import Place, build, check_keys, convert, nearest
 from p2law.errors import ModelError
 
@@ -184,8 +185,10 @@ def _check_usable(model: Model, at: Place, sweep: Sweep) -> None:
             return
         if model.shape and config.get("model_type") in KEYS:
             _check_shape(config, where)
-        from_config(config)
+        shape = from_config(config)
         check_fits(model, config, sweep)
+        if model.folder and has_weights(model.folder):
+            locate(model.folder, shape)
     except ModelError as error:
         raise where.error(f"cannot be used: {error}") from error
 
@@ -199,7 +202,7 @@ def _check_shape(config: Mapping[str, Any], at: Place) -> None:
 
 
 def check_fits(model: Model, config: Mapping[str, Any], sweep: Sweep) -> None:
-    """Refuse a tokenizer with more ids than embeddings, and windows longer than positions.
+    """Refuse a tokenizer with too many ids or no eos token, and windows longer than positions.
 
     Parameters
     ----------
@@ -232,6 +235,38 @@ def check_fits(model: Model, config: Mapping[str, Any], sweep: Sweep) -> None:
             f"the tokenizer {model.tokenizer!r} has {ids} ids, and vocab_size is only "
             f"{config['vocab_size']}; take the model's own tokenizer or a larger vocabulary"
         )
+    if model.tokenizer != "bytes" and not _ends(path.parent):
+        raise ModelError(
+            f"the tokenizer {model.tokenizer!r} has no eos token to put between documents; name "
+            f'one as "eos_token" in {path.with_name("tokenizer_config.json")}'
+        )
+
+
+def _ends(folder: Path) -> bool:
+    """Whether a tokenizer has an eos token, by name or because all of its class have one."""
+    settings, more = (
+        _settings(folder / f"{name}.json") for name in ("tokenizer_config", "special_tokens_map")
+    )
+    if settings.get("eos_token") or more.get("eos_token"):
+        return True
+    of_model = _OWN_CLASS.get(_settings(folder / "config.json").get("model_type", ""), "")
+    named = settings.get("tokenizer_class") or of_model
+    return "eos_token" not in settings and named not in _PLAIN_CLASSES
+
+
+_OWN_CLASS = {"qwen2": "Qwen2Tokenizer"}
+_PLAIN_CLASSES = ("", "PreTrainedTokenizerFast", "TokenizersBackend")
+"""Classes of transformers that have no special tokens but those that are named."""
+
+
+def _settings(path: Path) -> Mapping[str, Any]:
+    """Content of a JSON file, nothing where there is none."""
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, TypeError) as error:
+        raise ModelError(f"{path} cannot be read: {error}; put it back as it was") from error
 
 
 def _ids(path: Path) -> int:

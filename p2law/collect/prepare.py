@@ -27,6 +27,7 @@ from p2law.collect.settings import Corpus, Evaluation, Sweep
 from p2law.collect.team import Team
 from p2law.collect.tokenizing import tokenizer_file
 from p2law.collect.train import Task
+from p2law.collect.weights import open_folder
 from p2law.errors import P2LawError, RunError
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -123,6 +124,8 @@ def base(run: Run, place: Place) -> Path:
     ------
     RunError
         It cannot be fetched, the run that makes it has not ended, or it has changed.
+    ModelError
+        Its weights are not there, broken, or not those that its config.json asks for.
     """
     note, model = _note(run, place), run.model
     if run.base:
@@ -133,6 +136,7 @@ def base(run: Run, place: Place) -> Path:
     else:
         began = (read_json(note) or {}).get("commit")
         folder = zoo.fetch(model.location, began or model.revision)
+    open_folder(folder)  # transformers makes up what is missing, and drops what it does not know
     fingerprints.same(folder, note, source=run.base or model.source, revision=model.revision)
     return folder
 
@@ -142,7 +146,7 @@ def origin(run: Run, place: Place) -> dict[str, str]:
 
     Raises
     ------
-    RunError
+    RunError, ModelError
         As `base`.
     """
     if run.cut is None:
@@ -161,7 +165,10 @@ def _note(run: Run, place: Place) -> Path:
 def base_losses(run: Run, sweep: Sweep, place: Place, ruler: Ruler) -> dict[str, float]:
     """Held-out losses before pruning, measured once for all runs of a model."""
     said, team = describe(run, sweep), ruler.team
-    key = _key(said["model"], said["evaluations"], run.base, run.sequence, run.training.dtype)
+    # The evaluations as tokens: another tokenizer reads another loss off the same text.
+    tokens = {name: text.sha256 for name, text in ruler.texts.items()}
+    how = (run.sequence, run.training.dtype, tokens)
+    key = _key(said["model"], said["evaluations"], run.base, *how)
     path = place.out / "bases" / f"{slug(run.model.name)}-{key}.json"
     lock = FileLock(f"{path}.lock")
     if team.leads:

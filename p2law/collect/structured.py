@@ -34,7 +34,8 @@ from p2law.collect.calibrate import (
 )
 from p2law.collect.cuts import Cut
 from p2law.collect.shapes import Shape
-from p2law.collect.weights import EMBEDDING, HEAD, NORM, Source, prefix
+from p2law.collect.stored import EMBEDDING, HEAD, NORM, prefix
+from p2law.collect.weights import Source
 
 Block = dict[str, Tensor]
 

@@ -26,8 +26,8 @@ from transformers.utils import logging as transformers_logging
 
 from p2law.collect.loss import Objective
 from p2law.collect.shapes import Shape
+from p2law.collect.stored import HEAD
 from p2law.collect.team import Team
-from p2law.collect.weights import HEAD
 from p2law.collect.writing import write_folder
 from p2law.errors import RunError
 

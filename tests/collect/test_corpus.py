@@ -138,12 +138,13 @@ def test_a_line_without_text_is_named(tmp_path):
         ("text.jsonl.gz", b"no gzip", r"text.jsonl.gz: record 1 cannot be read \(BadGzipFile"),
         (
             "text.jsonl.gz",
-            gzip.compress(b'{"text": "ab"}\n' * 99)[:-20],
+            gzip.compress(b'{"text": "ab"}\n' * 99, mtime=0)[:-20],
             r"text.jsonl.gz: record \d+ cannot be read \(EOFError",
         ),
         ("text.jsonl.zst", b"no zstandard", r"text.jsonl.zst: record 1 cannot be read \(\w+: "),
         ("text.parquet", b"no parquet", r"text.parquet: record 1 cannot be read \(\w+: "),
     ],
+    ids=["text", "bytes", "surrogate", "gzip", "cut-gzip", "zstandard", "parquet"],
 )
 def test_a_file_that_cannot_be_read_is_named_with_the_record(tmp_path, name, content, words):
     """

@@ -13,6 +13,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from p2law.collect.cuts import plan_cut
 from p2law.collect.pruning import prune
 from p2law.collect.shapes import from_config, read_config, to_config
+from p2law.collect.stored import NORM
 from p2law.collect.structured import (
     Activity,
     block_influence,
@@ -21,7 +22,7 @@ from p2law.collect.structured import (
     measure_activity,
     narrower,
 )
-from p2law.collect.weights import NORM, open_module
+from p2law.collect.weights import open_module
 
 CONFIGS = sorted((Path(__file__).parent / "configs").glob("*.json"))
 
