@@ -195,7 +195,10 @@ def _run(asked: argparse.Namespace) -> tuple[str, int]:
         code = launch.workers(asked.sweep, asked.out, count, gpus, further)
         return standing.report(asked.out), code
     report = collect.run(asked.sweep, asked.out, only=numbers, tracker=asked.tracker)
-    said = [f"{len(report.done)} of {len(wanted)} runs done"]
+    count = len(report.diverged)
+    of_them = f", {count} of them diverged" if count else ""
+    said = [f"{len(report.done)} of {len(wanted)} runs done{of_them}"]
+    said += [f"DIVERGED {name}: {reason}" for name, reason in report.diverged.items()]
     said += [f"{name} is being worked on by another process" for name in report.elsewhere]
     said += [f"FAILED {name}: {reason}" for name, reason in report.failed.items()]
     return "\n".join(said), FAILED if report.failed else 0

@@ -34,16 +34,19 @@ class Report:
     Attributes
     ----------
     done : tuple of str
-        Ids of runs that have ended, now or before.
+        Ids of runs that have ended, now or before; those that diverged, too.
     failed : dict from str to str
         Reasons, by id.
     elsewhere : tuple of str
         Runs that other processes are at.
+    diverged : dict from str to str
+        Of those done, the ones that ended because a loss was no number; reasons, by id.
     """
 
     done: tuple[str, ...]
     failed: dict[str, str]
     elsewhere: tuple[str, ...]
+    diverged: dict[str, str] = field(default_factory=dict)
 
 
 def run(
@@ -88,7 +91,9 @@ def run(
     elsewhere = worker.go_through(wanted)
     gone = {*worker.failed, *elsewhere}
     done = tuple(each.id for each in wanted if each.id not in gone)
-    return Report(done, worker.failed, tuple(elsewhere))
+    endings = {name: Place(worker.out, name).ending or {} for name in done}
+    diverged = {name: each["trouble"] for name, each in endings.items() if each.get("trouble")}
+    return Report(done, worker.failed, tuple(elsewhere), diverged)
 
 
 @dataclass(frozen=True)

@@ -129,6 +129,8 @@ def _carry_out(run: Run, sweep: Sweep, place: Place, team: Team, tracker: str) -
 
     with listening(_ask) as asked:
         ending = _trained(run, sweep, place, task, record, tracker, asked)
+        if ending.trouble and team.leads:
+            LOG.warning("diverged at %s tokens: %s", f"{ending.tokens:,}", ending.trouble)
         if ending.trouble or ending.tokens == run.training.total:
             _finish(run, sweep, place, task, ending)
     if stops := [number for each in team.gather(asked) for number in each]:
