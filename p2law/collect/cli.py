@@ -171,12 +171,15 @@ def _plan(asked: argparse.Namespace) -> tuple[str, int]:
 def _run(asked: argparse.Namespace) -> tuple[str, int]:
     needs_torch("collect run")
     from p2law.collect import jobs, launch, spec, standing
+    from p2law.collect.place import Place
+    from p2law.collect.sweep import check_means
 
     sweep = spec.read(asked.sweep)
     runs = jobs.expand(sweep)
     numbers = _numbers(asked, [each.id for each in runs])
     wanted = [runs[k] for k in numbers] or list(runs)
     _check_together(asked)
+    check_means(sweep, [k for k in wanted if not Place(asked.out, k.id).ending], asked.tracker)
     further = ["--tracker", asked.tracker] if asked.tracker else []
     if asked.submit:
         stages = [

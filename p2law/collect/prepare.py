@@ -217,10 +217,22 @@ def _make_start(run: Run, sweep: Sweep, place: Place, team: Team) -> None:
 
 
 def _calibration(run: Run, sweep: Sweep, place: Place) -> torch.Tensor:
-    """Windows to calibrate on: (sequences, sequence)."""
+    """Windows to calibrate on: (sequences, sequence).
+
+    Raises
+    ------
+    RunError
+        The text is too short for so many different ones.
+    """
     wanted = sweep.calibration
     source = sweep.corpora[wanted.corpus or run.training.corpus]
     text = _tokenised(source, run, place)
+    have = text.windows(run.sequence)
+    if have < wanted.sequences:
+        raise RunError(
+            f"{source.name!r}: {text.count} tokens make {have} windows of {run.sequence}, but "
+            f"calibration.sequences asks for {wanted.sequences}; give more text or ask for fewer"
+        )
     return windows_to_see(text, run.sequence, wanted.sequences, run.seed)
 
 

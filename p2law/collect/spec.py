@@ -169,6 +169,27 @@ def _check_texts(sweep: Sweep, top: Place) -> None:
                     f"a loss on trained text is no held-out loss"
                 )
         _check_length(each, at, sweep.sequence, each.tokens)
+    _check_calibration(sweep, top.key("calibration").key("sequences"))
+
+
+def _check_calibration(sweep: Sweep, at: Place) -> None:
+    """Refuse to calibrate on more windows than a text can have, whatever the tokenizer."""
+    wanted = sweep.calibration.sequences
+    names = {
+        sweep.calibration.corpus or model.post_training.corpus: None
+        for prune in sweep.prune
+        for model in sweep.models
+        if prune.calibrated and model.post_training
+        if not prune.models or model.name in prune.models
+    }
+    for name in names:
+        text = sweep.corpora[name]
+        sizes = [each for each in (plain_bytes(text), text.tokens) if each is not None]
+        if sizes and min(sizes) < wanted * sweep.sequence:
+            raise at.error(
+                f"is {wanted}, and corpora.{name} has at most {min(sizes) // sweep.sequence} "
+                f"windows of {sweep.sequence} tokens; give more text or ask for fewer"
+            )
 
 
 def _check_length(text: Corpus | Evaluation, at: Place, window: int, wanted: int) -> None:

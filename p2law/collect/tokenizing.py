@@ -81,33 +81,39 @@ def tokenizer(name: str) -> Tokenizer:
         # Left open, transformers would ask a user whether to run code from the folder.
         found = AutoTokenizer.from_pretrained(name, local_files_only=local, trust_remote_code=False)
     except (OSError, ValueError) as error:
-        raise RunError(f"cannot open the tokenizer {name!r}: {error}") from error
+        said = " ".join(str(error).split())
+        raise RunError(f"cannot open the tokenizer {name!r}: {said}") from error
     if found.eos_token_id is None:
         raise RunError(f"the tokenizer {name!r} has no eos token to put between documents")
     vocabulary = 1 + max(found.get_vocab().values())
     return HuggingFace(vocabulary, int(found.eos_token_id), found)
 
 
-def tokenizer_file(name: str) -> Path | None:
-    """The tokenizer.json of a tokenizer, where this machine has one.
+SETTINGS = ("tokenizer_config.json", "special_tokens_map.json")
+"""Files that name special tokens, the one between documents among them."""
+
+
+def tokenizer_file(name: str, file: str = "tokenizer.json") -> Path | None:
+    """A file of a tokenizer, where this machine has it.
 
     Parameters
     ----------
     name : str
         As in `tokenizer`.
+    file : str
 
     Returns
     -------
     Path or None
     """
     if Path(name).is_dir():
-        found: Any = Path(name) / "tokenizer.json"
+        found: Any = Path(name) / file
     elif name == "bytes":
         return None
     else:
         from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415 - only for a hub id
 
-        found = try_to_load_from_cache(name, "tokenizer.json")
+        found = try_to_load_from_cache(name, file)
     return Path(found) if isinstance(found, (str, Path)) and Path(found).is_file() else None
 
 

@@ -62,10 +62,8 @@ class TensorBoard:
 
     def start(self, name: str, settings: Mapping[str, Any]) -> None:
         """Open the run's event file."""
-        try:
-            from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - optional
-        except ImportError as error:
-            raise MissingExtraError("tensorboard", "collect", "--tracker tensorboard") from error
+        from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - optional
+
         self._writer = SummaryWriter(self._folder / name)
         self._writer.add_text("settings", str(dict(settings)))
 
@@ -98,10 +96,16 @@ def find(name: str) -> Callable[[Path], Tracker] | None:
     ------
     RunError
         There is none of that name.
+    MissingExtraError
+        Its package is not installed.
     """
     if not name:
         return None
     if name == "tensorboard":
+        try:
+            importlib.import_module("torch.utils.tensorboard")
+        except ImportError as error:
+            raise MissingExtraError("tensorboard", "collect", "--tracker tensorboard") from error
         return lambda folder: TensorBoard(folder / "tensorboard")
     module, _, attribute = name.partition(":")
     try:

@@ -271,7 +271,7 @@ def test_jobs_name_their_runs_and_pass_the_tracker_on(path, tmp_path, capsys, mo
     monkeypatch.setattr(
         launch, "submit", lambda *found, **further: asked.append((found, further)) or [1, 2]
     )
-    words = ("--submit", "local", "--index", "2", "0", "2", "--tracker", "tensorboard")
+    words = ("--submit", "local", "--index", "2", "0", "2", "--tracker", "json:loads")
 
     code, said, _ = run(capsys, "run", path, "--out", tmp_path / "out", *words)
 
@@ -279,7 +279,7 @@ def test_jobs_name_their_runs_and_pass_the_tracker_on(path, tmp_path, capsys, mo
     assert (0, "2 jobs submitted") == (code, said[:16])
     ((_, _, stages), further) = asked[0]
     assert [[dense], [sparse]] == stages
-    assert ["--tracker", "tensorboard"] == further["words"]
+    assert ["--tracker", "json:loads"] == further["words"]
 
 
 def test_gather_counts_what_it_leaves_out(tmp_path, capsys):

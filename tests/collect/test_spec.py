@@ -72,7 +72,7 @@ def folder(tmp_path):
     (tmp_path / "text").mkdir()
     (tmp_path / "empty.txt").write_text("")
     for name in ("a", "b1", "b2", "v"):
-        (tmp_path / "text" / f"{name}.txt").write_text(f"text {name} " * 20)
+        (tmp_path / "text" / f"{name}.txt").write_text(f"text {name} " * 150)
     return tmp_path
 
 
@@ -350,8 +350,8 @@ def test_single_brackets_are_explained(refusal):
         ("tokens = 80\n", "tokens = 8\n", "evaluations[0].tokens is 8, less than one window"),
         (
             "tokens = 80\n",
-            "tokens = 160\n",
-            "evaluations[0] needs 160 tokens, but text/v.txt has 140 bytes, which make no more",
+            "tokens = 1_600\n",
+            "evaluations[0] needs 1600 tokens, but text/v.txt has 1050 bytes, which make no more",
         ),
         ('corpus = "first"', 'corpus = "frist"', "is no corpus; did you mean 'first'?"),
     ],
@@ -491,6 +491,25 @@ def test_ways_to_prune_that_cannot_be_are_refused(refusal, table, words):
     Impossible rates, keys of another method, models that are not there.
     """
     assert words in refusal(extra=f"[[prune]]\n{table}\n")
+
+
+def test_more_windows_than_a_text_has_are_refused(read, refusal):
+    """
+    Calibration never sees a window twice; what is not calibrated asks for none.
+    """
+    size = 2 * len("text b1 ") * 150
+    more = f"[calibration]\nsequences = {size // 16 + 1}"
+
+    assert (
+        f"calibration.sequences is {size // 16 + 1}, and corpora.second has at most {size // 16} "
+        f"windows of 16 tokens; give more text or ask for fewer"
+    ) in refusal(extra=more)
+    assert "corpora.second has at most 62 windows" in refusal(
+        ("tokens = 9_000", "tokens = 1_000"), extra="[calibration]\nsequences = 63"
+    )
+    blind = 'method = "2:4"\ncriterion = "magnitude"'
+    depth = '[[prune]]\nmethod = "depth"\nrates = [0.25, 0.5]\n'
+    assert 151 == read(('method = "2:4"', blind), (depth, ""), extra=more).calibration.sequences
 
 
 def test_the_corpus_of_calibration_must_be_there(refusal):
