@@ -78,7 +78,7 @@ def run(
     RunError
         The folder cannot be used, `only` names no run, or there is no such tracker.
     MissingExtraError
-        What reads a text, or the tracker's package, is not installed.
+        What reads a text is not installed.
     StoppedError
         SIGTERM or Ctrl-C; the run at hand has made a checkpoint.
     """
@@ -114,9 +114,9 @@ def check_means(sweep: Sweep, runs: Sequence[Run], tracker: str) -> None:
     Raises
     ------
     RunError
-        There is no such tracker.
+        There is no such tracker, or its package is not installed.
     MissingExtraError
-        What reads a text, or the tracker's package, is not installed.
+        What reads a text is not installed.
     """
     tracking.find(tracker)
     names = {each.training.corpus for each in runs}

@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Protocol
 
-from p2law.errors import MissingExtraError, RunError
+from p2law.errors import RunError
 
 LOG = logging.getLogger(__name__)
 _RUN = ContextVar("run", default="")
@@ -95,9 +95,7 @@ def find(name: str) -> Callable[[Path], Tracker] | None:
     Raises
     ------
     RunError
-        There is none of that name.
-    MissingExtraError
-        Its package is not installed.
+        There is none of that name, or its package is not installed.
     """
     if not name:
         return None
@@ -105,7 +103,10 @@ def find(name: str) -> Callable[[Path], Tracker] | None:
         try:
             importlib.import_module("torch.utils.tensorboard")
         except ImportError as error:
-            raise MissingExtraError("tensorboard", "collect", "--tracker tensorboard") from error
+            raise RunError(
+                "--tracker tensorboard needs the package 'tensorboard', which is not installed; "
+                "install it with: pip install tensorboard"
+            ) from error
         return lambda folder: TensorBoard(folder / "tensorboard")
     module, _, attribute = name.partition(":")
     try:

@@ -94,7 +94,7 @@ def test_tensorboard_without_its_package_says_so(tmp_path, monkeypatch):
     """
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
 
-    with pytest.raises(MissingExtraError, match=r"--tracker tensorboard needs .* 'tensorboard'"):
+    with pytest.raises(RunError, match=r"--tracker tensorboard needs .*: pip install tensorboard"):
         collect.run(studies.write(tmp_path), tmp_path / "out", tracker="tensorboard")
     assert not (tmp_path / "out").exists()
 

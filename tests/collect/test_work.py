@@ -25,7 +25,7 @@ import p2law
 from p2law.collect import checkpoint, masks, prepare, spec, work, zoo
 from p2law.collect.place import Place
 from p2law.collect.team import Team
-from p2law.errors import ModelError, RunError, StoppedError
+from p2law.errors import ModelError, RecordError, RunError, StoppedError
 
 
 def carry_out(path, out, k):
@@ -206,6 +206,10 @@ def test_a_diverging_run_ends_with_its_reason(study, tmp_path, k):
     assert "loss" not in last
     assert "nan" in last["trouble"] or "inf" in last["trouble"]
     assert last["trouble"] == Place(tmp_path / "out", run.id).ending["trouble"]
+    with pytest.raises(RecordError, match=r"1 of \d+ records has loss missing") as error:
+        p2law.load(tmp_path / "out" / "runs" / run.id / "records.jsonl", needs=("loss",))
+    assert f"the run ended there ({last['trouble']}): take the row out, or let" in str(error.value)
+    assert "`p2law collect gather` make the table" in str(error.value)
 
 
 def test_a_read_only_folder_is_told(tmp_path):
