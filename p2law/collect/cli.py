@@ -179,7 +179,7 @@ def _run(asked: argparse.Namespace) -> tuple[str, int]:
     numbers = _numbers(asked, [each.id for each in runs])
     wanted = [runs[k] for k in numbers] or list(runs)
     _check_together(asked)
-    check_means(sweep, [k for k in wanted if not Place(asked.out, k.id).ending], asked.tracker)
+    check_means(sweep, [k for k in wanted if not Place(asked.out, k.id).ended], asked.tracker)
     further = ["--tracker", asked.tracker] if asked.tracker else []
     if asked.submit:
         stages = [

@@ -71,6 +71,11 @@ class Place:
         return read_json(self.folder / "done.json")
 
     @property
+    def ended(self) -> bool:
+        """Whether the run has ended, whatever can be read of how."""
+        return (self.folder / "done.json").exists()
+
+    @property
     def failure(self) -> str:
         """Why the run stopped the last time it was tried, empty where it did not."""
         return str((read_json(self.folder / "failed.json") or {}).get("reason", ""))

@@ -89,7 +89,7 @@ def run(
     totals = {each.id: each.training.total for each in runs}
     numbers = {each.id: k for k, each in enumerate(runs)}
     wanted = [runs[k] for k in only] if only else list(runs)
-    check_means(sweep, [each for each in wanted if not Place(Path(out), each.id).ending], tracker)
+    check_means(sweep, [each for each in wanted if not Place(Path(out), each.id).ended], tracker)
     worker = _Worker(sweep, Path(path), Path(out), team, tracker, numbers)
     once(team, lambda: remember(worker.out, sweep.name, totals))
     elsewhere = worker.go_through(wanted)
