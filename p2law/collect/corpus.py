@@ -22,7 +22,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from p2law.collect.documents import Text, sources
+from p2law.collect.documents import Text, batches, sources
 from p2law.collect.ledger import settle, write_whole
 from p2law.collect.tokenizing import SETTINGS, Tokenizer, check_room, tokenizer, tokenizer_file
 from p2law.errors import P2LawError, RunError
@@ -185,13 +185,12 @@ def _encoded(text: Text, encoder: Tokenizer) -> Iterator[tuple[NDArray[np.uint32
     RunError
         A file cannot be read, whatever its reader says of that; it is named.
     """
-    end = np.array([encoder.end], np.uint32)
     for where, pieces in sources(text):
         documents = 0
         try:
-            for piece in pieces:
-                yield (end, True) if piece is None else (encoder.encode(piece), False)
-                documents += piece is None
+            for ids, ends in _ids(pieces, encoder):
+                yield ids, ends
+                documents += ends
         except P2LawError:
             raise
         except Exception as error:
@@ -200,6 +199,21 @@ def _encoded(text: Text, encoder: Tokenizer) -> Iterator[tuple[NDArray[np.uint32
                 f"{where}: record {documents + 1} cannot be read "
                 f"({type(error).__name__}: {error}); {cure}"
             ) from error
+
+
+def _ids(
+    pieces: Iterator[str | None], encoder: Tokenizer
+) -> Iterator[tuple[NDArray[np.uint32], bool]]:
+    """Ids of pieces one by one, tokenised many at once: faster, and on all cores."""
+    end = np.array([encoder.end], np.uint32)
+    for batch in batches(pieces):
+        texts = [each for each in batch if each is not None]
+        try:
+            found = iter(encoder.encode(texts))
+        except Exception:  # noqa: BLE001 - one by one tells which of them it was
+            found = (encoder.encode([each])[0] for each in texts)
+        for each in batch:
+            yield (end, True) if each is None else (next(found), False)
 
 
 _OF_HUB = (

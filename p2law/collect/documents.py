@@ -14,6 +14,9 @@ from p2law.errors import MissingExtraError, RunError
 PIECE = 1 << 22
 """Characters of text that are tokenised at once."""
 
+MOST = 2_000
+"""Documents and their ends that are tokenised at once."""
+
 
 @dataclass(frozen=True)
 class Text:
@@ -71,6 +74,33 @@ def sources(text: Text) -> Iterator[tuple[str, Iterator[str | None]]]:
             yield str(path), _from_datasets(text, "parquet", data_files=str(path))
         else:
             yield str(path), _lines(path)
+
+
+def batches(pieces: Iterator[str | None]) -> Iterator[list[str | None]]:
+    """Pieces many at a time, in the order they came; what came before an error comes before it.
+
+    Parameters
+    ----------
+    pieces : iterator of str or None
+
+    Yields
+    ------
+    list of str or None
+        `PIECE` characters or a little more, and no more than `MOST` items.
+    """
+    batch: list[str | None] = []
+    size = 0
+    try:
+        for piece in pieces:
+            batch.append(piece)
+            size += len(piece or "")
+            if size >= PIECE or len(batch) >= MOST:
+                yield batch
+                batch, size = [], 0
+    except Exception:
+        yield batch
+        raise
+    yield batch
 
 
 def check_packages(hub: str, files: Iterable[Path]) -> None:

@@ -1,5 +1,6 @@
 """What turns text into token ids: bytes, or a tokenizer of the `tokenizers` package."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,8 +24,8 @@ class Tokenizer(Protocol):
         """Id that stands between two documents."""
         ...
 
-    def encode(self, text: str) -> NDArray[np.uint32]:
-        """Ids of a text, nothing added."""
+    def encode(self, texts: Sequence[str]) -> list[NDArray[np.uint32]]:
+        """Ids of each text, nothing added."""
         ...
 
 
@@ -39,9 +40,9 @@ class Bytes:
     vocabulary: int = 256
     end: int = 0
 
-    def encode(self, text: str) -> NDArray[np.uint32]:
-        """Ids of a text, nothing added."""
-        return np.frombuffer(text.encode(), dtype=np.uint8).astype(np.uint32)
+    def encode(self, texts: Sequence[str]) -> list[NDArray[np.uint32]]:
+        """Ids of each text, nothing added."""
+        return [np.frombuffer(each.encode(), np.uint8).astype(np.uint32) for each in texts]
 
 
 @dataclass(frozen=True)
@@ -56,12 +57,19 @@ class HuggingFace:
     end: int
     _tokenizer: Any
 
-    def encode(self, text: str) -> NDArray[np.uint32]:
-        """Ids of a text, nothing added."""
+    def encode(self, texts: Sequence[str]) -> list[NDArray[np.uint32]]:
+        """Ids of each text, nothing added."""
+        if not texts:
+            return []
         found = self._tokenizer(
-            text, add_special_tokens=False, split_special_tokens=True, verbose=False
+            list(texts),
+            add_special_tokens=False,
+            split_special_tokens=True,
+            return_attention_mask=False,
+            return_token_type_ids=False,
+            verbose=False,
         )
-        return np.asarray(found["input_ids"], dtype=np.uint32)
+        return [np.asarray(each, dtype=np.uint32) for each in found["input_ids"]]
 
 
 def tokenizer(name: str) -> Tokenizer:

@@ -344,6 +344,37 @@ def test_a_special_token_in_a_text_is_text(tmp_path, by):
     assert [9] == [k for k, each in enumerate(content(file)) if each == 0]
 
 
+@pytest.mark.parametrize(("most", "piece"), [(1, 1), (3, 40), (2000, 1 << 22)])
+def test_how_many_documents_are_tokenised_at_once_changes_nothing(
+    tmp_path, by, monkeypatch, most, piece
+):
+    """
+    The same ids in the same order, empty documents and all.
+    """
+    monkeypatch.setattr(documents, "MOST", most)
+    monkeypatch.setattr(documents, "PIECE", piece)
+    words = ["", "a", "bcd" * 20, "", "<|end|>", "ä", *("x" * k for k in range(9))]
+    path = tmp_path / "text.jsonl"
+    path.write_text("".join(json.dumps({"text": each}) + "\n" for each in words))
+
+    file = tokenised(Text(files=(path,)), str(by), tmp_path / "tokens")
+
+    alone = tokenizer(str(by))
+    assert [k for each in words for k in (*alone.encode([each])[0], 0)] == content(file)
+
+
+def test_what_comes_before_a_damaged_record_is_enough_where_no_more_is_asked_for(tmp_path):
+    """
+    A text is read no further than its tokens are wanted.
+    """
+    path = tmp_path / "text.jsonl"
+    path.write_text('{"text": "ab"}\n{"text": "cd"}\n{"text"')
+
+    file = tokenised(Text(files=(path,), most=5), "bytes", tmp_path / "tokens")
+
+    assert [97, 98, 0, 99, 100] == content(file)
+
+
 def test_a_tokenizer_that_has_changed_is_refused(tmp_path, by):
     """
     Its checksum lies with the tokens; one that is gone does no harm.
