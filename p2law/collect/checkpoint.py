@@ -34,6 +34,8 @@ LOG = logging.getLogger(__name__)
 MANIFEST = "manifest.json"
 BYTES = 12
 """Of a checkpoint for each parameter: the weight and the two moments of AdamW, in float32."""
+HEADERS = 2**20
+"""More bytes than the names and sizes of tensors take, but for large models."""
 
 
 @dataclass(frozen=True)
@@ -169,10 +171,11 @@ def _room(folder: Path, model: Any) -> str:
     with contextlib.suppress(OSError):
         free = shutil.disk_usage(next(each for each in (folder, *folder.parents) if each.exists()))
         needed = BYTES * sum(each.numel() for each in model.parameters())
-        if free.free < needed:
+        if free.free < 1.1 * needed + HEADERS:
             return (
                 f"; the disk of {folder} has {free.free:,} bytes left, and a checkpoint takes "
-                f"{needed:,} beside the one before: make room and give the same command again"
+                f"{needed:,} and a little more, beside the one before: make room and give the same "
+                f"command again"
             )
     return ""
 
