@@ -6,9 +6,8 @@ Each thing is made once, by whoever needs it first, and then lies in the sweep's
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from filelock import FileLock
@@ -24,41 +23,13 @@ from p2law.collect.place import Place, read_json, slug
 from p2law.collect.pruning import prune
 from p2law.collect.ruler import Ruler
 from p2law.collect.settings import Corpus, Evaluation, Sweep
-from p2law.collect.team import Team
+from p2law.collect.team import Team, once
 from p2law.collect.tokenizing import tokenizer_file
 from p2law.collect.train import Task
 from p2law.collect.weights import open_folder
-from p2law.errors import P2LawError, RunError
+from p2law.errors import RunError
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-
-_Made = TypeVar("_Made")
-
-
-def once(team: Team, make: Callable[[], _Made]) -> _Made:
-    """Let the first process make something, and tell all of it, or all of its failure.
-
-    Raises
-    ------
-    RunError
-        It could not be made.
-    """
-    made, trouble = None, ""
-    if team.leads:
-        try:
-            made = make()
-        except Exception as error:
-            if team.size == 1:
-                raise
-            trouble = told(error)
-    team.together(trouble)
-    found: _Made = team.share(made)
-    return found
-
-
-def told(error: BaseException) -> str:
-    """An error in words: its own where they are ours, otherwise with its kind."""
-    return str(error) if isinstance(error, P2LawError) else f"{type(error).__name__}: {error}"
 
 
 def texts(run: Run, sweep: Sweep, place: Place, team: Team) -> tuple[TokenFile, Ruler]:
@@ -175,7 +146,7 @@ def base_losses(run: Run, sweep: Sweep, place: Place, ruler: Ruler) -> dict[str,
         path.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     try:
-        found: Mapping[str, float] | None = once(team, lambda: read_json(path))
+        found: dict[str, Any] | None = once(team, lambda: read_json(path))
         if found is None:
             folder = once(team, lambda: base(run, place))
             found = ruler.losses(zoo.objective(folder, None, team, dtype=ruler.dtype))

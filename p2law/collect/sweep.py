@@ -16,10 +16,9 @@ from p2law.collect.documents import check_packages
 from p2law.collect.jobs import Run, expand
 from p2law.collect.launch import in_processes
 from p2law.collect.place import Place
-from p2law.collect.prepare import once, told
 from p2law.collect.settings import Sweep
 from p2law.collect.standing import remember
-from p2law.collect.team import Team, assemble
+from p2law.collect.team import Team, assemble, once, told
 from p2law.collect.work import carry_out
 from p2law.errors import RunError, StoppedError
 

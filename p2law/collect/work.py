@@ -28,9 +28,8 @@ from p2law.collect.jobs import Run, describe
 from p2law.collect.launch import listening
 from p2law.collect.ledger import NOTHING, Vouched, settle_folder, write_whole
 from p2law.collect.place import Place
-from p2law.collect.prepare import once, told
 from p2law.collect.spec import Sweep
-from p2law.collect.team import Team
+from p2law.collect.team import Team, once, told
 from p2law.collect.train import Measurement, Progress, Task, train
 from p2law.errors import P2LawError, RunError, StoppedError
 
