@@ -21,7 +21,7 @@ from transformers import AutoModelForCausalLM
 from p2law.collect.cuts import plan_cut
 from p2law.collect.pruning import prune
 from p2law.collect.shapes import Shape, to_config
-from p2law.collect.weights import sizes
+from p2law.collect.stored import sizes
 from p2law.collect.writing import write_folder
 
 SHAPE = Shape("llama", 1024, 14, 16, 4, 64, 4096, 8192, tie_word_embeddings=False, qkv_bias=False)

@@ -24,7 +24,9 @@ def numbers(table: pd.DataFrame, name: str) -> Array:
         "write plain numbers: no thousands separators, percent signs, units or dates",
     )
     empty = table[name].isna().to_numpy() if known and known.gaps else np.zeros(len(table), bool)
-    refuse(table, name, ~np.isfinite(values) & ~empty, "missing or infinite", _filling(name))
+    gone = ~np.isfinite(values) & ~empty
+    cure = (name == "loss" and _ended(table, gone)) or _filling(name)
+    refuse(table, name, gone, "missing or infinite", cure)
     if known:
         outside = ~known.domain.contains(values) & ~empty
         what = f"{'outside' if ',' in known.domain.rule else 'that is not'} {known.domain}"
@@ -57,6 +59,19 @@ def _float(value: Any) -> float | None:
         return np.inf
     except (ValueError, TypeError):
         return None
+
+
+def _ended(table: pd.DataFrame, gone: Mask) -> str:
+    """What to do about the last line of a run that diverged, where there is such a line."""
+    if "trouble" not in table.columns:
+        return ""
+    reasons = [each for each in table["trouble"][gone] if isinstance(each, str) and each]
+    if not reasons:
+        return ""
+    return (
+        f"the run ended there ({reasons[0][:200]}): take the row out, or let "
+        f"`p2law collect gather` make the table, which leaves it out and lists it"
+    )
 
 
 def _filling(name: str) -> str:

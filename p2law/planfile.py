@@ -32,7 +32,7 @@ from typing import Annotated, Any, Literal
 
 from p2law.budgeting import ASKED
 from p2law.candidates import Dense, Model
-from p2law.collect.tables import Place, build, check_keys, said
+from p2law.collect.tables import KeyPath, build, check_keys, said
 from p2law.domains import Domain
 from p2law.errors import P2LawError, PlanError, SweepFileError
 from p2law.limits import Limits
@@ -103,12 +103,12 @@ def read(path: str | Path) -> Plan:
     """
     file = Path(path)
     try:
-        return _plan(_toml(file), Place(file.name), file.resolve().parent)
+        return _plan(_toml(file), KeyPath(file.name), file.resolve().parent)
     except SweepFileError as error:
         raise PlanError(str(error)) from None
 
 
-def _plan(table: dict[str, Any], top: Place, folder: Path) -> Plan:
+def _plan(table: dict[str, Any], top: KeyPath, folder: Path) -> Plan:
     check_keys(table, [each.name for each in fields(Plan)], top)
     if not table.get("models"):
         raise top.error("has no [[models]]; name at least one with params and base_loss")
@@ -141,7 +141,7 @@ def _toml(file: Path) -> dict[str, Any]:
         raise PlanError(f"cannot read the plan {str(file)!r}: {error}") from error
 
 
-def _fits(table: Any, at: Place, folder: Path) -> dict[str, Path]:
+def _fits(table: Any, at: KeyPath, folder: Path) -> dict[str, Path]:
     """Paths of saved fits by method."""
     if not (isinstance(table, dict) and table):
         raise at.error('must name a saved fit by method, as depth = "depth.json"')
@@ -151,14 +151,14 @@ def _fits(table: Any, at: Place, folder: Path) -> dict[str, Path]:
     return {method: folder / path for method, path in table.items()}
 
 
-def _several(kind: type, items: Any, at: Place) -> tuple[Any, ...]:
+def _several(kind: type, items: Any, at: KeyPath) -> tuple[Any, ...]:
     """Values of an array of tables."""
     if not isinstance(items, list):
         raise at.error(f"is {said(items)}; write [[{at.path}]]")
     return tuple(_one(kind, each, at.item(k)) for k, each in enumerate(items))
 
 
-def _one(kind: type, table: Any, at: Place) -> Any:
+def _one(kind: type, table: Any, at: KeyPath) -> Any:
     """One value of a table; what it refuses itself is told with its place."""
     try:
         return build(kind, table, at)

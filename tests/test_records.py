@@ -747,12 +747,12 @@ JSONL = "".join(json.dumps(row) + "\n" for row in TABLE.to_dict("records"))
         ("blank-lines.csv", ("\n" + CSV.replace("\n", "\n\n")).encode()),
         ("quoted.csv", "\n".join(
             ",".join(f'"{cell}"' for cell in line.split(",")) for line in CSV.split()).encode()),
-        ("x.csv.gz", gzip.compress(CSV.encode("utf-8-sig"))),
+        ("x.csv.gz", gzip.compress(CSV.encode("utf-8-sig"), mtime=0)),
         ("x.jsonl", JSONL.encode()),
         ("bom.jsonl", JSONL.encode("utf-8-sig")),
         ("crlf.jsonl", JSONL.replace("\n", "\r\n\r\n").encode()),
         ("unended.jsonl", JSONL.strip().encode()),
-        ("x.jsonl.gz", gzip.compress(JSONL.encode())),
+        ("x.jsonl.gz", gzip.compress(JSONL.encode(), mtime=0)),
     ],
 )  # fmt: skip
 def test_every_kind_of_file_gives_the_same_table(tmp_path, name, content):
@@ -918,11 +918,11 @@ def test_nested_values_of_other_columns_are_kept(tmp_path):
     [
         ("x.csv", CSV.encode("utf-16"), "is not UTF-8 text"),
         ("x.csv", "run,loss\ncafé,2.5\n".encode("latin-1"), "save it as UTF-8"),
-        ("x.csv", gzip.compress(CSV.encode()), "is not UTF-8 text"),
+        ("x.csv", gzip.compress(CSV.encode(), mtime=0), "is not UTF-8 text"),
         ("x.jsonl", b"\xff\xfe", "is not UTF-8 text"),
         ("x.csv.gz", CSV.encode(), "cannot be read as CSV: Not a gzipped file"),
-        ("x.csv.gz", gzip.compress(CSV.encode())[:-20], "cannot be read as CSV"),
-        ("x.jsonl.gz", gzip.compress(JSONL.encode())[:40], "cannot be read as JSONL"),
+        ("x.csv.gz", gzip.compress(CSV.encode(), mtime=0)[:-20], "cannot be read as CSV"),
+        ("x.jsonl.gz", gzip.compress(JSONL.encode(), mtime=0)[:40], "cannot be read as JSONL"),
         ("x.parquet", b"PAR1 no PAR1", "cannot be read as Parquet"),
         ("x.parquet", b"", "cannot be read as Parquet"),
         ("x.txt", CSV.encode(), "cannot tell what this is; records end in .csv, .csv.gz,"),

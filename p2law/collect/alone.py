@@ -148,13 +148,20 @@ def _tokens(asked: argparse.Namespace, shape: Shape) -> "torch.Tensor":
     """Calibration windows, drawn as a sweep draws them: (sequences, sequence)."""
     from p2law.collect import corpus
     from p2law.collect.prepare import windows_to_see
+    from p2law.collect.tokenizing import tokenizer_file
 
+    by = asked.tokenizer or str(asked.model)
+    if not asked.tokenizer and not tokenizer_file(by):
+        raise PruningError(
+            f"{asked.model} has no tokenizer.json; say what turns the text into its ids: "
+            f"--tokenizer FOLDER, or --tokenizer bytes"
+        )
     sequence, count = asked.sequence or SEQUENCE, asked.sequences or Calibration.sequences
     # One more than targets: the first token of a text is nobody's target.
     most = None if asked.tokens is None else asked.tokens + 1
     text = corpus.Text(tuple(asked.text), most=most)
     with tempfile.TemporaryDirectory() as folder:
-        by, where = asked.tokenizer or str(asked.model), Path(folder) / "text"
+        where = Path(folder) / "text"
         made = corpus.tokenised(text, by, where, vocabulary=shape.vocab_size)
         if (have := made.windows(sequence)) < count:
             raise PruningError(

@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import LlamaConfig, LlamaModel, Qwen2Config, Qwen2Model
 
-from p2law.collect.weights import EMBEDDING, NORM, Source
+from p2law.collect.stored import EMBEDDING, NORM
+from p2law.collect.weights import Source
 from p2law.errors import PruningError
 
 Device = str | torch.device

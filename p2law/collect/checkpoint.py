@@ -4,6 +4,7 @@ A checkpoint is written beside its place and then moved there, so it is whole or
 not there at all. It may be read by another number of processes than wrote it.
 """
 
+import contextlib
 import json
 import logging
 import shutil
@@ -31,6 +32,10 @@ from p2law.errors import RunError
 
 LOG = logging.getLogger(__name__)
 MANIFEST = "manifest.json"
+BYTES = 12
+"""Of a checkpoint for each parameter: the weight and the two moments of AdamW, in float32."""
+HEADERS = 2**20
+"""More bytes than the names and sizes of tensors take, but for large models."""
 
 
 @dataclass(frozen=True)
@@ -56,13 +61,31 @@ class Checkpoints:
         ------
         RunError
             The disk is full, the folder read-only, or the like. The checkpoint
-            before is still there.
+            before is still there, and what was written of this one is gone.
         """
         place = self.folder / f"step-{progress['tokens']:015d}"
-        draft, old = place.with_suffix(".part"), self._all()
-        if place in old:
+        draft = place.with_suffix(".part")
+        if place in self._all():
             return
-        trouble = ""
+        try:
+            self._save(model, optimizer, progress, place, draft)
+        except RunError as error:
+            words = ""
+            if self.team.leads:  # it would take the room that the reason needs
+                shutil.rmtree(draft, ignore_errors=True)
+                words = _room(self.folder, model)
+            raise RunError(f"{error}{self.team.share(words)}") from error
+
+    def _save(
+        self,
+        model: Any,
+        optimizer: torch.optim.Optimizer,
+        progress: Mapping[str, Any],
+        place: Path,
+        draft: Path,
+    ) -> None:
+        """Write a checkpoint as a draft, move it to its place, and remove those before."""
+        old, trouble = self._all(), ""
         if self.team.leads:
             trouble = _try(lambda: _make_room(draft))
         self.team.together(trouble)
@@ -141,6 +164,20 @@ def _finish(draft: Path, place: Path, manifest: Mapping[str, Any]) -> None:
     write_whole(draft / MANIFEST, manifest)  # syncs the folder's names, too
     draft.rename(place)
     settle(place.parent)
+
+
+def _room(folder: Path, model: Any) -> str:
+    """Words about the disk where it has less room than a checkpoint takes; torch has none."""
+    with contextlib.suppress(OSError):
+        free = shutil.disk_usage(next(each for each in (folder, *folder.parents) if each.exists()))
+        needed = BYTES * sum(each.numel() for each in model.parameters())
+        if free.free < 1.1 * needed + HEADERS:
+            return (
+                f"; the disk of {folder} has {free.free:,} bytes left, and a checkpoint takes "
+                f"{needed:,} and a little more, beside the one before: make room and give the same "
+                f"command again"
+            )
+    return ""
 
 
 def _try(action: Any) -> str:

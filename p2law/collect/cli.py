@@ -171,12 +171,15 @@ def _plan(asked: argparse.Namespace) -> tuple[str, int]:
 def _run(asked: argparse.Namespace) -> tuple[str, int]:
     needs_torch("collect run")
     from p2law.collect import jobs, launch, spec, standing
+    from p2law.collect.place import Place
+    from p2law.collect.sweep import check_means
 
     sweep = spec.read(asked.sweep)
     runs = jobs.expand(sweep)
     numbers = _numbers(asked, [each.id for each in runs])
     wanted = [runs[k] for k in numbers] or list(runs)
     _check_together(asked)
+    check_means(sweep, [k for k in wanted if not Place(asked.out, k.id).ended], asked.tracker)
     further = ["--tracker", asked.tracker] if asked.tracker else []
     if asked.submit:
         stages = [
@@ -195,7 +198,10 @@ def _run(asked: argparse.Namespace) -> tuple[str, int]:
         code = launch.workers(asked.sweep, asked.out, count, gpus, further)
         return standing.report(asked.out), code
     report = collect.run(asked.sweep, asked.out, only=numbers, tracker=asked.tracker)
-    said = [f"{len(report.done)} of {len(wanted)} runs done"]
+    count = len(report.diverged)
+    of_them = f", {count} of them diverged" if count else ""
+    said = [f"{len(report.done)} of {len(wanted)} runs done{of_them}"]
+    said += [f"DIVERGED {name}: {reason}" for name, reason in report.diverged.items()]
     said += [f"{name} is being worked on by another process" for name in report.elsewhere]
     said += [f"FAILED {name}: {reason}" for name, reason in report.failed.items()]
     return "\n".join(said), FAILED if report.failed else 0

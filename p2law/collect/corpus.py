@@ -13,7 +13,7 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,9 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from p2law.collect.documents import Text, sources
+from p2law.collect.documents import Text, batches, sources
 from p2law.collect.ledger import settle, write_whole
-from p2law.collect.tokenizing import Tokenizer, check_room, tokenizer, tokenizer_file
+from p2law.collect.tokenizing import SETTINGS, Tokenizer, check_room, tokenizer, tokenizer_file
 from p2law.errors import P2LawError, RunError
 
 __all__ = ["Text", "TokenFile", "order", "tokenised", "upcoming"]
@@ -127,7 +127,7 @@ def tokenised(text: Text, by: str, folder: Path, *, vocabulary: int | None = Non
             _make(text, by, folder, vocabulary)
     meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
     _check_unchanged(text, meta["sources"], folder)
-    _check_same_tokenizer(by, meta.get("tokenizer_sha256"), folder)
+    _check_same_tokenizer(by, meta, folder)
     check_room(by, meta["vocabulary"], vocabulary)
     return TokenFile(folder / "tokens.bin", int(meta["tokens"]), str(meta["sha256"]))
 
@@ -145,6 +145,7 @@ def _make(text: Text, by: str, folder: Path, vocabulary: int | None) -> None:
             **counted,
             "tokenizer": by,
             "tokenizer_sha256": _sha256(file) if file else None,
+            "tokenizer_settings_sha256": _settings(by),
             "vocabulary": encoder.vocabulary,
             "end_of_document": encoder.end,
             "sources": [_fingerprint(each) for each in text.files] or text.hub,
@@ -184,20 +185,41 @@ def _encoded(text: Text, encoder: Tokenizer) -> Iterator[tuple[NDArray[np.uint32
     RunError
         A file cannot be read, whatever its reader says of that; it is named.
     """
-    end = np.array([encoder.end], np.uint32)
     for where, pieces in sources(text):
         documents = 0
         try:
-            for piece in pieces:
-                yield (end, True) if piece is None else (encoder.encode(piece), False)
-                documents += piece is None
+            for ids, ends in _ids(pieces, encoder):
+                yield ids, ends
+                documents += ends
         except P2LawError:
             raise
         except Exception as error:
+            cure = _OF_HUB if text.hub else "mend the file or leave it out"
             raise RunError(
                 f"{where}: record {documents + 1} cannot be read "
-                f"({type(error).__name__}: {error}); mend the file or leave it out"
+                f"({type(error).__name__}: {error}); {cure}"
             ) from error
+
+
+def _ids(
+    pieces: Iterator[str | None], encoder: Tokenizer
+) -> Iterator[tuple[NDArray[np.uint32], bool]]:
+    """Ids of pieces one by one, tokenised many at once: faster, and on all cores."""
+    end = np.array([encoder.end], np.uint32)
+    for batch in batches(pieces):
+        texts = [each for each in batch if each is not None]
+        try:
+            found = iter(encoder.encode(texts))
+        except Exception:  # noqa: BLE001 - one by one tells which of them it was
+            found = (encoder.encode([each])[0] for each in texts)
+        for each in batch:
+            yield (end, True) if each is None else (next(found), False)
+
+
+_OF_HUB = (
+    "it comes from the hub: see that its name, the access and the network are right, or "
+    "download it elsewhere and name its files (files = ...)"
+)
 
 
 def _fingerprint(path: Path) -> dict[str, Any]:
@@ -228,11 +250,26 @@ def _check_unchanged(text: Text, told: Any, folder: Path) -> None:
             )
 
 
-def _check_same_tokenizer(by: str, known: str | None, folder: Path) -> None:
+def _settings(by: str) -> dict[str, str]:
+    """Checksums of the files that say which token ends a document, as far as they are here."""
+    files = {name: tokenizer_file(by, name) for name in SETTINGS}
+    return {name: _sha256(file) for name, file in files.items() if file}
+
+
+def _check_same_tokenizer(by: str, known: Mapping[str, Any], folder: Path) -> None:
     """Refuse a tokenizer that is not the one a text was tokenised with, as far as is known."""
     file = tokenizer_file(by)
-    if file and known and _sha256(file) != known:
+    if not file:
+        return
+    cure = "put it back, or collect into another folder"
+    if known.get("tokenizer_sha256") not in (None, _sha256(file)):
+        raise RunError(f"{file} has changed since {folder} was tokenised with it: {cure}")
+    if known.get("tokenizer_settings_sha256") == _settings(by):
+        return
+    # Settings may change in what does not matter here; only a look inside tells.
+    before, end = known.get("end_of_document"), tokenizer(by).end
+    if before not in (None, end):
         raise RunError(
-            f"{file} has changed since {folder} was tokenised with it: put it back, or collect "
-            f"into another folder"
+            f"the tokenizer {by!r} now ends documents with token {end}, and {folder} was "
+            f"tokenised with {before}: {cure}"
         )

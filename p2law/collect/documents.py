@@ -1,8 +1,10 @@
 """Documents of a text, out of any file or the hub, in pieces small enough to be tokenised."""
 
+import contextlib
 import gzip
+import importlib.util
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,9 @@ from p2law.errors import MissingExtraError, RunError
 
 PIECE = 1 << 22
 """Characters of text that are tokenised at once."""
+
+MOST = 2_000
+"""Documents and their ends that are tokenised at once."""
 
 
 @dataclass(frozen=True)
@@ -63,13 +68,63 @@ def sources(text: Text) -> Iterator[tuple[str, Iterator[str | None]]]:
         yield text.hub, _from_hub(text)
     for path in text.files:
         name = path.name.lower()
-        if name.endswith((".jsonl", ".jsonl.gz")):
+        if name.endswith((".jsonl", ".jsonl.gz", ".jsonl.zst")):
             yield str(path), _from_jsonl(path, text.field)
-        elif name.endswith((".jsonl.zst", ".parquet")):
-            kind = "parquet" if name.endswith(".parquet") else "json"
-            yield str(path), _from_datasets(text, kind, data_files=str(path))
+        elif name.endswith(".parquet"):
+            yield str(path), _from_datasets(text, "parquet", data_files=str(path))
         else:
             yield str(path), _lines(path)
+
+
+def batches(pieces: Iterator[str | None]) -> Iterator[list[str | None]]:
+    """Pieces many at a time, in the order they came; what came before an error comes before it.
+
+    Parameters
+    ----------
+    pieces : iterator of str or None
+
+    Yields
+    ------
+    list of str or None
+        `PIECE` characters or a little more, and no more than `MOST` items.
+    """
+    batch: list[str | None] = []
+    size = 0
+    try:
+        for piece in pieces:
+            batch.append(piece)
+            size += len(piece or "")
+            if size >= PIECE or len(batch) >= MOST:
+                yield batch
+                batch, size = [], 0
+    except Exception:
+        yield batch
+        raise
+    yield batch
+
+
+def check_packages(hub: str, files: Iterable[Path]) -> None:
+    """Make sure that what reads a text is installed.
+
+    Parameters
+    ----------
+    hub : str
+        Name of a data set of the hub, empty for files.
+    files : iterable of Path
+
+    Raises
+    ------
+    MissingExtraError
+        It is not.
+    """
+    names = [path.name.lower() for path in files]
+    needed = {
+        "datasets": hub or next((each for each in names if each.endswith(".parquet")), ""),
+        "zstandard": next((each for each in names if each.endswith(".zst")), ""),
+    }
+    for package, what in needed.items():
+        if what and importlib.util.find_spec(package) is None:
+            raise MissingExtraError(package, "collect-data", f"reading {what}")
 
 
 def _lines(path: Path) -> Iterator[str | None]:
@@ -81,8 +136,7 @@ def _lines(path: Path) -> Iterator[str | None]:
 
 
 def _from_jsonl(path: Path, field: str) -> Iterator[str | None]:
-    opener: Any = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rt", encoding="utf-8") as lines:
+    with _opened(path) as lines:
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue
@@ -94,6 +148,44 @@ def _from_jsonl(path: Path, field: str) -> Iterator[str | None]:
                 ) from error
             yield found
             yield None
+
+
+def _opened(path: Path) -> Any:
+    """Lines of a text, unpacked where its name says that it is packed."""
+    if path.suffix.lower() == ".zst":
+        return contextlib.closing(_unpacked_lines(path))
+    opener: Any = gzip.open if path.suffix.lower() == ".gz" else open
+    return opener(path, "rt", encoding="utf-8")
+
+
+def _unpacked_lines(path: Path) -> Iterator[str]:
+    rest = b""
+    for piece in _unpacked(path):
+        *whole, rest = (rest + piece).split(b"\n")
+        for line in whole:
+            yield line.decode()
+    yield rest.decode()
+
+
+def _unpacked(path: Path) -> Iterator[bytes]:
+    """Content of a .zst file; one that was cut short is an error, not a shorter text."""
+    try:
+        import zstandard  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise MissingExtraError("zstandard", "collect-data", f"reading {path}") from error
+    unpacker = zstandard.ZstdDecompressor(max_window_size=2**31)
+    frame, begun = unpacker.decompressobj(), False
+    with path.open("rb") as file:
+        while raw := file.read(PIECE // 4):
+            while raw:
+                begun = True
+                yield frame.decompress(raw)
+                if raw := frame.unused_data:
+                    frame = unpacker.decompressobj()
+                elif frame.eof:
+                    frame, begun = unpacker.decompressobj(), False
+    if begun:
+        raise EOFError("the file ends in the middle: it was cut short")
 
 
 def _from_hub(text: Text) -> Iterator[str | None]:
@@ -108,6 +200,11 @@ def _from_datasets(text: Text, what: str, **how: Any) -> Iterator[str | None]:
         raise MissingExtraError("datasets", "collect-data", f"reading {what}") from error
     split = text.split if text.hub else "train"
     for row in datasets.load_dataset(what, split=split, streaming=True, **how):
+        if text.field not in row:
+            raise RunError(
+                f"{how.get('data_files', what)} has no column {text.field!r}; it has "
+                f"{', '.join(map(repr, row))}: name the one with the text in `field`"
+            )
         yield _field(row, text.field)
         yield None
 

@@ -1,5 +1,6 @@
 """From the folders of a sweep to tables: what was measured, and what it comes from."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -150,7 +151,8 @@ def _write(table: pd.DataFrame, path: Path) -> str:
     except ImportError as error:
         raise MissingExtraError("pyarrow", "parquet", f"writing {path}") from error
     finally:
-        draft.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # an error of writing is the one to tell
+            draft.unlink(missing_ok=True)
     return digest
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from p2law.collect.cuts import Cut, plan_cut
 from p2law.collect.models import check_fits
-from p2law.collect.settings import Model, Prune, Source, Sweep, Training
+from p2law.collect.settings import Model, Prune, Sweep, TextSource, Training
 from p2law.collect.shapes import SIZES, Shape, from_config, read_config
 from p2law.errors import MissingExtraError, ModelError, PruningError, SweepFileError
 
@@ -333,7 +333,7 @@ def _said_of_training(training: Training, sweep: Sweep) -> dict[str, Any]:
     return {**content, "corpus": corpus, "counts": list(training.counts())}
 
 
-def _said_of_text(text: Source) -> dict[str, Any]:
+def _said_of_text(text: TextSource) -> dict[str, Any]:
     content = dataclasses.asdict(text)
     del content["paths"]
     if not text.hub:

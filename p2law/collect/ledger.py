@@ -4,6 +4,7 @@ A checkpoint vouches for the lines that were there when it was made. Whoever
 resumes from it cuts off what came later, and measures that again.
 """
 
+import contextlib
 import errno
 import hashlib
 import json
@@ -156,8 +157,9 @@ def write_whole(path: Path, content: Mapping[str, Any]) -> None:
         draft.replace(path)
         settle(path.parent)
     except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise RunError(f"{path}: cannot write it ({error})") from error
+        with contextlib.suppress(OSError):  # the first error is the one to tell
+            draft.unlink(missing_ok=True)
+        raise RunError(f"{path}: cannot write it ({error.strerror or error})") from error
 
 
 def settle(path: Path) -> None:

@@ -2,7 +2,9 @@
 
 The mask of a weight is where it is not zero. Gradients are masked before they
 are clipped, so that neither the norm nor the optimiser's moments see pruned
-weights; after the step the weights are masked once more, as a guard.
+weights; after the step the weights are masked once more, as a guard. Masked is
+what is set to zero, not multiplied by it: NaN times zero is NaN, and a run that
+diverges must not look like one whose zeros got lost.
 """
 
 from collections.abc import Mapping
@@ -16,9 +18,9 @@ from p2law.errors import RunError
 
 @dataclass(frozen=True)
 class Masks:
-    """Where the weights of a sparse model may differ from zero, by name of the weight."""
+    """Where the weights of a sparse model must stay zero, by name of the weight."""
 
-    kept: Mapping[str, Tensor]
+    pruned: Mapping[str, Tensor]
     weights: Mapping[str, nn.Parameter]
 
     @torch.no_grad()
@@ -26,13 +28,13 @@ class Masks:
         """Set the gradients of pruned weights to zero, in place."""
         for name, weight in self.weights.items():
             if weight.grad is not None:
-                weight.grad.mul_(self.kept[name])
+                _local(weight.grad).masked_fill_(_local(self.pruned[name]), 0.0)
 
     @torch.no_grad()
     def guard_(self) -> None:
         """Set pruned weights to zero again, in place."""
         for name, weight in self.weights.items():
-            weight.mul_(self.kept[name])
+            _local(weight).masked_fill_(_local(self.pruned[name]), 0.0)
 
     @torch.no_grad()
     def check(self) -> None:
@@ -44,7 +46,7 @@ class Masks:
             One is not.
         """
         for name, weight in self.weights.items():
-            strayed = torch.count_nonzero(_local(weight) * ~_local(self.kept[name]))
+            strayed = torch.count_nonzero((_local(weight) != 0) & _local(self.pruned[name]))
             if int(strayed):
                 raise RunError(f"{int(strayed)} pruned weights of {name} are no longer zero")
 
@@ -64,8 +66,8 @@ def from_zeros(model: nn.Module, names: list[str]) -> Masks:
     """
     weights = {name: model.get_parameter(name) for name in names}
     with torch.no_grad():
-        kept = {name: weight != 0 for name, weight in weights.items()}
-    return Masks(kept, weights)
+        pruned = {name: weight == 0 for name, weight in weights.items()}
+    return Masks(pruned, weights)
 
 
 def _local(tensor: Tensor) -> Tensor:

@@ -10,7 +10,8 @@ from typing import Any
 from p2law.collect.reading import read_training
 from p2law.collect.settings import Beta, Model, Positive, Sweep, Training
 from p2law.collect.shapes import SIZES, from_config, read_config
-from p2law.collect.tables import Place, build, check_keys, convert, nearest
+from p2law.collect.stored import has_weights, locate
+from p2law.collect.tables import KeyPath, build, check_keys, convert, nearest
 from p2law.errors import ModelError
 
 HUB_ID = re.compile(r"^\w[\w.-]*/[\w.-]+$")
@@ -57,14 +58,14 @@ POSITIONS = {"llama": 2048, "qwen2": 32768}
 """What transformers takes for `max_position_embeddings` where a config.json has none."""
 
 
-def read_model(table: Any, at: Place, sweep: Sweep, training: Mapping[str, Any]) -> Model:
+def read_model(table: Any, at: KeyPath, sweep: Sweep, training: Mapping[str, Any]) -> Model:
     """Read one model, with its own complete training.
 
     Parameters
     ----------
     table : mapping
         As it stands in the file.
-    at : Place
+    at : KeyPath
     sweep : Sweep
         All but its models.
     training : mapping
@@ -101,7 +102,7 @@ def read_model(table: Any, at: Place, sweep: Sweep, training: Mapping[str, Any])
     return model
 
 
-def training_of(sweep: Sweep, base: Any, changes: Any, at: Place) -> Training:
+def training_of(sweep: Sweep, base: Any, changes: Any, at: KeyPath) -> Training:
     """Read a training with what one model changes in it, and see that the sweep can do it.
 
     Parameters
@@ -110,7 +111,7 @@ def training_of(sweep: Sweep, base: Any, changes: Any, at: Place) -> Training:
         All but its models and trainings.
     base, changes : mapping
         As they stand in the file.
-    at : Place
+    at : KeyPath
         Of the changes, or of the base where there are none.
 
     Returns
@@ -137,7 +138,7 @@ def training_of(sweep: Sweep, base: Any, changes: Any, at: Place) -> Training:
     return training
 
 
-def _existing(model: Model, table: Mapping[str, Any], at: Place, sweep: Sweep) -> Model:
+def _existing(model: Model, table: Mapping[str, Any], at: KeyPath, sweep: Sweep) -> Model:
     for key in ("dense", "seed"):
         if key in table:
             raise at.key(key).error("goes with a shape; a model with a source is trained already")
@@ -147,22 +148,22 @@ def _existing(model: Model, table: Mapping[str, Any], at: Place, sweep: Sweep) -
     return replace(model, folder=folder)
 
 
-def _to_be_made(model: Model, at: Place, sweep: Sweep, dense: Training | None) -> Model:
+def _to_be_made(model: Model, at: KeyPath, sweep: Sweep, dense: Training | None) -> Model:
     if model.revision:
         raise at.key("revision").error("goes with a source, and this model has a shape")
     if dense is None:
-        raise Place(at.file, "dense").error(
+        raise KeyPath(at.file, "dense").error(
             f"is missing; {model.name!r} has a shape, so say how it is trained"
         )
     if not (model.tokenizer or sweep.tokenizer):
-        raise Place(at.file, "tokenizer").error(
+        raise KeyPath(at.file, "tokenizer").error(
             f'is missing; {model.name!r} has a shape and needs one, such as "bytes"'
         )
     first = sweep.seeds[0] if sweep.seeds else 0
     return replace(model, seed=first if model.seed is None else model.seed)
 
 
-def _local(source: str, at: Place, sweep: Sweep) -> Path | None:
+def _local(source: str, at: KeyPath, sweep: Sweep) -> Path | None:
     """The folder that a source stands for, or None for a hub id."""
     if (sweep.folder / source).is_dir():
         return sweep.folder / source
@@ -173,7 +174,7 @@ def _local(source: str, at: Place, sweep: Sweep) -> Path | None:
     )
 
 
-def _check_usable(model: Model, at: Place, sweep: Sweep) -> None:
+def _check_usable(model: Model, at: KeyPath, sweep: Sweep) -> None:
     """Refuse shapes that are none and what does not fit them, as far as files tell."""
     if model.tokenizer != "bytes":
         _local(model.tokenizer, at.key("tokenizer"), sweep)
@@ -184,13 +185,15 @@ def _check_usable(model: Model, at: Place, sweep: Sweep) -> None:
             return
         if model.shape and config.get("model_type") in [*KEYS]:  # a list: what is there may be any
             _check_shape(config, where)
-        from_config(config)
+        shape = from_config(config)
         check_fits(model, config, sweep)
+        if model.folder and has_weights(model.folder):
+            locate(model.folder, shape)
     except ModelError as error:
         raise where.error(f"cannot be used: {error}") from error
 
 
-def _check_shape(config: Mapping[str, Any], at: Place) -> None:
+def _check_shape(config: Mapping[str, Any], at: KeyPath) -> None:
     """Refuse what transformers would take without a word."""
     check_keys(config, KEYS[config["model_type"]], at)
     for key, kind in NUMBERS.items():
@@ -199,7 +202,7 @@ def _check_shape(config: Mapping[str, Any], at: Place) -> None:
 
 
 def check_fits(model: Model, config: Mapping[str, Any], sweep: Sweep) -> None:
-    """Refuse a tokenizer with more ids than embeddings, and windows longer than positions.
+    """Refuse a tokenizer with too many ids or no eos token, and windows longer than positions.
 
     Parameters
     ----------
@@ -232,6 +235,38 @@ def check_fits(model: Model, config: Mapping[str, Any], sweep: Sweep) -> None:
             f"the tokenizer {model.tokenizer!r} has {ids} ids, and vocab_size is only "
             f"{config['vocab_size']}; take the model's own tokenizer or a larger vocabulary"
         )
+    if model.tokenizer != "bytes" and not _ends(path.parent):
+        raise ModelError(
+            f"the tokenizer {model.tokenizer!r} has no eos token to put between documents; name "
+            f'one as "eos_token" in {path.with_name("tokenizer_config.json")}'
+        )
+
+
+def _ends(folder: Path) -> bool:
+    """Whether a tokenizer has an eos token, by name or because all of its class have one."""
+    settings, more = (
+        _settings(folder / f"{name}.json") for name in ("tokenizer_config", "special_tokens_map")
+    )
+    if settings.get("eos_token") or more.get("eos_token"):
+        return True
+    of_model = _OWN_CLASS.get(_settings(folder / "config.json").get("model_type", ""), "")
+    named = settings.get("tokenizer_class") or of_model
+    return "eos_token" not in settings and named not in _PLAIN_CLASSES
+
+
+_OWN_CLASS = {"qwen2": "Qwen2Tokenizer"}
+_PLAIN_CLASSES = ("", "PreTrainedTokenizerFast", "TokenizersBackend")
+"""Classes of transformers that have no special tokens but those that are named."""
+
+
+def _settings(path: Path) -> Mapping[str, Any]:
+    """Content of a JSON file, nothing where there is none."""
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, TypeError) as error:
+        raise ModelError(f"{path} cannot be read: {error}; put it back as it was") from error
 
 
 def _ids(path: Path) -> int:

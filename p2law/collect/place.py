@@ -7,12 +7,13 @@ import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from filelock import FileLock, Timeout
+from typing import TYPE_CHECKING, Any
 
 from p2law.collect.ledger import Ledger
 from p2law.errors import RunError
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 PATIENCE, MOMENT = 0.5, 0.05
 """Seconds for which a worker, and whoever only looks, tries to get a lock: a look takes it for
@@ -70,18 +71,29 @@ class Place:
         return read_json(self.folder / "done.json")
 
     @property
+    def ended(self) -> bool:
+        """Whether the run has ended, whatever can be read of how."""
+        return (self.folder / "done.json").exists()
+
+    @property
     def failure(self) -> str:
         """Why the run stopped the last time it was tried, empty where it did not."""
         return str((read_json(self.folder / "failed.json") or {}).get("reason", ""))
 
-    def lock(self) -> FileLock:
+    def lock(self) -> "FileLock":
         """The lock of whoever works on the run; the system takes it back when he dies."""
+        from filelock import FileLock  # noqa: PLC0415 - an extra; looking needs none
+
         return FileLock(self.folder / "lock", timeout=PATIENCE)
 
     def busy(self) -> bool:
         """Whether some process is at it right now."""
         if not self.folder.exists():
             return False
+        try:
+            from filelock import Timeout  # noqa: PLC0415 - an extra
+        except ImportError:
+            return _held(self.folder / "lock")
         try:
             with self.lock().acquire(timeout=MOMENT, poll_interval=MOMENT / 5):
                 return False
@@ -102,6 +114,20 @@ class Place:
         for each in left:
             with contextlib.suppress(OSError):  # it takes room and does no harm
                 shutil.rmtree(each) if each.is_dir() else each.unlink()
+
+
+def _held(path: Path) -> bool:
+    """Whether somebody has a lock, as far as the system tells it where filelock is missing."""
+    try:
+        import fcntl  # noqa: PLC0415 - only on POSIX
+
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # given back with the file
+    except BlockingIOError:
+        return True
+    except (ImportError, OSError):
+        return False
+    return False
 
 
 def slug(name: str) -> str:

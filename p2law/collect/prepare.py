@@ -6,9 +6,8 @@ Each thing is made once, by whoever needs it first, and then lies in the sweep's
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from filelock import FileLock
@@ -24,40 +23,13 @@ from p2law.collect.place import Place, read_json, slug
 from p2law.collect.pruning import prune
 from p2law.collect.ruler import Ruler
 from p2law.collect.settings import Corpus, Evaluation, Sweep
-from p2law.collect.team import Team
+from p2law.collect.team import Team, once
 from p2law.collect.tokenizing import tokenizer_file
 from p2law.collect.train import Task
-from p2law.errors import P2LawError, RunError
+from p2law.collect.weights import open_folder
+from p2law.errors import RunError
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-
-_Made = TypeVar("_Made")
-
-
-def once(team: Team, make: Callable[[], _Made]) -> _Made:
-    """Let the first process make something, and tell all of it, or all of its failure.
-
-    Raises
-    ------
-    RunError
-        It could not be made.
-    """
-    made, trouble = None, ""
-    if team.leads:
-        try:
-            made = make()
-        except Exception as error:
-            if team.size == 1:
-                raise
-            trouble = told(error)
-    team.together(trouble)
-    found: _Made = team.share(made)
-    return found
-
-
-def told(error: BaseException) -> str:
-    """An error in words: its own where they are ours, otherwise with its kind."""
-    return str(error) if isinstance(error, P2LawError) else f"{type(error).__name__}: {error}"
 
 
 def texts(run: Run, sweep: Sweep, place: Place, team: Team) -> tuple[TokenFile, Ruler]:
@@ -123,6 +95,8 @@ def base(run: Run, place: Place) -> Path:
     ------
     RunError
         It cannot be fetched, the run that makes it has not ended, or it has changed.
+    ModelError
+        Its weights are not there, broken, or not those that its config.json asks for.
     """
     note, model = _note(run, place), run.model
     if run.base:
@@ -133,6 +107,7 @@ def base(run: Run, place: Place) -> Path:
     else:
         began = (read_json(note) or {}).get("commit")
         folder = zoo.fetch(model.location, began or model.revision)
+    open_folder(folder)  # transformers makes up what is missing, and drops what it does not know
     fingerprints.same(folder, note, source=run.base or model.source, revision=model.revision)
     return folder
 
@@ -142,7 +117,7 @@ def origin(run: Run, place: Place) -> dict[str, str]:
 
     Raises
     ------
-    RunError
+    RunError, ModelError
         As `base`.
     """
     if run.cut is None:
@@ -161,14 +136,17 @@ def _note(run: Run, place: Place) -> Path:
 def base_losses(run: Run, sweep: Sweep, place: Place, ruler: Ruler) -> dict[str, float]:
     """Held-out losses before pruning, measured once for all runs of a model."""
     said, team = describe(run, sweep), ruler.team
-    key = _key(said["model"], said["evaluations"], run.base, run.sequence, run.training.dtype)
+    # The evaluations as tokens: another tokenizer reads another loss off the same text.
+    tokens = {name: text.sha256 for name, text in ruler.texts.items()}
+    how = (run.sequence, run.training.dtype, tokens)
+    key = _key(said["model"], said["evaluations"], run.base, *how)
     path = place.out / "bases" / f"{slug(run.model.name)}-{key}.json"
     lock = FileLock(f"{path}.lock")
     if team.leads:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     try:
-        found: Mapping[str, float] | None = once(team, lambda: read_json(path))
+        found: dict[str, Any] | None = once(team, lambda: read_json(path))
         if found is None:
             folder = once(team, lambda: base(run, place))
             found = ruler.losses(zoo.objective(folder, None, team, dtype=ruler.dtype))
@@ -210,10 +188,22 @@ def _make_start(run: Run, sweep: Sweep, place: Place, team: Team) -> None:
 
 
 def _calibration(run: Run, sweep: Sweep, place: Place) -> torch.Tensor:
-    """Windows to calibrate on: (sequences, sequence)."""
+    """Windows to calibrate on: (sequences, sequence).
+
+    Raises
+    ------
+    RunError
+        The text is too short for so many different ones.
+    """
     wanted = sweep.calibration
     source = sweep.corpora[wanted.corpus or run.training.corpus]
     text = _tokenised(source, run, place)
+    have = text.windows(run.sequence)
+    if have < wanted.sequences:
+        raise RunError(
+            f"{source.name!r}: {text.count} tokens make {have} windows of {run.sequence}, but "
+            f"calibration.sequences asks for {wanted.sequences}; give more text or ask for fewer"
+        )
     return windows_to_see(text, run.sequence, wanted.sequences, run.seed)
 
 

@@ -22,6 +22,7 @@ from p2law.collect.calibrate import Device, checked_tokens
 from p2law.collect.cuts import CRITERIA, SPARSE, Cut
 from p2law.collect.shapes import Shape, to_config
 from p2law.collect.sparse import sparser
+from p2law.collect.stored import EMBEDDING, HEAD
 from p2law.collect.structured import (
     Block,
     block_influence,
@@ -31,13 +32,7 @@ from p2law.collect.structured import (
     narrower,
     shallower,
 )
-from p2law.collect.weights import (
-    EMBEDDING,
-    HEAD,
-    Source,
-    open_folder,
-    open_module,
-)
+from p2law.collect.weights import Source, open_folder, open_module
 from p2law.collect.writing import check_free, write_folder
 from p2law.errors import PruningError
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from p2law.collect.settings import Corpus, Evaluation, Measure, Prune, Training
-from p2law.collect.tables import Place, build, said
+from p2law.collect.tables import KeyPath, build, said
 
 ENDINGS = (".txt", ".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet")
 _Text = TypeVar("_Text", Corpus, Evaluation)
@@ -28,14 +28,14 @@ GOES_WITH = {
 """Keys that only say something beside certain values of another key."""
 
 
-def tables(value: Any, at: Place) -> list[Any]:
+def tables(value: Any, at: KeyPath) -> list[Any]:
     """A list of tables, as double brackets make it."""
     if not isinstance(value, list):
         raise at.error(f"is {said(value)}; write [[{at.path}]] with two brackets, once for each")
     return value
 
 
-def check_distinct(values: Iterable[Any], at: Place) -> None:
+def check_distinct(values: Iterable[Any], at: KeyPath) -> None:
     """Refuse what stands there twice."""
     seen: set[Any] = set()
     for each in values:
@@ -44,13 +44,13 @@ def check_distinct(values: Iterable[Any], at: Place) -> None:
         seen.add(each)
 
 
-def check_named(name: str, at: Place) -> None:
+def check_named(name: str, at: KeyPath) -> None:
     """Refuse a name that is empty."""
     if not name.strip():
         raise at.key("name").error("is empty; records and folders need a name to go by")
 
 
-def _check_applies(table: Mapping[str, Any], made: Any, at: Place) -> None:
+def _check_applies(table: Mapping[str, Any], made: Any, at: KeyPath) -> None:
     """Refuse keys that would not be looked at."""
     for key in table:
         name, values = GOES_WITH.get(key, ("", ()))
@@ -62,7 +62,7 @@ def _check_applies(table: Mapping[str, Any], made: Any, at: Place) -> None:
 # -- texts ---------------------------------------------------------------------------
 
 
-def read_corpora(value: Any, at: Place, folder: Path) -> dict[str, Corpus]:
+def read_corpora(value: Any, at: KeyPath, folder: Path) -> dict[str, Corpus]:
     """The texts to train on, by name."""
     if not isinstance(value, Mapping):
         raise at.error(f"is {said(value)}; write [corpora.NAME] above each corpus")
@@ -78,7 +78,7 @@ def read_corpora(value: Any, at: Place, folder: Path) -> dict[str, Corpus]:
     return {name: _located(corpus, at.key(name), folder) for name, corpus in made.items()}
 
 
-def read_evaluations(value: Any, at: Place, folder: Path) -> tuple[Evaluation, ...]:
+def read_evaluations(value: Any, at: KeyPath, folder: Path) -> tuple[Evaluation, ...]:
     """The texts to measure the loss on."""
     given = tables(value, at)
     made = [build(Evaluation, each, at.item(k), paths=()) for k, each in enumerate(given)]
@@ -91,7 +91,7 @@ def read_evaluations(value: Any, at: Place, folder: Path) -> tuple[Evaluation, .
     return tuple(_located(each, at.item(k), folder) for k, each in enumerate(made))
 
 
-def _check_source(text: Corpus | Evaluation, table: Mapping[str, Any], at: Place) -> None:
+def _check_source(text: Corpus | Evaluation, table: Mapping[str, Any], at: KeyPath) -> None:
     if bool(text.files) == bool(text.hub):
         raise at.error("must have either files or a data set of the hub (hub = ...), and not both")
     for key in ("subset", "split", "revision"):
@@ -99,7 +99,7 @@ def _check_source(text: Corpus | Evaluation, table: Mapping[str, Any], at: Place
             raise at.key(key).error("goes with hub = ..., and this text is read from files")
 
 
-def _located(text: _Text, at: Place, folder: Path) -> _Text:
+def _located(text: _Text, at: KeyPath, folder: Path) -> _Text:
     """The text with its globs expanded."""
     found = [
         name
@@ -110,7 +110,7 @@ def _located(text: _Text, at: Place, folder: Path) -> _Text:
     return replace(text, files=tuple(found), paths=tuple(folder / each for each in found))
 
 
-def _found(pattern: str, folder: Path, at: Place) -> list[str]:
+def _found(pattern: str, folder: Path, at: KeyPath) -> list[str]:
     """Files of a path or glob, relative to the sweep file where they were written so."""
     if not pattern.lower().endswith(ENDINGS):
         raise at.error(f"is {pattern!r}; texts end in {', '.join(ENDINGS)}")
@@ -131,7 +131,7 @@ def _found(pattern: str, folder: Path, at: Place) -> list[str]:
 # -- training and pruning ------------------------------------------------------------
 
 
-def read_training(base: Any, changes: Any, at: Place, sequence: int) -> Training:
+def read_training(base: Any, changes: Any, at: KeyPath, sequence: int) -> Training:
     """A training, with what one model changes in it.
 
     `at` is where the changes stand, or the base where there are none.
@@ -149,7 +149,7 @@ def read_training(base: Any, changes: Any, at: Place, sequence: int) -> Training
     return training
 
 
-def _check_measure(value: Any, at: Place) -> None:
+def _check_measure(value: Any, at: KeyPath) -> None:
     """Refuse an empty list of counts, and keys that would not be looked at beside one."""
     counts = value.get("at") if isinstance(value, Mapping) else value
     if isinstance(counts, list):
@@ -160,7 +160,7 @@ def _check_measure(value: Any, at: Place) -> None:
             raise at.error("has `at`, beside which nothing else is looked at; give the list alone")
 
 
-def _check_amounts(training: Training, at: Place, sequence: int) -> None:
+def _check_amounts(training: Training, at: KeyPath, sequence: int) -> None:
     batch, whole = training.batch_tokens, training.warmup_tokens + training.decay_tokens
     if batch % sequence:
         near = max(1, round(batch / sequence)) * sequence
@@ -196,7 +196,7 @@ def _check_amounts(training: Training, at: Place, sequence: int) -> None:
             )
 
 
-def read_prune(table: Any, at: Place) -> Prune:
+def read_prune(table: Any, at: KeyPath) -> Prune:
     """One way to prune."""
     prune = build(Prune, table, at)
     _check_applies(table, prune, at)

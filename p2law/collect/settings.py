@@ -26,7 +26,7 @@ Seed = Annotated[int, Domain("[0, 4294967295]")]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
+class TextSource:
     """Where a text comes from: files, or a data set of the Hugging Face hub."""
 
     name: str
@@ -48,7 +48,7 @@ class Source:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Corpus(Source):
+class Corpus(TextSource):
     """``[corpora.NAME]``: a text to train or calibrate on."""
 
     tokens: Whole | None = None
@@ -56,7 +56,7 @@ class Corpus(Source):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evaluation(Source):
+class Evaluation(TextSource):
     """``[[evaluations]]``: a text to measure the loss on, never trained on."""
 
     tokens: Whole
@@ -71,7 +71,7 @@ class Measure:
     """The first of the log-spaced counts, which are rounded to whole batches; 0 for a hundredth
     of the run."""
     count: Whole = 24
-    """How many log-spaced counts there are, the end included."""
+    """At most so many log-spaced counts, the end included: those that fall on one batch are one."""
     at: tuple[Whole, ...] = ()
     """These counts instead, whole batches; in the file a plain list, ``measure = [512, 1_024]``."""
 

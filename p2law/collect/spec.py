@@ -27,11 +27,11 @@ from p2law.collect.settings import (
     Measure,
     Model,
     Prune,
-    Source,
     Sweep,
+    TextSource,
     Training,
 )
-from p2law.collect.tables import Place, build, check_keys, nearest
+from p2law.collect.tables import KeyPath, build, check_keys, nearest
 from p2law.errors import SweepFileError
 
 __all__ = [
@@ -70,7 +70,7 @@ def read(path: str | Path) -> Sweep:
         The file cannot be read, or what it says cannot be carried out.
     """
     file = Path(path)
-    table, top = _toml(file), Place(file.name)
+    table, top = _toml(file), KeyPath(file.name)
     folder = file.resolve().parent
     check_keys(table, [each.name for each in fields(Sweep) if each.name != "folder"], top)
     models = tables(table.pop("models", []), top.key("models"))
@@ -124,7 +124,7 @@ def _toml(path: Path) -> dict[str, Any]:
         raise SweepFileError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
-def _with_training(sweep: Sweep, training: Mapping[str, Any], top: Place) -> Sweep:
+def _with_training(sweep: Sweep, training: Mapping[str, Any], top: KeyPath) -> Sweep:
     made = {key: training_of(sweep, table, {}, top.key(key)) for key, table in training.items()}
     return replace(sweep, dense=made.get("dense"), post_training=made.get("post_training"))
 
@@ -132,7 +132,7 @@ def _with_training(sweep: Sweep, training: Mapping[str, Any], top: Place) -> Swe
 # -- what takes two parts ------------------------------------------------------------
 
 
-def _check_names(sweep: Sweep, top: Place) -> None:
+def _check_names(sweep: Sweep, top: KeyPath) -> None:
     names = [each.name for each in sweep.models]
     for k, name in enumerate(names):
         check_named(name, top.key("models").item(k))
@@ -158,7 +158,7 @@ def _check_names(sweep: Sweep, top: Place) -> None:
             raise top.error(f"has a name of {len(name)} characters; {LONGEST} fit into a folder's")
 
 
-def _check_texts(sweep: Sweep, top: Place) -> None:
+def _check_texts(sweep: Sweep, top: KeyPath) -> None:
     """Refuse texts that are too short, and evaluations on what is trained on."""
     for corpus in sweep.corpora.values():
         _check_length(corpus, top.key("corpora").key(corpus.name), sweep.sequence, 0)
@@ -171,9 +171,30 @@ def _check_texts(sweep: Sweep, top: Place) -> None:
                     f"a loss on trained text is no held-out loss"
                 )
         _check_length(each, at, sweep.sequence, each.tokens)
+    _check_calibration(sweep, top.key("calibration").key("sequences"))
 
 
-def _check_length(text: Corpus | Evaluation, at: Place, window: int, wanted: int) -> None:
+def _check_calibration(sweep: Sweep, at: KeyPath) -> None:
+    """Refuse to calibrate on more windows than a text can have, whatever the tokenizer."""
+    wanted = sweep.calibration.sequences
+    names = {
+        sweep.calibration.corpus or model.post_training.corpus: None
+        for prune in sweep.prune
+        for model in sweep.models
+        if prune.calibrated and model.post_training
+        if not prune.models or model.name in prune.models
+    }
+    for name in names:
+        text = sweep.corpora[name]
+        sizes = [each for each in (plain_bytes(text), text.tokens) if each is not None]
+        if sizes and min(sizes) < wanted * sweep.sequence:
+            raise at.error(
+                f"is {wanted}, and corpora.{name} has at most {min(sizes) // sweep.sequence} "
+                f"windows of {sweep.sequence} tokens; give more text or ask for fewer"
+            )
+
+
+def _check_length(text: Corpus | Evaluation, at: KeyPath, window: int, wanted: int) -> None:
     """Refuse a text that is too short whatever the tokenizer; others are counted when read."""
     if text.tokens is not None and text.tokens < window:
         raise at.key("tokens").error(
@@ -187,12 +208,12 @@ def _check_length(text: Corpus | Evaluation, at: Place, window: int, wanted: int
         )
 
 
-def plain_bytes(text: Source) -> int | None:
+def plain_bytes(text: TextSource) -> int | None:
     """Size of a plain text, of which every token takes a byte at least.
 
     Parameters
     ----------
-    text : Source
+    text : TextSource
 
     Returns
     -------
@@ -204,13 +225,13 @@ def plain_bytes(text: Source) -> int | None:
     return sum(path.stat().st_size for path in text.paths)
 
 
-def _sources(text: Source) -> set[str]:
+def _sources(text: TextSource) -> set[str]:
     if text.hub:
         return {" ".join(filter(None, (text.hub, text.subset, text.split)))}
     return {str(each.resolve()) for each in text.paths}
 
 
-def _check_work(sweep: Sweep, top: Place) -> None:
+def _check_work(sweep: Sweep, top: KeyPath) -> None:
     if not sweep.models:
         raise top.key("models").error("is missing; write [[models]] at least once")
     if sweep.prune and sweep.post_training is None:

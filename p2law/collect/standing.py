@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from filelock import FileLock
 
 from p2law.collect.columns import aligned
 from p2law.collect.ledger import write_whole
@@ -63,6 +62,8 @@ def remember(out: Path, name: str, runs: Mapping[str, int]) -> None:
     RunError
         The folder cannot be written to.
     """
+    from filelock import FileLock  # noqa: PLC0415 - an extra; looking needs none
+
     try:
         out.mkdir(parents=True, exist_ok=True)
         with FileLock(out / "sweep.json.lock"):  # another worker may be noting the same

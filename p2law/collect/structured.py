@@ -8,8 +8,9 @@ gives all importances.
 When channels of the residual stream go, the mean square that an RMS norm divides by
 changes: over fewer channels, the more active ones, it is larger. What is normalised
 would come out smaller than before, so each norm's weights are multiplied by
-``sqrt(mean square of the kept channels / mean square of all)``, measured on the
-calibration tokens at that norm. Nothing is measured, and nothing changes, at full size.
+``sqrt((mean square of the kept channels + eps) / (mean square of all + eps))``, measured
+on the calibration tokens at that norm; eps is what the norm adds to it. Nothing is
+measured, and nothing changes, at full size.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,9 +35,13 @@ from p2law.collect.calibrate import (
 )
 from p2law.collect.cuts import Cut
 from p2law.collect.shapes import Shape
-from p2law.collect.weights import EMBEDDING, HEAD, NORM, Source, prefix
+from p2law.collect.stored import EMBEDDING, HEAD, NORM, prefix
+from p2law.collect.weights import Source
 
 Block = dict[str, Tensor]
+
+EPS = 1e-6
+"""What transformers takes for `rms_norm_eps` where a config.json has none."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +58,15 @@ class Activity:
         Mean length (l2) of what a key-value head's queries hand to the output map.
     squares : mapping from a norm's name to Tensor, (channels,)
         Mean square of what the norm reads.
+    eps : float
+        What the norms add to a mean square.
     """
 
     hidden: Tensor
     ffn: Tensor
     groups: Tensor
     squares: Mapping[str, Tensor]
+    eps: float
 
 
 @dataclass(frozen=True)
@@ -214,7 +222,8 @@ def measure_activity(source: Source, tokens: Tensor, device: Device = "cpu") -> 
         last(out.flatten(0, -2))
     squares[NORM] = read.value
     total = torch.stack([*norms, last.value]).sum(0)
-    return Activity(total, torch.stack(ffn), torch.stack(groups), squares)
+    eps = float(source.config.get("rms_norm_eps", EPS))
+    return Activity(total, torch.stack(ffn), torch.stack(groups), squares, eps)
 
 
 def _group_lengths(shape: Shape) -> Callable[[Tensor], Tensor]:
@@ -241,7 +250,8 @@ def choose(activity: Activity, cut: Cut) -> Kept:
     groups = _most(activity.groups, cut.after.num_key_value_heads)
     full = cut.after.hidden_size == cut.before.hidden_size
     norms = {
-        name: 1.0 if full else _growth(square, hidden) for name, square in activity.squares.items()
+        name: 1.0 if full else _growth(square, hidden, activity.eps)
+        for name, square in activity.squares.items()
     }
     return Kept(hidden, ffn, groups, norms)
 
@@ -252,10 +262,10 @@ def _most(scores: Tensor, count: int) -> Tensor:
     return order[..., :count].sort(dim=-1).values
 
 
-def _growth(squares: Tensor, kept: Tensor) -> float:
-    """How much the root mean square grows when only some channels are left."""
-    everything = float(squares.mean())
-    return float((squares[kept].mean() / everything).sqrt()) if everything else 1.0
+def _growth(squares: Tensor, kept: Tensor, eps: float) -> float:
+    """How much what a norm divides by grows when only some channels are left."""
+    everything = float(squares.mean()) + eps
+    return float(((squares[kept].mean() + eps) / everything).sqrt()) if everything else 1.0
 
 
 def narrower(source: Source, kept: Kept) -> Iterator[Block]:

@@ -11,14 +11,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from p2law.collect import spec
+from p2law.collect import spec, tracking
+from p2law.collect.documents import check_packages
 from p2law.collect.jobs import Run, expand
 from p2law.collect.launch import in_processes
 from p2law.collect.place import Place
-from p2law.collect.prepare import once, told
 from p2law.collect.settings import Sweep
 from p2law.collect.standing import remember
-from p2law.collect.team import Team, assemble
+from p2law.collect.team import Team, assemble, once, told
 from p2law.collect.work import carry_out
 from p2law.errors import RunError, StoppedError
 
@@ -34,16 +34,19 @@ class Report:
     Attributes
     ----------
     done : tuple of str
-        Ids of runs that have ended, now or before.
+        Ids of runs that have ended, now or before; those that diverged, too.
     failed : dict from str to str
         Reasons, by id.
     elsewhere : tuple of str
         Runs that other processes are at.
+    diverged : dict from str to str
+        Of those done, the ones that ended because a loss was no number; reasons, by id.
     """
 
     done: tuple[str, ...]
     failed: dict[str, str]
     elsewhere: tuple[str, ...]
+    diverged: dict[str, str] = field(default_factory=dict)
 
 
 def run(
@@ -72,7 +75,9 @@ def run(
     SweepFileError
         The sweep cannot be carried out.
     RunError
-        The folder cannot be used, or `only` names no run.
+        The folder cannot be used, `only` names no run, or there is no such tracker.
+    MissingExtraError
+        What reads a text is not installed.
     StoppedError
         SIGTERM or Ctrl-C; the run at hand has made a checkpoint.
     """
@@ -82,13 +87,43 @@ def run(
         raise RunError(f"there is no run {wrong[0]}; the sweep has runs 0 to {len(runs) - 1}")
     totals = {each.id: each.training.total for each in runs}
     numbers = {each.id: k for k, each in enumerate(runs)}
+    wanted = [runs[k] for k in only] if only else list(runs)
+    check_means(sweep, [each for each in wanted if not Place(Path(out), each.id).ended], tracker)
     worker = _Worker(sweep, Path(path), Path(out), team, tracker, numbers)
     once(team, lambda: remember(worker.out, sweep.name, totals))
-    wanted = [runs[k] for k in only] if only else list(runs)
     elsewhere = worker.go_through(wanted)
     gone = {*worker.failed, *elsewhere}
     done = tuple(each.id for each in wanted if each.id not in gone)
-    return Report(done, worker.failed, tuple(elsewhere))
+    endings = {name: Place(worker.out, name).ending or {} for name in done}
+    diverged = {name: each["trouble"] for name, each in endings.items() if each.get("trouble")}
+    return Report(done, worker.failed, tuple(elsewhere), diverged)
+
+
+def check_means(sweep: Sweep, runs: Sequence[Run], tracker: str) -> None:
+    """Make sure that what all runs need is there, before the first one begins.
+
+    Parameters
+    ----------
+    sweep : Sweep
+    runs : sequence of Run
+        Those that are to be done; where there are none, their texts are not asked for.
+    tracker : str
+        As in `run`.
+
+    Raises
+    ------
+    RunError
+        There is no such tracker, or its package is not installed.
+    MissingExtraError
+        What reads a text is not installed.
+    """
+    tracking.find(tracker)
+    names = {each.training.corpus for each in runs}
+    if any(each.prune and each.prune.calibrated for each in runs):
+        names.add(sweep.calibration.corpus or "")
+    corpora = [each for name, each in sweep.corpora.items() if name in names]
+    for text in [*corpora, *sweep.evaluations] if runs else []:
+        check_packages(text.hub, text.paths)
 
 
 @dataclass(frozen=True)

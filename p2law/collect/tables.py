@@ -22,8 +22,8 @@ _Kind = TypeVar("_Kind")
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where in a file something stands; knows how to complain about it.
+class KeyPath:
+    """Where in a file a key stands; knows how to complain about it.
 
     Attributes
     ----------
@@ -35,20 +35,20 @@ class Place:
     file: str
     path: str = ""
 
-    def key(self, name: str) -> "Place":
+    def key(self, name: str) -> "KeyPath":
         """A key of the table that stands here."""
-        return Place(self.file, f"{self.path}.{name}" if self.path else name)
+        return KeyPath(self.file, f"{self.path}.{name}" if self.path else name)
 
-    def item(self, number: int) -> "Place":
+    def item(self, number: int) -> "KeyPath":
         """An item of the list that stands here, counted from 0."""
-        return Place(self.file, f"{self.path}[{number}]")
+        return KeyPath(self.file, f"{self.path}[{number}]")
 
     def error(self, message: str) -> SweepFileError:
         """What to raise about this place."""
         return SweepFileError(f"{self.file}: {self.path}{' ' if self.path else ''}{message}")
 
 
-def build(kind: type[_Kind], table: Any, at: Place, **given: Any) -> _Kind:
+def build(kind: type[_Kind], table: Any, at: KeyPath, **given: Any) -> _Kind:
     """Make a dataclass of a table.
 
     Parameters
@@ -57,7 +57,7 @@ def build(kind: type[_Kind], table: Any, at: Place, **given: Any) -> _Kind:
         A dataclass.
     table : mapping
         Keys are those fields that are not in `given`.
-    at : Place
+    at : KeyPath
     **given
         Fields that no key gives.
 
@@ -85,7 +85,7 @@ def build(kind: type[_Kind], table: Any, at: Place, **given: Any) -> _Kind:
     return kind(**values, **given)
 
 
-def check_keys(table: Any, known: Iterable[str], at: Place) -> None:
+def check_keys(table: Any, known: Iterable[str], at: KeyPath) -> None:
     """Refuse what is no table, or has a key that is not known.
 
     Raises
@@ -116,7 +116,7 @@ def said(value: Any) -> str:
     return f"{text} ({words.get(type(value), type(value).__name__)})"
 
 
-def convert(value: Any, hint: Any, at: Place) -> Any:
+def convert(value: Any, hint: Any, at: KeyPath) -> Any:
     """Turn a value as TOML gives it into one of the declared type.
 
     Parameters
@@ -125,7 +125,7 @@ def convert(value: Any, hint: Any, at: Place) -> Any:
     hint : type
         str, bool, int, float, Mapping, a Literal, a tuple of one of these (of any
         length if it ends with ...), one of these or None; Annotated with a Domain.
-    at : Place
+    at : KeyPath
 
     Returns
     -------
@@ -155,7 +155,7 @@ def convert(value: Any, hint: Any, at: Place) -> Any:
     return _plain(value, hint if origin is None else origin, at)
 
 
-def _check_domain(value: Any, domain: Domain, at: Place) -> None:
+def _check_domain(value: Any, domain: Domain, at: KeyPath) -> None:
     if not domain.contains(np.asarray(value, dtype=np.float64)):
         cure = ""
         if domain.rule.endswith("1)") and 1 < value <= 100:
@@ -165,7 +165,7 @@ def _check_domain(value: Any, domain: Domain, at: Place) -> None:
         raise at.error(f"is {value}; it must {must}{lies}{cure}")
 
 
-def _items(value: Any, kinds: tuple[Any, ...], at: Place) -> tuple[Any, ...]:
+def _items(value: Any, kinds: tuple[Any, ...], at: KeyPath) -> tuple[Any, ...]:
     if not isinstance(value, list):
         raise at.error(f"is {said(value)}; it must be a list in [ ]")
     if kinds[-1] is Ellipsis:
@@ -178,7 +178,7 @@ def _items(value: Any, kinds: tuple[Any, ...], at: Place) -> tuple[Any, ...]:
     )
 
 
-def _plain(value: Any, kind: type, at: Place) -> Any:
+def _plain(value: Any, kind: type, at: KeyPath) -> Any:
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if kind is float and is_number:
         return float(value)

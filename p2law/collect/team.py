@@ -1,14 +1,17 @@
 """The processes that train one model together: one, or as many as `torchrun` started."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 
-from p2law.errors import RunError
+from p2law.errors import P2LawError, RunError
+
+_Made = TypeVar("_Made")
 
 PATIENCE = timedelta(hours=12)
 """How long processes wait for one that tokenises or prunes for all; who fails ends all at once."""
@@ -103,3 +106,29 @@ def disband() -> None:
     if dist.is_initialized():
         dist.barrier()
         dist.destroy_process_group()
+
+
+def once(team: Team, make: Callable[[], _Made]) -> _Made:
+    """Let the first process make something, and tell all of it, or all of its failure.
+
+    Raises
+    ------
+    RunError
+        It could not be made.
+    """
+    made, trouble = None, ""
+    if team.leads:
+        try:
+            made = make()
+        except Exception as error:
+            if team.size == 1:
+                raise
+            trouble = told(error)
+    team.together(trouble)
+    found: _Made = team.share(made)
+    return found
+
+
+def told(error: BaseException) -> str:
+    """An error in words: its own where they are ours, otherwise with its kind."""
+    return str(error) if isinstance(error, P2LawError) else f"{type(error).__name__}: {error}"

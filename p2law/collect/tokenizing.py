@@ -1,5 +1,6 @@
 """What turns text into token ids: bytes, or a tokenizer of the `tokenizers` package."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,8 +24,8 @@ class Tokenizer(Protocol):
         """Id that stands between two documents."""
         ...
 
-    def encode(self, text: str) -> NDArray[np.uint32]:
-        """Ids of a text, nothing added."""
+    def encode(self, texts: Sequence[str]) -> list[NDArray[np.uint32]]:
+        """Ids of each text, nothing added."""
         ...
 
 
@@ -39,9 +40,9 @@ class Bytes:
     vocabulary: int = 256
     end: int = 0
 
-    def encode(self, text: str) -> NDArray[np.uint32]:
-        """Ids of a text, nothing added."""
-        return np.frombuffer(text.encode(), dtype=np.uint8).astype(np.uint32)
+    def encode(self, texts: Sequence[str]) -> list[NDArray[np.uint32]]:
+        """Ids of each text, nothing added."""
+        return [np.frombuffer(each.encode(), np.uint8).astype(np.uint32) for each in texts]
 
 
 @dataclass(frozen=True)
@@ -56,12 +57,19 @@ class HuggingFace:
     end: int
     _tokenizer: Any
 
-    def encode(self, text: str) -> NDArray[np.uint32]:
-        """Ids of a text, nothing added."""
+    def encode(self, texts: Sequence[str]) -> list[NDArray[np.uint32]]:
+        """Ids of each text, nothing added."""
+        if not texts:
+            return []
         found = self._tokenizer(
-            text, add_special_tokens=False, split_special_tokens=True, verbose=False
+            list(texts),
+            add_special_tokens=False,
+            split_special_tokens=True,
+            return_attention_mask=False,
+            return_token_type_ids=False,
+            verbose=False,
         )
-        return np.asarray(found["input_ids"], dtype=np.uint32)
+        return [np.asarray(each, dtype=np.uint32) for each in found["input_ids"]]
 
 
 def tokenizer(name: str) -> Tokenizer:
@@ -81,33 +89,39 @@ def tokenizer(name: str) -> Tokenizer:
         # Left open, transformers would ask a user whether to run code from the folder.
         found = AutoTokenizer.from_pretrained(name, local_files_only=local, trust_remote_code=False)
     except (OSError, ValueError) as error:
-        raise RunError(f"cannot open the tokenizer {name!r}: {error}") from error
+        said = " ".join(str(error).split())
+        raise RunError(f"cannot open the tokenizer {name!r}: {said}") from error
     if found.eos_token_id is None:
         raise RunError(f"the tokenizer {name!r} has no eos token to put between documents")
     vocabulary = 1 + max(found.get_vocab().values())
     return HuggingFace(vocabulary, int(found.eos_token_id), found)
 
 
-def tokenizer_file(name: str) -> Path | None:
-    """The tokenizer.json of a tokenizer, where this machine has one.
+SETTINGS = ("tokenizer_config.json", "special_tokens_map.json")
+"""Files that name special tokens, the one between documents among them."""
+
+
+def tokenizer_file(name: str, file: str = "tokenizer.json") -> Path | None:
+    """A file of a tokenizer, where this machine has it.
 
     Parameters
     ----------
     name : str
         As in `tokenizer`.
+    file : str
 
     Returns
     -------
     Path or None
     """
     if Path(name).is_dir():
-        found: Any = Path(name) / "tokenizer.json"
+        found: Any = Path(name) / file
     elif name == "bytes":
         return None
     else:
         from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415 - only for a hub id
 
-        found = try_to_load_from_cache(name, "tokenizer.json")
+        found = try_to_load_from_cache(name, file)
     return Path(found) if isinstance(found, (str, Path)) and Path(found).is_file() else None
 
 

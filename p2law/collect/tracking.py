@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Protocol
 
-from p2law.errors import MissingExtraError, RunError
+from p2law.errors import RunError
 
 LOG = logging.getLogger(__name__)
 _RUN = ContextVar("run", default="")
@@ -62,10 +62,8 @@ class TensorBoard:
 
     def start(self, name: str, settings: Mapping[str, Any]) -> None:
         """Open the run's event file."""
-        try:
-            from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - optional
-        except ImportError as error:
-            raise MissingExtraError("tensorboard", "collect", "--tracker tensorboard") from error
+        from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - optional
+
         self._writer = SummaryWriter(self._folder / name)
         self._writer.add_text("settings", str(dict(settings)))
 
@@ -97,11 +95,18 @@ def find(name: str) -> Callable[[Path], Tracker] | None:
     Raises
     ------
     RunError
-        There is none of that name.
+        There is none of that name, or its package is not installed.
     """
     if not name:
         return None
     if name == "tensorboard":
+        try:
+            importlib.import_module("torch.utils.tensorboard")
+        except ImportError as error:
+            raise RunError(
+                "--tracker tensorboard needs the package 'tensorboard', which is not installed; "
+                "install it with: pip install tensorboard"
+            ) from error
         return lambda folder: TensorBoard(folder / "tensorboard")
     module, _, attribute = name.partition(":")
     try:

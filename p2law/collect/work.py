@@ -28,9 +28,8 @@ from p2law.collect.jobs import Run, describe
 from p2law.collect.launch import listening
 from p2law.collect.ledger import NOTHING, Vouched, settle_folder, write_whole
 from p2law.collect.place import Place
-from p2law.collect.prepare import once, told
 from p2law.collect.spec import Sweep
-from p2law.collect.team import Team
+from p2law.collect.team import Team, once, told
 from p2law.collect.train import Measurement, Progress, Task, train
 from p2law.errors import P2LawError, RunError, StoppedError
 
@@ -129,6 +128,8 @@ def _carry_out(run: Run, sweep: Sweep, place: Place, team: Team, tracker: str) -
 
     with listening(_ask) as asked:
         ending = _trained(run, sweep, place, task, record, tracker, asked)
+        if ending.trouble and team.leads:
+            LOG.warning("diverged at %s tokens: %s", f"{ending.tokens:,}", ending.trouble)
         if ending.trouble or ending.tokens == run.training.total:
             _finish(run, sweep, place, task, ending)
     if stops := [number for each in team.gather(asked) for number in each]:

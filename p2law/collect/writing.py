@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
-from p2law.collect.weights import FILE, INDEX
+from p2law.collect.stored import FILE, INDEX
 from p2law.errors import RunError
 
 LOG = logging.getLogger("p2law.collect")

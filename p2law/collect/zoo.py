@@ -17,7 +17,7 @@ import torch
 from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars
 from torch import Tensor, nn
 from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader
-from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
+from torch.distributed.checkpoint.state_dict import get_model_state_dict
 from torch.distributed.checkpoint.state_dict_loader import load as load_distributed
 from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 from torch.utils.checkpoint import checkpoint
@@ -26,8 +26,8 @@ from transformers.utils import logging as transformers_logging
 
 from p2law.collect.loss import Objective
 from p2law.collect.shapes import Shape
+from p2law.collect.stored import HEAD
 from p2law.collect.team import Team
-from p2law.collect.weights import HEAD
 from p2law.collect.writing import write_folder
 from p2law.errors import RunError
 
@@ -209,24 +209,47 @@ def save(
         Of the weights on disk; that of the weights if not given.
     companions : Path, optional
         A folder whose tokenizer is copied along.
+
+    Raises
+    ------
+    RunError
+        The folder holds something, or cannot be written; on all processes.
     """
-    options = StateDictOptions(full_state_dict=True, cpu_offload=True)
-    state: dict[str, Any] = (
-        named(model) if team.size == 1 else dict(get_model_state_dict(model, options=options))
-    )
-    if model.config.tie_word_embeddings:
-        state.pop(HEAD, None)
+    blocks, trouble = _by_layer(named(model), team, dtype), ""
     if team.leads:
-        write_folder(folder, model.config.to_dict(), _by_layer(state, dtype), companions)
-    team.wait()
+        try:
+            write_folder(folder, model.config.to_dict(), blocks, companions)
+        except RunError as error:
+            if team.size == 1:
+                raise
+            trouble = str(error)
+    for _ in blocks:  # the others give their parts, also of what cannot be written
+        pass
+    team.together(trouble)
 
 
 def _by_layer(
-    state: Mapping[str, Tensor], dtype: torch.dtype | None
+    state: Mapping[str, Any], team: Team, dtype: torch.dtype | None
 ) -> Iterator[dict[str, Tensor]]:
-    """Tensors one layer after another, so that no more than that is copied at once."""
+    """Whole tensors for the first process, nothing for the others, one layer after another.
+
+    No process holds more of the model than its part and one layer: of 70 billion
+    parameters, all in one place would be 280 GB.
+    """
     for _, names in itertools.groupby(state, key=lambda name: name.split(".")[:3]):
-        yield {name: state[name].detach().to("cpu", dtype) for name in names}
+        block = {}
+        for name in names:
+            whole = _whole(state[name])
+            if team.leads:
+                block[name] = whole.detach().to("cpu", dtype)
+            del whole
+        yield block
+
+
+def _whole(tensor: Any) -> Tensor:
+    """A tensor, put together from the parts of all processes where it is shared out."""
+    found: Tensor = tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor
+    return found
 
 
 def _layers(model: Any) -> Iterator[nn.Module]:

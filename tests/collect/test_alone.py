@@ -192,7 +192,7 @@ def test_what_does_not_go_together_is_refused(words, message, prune, tmp_path, m
 @pytest.mark.parametrize("model", [("llama", False)], indirect=True, ids=["llama"])
 def test_a_model_without_tokenizer_asks_for_one(prune, model, tmp_path):
     """
-    The folder is named.
+    The folder is named, and the option.
     """
     for name in ("tokenizer.json", "tokenizer_config.json"):
         (model / name).unlink()
@@ -200,4 +200,5 @@ def test_a_model_without_tokenizer_asks_for_one(prune, model, tmp_path):
     code, _, error = prune("out", "--method", "2:4", "--text", tmp_path / "text.txt")
 
     assert 2 == code
-    assert f"cannot open the tokenizer {str(model)!r}" in error
+    assert f"{model} has no tokenizer.json; say what turns the text" in error
+    assert "--tokenizer FOLDER, or --tokenizer bytes\n" in error

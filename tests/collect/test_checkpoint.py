@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+import subprocess
+from types import SimpleNamespace
 
 import pytest
 
@@ -148,6 +150,68 @@ def test_a_full_disk_leaves_the_checkpoint_before(checkpoints, monkeypatch):
             checkpoints.save(model, optimizer, {"tokens": 32})
 
     assert 16 == checkpoints.latest()[1]["tokens"]
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of a megabyte, where mounting one is allowed."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount, umount = shutil.which("mount"), shutil.which("umount")
+    words = ["-t", "tmpfs", "-o", "size=1m", "tmpfs", folder]
+    if (
+        not (mount and umount)
+        or subprocess.run([mount, *words], stderr=subprocess.DEVNULL, check=False).returncode
+    ):
+        pytest.skip("no disk can be mounted here")
+    yield folder
+    subprocess.run([umount, folder], check=True)
+
+
+def test_a_disk_that_fills_up_is_left_as_it_was(small_disk):
+    """
+    The draft is gone, the checkpoint before is whole, and the reason has room.
+    """
+    model, optimizer = trained(1)
+    checkpoints = Checkpoints(small_disk / "checkpoints", Team())
+    checkpoints.save(model, optimizer, {"tokens": 16})
+    needed = 12 * sum(each.numel() for each in model.parameters())
+    before = shutil.disk_usage(small_disk).free
+
+    filler = small_disk / "filler"
+    filler.write_bytes(bytes(before - needed // 2))
+    with pytest.raises(
+        RunError, match=rf"has [\d,]+ bytes left, and a checkpoint takes {needed:,}"
+    ):
+        checkpoints.save(model, optimizer, {"tokens": 32})
+    (small_disk / "failed.json").write_text("the reason")
+
+    assert ["step-000000000000016"] == [each.name for each in checkpoints.folder.iterdir()]
+    assert 16 == checkpoints.latest()[1]["tokens"]
+    filler.unlink()
+    checkpoints.save(model, optimizer, {"tokens": 32})
+
+
+def test_a_disk_without_room_is_named_whatever_torch_says_of_it(checkpoints, monkeypatch):
+    """
+    How much there is, how much is needed; the draft goes, and with room there are no such words.
+    """
+    model, optimizer = trained(1)
+    needed = 12 * sum(each.numel() for each in model.parameters())
+
+    def broken(_state, checkpoint_id):
+        (checkpoint_id / "__0_0.distcp").write_bytes(b"half")
+        raise RuntimeError("[enforce fail at inline_container.cc:664] . unexpected pos 64 vs 0")
+
+    monkeypatch.setattr(checkpoint, "save_distributed", broken)
+    for free, words in (
+        (needed - 1, f"unexpected pos .*has {needed - 1:,} bytes left"),
+        (10**9, "0$"),
+    ):
+        monkeypatch.setattr(shutil, "disk_usage", lambda _, free=free: SimpleNamespace(free=free))
+        with pytest.raises(RunError, match=words):
+            checkpoints.save(model, optimizer, {"tokens": 16})
+        assert [] == list(checkpoints.folder.iterdir())
 
 
 def test_a_checkpoint_names_its_files_and_what_it_vouches_for(checkpoints):

@@ -10,6 +10,7 @@ import pytest
 import studies
 
 from p2law.cli import main
+from p2law.collect import standing
 from p2law.errors import MissingExtraError, StoppedError
 
 
@@ -75,6 +76,26 @@ def test_without_torch_the_extra_is_named(path, tmp_path):
     assert "pip install 'p2law[collect]'" in found.stderr
 
 
+@pytest.mark.parametrize("hidden", ["filelock", "torch"])
+def test_looking_needs_no_extra(tmp_path, hidden):
+    """
+    A folder that was copied from elsewhere is read where nothing can be run.
+    """
+    out, table = folders.sweep(tmp_path), tmp_path / "losses.csv"
+    for words in (["status", str(out)], ["gather", str(out), "-o", str(table)]):
+        code = (
+            f"import sys; sys.modules[{hidden!r}] = None\n"
+            f"from p2law.cli import main; sys.exit(main(['collect', *{words!r}]))"
+        )
+        found = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=False
+        )
+        assert (0, "") == (found.returncode, found.stderr)
+
+    assert "1 done, 1 diverged" in standing.report(out)
+    assert table.exists()
+
+
 def test_without_torch_the_module_names_the_extra(monkeypatch):
     """
     The same from Python.
@@ -107,6 +128,23 @@ def test_a_sweep_from_plan_to_table(path, tmp_path, capsys):
     assert 0 == code
     assert "14 records of 2 pruned runs\n6 records of 1 dense runs\nwrote" in said
     assert 0 == main(["fit", str(table), "--form", "token_power"])
+
+
+def test_diverged_runs_are_counted_and_told(path, tmp_path, capsys):
+    """
+    They are done, and nobody reads "1 of 1 done" as "all is well".
+    """
+    pytest.importorskip("torch")
+    path.write_text(path.read_text().replace("learning_rate = 1e-2", "learning_rate = 1e30"))
+    out = tmp_path / "out"
+
+    code, said, log = run(capsys, "run", path, "--out", out, "--index", "0")
+
+    assert 0 == code
+    assert said.startswith("1 of 1 runs done, 1 of them diverged\nDIVERGED small-llama-dense-s0-")
+    assert ": diverged at 256 tokens: the loss on held-out is nan" in log
+    again = run(capsys, "run", path, "--out", out, "--index", "0")
+    assert said == again[1]
 
 
 def test_failed_runs_are_code_one(path, tmp_path, capsys):
@@ -233,7 +271,7 @@ def test_jobs_name_their_runs_and_pass_the_tracker_on(path, tmp_path, capsys, mo
     monkeypatch.setattr(
         launch, "submit", lambda *found, **further: asked.append((found, further)) or [1, 2]
     )
-    words = ("--submit", "local", "--index", "2", "0", "2", "--tracker", "tensorboard")
+    words = ("--submit", "local", "--index", "2", "0", "2", "--tracker", "json:loads")
 
     code, said, _ = run(capsys, "run", path, "--out", tmp_path / "out", *words)
 
@@ -241,7 +279,7 @@ def test_jobs_name_their_runs_and_pass_the_tracker_on(path, tmp_path, capsys, mo
     assert (0, "2 jobs submitted") == (code, said[:16])
     ((_, _, stages), further) = asked[0]
     assert [[dense], [sparse]] == stages
-    assert ["--tracker", "tensorboard"] == further["words"]
+    assert ["--tracker", "json:loads"] == further["words"]
 
 
 def test_gather_counts_what_it_leaves_out(tmp_path, capsys):

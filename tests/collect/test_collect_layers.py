@@ -9,6 +9,7 @@ PACKAGE = Path(__file__).parents[2] / "p2law" / "collect"
 
 WITHOUT_TORCH = (
     "shapes",
+    "stored",
     "cuts",
     "schedule",
     "tables",

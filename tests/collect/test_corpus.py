@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ pytest.importorskip("filelock")
 from p2law.collect import corpus, documents, tokenizing
 from p2law.collect.corpus import Text, TokenFile, tokenised, upcoming
 from p2law.collect.tokenizing import tokenizer
-from p2law.errors import RunError
+from p2law.errors import MissingExtraError, RunError
 
 
 def made(folder, text, **settings):
@@ -71,13 +72,13 @@ def test_compressed_jsonl_reads_alike(tmp_path):
 
 
 @pytest.mark.parametrize("ending", ["parquet", "jsonl.zst"])
-def test_other_formats_come_through_the_datasets_package(tmp_path, ending):
+def test_other_formats_are_read_where_the_extra_is_installed(tmp_path, ending):
     """
-    Parquet and zstandard are read where the extra is installed.
+    Parquet and zstandard.
     """
-    pytest.importorskip("datasets")
     path = tmp_path / f"text.{ending}"
     if ending == "parquet":
+        pytest.importorskip("datasets")
         pandas = pytest.importorskip("pandas")
         pytest.importorskip("pyarrow")
         pandas.DataFrame({"text": ["ab", "c"]}).to_parquet(path)
@@ -89,6 +90,72 @@ def test_other_formats_come_through_the_datasets_package(tmp_path, ending):
     file = tokenised(Text(files=(path,)), "bytes", tmp_path / "tokens")
 
     assert [97, 98, 0, 99, 0] == content(file)
+
+
+def test_a_zstandard_file_of_many_frames_and_pieces_is_read_whole(tmp_path, monkeypatch):
+    """
+    Frames one after the other, lines longer and shorter than what is unpacked at once.
+    """
+    zstandard = pytest.importorskip("zstandard")
+    monkeypatch.setattr(documents, "PIECE", 64)
+    words = ["ä" * k for k in range(60)]
+    lines = [json.dumps({"text": each}, ensure_ascii=False) for each in words]
+    frames = "\n".join(lines[:30]), "\r\n".join(["", *lines[30:]])
+    path = tmp_path / "text.jsonl.zst"
+    path.write_bytes(b"".join(zstandard.ZstdCompressor().compress(e.encode()) for e in frames))
+
+    file = tokenised(Text(files=(path,)), "bytes", tmp_path / "tokens")
+
+    assert [*"".join(f"{each}\0" for each in words).encode()] == content(file)
+
+
+def test_a_zstandard_file_cut_short_anywhere_is_refused(tmp_path):
+    """
+    Also where what is left ends with a line: a shorter text is never taken for the whole.
+    """
+    zstandard = pytest.importorskip("zstandard")
+    path = tmp_path / "text.jsonl.zst"
+    whole = zstandard.ZstdCompressor().compress(b'{"text": "ab"}\n' * 200)
+    for length in (*range(1, len(whole), 7), len(whole) - 1):
+        path.write_bytes(whole[:length])
+        with pytest.raises(
+            RunError, match=r"text.jsonl.zst: record \d+ cannot be read \(\w+Error: "
+        ):
+            tokenised(Text(files=(path,)), "bytes", tmp_path / "tokens")
+
+
+@pytest.mark.parametrize(
+    ("package", "name"), [("zstandard", "text.jsonl.zst"), ("datasets", "text.parquet")]
+)
+def test_without_the_package_of_a_format_the_extra_is_named(tmp_path, monkeypatch, package, name):
+    """
+    It is no fault of the file.
+    """
+    monkeypatch.setitem(sys.modules, package, None)
+    (tmp_path / name).write_bytes(b"")
+
+    with pytest.raises(MissingExtraError, match=rf"'{package}', .* 'p2law\[collect-data\]'"):
+        tokenised(Text(files=(tmp_path / name,)), "bytes", tmp_path / "tokens")
+
+
+def test_a_hub_that_does_not_answer_is_said_to(tmp_path, monkeypatch):
+    """
+    Nothing is to be mended in a file; what can be done without a network is said.
+    """
+    datasets = pytest.importorskip("datasets")
+
+    def nobody(*_, **__):
+        raise ConnectionError("Couldn't reach 'some/text' on the Hub")
+
+    monkeypatch.setattr(datasets, "load_dataset", nobody)
+
+    with pytest.raises(
+        RunError, match=r"reach 'some/text' .*name, the access and the network"
+    ) as e:
+        tokenised(Text(hub="some/text"), "bytes", tmp_path / "tokens")
+
+    assert "download it elsewhere and name its files (files = ...)" in str(e.value)
+    assert "mend the file" not in str(e.value)
 
 
 def test_at_most_so_many_tokens_are_read(tmp_path):
@@ -144,13 +211,14 @@ def test_a_line_without_text_is_named(tmp_path):
         ("text.jsonl.zst", b"no zstandard", r"text.jsonl.zst: record 1 cannot be read \(\w+: "),
         ("text.parquet", b"no parquet", r"text.parquet: record 1 cannot be read \(\w+: "),
     ],
+    ids=["text", "bytes", "surrogate", "gzip", "cut-gzip", "zstandard", "parquet"],
 )
 def test_a_file_that_cannot_be_read_is_named_with_the_record(tmp_path, name, content, words):
     """
     Whatever its reader says of it comes in words, and leaves nothing half made.
     """
     if name.endswith((".zst", ".parquet")):
-        pytest.importorskip("datasets")
+        pytest.importorskip("datasets" if name.endswith(".parquet") else "zstandard")
     path = tmp_path / name
     path.write_bytes(content)
 
@@ -162,13 +230,13 @@ def test_a_file_that_cannot_be_read_is_named_with_the_record(tmp_path, name, con
 
 def test_a_table_without_the_field_is_named(tmp_path):
     """
-    The field is in the message.
+    What is there is in the message.
     """
     pytest.importorskip("datasets")
     pandas = pytest.importorskip("pandas")
     pandas.DataFrame({"body": ["ab"]}).to_parquet(tmp_path / "text.parquet")
 
-    with pytest.raises(RunError, match=r"text.parquet: record 1 cannot be read .*KeyError: 'text'"):
+    with pytest.raises(RunError, match=r"text.parquet has no column 'text'; it has 'body': name"):
         tokenised(Text(files=(tmp_path / "text.parquet",)), "bytes", tmp_path / "tokens")
 
 
@@ -276,6 +344,37 @@ def test_a_special_token_in_a_text_is_text(tmp_path, by):
     assert [9] == [k for k, each in enumerate(content(file)) if each == 0]
 
 
+@pytest.mark.parametrize(("most", "piece"), [(1, 1), (3, 40), (2000, 1 << 22)])
+def test_how_many_documents_are_tokenised_at_once_changes_nothing(
+    tmp_path, by, monkeypatch, most, piece
+):
+    """
+    The same ids in the same order, empty documents and all.
+    """
+    monkeypatch.setattr(documents, "MOST", most)
+    monkeypatch.setattr(documents, "PIECE", piece)
+    words = ["", "a", "bcd" * 20, "", "<|end|>", "ä", *("x" * k for k in range(9))]
+    path = tmp_path / "text.jsonl"
+    path.write_text("".join(json.dumps({"text": each}) + "\n" for each in words))
+
+    file = tokenised(Text(files=(path,)), str(by), tmp_path / "tokens")
+
+    alone = tokenizer(str(by))
+    assert [k for each in words for k in (*alone.encode([each])[0], 0)] == content(file)
+
+
+def test_what_comes_before_a_damaged_record_is_enough_where_no_more_is_asked_for(tmp_path):
+    """
+    A text is read no further than its tokens are wanted.
+    """
+    path = tmp_path / "text.jsonl"
+    path.write_text('{"text": "ab"}\n{"text": "cd"}\n{"text"')
+
+    file = tokenised(Text(files=(path,), most=5), "bytes", tmp_path / "tokens")
+
+    assert [97, 98, 0, 99, 100] == content(file)
+
+
 def test_a_tokenizer_that_has_changed_is_refused(tmp_path, by):
     """
     Its checksum lies with the tokens; one that is gone does no harm.
@@ -292,6 +391,28 @@ def test_a_tokenizer_that_has_changed_is_refused(tmp_path, by):
 
     words.unlink()
     assert first == tokenised(Text(files=(path,)), str(by), tmp_path / "tokens")
+
+
+@pytest.mark.parametrize("noted", [True, False])
+def test_another_end_of_documents_is_another_tokenizer(tmp_path, by, noted):
+    """
+    It stands in another file; what else changes there does no harm.
+    """
+    path, meta = tmp_path / "text.txt", tmp_path / "tokens" / "meta.json"
+    path.write_text("ab")
+    first = tokenised(Text(files=(path,)), str(by), tmp_path / "tokens")
+    if not noted:  # as in studies of before
+        known = json.loads(meta.read_text())
+        del known["tokenizer_settings_sha256"]
+        meta.write_text(json.dumps(known))
+    settings = json.loads((by / "tokenizer_config.json").read_text())
+
+    (by / "tokenizer_config.json").write_text(json.dumps({**settings, "chat_template": "x"}))
+    assert first == tokenised(Text(files=(path,)), str(by), tmp_path / "tokens")
+
+    (by / "tokenizer_config.json").write_text(json.dumps({**settings, "eos_token": "a"}))
+    with pytest.raises(RunError, match=r"now ends documents with token \d+, and .* with 0: put"):
+        tokenised(Text(files=(path,)), str(by), tmp_path / "tokens")
 
 
 def test_tokens_of_before_tokenizers_were_noted_are_still_read(tmp_path, by):

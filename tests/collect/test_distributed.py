@@ -16,7 +16,7 @@ import studies
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-from p2law.collect import spec, work
+from p2law.collect import spec, work, writing, zoo
 from p2law.collect.place import Place
 from p2law.collect.team import Team
 from p2law.errors import StoppedError
@@ -97,6 +97,57 @@ def test_bfloat16_is_the_same_arithmetic_on_one_process_and_on_two(learned, name
     assert [0, 128, 2560] == list(one) == list(two)
     assert one[0] == two[0]
     assert max(abs(one[tokens] - two[tokens]) for tokens in one) < 2e-4
+
+
+SAVING = """
+import sys
+from pathlib import Path
+import torch
+from p2law.collect import team, zoo
+from p2law.errors import RunError
+
+source, out = Path(sys.argv[1]), Path(sys.argv[2])
+together = team.assemble("cpu")
+found = zoo.objective(source, None, together, dtype=torch.float32)
+zoo.save(found.model, out, together, torch.bfloat16, companions=source)
+try:
+    zoo.save(found.model, out, together)
+except RunError as error:
+    (out.parent / f"{together.rank}.txt").write_text(str(error))
+team.disband()
+"""
+
+
+@pytest.mark.parametrize("k", [0, 1], ids=["llama", "qwen2-tied"])
+def test_two_processes_save_the_files_of_one(tmp_path, k, monkeypatch):
+    """
+    Byte by byte, in shards, layer by layer; where it cannot be, all of them say so.
+    """
+    monkeypatch.setattr(writing, "SHARD_BYTES", 2**13)
+    (tmp_path / "save.py").write_text(
+        f"from p2law.collect import writing\nwriting.SHARD_BYTES = {writing.SHARD_BYTES}\n{SAVING}"
+    )
+    path = studies.write(tmp_path / "study", families=("llama", "qwen2"))
+    one, two = tmp_path / "one", tmp_path / "two" / "model"
+    two.parent.mkdir()
+    zoo.make(studies.runs(path)[k].model.config, 0, tmp_path / "source")
+    zoo.save(zoo.load(tmp_path / "source"), one, Team(), torch.bfloat16)
+
+    torchrun = ("torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    subprocess.run(
+        [sys.executable, "-m", *torchrun, tmp_path / "save.py", tmp_path / "source", two],
+        check=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+    )
+
+    ours, theirs = (
+        {each.name: each.read_bytes() for each in folder.iterdir()} for folder in (one, two)
+    )
+    assert len(ours) > 3
+    assert ours == theirs
+    for rank in (0, 1):
+        assert "exists and is not empty" in (two.parent / f"{rank}.txt").read_text()
 
 
 def stop_in_the_middle(path, out, run):

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 import folders
 import pytest
@@ -110,6 +111,23 @@ def test_a_table_gathered_earlier_is_replaced(out, tmp_path):
 
     assert 7 == (tmp_path / "losses.csv").read_text().count("\n")
     assert {"losses.csv", "losses.provenance.json", "out"} == {e.name for e in tmp_path.iterdir()}
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+def test_a_table_that_cannot_be_written_is_named(found, tmp_path, monkeypatch, ending):
+    """
+    On a disk that became read-only its draft cannot be removed either; the first error is told.
+    """
+
+    def refuse(self, *_, **__):
+        raise OSError(30, "Read-only file system", str(self))
+
+    monkeypatch.setattr(type(found.records), "to_csv", lambda *_, **__: refuse(tmp_path))
+    monkeypatch.setattr(Path, "write_text", refuse)
+    monkeypatch.setattr(Path, "unlink", refuse)
+
+    with pytest.raises(RunError, match=rf"cannot write .*losses.{ending}: Read-only file system"):
+        found.save(tmp_path / f"losses.{ending}")
 
 
 @pytest.mark.parametrize("name", ["losses.csv", "losses_dense.csv", "losses.provenance.json"])

@@ -156,6 +156,7 @@ def test_a_tokenizer_beside_the_sweep_file_is_given_by_its_path(tmp_path):
     """
     (tmp_path / "words").mkdir()
     (tmp_path / "words/tokenizer.json").write_text('{"model": {"vocab": {"a": 0}}}')
+    (tmp_path / "words/tokenizer_config.json").write_text('{"eos_token": "a"}')
     model = replace(MODEL, tokenizer="words")
 
     assert "bytes" == jobs.expand(sweep())[0].tokenizer

@@ -4,6 +4,7 @@ import errno
 import hashlib
 import json
 import os
+from pathlib import Path
 
 import pytest
 
@@ -150,6 +151,21 @@ def test_a_small_file_is_there_whole_or_not_at_all(tmp_path, monkeypatch):
 
     assert {"tokens": 1} == json.loads(path.read_text())
     assert ["done.json"] == [each.name for each in tmp_path.iterdir()]
+
+
+def test_the_first_error_is_told_where_a_draft_cannot_be_removed_either(tmp_path, monkeypatch):
+    """
+    On a disk that became read-only both fail; the file is named as the user knows it.
+    """
+
+    def refuse(self, *_, **__):
+        raise OSError(30, "Read-only file system", str(self))
+
+    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(Path, "unlink", refuse)
+
+    with pytest.raises(RunError, match=r"done.json: cannot write it \(Read-only file system\)"):
+        write_whole(tmp_path / "done.json", {"tokens": 2})
 
 
 def test_what_a_power_cut_left_of_a_line_is_cut_off_where_lines_do_not_count(tmp_path):

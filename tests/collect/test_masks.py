@@ -65,6 +65,36 @@ def test_masking_is_training_a_smaller_layer(layer):
     torch.testing.assert_close(small.weight, layer.weight[:, 1::2], rtol=1e-5, atol=1e-6)
 
 
+def test_weights_that_become_nan_leave_the_zeros_alone(layer):
+    """
+    A run that diverges has lost its weights, not its zeros.
+    """
+    masks = from_zeros(layer, ["weight"])
+    layer(torch.full((2, 8), float("nan"))).sum().backward()
+
+    masks.mask_gradients_()
+    assert 0 == int(torch.count_nonzero(layer.weight.grad[:, ::2]))
+    with torch.no_grad():
+        layer.weight.fill_(float("nan"))
+    masks.guard_()
+
+    masks.check()
+    assert 0 == int(torch.count_nonzero(layer.weight[:, ::2]))
+    assert bool(layer.weight[:, 1::2].isnan().all())
+
+
+def test_a_zero_that_becomes_nan_is_named(layer):
+    """
+    NaN is no zero.
+    """
+    masks = from_zeros(layer, ["weight"])
+    with torch.no_grad():
+        layer.weight[0, 0] = float("nan")
+
+    with pytest.raises(RunError, match="1 pruned weights of weight are no longer zero"):
+        masks.check()
+
+
 def test_a_weight_that_strays_is_named(layer):
     """
     The check tells how many weights of which matrix.

@@ -1,5 +1,6 @@
 """Where files lie: names that cannot lead away, locks that a look does not take for long."""
 
+import sys
 import threading
 
 import pytest
@@ -86,6 +87,20 @@ def test_two_who_look_do_not_take_each_other_for_work(place):
     assert [False] * 600 == found
     with place.lock():
         assert place.busy()
+
+
+def test_a_lock_is_seen_where_filelock_is_missing(place, monkeypatch):
+    """
+    Whoever only looks needs no extra, and still tells work from none.
+    """
+    pytest.importorskip("fcntl")
+    lock = place.lock()
+    monkeypatch.setitem(sys.modules, "filelock", None)
+
+    assert not place.busy()
+    with lock:
+        assert place.busy()
+    assert not place.busy()
 
 
 @pytest.mark.parametrize("ended", [False, True])

@@ -4,11 +4,13 @@ import ast
 import dataclasses
 import inspect
 import json
+import math
 from pathlib import Path
 
 import pytest
 
-from p2law.collect import settings, spec
+from p2law.collect import settings, spec, stored
+from p2law.collect.shapes import from_config
 from p2law.errors import SweepFileError
 
 SWEEP = """
@@ -70,7 +72,7 @@ def folder(tmp_path):
     (tmp_path / "text").mkdir()
     (tmp_path / "empty.txt").write_text("")
     for name in ("a", "b1", "b2", "v"):
-        (tmp_path / "text" / f"{name}.txt").write_text(f"text {name} " * 20)
+        (tmp_path / "text" / f"{name}.txt").write_text(f"text {name} " * 150)
     return tmp_path
 
 
@@ -169,6 +171,7 @@ def test_a_local_model_is_found_beside_the_sweep_file(read, folder):
     (folder / "small/config.json").write_text(json.dumps(SHAPE))
     vocabulary = {"model": {"vocab": {"a": 0, "b": 254}}, "added_tokens": [{"id": 255}]}
     (folder / "small/tokenizer.json").write_text(json.dumps(vocabulary))
+    (folder / "small/tokenizer_config.json").write_text('{"eos_token": "b"}')
     sweep = read(('tokenizer = "bytes"\n', ""), (shape_line(), 'source = "small"'))
 
     assert (str(folder / "small"), "small") == (
@@ -362,8 +365,8 @@ def test_single_brackets_are_explained(refusal):
         ("tokens = 80\n", "tokens = 8\n", "evaluations[0].tokens is 8, less than one window"),
         (
             "tokens = 80\n",
-            "tokens = 160\n",
-            "evaluations[0] needs 160 tokens, but text/v.txt has 140 bytes, which make no more",
+            "tokens = 1_600\n",
+            "evaluations[0] needs 1600 tokens, but text/v.txt has 1050 bytes, which make no more",
         ),
         ('corpus = "first"', 'corpus = "frist"', "is no corpus; did you mean 'first'?"),
     ],
@@ -505,6 +508,25 @@ def test_ways_to_prune_that_cannot_be_are_refused(refusal, table, words):
     assert words in refusal(extra=f"[[prune]]\n{table}\n")
 
 
+def test_more_windows_than_a_text_has_are_refused(read, refusal):
+    """
+    Calibration never sees a window twice; what is not calibrated asks for none.
+    """
+    size = 2 * len("text b1 ") * 150
+    more = f"[calibration]\nsequences = {size // 16 + 1}"
+
+    assert (
+        f"calibration.sequences is {size // 16 + 1}, and corpora.second has at most {size // 16} "
+        f"windows of 16 tokens; give more text or ask for fewer"
+    ) in refusal(extra=more)
+    assert "corpora.second has at most 62 windows" in refusal(
+        ("tokens = 9_000", "tokens = 1_000"), extra="[calibration]\nsequences = 63"
+    )
+    blind = 'method = "2:4"\ncriterion = "magnitude"'
+    depth = '[[prune]]\nmethod = "depth"\nrates = [0.25, 0.5]\n'
+    assert 151 == read(('method = "2:4"', blind), (depth, ""), extra=more).calibration.sequences
+
+
 def test_the_corpus_of_calibration_must_be_there(refusal):
     """
     With the nearest name.
@@ -594,6 +616,146 @@ def test_a_tokenizer_that_does_not_fit_a_local_model_is_refused(refusal, folder)
     vocabulary = {"model": {"vocab": [["a", 0.0]]}, "added_tokens": [{"id": 256}]}
     (folder / "small/tokenizer.json").write_text(json.dumps(vocabulary))
     assert "the tokenizer 'small' has 257 ids, and vocab_size is only 256" in refusal(*changes)
+
+
+OWN = {"tokenizer_class": "LlamaTokenizer"}
+PLAIN = {"tokenizer_class": "PreTrainedTokenizerFast"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "more"),
+    [
+        (PLAIN, {}),
+        (PLAIN | {"eos_token": None}, {}),
+        (OWN | {"eos_token": None}, {}),
+        ({}, {"pad_token": "a"}),
+        (None, None),
+    ],
+)
+def test_a_tokenizer_without_an_end_is_refused(refusal, folder, settings, more):
+    """
+    Documents need something between them; which file may name it is said.
+    """
+    with_tokenizer(folder, settings, more)
+
+    words = refusal(('tokenizer = "bytes"', 'tokenizer = "words"'))
+
+    assert "the tokenizer 'words' has no eos token to put between documents; name one" in words
+    assert "words/tokenizer_config.json" in words
+
+
+@pytest.mark.parametrize(
+    ("settings", "more"),
+    [
+        (PLAIN | {"eos_token": "b"}, {}),
+        (PLAIN | {"eos_token": {"content": "b"}}, {}),
+        (PLAIN, {"eos_token": "b"}),
+        (OWN, None),
+    ],
+)
+def test_a_tokenizer_with_an_end_is_taken(read, folder, settings, more):
+    """
+    The token is named in either file, or is that of the tokenizer's class.
+    """
+    with_tokenizer(folder, settings, more)
+
+    assert "words" == read(('tokenizer = "bytes"', 'tokenizer = "words"')).models[0].tokenizer
+
+
+def with_tokenizer(folder, settings, more):
+    """A folder "words" with a tokenizer and its settings, None for files that are not there."""
+    (folder / "words").mkdir()
+    content = {"tokenizer": {"model": {"vocab": {"a": 0, "b": 1}}}}
+    content |= {"tokenizer_config": settings, "special_tokens_map": more}
+    for name, each in content.items():
+        if each is not None:
+            (folder / "words" / f"{name}.json").write_text(json.dumps(each))
+
+
+# -- weights ---------------------------------------------------------------------------
+
+
+def test_a_folder_with_a_config_alone_can_be_planned(read, folder):
+    """
+    What a sweep would take is known without the weights.
+    """
+    with_weights(folder, {})
+    (folder / "small/model.safetensors").unlink()
+
+    assert "small" == read((shape_line(), 'source = "small"')).models[0].source
+
+
+def test_weights_that_fit_are_taken(read, folder):
+    """
+    Headers are looked at, and all is there.
+    """
+    with_weights(folder, stored.sizes(from_config(SHAPE)))
+
+    assert "small" == read((shape_line(), 'source = "small"')).models[0].source
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        ({"lm_head.weight": None}, "1 of 39 tensors are missing, first lm_head.weight"),
+        ({"lm_head.weight": (9, 9)}, "lm_head.weight is (9, 9), but config.json makes it"),
+        ({"lora": (1,)}, "1 tensors are not of a plain llama model, first lora"),
+    ],
+)
+def test_weights_that_do_not_fit_are_refused_before_anything_runs(refusal, folder, spoil, words):
+    """
+    Missing, of another size, or not of this model: the first is named.
+    """
+    sizes = {**stored.sizes(from_config(SHAPE)), **spoil}
+    with_weights(folder, {name: size for name, size in sizes.items() if size is not None})
+
+    said = refusal((shape_line(), 'source = "small"'))
+
+    assert "models[0].source cannot be used: " in said
+    assert words in said
+
+
+def test_weights_that_cannot_be_read_are_refused_before_anything_runs(refusal, folder):
+    """
+    A file cut short anywhere, or one of another format.
+    """
+    path = with_weights(folder, stored.sizes(from_config(SHAPE)))
+    whole, source = path.read_bytes(), (shape_line(), 'source = "small"')
+
+    for length in (0, 5, 100):
+        path.write_bytes(whole[:length])
+        assert "is no readable safetensors file" in refusal(source)
+    path.write_bytes(whole[:-1])
+    assert f"has {len(whole) - 1:,} bytes and should have {len(whole):,}; copy" in refusal(source)
+
+    path.rename(path.with_name("pytorch_model.bin"))
+    assert "pytorch_model.bin is not read: it could run code" in refusal(source)
+
+
+def test_two_sets_of_weights_in_one_folder_are_refused(refusal, folder):
+    """
+    Which of them is the model must not depend on who reads it.
+    """
+    path = with_weights(folder, stored.sizes(from_config(SHAPE)))
+    (path.parent / "other.safetensors").write_bytes(path.read_bytes())
+    index = {"weight_map": {"lm_head.weight": "other.safetensors"}}
+    (path.parent / stored.INDEX).write_text(json.dumps(index))
+
+    assert "has both model.safetensors and" in refusal((shape_line(), 'source = "small"'))
+
+
+def with_weights(folder, sizes):
+    """A folder "small" with tensors of these sizes, all zeros; the path of their file."""
+    (folder / "small").mkdir()
+    (folder / "small/config.json").write_text(json.dumps(SHAPE))
+    header, end = {}, 0
+    for name, size in sizes.items():
+        start, end = end, end + 2 * math.prod(size)
+        header[name] = {"dtype": "BF16", "shape": size, "data_offsets": [start, end]}
+    text = json.dumps(header).encode()
+    path = folder / "small" / stored.FILE
+    path.write_bytes(len(text).to_bytes(8, "little") + text + bytes(end))
+    return path
 
 
 def test_names_are_given_once(refusal):

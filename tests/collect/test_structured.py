@@ -13,6 +13,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from p2law.collect.cuts import plan_cut
 from p2law.collect.pruning import prune
 from p2law.collect.shapes import from_config, read_config, to_config
+from p2law.collect.stored import NORM
 from p2law.collect.structured import (
     Activity,
     block_influence,
@@ -21,7 +22,7 @@ from p2law.collect.structured import (
     measure_activity,
     narrower,
 )
-from p2law.collect.weights import NORM, open_module
+from p2law.collect.weights import open_module
 
 CONFIGS = sorted((Path(__file__).parent / "configs").glob("*.json"))
 
@@ -199,13 +200,36 @@ def test_silent_channels_go_first_and_norms_make_up_for_them(family, tied):
     torch.testing.assert_close(logits(smaller), logits(model), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize(("family", "tied"), FOUR)
+def test_what_norms_add_to_a_mean_square_is_counted(family, tied):
+    """
+    Where it is as large as the activations, leaving it out would be off by a tenth.
+    """
+    model = make(family, tied)
+    with torch.no_grad():
+        table = model.model.embed_tokens.weight
+        table[:, ::2] = 0.0
+        for layer in model.model.layers:
+            layer.self_attn.o_proj.weight.zero_()
+            layer.mlp.down_proj.weight.zero_()
+        before, eps = table.square().mean(1, keepdim=True), model.config.rms_norm_eps
+        table.mul_((eps / before).sqrt())  # every token has a mean square of eps
+
+    smaller = narrowed(model, hidden_size=16)
+
+    ratio = smaller.model.norm.weight / model.model.norm.weight[1::2]
+    torch.testing.assert_close(ratio, torch.full((16,), (3 / 2) ** 0.5))
+    torch.testing.assert_close(logits(smaller), logits(model), rtol=0, atol=1e-6)
+
+
 def test_equally_active_parts_go_from_the_end():
     """
     Ties are broken the same way every time.
     """
     model = make()
     cut = cut_of(model, "width", 0.25)
-    even = Activity(torch.ones(32), torch.ones(4, 48), torch.ones(4, 2), {NORM: torch.ones(32)})
+    ones = torch.ones(32)
+    even = Activity(ones, torch.ones(4, 48), torch.ones(4, 2), {NORM: ones}, eps=1e-6)
 
     kept = choose(even, cut)
 

@@ -285,6 +285,25 @@ def test_a_held_out_text_that_is_too_short_is_refused_before_training(tmp_path):
     assert reason.endswith("ask for 256")
 
 
+def test_calibration_never_sees_a_window_twice(tmp_path):
+    """
+    A text whose length is only known once it is read is refused then, before anything is pruned.
+    """
+    path = studies.write(tmp_path)
+    lines = json.dumps({"text": (tmp_path / "two.txt").read_text()[:2000]}) + "\n"
+    (tmp_path / "two.jsonl.gz").write_bytes(gzip.compress(lines.encode()))
+    text = path.read_text().replace("two.txt", "two.jsonl.gz")
+    path.write_text(text.replace("sequences = 8", "sequences = 200"))
+
+    report = collect.run(path, tmp_path / "out")
+
+    assert 2 == len(report.failed)
+    for reason in report.failed.values():
+        assert "'second': 20" in reason
+        assert "tokens make 12" in reason
+        assert "windows of 16, but calibration.sequences asks for 200; give more" in reason
+
+
 # -- how it stands -------------------------------------------------------------------
 
 

@@ -4,6 +4,7 @@ import logging
 import sys
 from typing import ClassVar
 
+import folders
 import pytest
 import studies
 
@@ -11,7 +12,8 @@ pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 from p2law import collect
-from p2law.collect import tracking
+from p2law.cli import main
+from p2law.collect import documents, tracking
 from p2law.errors import MissingExtraError, RunError
 
 
@@ -53,14 +55,48 @@ def test_a_tracker_of_ones_own_hears_everything(tmp_path):
     assert ("log", 0, "held-out") == Notebook.heard[1]
 
 
+@pytest.mark.parametrize("words", [(), ("--workers", "2"), ("--submit", "local")])
+def test_a_tracker_that_is_none_is_refused_before_anything_runs(tmp_path, capsys, words):
+    """
+    Once, not in every run, worker or job.
+    """
+    command = ["collect", "run", studies.write(tmp_path), "--out", tmp_path / "out", *words]
+
+    assert 2 == main([*map(str, command), "--tracker", "nowhere:Tracker"])
+
+    assert "--tracker 'nowhere:Tracker': " in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_text_that_nothing_can_read_is_refused_before_anything_runs(tmp_path, monkeypatch):
+    """
+    The package is named once; a study with nothing left to do does not need it.
+    """
+    path = studies.write(tmp_path)
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.txt").rename(tmp_path / f"{name}.parquet")
+    path.write_text(path.read_text().replace('"one.txt"', '"one.parquet"'))
+    path.write_text(path.read_text().replace('"two.txt"', '"two.parquet"'))
+    monkeypatch.setattr(documents.importlib.util, "find_spec", lambda _: None)
+
+    with pytest.raises(MissingExtraError, match=r"reading one.parquet needs .*'datasets'"):
+        collect.run(path, tmp_path / "out", only=[0])
+
+    assert not (tmp_path / "out").exists()
+    run = studies.runs(path)[0]
+    folders.lay(tmp_path / "out", run.id, ending="")
+    assert (run.id,) == collect.run(path, tmp_path / "out", only=[0]).done
+
+
 def test_tensorboard_without_its_package_says_so(tmp_path, monkeypatch):
     """
     The optional package is named.
     """
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
 
-    with pytest.raises(MissingExtraError, match=r"--tracker tensorboard needs .* 'tensorboard'"):
-        tracking.find("tensorboard")(tmp_path).start("run", {})
+    with pytest.raises(RunError, match=r"--tracker tensorboard needs .*: pip install tensorboard"):
+        collect.run(studies.write(tmp_path), tmp_path / "out", tracker="tensorboard")
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("name", ["no_such_module:Tracker", "sys:no_such_name", "wandb"])

@@ -5,14 +5,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from small_models import FOUR, make
 
-from p2law.collect.weights import (
-    FILE,
-    HEAD,
-    INDEX,
-    open_folder,
-    open_module,
-    sizes,
-)
+from p2law.collect.stored import FILE, HEAD, INDEX, sizes
+from p2law.collect.weights import open_folder, open_module
 from p2law.errors import ModelError
 
 QUERY = "model.layers.1.self_attn.q_proj.weight"

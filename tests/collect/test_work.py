@@ -18,13 +18,14 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 import tokenizers
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import p2law
 from p2law.collect import checkpoint, masks, prepare, spec, work, zoo
 from p2law.collect.place import Place
 from p2law.collect.team import Team
-from p2law.errors import RunError, StoppedError
+from p2law.errors import ModelError, RecordError, RunError, StoppedError
 
 
 def carry_out(path, out, k):
@@ -189,7 +190,8 @@ def test_distillation_is_named_in_the_records(study, tmp_path):
 # -- trouble -------------------------------------------------------------------------
 
 
-def test_a_diverging_run_ends_with_its_reason(study, tmp_path):
+@pytest.mark.parametrize("k", [1, 2], ids=["depth", "2:4"])
+def test_a_diverging_run_ends_with_its_reason(study, tmp_path, k):
     """
     The last line has no loss and says why; the run is not tried again.
     """
@@ -198,12 +200,16 @@ def test_a_diverging_run_ends_with_its_reason(study, tmp_path):
     path.write_text(path.read_text().replace("learning_rate = 3e-3", "learning_rate = 1e30"))
     shutil.copytree(out, tmp_path / "out")
 
-    run = carry_out(path, tmp_path / "out", 1)
+    run = carry_out(path, tmp_path / "out", k)
 
     *_, last = (json.loads(line) for line in studies.records(tmp_path / "out", run).splitlines())
     assert "loss" not in last
     assert "nan" in last["trouble"] or "inf" in last["trouble"]
     assert last["trouble"] == Place(tmp_path / "out", run.id).ending["trouble"]
+    with pytest.raises(RecordError, match=r"1 of \d+ records has loss missing") as error:
+        p2law.load(tmp_path / "out" / "runs" / run.id / "records.jsonl", needs=("loss",))
+    assert f"the run ended there ({last['trouble']}): take the row out, or let" in str(error.value)
+    assert "`p2law collect gather` make the table" in str(error.value)
 
 
 def test_a_read_only_folder_is_told(tmp_path):
@@ -360,21 +366,47 @@ def test_weights_that_change_under_their_path_are_refused(tmp_path):
     assert note["sha256"] == started["base"]["sha256"]
 
 
+@pytest.mark.parametrize(
+    ("name", "tensor", "words"),
+    [
+        ("lm_head.weight", None, "1 of 30 tensors are missing, first lm_head.weight"),
+        ("lora", torch.ones(2), "1 tensors are not of a plain llama model, first lora"),
+    ],
+)
+def test_a_model_that_is_not_whole_is_never_trained(tmp_path, name, tensor, words):
+    """
+    Not pruned or pruned: random tensors are not made up, and nothing is dropped in silence.
+    """
+    path, out = of_a_folder(tmp_path), tmp_path / "out"
+    sweep, runs = spec.read(path), studies.runs(path)
+    found = {**load_file(tmp_path / "model/model.safetensors"), name: tensor}
+    save_file(
+        {key: each for key, each in found.items() if each is not None},
+        tmp_path / "model/model.safetensors",
+    )
+
+    for run in runs:
+        with pytest.raises(ModelError, match=words):
+            work.carry_out(run, sweep, out, Team())
+
+    assert words in Place(out, runs[2].id).failure
+    assert not (out / "corpora").exists()
+
+
 def test_a_model_of_the_hub_is_pinned_to_its_commit(tmp_path, monkeypatch):
     """
     What was loaded first is what is asked for ever after, and its commit is noted.
     """
     commit, asked = "0123456789" * 4, []
     folder = tmp_path / "snapshots" / commit
-    folder.mkdir(parents=True)
-    (folder / "config.json").write_text("{}")
+    run = studies.runs(studies.write(tmp_path))[1]
+    zoo.make(run.model.config, 0, folder)
 
     def download(_name, *, revision, **_settings):
         asked.append(revision)
         return str(folder)
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", download)
-    run = studies.runs(studies.write(tmp_path))[1]
     model = dataclasses.replace(run.model, shape={}, source="some/model", revision="main")
     run, place = dataclasses.replace(run, model=model, base=""), Place(tmp_path, "some-run")
 
@@ -386,6 +418,25 @@ def test_a_model_of_the_hub_is_pinned_to_its_commit(tmp_path, monkeypatch):
     assert ("some/model", "main", commit) == tuple(
         origin[key] for key in ("source", "revision", "commit")
     )
+
+
+def test_another_tokenizer_has_another_base_loss(tmp_path):
+    """
+    A loss is of tokens: what a study measured with one tokenizer is not that of the next.
+    """
+    path, out = of_a_folder(tmp_path), tmp_path / "out"
+    carry_out(path, out, 2)
+    text = path.read_text()
+    shutil.copytree(tmp_path / "model", tmp_path / "words")
+    words = json.loads((tmp_path / "words/tokenizer.json").read_text())
+    words["model"]["vocab"] = {"the": 0, "</s>": 1, "a": 2}
+    (tmp_path / "words/tokenizer.json").write_text(json.dumps(words))
+    path.write_text(text.replace('"bytes"', '"words"'))
+
+    run = carry_out(path, out, 2)
+
+    first = json.loads(studies.records(out, run).splitlines()[0])
+    assert first["base_loss"] == first["loss"]
 
 
 def test_every_saved_model_opens_with_the_tokenizer_of_its_origin(tmp_path):
