@@ -93,6 +93,7 @@ def budget_table(
     asking.interval(level, "mean")
     what, amounts = _asked(asked)
     sure = _probability(probability, what)
+    _check_counts(found, what, amounts)
     costs = prices or Prices()
     which = np.repeat(np.arange(len(rows)), len(amounts))
     rows = rows.iloc[which].reset_index(drop=True)
@@ -178,7 +179,7 @@ def _columns(
         {name: np.where(seen.determined, each, np.nan) for name, each in out.items()}
     )
     told["determined"], told["beyond"] = seen.determined, seen.beyond
-    told["why"] = np.where(seen.determined, why, np.where(why == "", FREE, why))
+    told["why"] = np.where(seen.determined, why, FREE)
     return told
 
 
@@ -211,6 +212,13 @@ def _asked(asked: Mapping[str, Any]) -> tuple[str, Array]:
     if not amounts:
         raise PlanError(f"{name} is an empty list; give a number or several")
     return name, np.array(amounts, dtype=float)
+
+
+def _check_counts(fits: Mapping[str, Fit], what: str, amounts: Array) -> None:
+    """Refuse a budget in billions."""
+    if what == "tokens":
+        held = [fit.records["tokens"].min() for fit in fits.values()]
+        asking.plain_count("a budget of tokens", amounts.min(), held)
 
 
 def _probability(given: Any, what: str) -> float | None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from p2law import records
+from p2law import asking, records
 from p2law.errors import PlanError
 from p2law.measures import SLICED
 from p2law.pricing import is_number
@@ -186,6 +186,7 @@ def checked_dense(dense: Any) -> tuple[Dense, ...]:
                 f"a model without pruning is planning.Dense(name, params, loss), got {got(each)}"
             )
         _positive(f"Dense {each.name!r}", {"params": each.params, "loss": each.loss})
+        asking.plain_count(f"Dense {each.name!r}: params", each.params)
     return found
 
 

@@ -7,6 +7,7 @@ from typing import Any, Unpack
 import numpy as np
 import pandas as pd
 
+from p2law import asking
 from p2law import candidates as candidate
 from p2law.budgeting import Asked, budget_table
 from p2law.budgets import Budgets, laid_out
@@ -188,6 +189,7 @@ def at_size(
     """
     if not (is_number(params_after) and 0 < params_after < np.inf):
         raise PlanError(f"params_after is a positive number, got {got(params_after)}")
+    asking.plain_count("the final size params_after", params_after)
     several_models = (models,) if isinstance(models, Model) else tuple(models)
     larger = [each for each in several_models if each.params > params_after]
     if not larger:

@@ -104,6 +104,7 @@ def _inputs(fit: Fit, table: pd.DataFrame, columns: Mapping[str, float]) -> dict
             raise FormError(f"{name} is one value in a run, the curve has {len(values)}")
         held[name] = values[0]
     checked = asking.inputs(fit.form, None, {**held, TOKENS: float(fit.records[TOKENS].max())})
+    asking.check_counts(checked.drop(columns=TOKENS), fit.records)
     if len(checked) > 1:
         raise FormError("one run at a time: each input is a single number here")
     return {name: float(checked[name].iloc[0]) for name in fit.form.columns if name != TOKENS}

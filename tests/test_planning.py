@@ -394,3 +394,44 @@ def test_a_budget_is_shown_as_text_and_html(fit):
     assert "tokens, 90 % interval" in text.splitlines()[0]
     assert "beyond   the records: tokens" in text
     assert "the answer rests on the form of the law" in page
+
+
+def test_counts_in_billions_are_refused_wherever_they_stand(plan_fits):
+    """
+    A size, a limit, a budget, a run, a wanted prediction: 2.4 is no number of parameters.
+    """
+    model, fit = planning.Model("8B", 8e9, 2.0), plan_fits["depth"]
+    table = planning.candidates(model, 0.25, "depth")
+    here = {"pruning_rate": 0.25, "base_loss": 2.0}
+    runs = pd.DataFrame([{"params": 3e9, "tokens": 1e9, "cost": 1.0, **here}])
+    wanted = pd.DataFrame([{"params": 8.0, "tokens": 1e9, **here}])
+    trials = {
+        "params_after is 2.4, which looks like billions": lambda: planning.at_size(
+            fit, [model], 2.4, tokens=1e9
+        ),
+        "limit params_after is 2.4, .* write 2.4e9": lambda: planning.Limits(params_after=2.4),
+        "a budget of tokens is 10, which looks": lambda: planning.choose(fit, table, tokens=10),
+        "Dense '3B': params is 3, which looks like billions": lambda: planning.choose(
+            fit, table, tokens=1e9, dense=planning.Dense("3B", 3, 2.1)
+        ),
+        "params = 8 .* looks like billions": lambda: planning.continue_run(fit, params=8, **here),
+        "params = 8 .*, but the records": lambda: planning.next_runs(fit, runs, wanted),
+    }
+
+    for words, asked in trials.items():
+        with pytest.raises(p2law.P2LawError, match=words):
+            asked()
+
+
+def test_the_next_runs_say_what_lies_beyond_the_records(plan_fits):
+    """
+    The wanted prediction, and candidates.
+    """
+    here = {"pruning_rate": 0.25, "base_loss": 2.0}
+    runs = pd.DataFrame([{"params": 3e9, "tokens": 1e9, "cost": 1.0, **here}])
+    far = pd.DataFrame([{"params": 8e12, "tokens": 1e15, **here}])
+
+    found = planning.next_runs(plan_fits["depth"], runs, far)
+
+    said = "1 of 1 wanted predictions lie beyond the records in params, tokens"
+    assert any(said in each for each in found.trouble)
