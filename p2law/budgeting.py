@@ -55,7 +55,7 @@ def budget_table(
     level : float
         Of the intervals.
     draws : int, optional
-        Number of refits; those that the fits have where it is left out.
+        Number of refits; as many as `level` needs where it is left out.
     **asked : float or sequence of float
         One of `loss`, in nat per token, to be reached; or a budget for each candidate:
         `tokens`, `flops`, `gpu_hours`, `cost`. Of several numbers each is asked for.
@@ -99,7 +99,7 @@ def budget_table(
     rows = rows.iloc[which].reset_index(drop=True)
     wanted = np.resize(amounts, len(rows))
     billed = bill(rows, costs)
-    seer = Seer.of(found, rows, checked_draws(draws))
+    seer = Seer.of(found, rows, checked_draws(draws), level)
     parts = _until(seer, billed, wanted, sure, level) if what == "loss" else None
     if parts is None:
         parts = _within(seer, billed, what, wanted, level)

@@ -17,6 +17,13 @@ from p2law.wording import got
 NEEDED = ("model", "params", "pruning_rate")
 """Columns that every table of candidates has."""
 
+TAKEN = (
+    *("tokens_low", "tokens_high", "reached", "reachable", "loss", "loss_low", "loss_high"),
+    *("flops", "gpu_hours", "cost", "determined", "beyond", "why", "behind", "behind_low"),
+    *("behind_high", "chance", "tied", "ties", "tied_with", "low", "high", "refused", "chosen"),
+)
+"""Columns that answers add, so that candidates must not have them."""
+
 ANY = "pruned"
 """The method of candidates that name none."""
 
@@ -150,6 +157,11 @@ def checked(table: Any) -> pd.DataFrame:
         raise PlanError(f"no candidates: {what}; planning.candidates(...) makes the table")
     if "tokens" in table.columns:
         raise PlanError("tokens are not part of a candidate: give tokens=, or take the column out")
+    if taken := [name for name in TAKEN if name in table.columns]:
+        raise PlanError(
+            f"candidates have the column{'s' * (len(taken) > 1)} {', '.join(taken)}, which the "
+            f"answer fills in; rename or drop what is yours"
+        )
     out = records.check(table, needs=("params", "pruning_rate"))
     if "method" not in out:
         out["method"] = ANY

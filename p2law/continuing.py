@@ -174,8 +174,10 @@ def _of_few(found: Continuation) -> list[str]:
     if np.isinf(found.sizes.freedom):
         return []
     runs = several(found.sizes.runs, "fitted run")
-    return [
-        f"{runs} hardly {'tells' if found.sizes.runs == 1 else 'tell'} how far runs lie apart: "
+    tell = "tells" if found.sizes.runs == 1 else "tell"
+    said = (
+        f"{runs} hardly {tell} how far runs lie apart: "
         f"intervals suppose levels that differ by about {100 * SUPPOSED:g} % of the "
         f"{found.fit.form.target}, and are wide"
-    ]
+    )
+    return [said]

@@ -107,8 +107,10 @@ class Seer:
     table: pd.DataFrame
 
     @classmethod
-    def of(cls, fits: Mapping[str, Fit], table: pd.DataFrame, draws: int | None) -> "Seer":
-        """Give every candidate its fit.
+    def of(
+        cls, fits: Mapping[str, Fit], table: pd.DataFrame, draws: int | None, level: float
+    ) -> "Seer":
+        """Give every candidate its fit, with as many refits as asked for or as the level needs.
 
         Raises
         ------
@@ -125,7 +127,7 @@ class Seer:
         parts: list[tuple[Fit, Knowledge, Whole, Whole]] = []
         orders: dict[int, Whole] = {}
         for name, fit in fits.items():
-            known = fit.known if draws is None else fit.known.of_refits(draws)
+            known = fit.known.for_level(level) if draws is None else fit.known.of_refits(draws)
             if id(fit) not in orders:
                 orders[id(fit)] = _order(known.refits, len(orders))
             rows = np.arange(len(table)) if single else np.flatnonzero(method == name)

@@ -26,6 +26,7 @@ from p2law.foresight import ENDLESS, TOKENS
 from p2law.frontiers import Frontier, frontier
 from p2law.identifying import identifying_runs
 from p2law.inverting import LEAST, LOOKS, crossing, falls, first, last, seen
+from p2law.knowing import Knowledge
 from p2law.limits import Limits
 from p2law.picks import IdentifyingRuns, NextRuns
 from p2law.pricing import Prices
@@ -176,8 +177,11 @@ def marginal(
     here = fit.predict(table, level=level, **columns)
     inputs = {name: here[name].to_numpy() for name in fit.form.columns}
     there = fit.predict(pd.DataFrame({**inputs, TOKENS: 2 * inputs[TOKENS]}, index=here.index))
-    bought = _at(fit, inputs, 1.0) - _at(fit, inputs, 2.0)
-    slope = (_at(fit, inputs, 1 + 1e-5) - _at(fit, inputs, 1 - 1e-5))[0] / (2e-5 * inputs[TOKENS])
+    known = fit.known.for_level(level)
+    bought = _at(known, inputs, 1.0) - _at(known, inputs, 2.0)
+    slope = (_at(known, inputs, 1 + 1e-5) - _at(known, inputs, 1 - 1e-5))[0] / (
+        2e-5 * inputs[TOKENS]
+    )
     sure = (here["determined"] & there["determined"]).to_numpy()
     low, high = np.quantile(bought[1:], [(1 - level) / 2, (1 + level) / 2], axis=0)
     out = here[list(fit.form.columns)].copy()
@@ -210,9 +214,9 @@ def _reaching(asked: Question, target: float) -> tuple[Array, Array, float, list
     return found, floors, lowest, [warning]
 
 
-def _at(fit: Fit, inputs: Mapping[str, Array], factor: float) -> Array:
+def _at(known: Knowledge, inputs: Mapping[str, Array], factor: float) -> Array:
     """The law and its refits at so many times the tokens."""
-    return fit.known.curves({**inputs, TOKENS: factor * inputs[TOKENS]})
+    return known.curves({**inputs, TOKENS: factor * inputs[TOKENS]})
 
 
 def _unreachable(purpose: str, floors: Array, found: Array, level: float) -> UnreachableLossError:

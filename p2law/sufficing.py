@@ -12,6 +12,7 @@ from p2law.declaring import Array, Mask
 from p2law.errors import FitError, FormError
 from p2law.foresight import ENDLESS, TOKENS
 from p2law.inverting import LEAST, falls, seen
+from p2law.knowing import Knowledge
 from p2law.result import Fit
 from p2law.views import View, number
 
@@ -115,17 +116,22 @@ class Question:
             raise FormError("tokens are what is asked for; leave them out")
         return cls(fit, _single(fit, columns), level)
 
+    @property
+    def known(self) -> Knowledge:
+        """The fit with as many refits as the level needs."""
+        return self.fit.known.for_level(self.level)
+
     def loss(self, tokens: Array) -> Array:
         """The fit and its refits, each at tokens of its own: (1 + refits,)."""
         inputs = {name: np.full((1, 1), value) for name, value in self.others.items()}
-        return self.fit.known.curves({**inputs, TOKENS: tokens[:, None]})[:, 0]
+        return self.known.curves({**inputs, TOKENS: tokens[:, None]})[:, 0]
 
     def floors(self) -> tuple[Array, Array]:
         """What endless tokens leave, of the fit and its refits, and all at every look.
 
         Where a curve rises again it is the least seen.
         """
-        count = 1 + len(self.fit.draws)
+        count = 1 + self.known.refits
         heights = seen(self.loss, (count,))
         with np.errstate(all="ignore"):
             endless = self.loss(np.full(count, np.inf))

@@ -102,3 +102,14 @@ def test_a_dense_model_has_a_size_and_a_loss():
         checked_dense(["3B"])
     with pytest.raises(PlanError, match="Dense '3B': loss is a positive number, got 0"):
         checked_dense(planning.Dense("3B", 3e9, 0))
+
+
+@pytest.mark.parametrize("name", ["why", "loss", "cost", "beyond", "chance"])
+def test_a_column_that_the_answer_fills_in_is_refused(name):
+    """
+    Two columns of one name would be mixed up without a word.
+    """
+    table = planning.candidates(MODELS, 0.25, "depth").assign(**{name: 1.0})
+
+    with pytest.raises(PlanError, match=f"the column {name}, which the answer fills in; rename"):
+        checked(table)

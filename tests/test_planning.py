@@ -435,3 +435,29 @@ def test_the_next_runs_say_what_lies_beyond_the_records(plan_fits):
 
     said = "1 of 1 wanted predictions lie beyond the records in params, tokens"
     assert any(said in each for each in found.trouble)
+
+
+def test_a_high_level_asks_for_more_refits(plan_fits):
+    """
+    The ends of a 99.5 % interval lie beyond the last of three hundred refits.
+    """
+    fit, level = plan_fits["depth"], 0.995
+    here = {"params": 3e9, "pruning_rate": 0.3, "base_loss": 2.0}
+    known = fit.known.for_level(level)
+    shaped = {name: np.full((1, 1), each) for name, each in here.items()}
+    losses = [known.curves({**shaped, "tokens": np.full((1, 1), n)})[1:, 0] for n in (1e9, 2e9)]
+    ends = [(1 - level) / 2, (1 + level) / 2]
+
+    bought = planning.marginal(fit, tokens=1e9, level=level, **here)
+    found = planning.budget_table(
+        fit,
+        planning.candidates(planning.Model("3B", 3e9, 2.0), 0.3, "depth"),
+        tokens=1e9,
+        level=level,
+    )
+    narrow, wide = (p2law.tokens_for(fit, loss=2.25, level=each, **here) for each in (0.97, level))
+
+    assert known.refits == found.refits > fit.known.refits
+    expected = np.quantile(losses[0] - losses[1], ends)
+    np.testing.assert_allclose(bought[["low", "high"]].to_numpy()[0], expected)
+    assert wide.low < narrow.low
