@@ -20,6 +20,8 @@ ASKED = ("loss", *SPENT)
 
 FREE = "the records leave this free"
 
+FAR = "the loss is out of reach"
+
 
 class Asked(TypedDict, total=False):
     """What is asked for: a loss to reach, or a budget. One of them, a number or several."""
@@ -145,7 +147,7 @@ def _until(
         for a, b, t in zip(after.beyond, seen.beyond, chosen, strict=True)
     ]
     both = Foresight(chosen[None], loss, known, beyond)
-    why = np.where(np.isinf(chosen), "the loss is out of reach", "")
+    why = np.where(np.isinf(chosen), FAR, "")
     spent = billed.of(needed)
     return _columns(out, billed, both, level, why), loss, spent
 

@@ -11,7 +11,7 @@ import pandas as pd
 from p2law import asking, records
 from p2law.errors import PlanError
 from p2law.measures import SLICED
-from p2law.pricing import is_number
+from p2law.pricing import ANY, is_number
 from p2law.wording import got
 
 NEEDED = ("model", "params", "pruning_rate")
@@ -23,9 +23,6 @@ TAKEN = (
     *("behind_high", "chance", "tied", "ties", "tied_with", "low", "high", "refused", "chosen"),
 )
 """Columns that answers add, so that candidates must not have them."""
-
-ANY = "pruned"
-"""The method of candidates that name none."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +110,7 @@ def candidates(
     """
     chosen = _models(models)
     shares = [_rate(each) for each in _several("rates", rates, "0.25")]
-    ways = [str(each) for each in _several("methods", methods, "'depth'")]
+    ways = [_way(each) for each in _several("methods", methods, "'depth'")]
     return pd.DataFrame(
         [row(*each) for each in itertools.product(chosen, ways, shares)],
     )
@@ -165,6 +162,8 @@ def checked(table: Any) -> pd.DataFrame:
     out = records.check(table, needs=("params", "pruning_rate"))
     if "method" not in out:
         out["method"] = ANY
+    for each in out["method"].unique():
+        _way(each)
     size = out["params"] * (1 - out["pruning_rate"])
     out["params_after"] = out["params_after"].fillna(size) if "params_after" in out else size
     more = (out["params_after"] > out["params"]).to_numpy()
@@ -231,6 +230,17 @@ def _several(what: str, given: Any, example: str) -> list[Any]:
     if not found:
         raise PlanError(f"{what} is empty; give one or more, as [{example}]")
     return found
+
+
+def _way(method: Any) -> str:
+    """A method by its name; another spelling of one that makes matrices smaller is refused."""
+    name = str(method)
+    plain = name.strip().lower().removesuffix("_pruning").removesuffix("-pruning")
+    if plain in SLICED and name != plain:
+        raise PlanError(
+            f"method {name!r}: write {plain!r}, or all parameters would be counted as multiplied"
+        )
+    return name
 
 
 def _rate(value: Any) -> float:

@@ -99,7 +99,9 @@ class Limits:
             for each in fields(self)
             if each.name != "probability" and getattr(self, each.name) is not None
         ]
-        return f", {listed(given)}" if given else ""
+        sure = self.loss is not None and self.probability is not None
+        how = f" in {100 * (self.probability or 0):g} % of the refits" if sure else ""
+        return f", {listed(given)}{how}" if given else ""
 
 
 def checked_limits(given: Any) -> Limits:

@@ -113,3 +113,14 @@ def test_a_column_that_the_answer_fills_in_is_refused(name):
 
     with pytest.raises(PlanError, match=f"the column {name}, which the answer fills in; rename"):
         checked(table)
+
+
+@pytest.mark.parametrize("name", ["Depth", "WIDTH", "depth_pruning"])
+def test_another_spelling_of_a_method_is_refused(name):
+    """
+    All parameters would be counted without a word.
+    """
+    with pytest.raises(PlanError, match="write '(depth|width)', or all parameters"):
+        planning.candidates(MODELS, 0.25, name)
+    with pytest.raises(PlanError, match="write '(depth|width)', or all parameters"):
+        checked(planning.candidates(MODELS, 0.25, "depth").assign(method=name))

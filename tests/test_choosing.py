@@ -363,3 +363,48 @@ def test_what_the_records_leave_free_is_not_said_to_be_out_of_reach(p2_records):
     found = planning.choose(fit, third, loss=0.1)
 
     assert (("the records leave this free", 1),) == found.left_out
+
+
+def test_where_all_is_out_of_reach_the_lowest_loss_within_reach_is_named(fits, table):
+    """
+    What to ask for instead.
+    """
+    found = planning.choose(fits, table, loss=2.001)
+    every = planning.budget_table(fits, table, loss=2.001).table
+
+    lowest = every.loc[every["loss"].idxmin()]
+    assert f"lowest loss within reach is {lowest['loss']:.4f}" in found.verdict
+    assert f"of {lowest['model']} {lowest['method']}" in found.verdict
+
+
+def test_what_most_refits_need_has_no_interval_of_each(fits, table):
+    """
+    With a probability, `behind` stands without an interval that it need not lie in.
+    """
+    found = planning.choose(fits, table, loss=2.3, limits=planning.Limits(probability=0.98))
+
+    assert found.table[["behind_low", "behind_high"]].isna().all(axis=None)
+    assert "nan" not in found.verdict
+    limits = planning.Limits(loss=2.3, probability=0.98)
+    assert ", loss at most 2.3 in 98 % of the refits" == limits.words
+
+
+def test_at_one_size_there_may_be_limits(fits):
+    """
+    As anywhere else.
+    """
+    limits = planning.Limits(loss=1.0)
+
+    found = planning.at_size(fits, MODELS, 2e9, tokens=1e9, limits=limits)
+
+    assert found.best is None
+    assert [("loss above 1", 4)] == list(found.left_out)
+
+
+def test_a_single_fit_at_one_size_says_how_flops_are_counted(fits):
+    """
+    Nobody has named the method.
+    """
+    found = planning.at_size(fits["depth"], MODELS, 2e9, tokens=1e9)
+
+    assert any("no method is named" in each for each in found.notes)
