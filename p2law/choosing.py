@@ -17,7 +17,7 @@ from p2law.errors import PlanError
 from p2law.foresight import by_method
 from p2law.identify import listed
 from p2law.limits import Limits, checked_limits
-from p2law.pricing import Prices, is_number
+from p2law.pricing import ANY, Prices, is_number
 from p2law.result import Fit
 from p2law.views import View, number
 from p2law.wording import got, several
@@ -202,7 +202,7 @@ def at_size(
     larger = [each for each in several_models if each.params > params_after]
     if not larger:
         raise PlanError(f"no model is larger than {number(params_after)} parameters")
-    methods = [each or candidate.ANY for each in by_method(fits)]
+    methods = [each or ANY for each in by_method(fits)]
     tables = [
         candidate.candidates(each, 1 - params_after / each.params, methods) for each in larger
     ]

@@ -125,7 +125,7 @@ def plan_main(asked: argparse.Namespace) -> str:
 
 def _choice(plan: planfile.Plan, fits: "dict[str, Fit]", common: dict[str, Any]) -> Any:
     if plan.size is not None:
-        beside = {"limits": plan.limits, "dense": plan.dense}
+        beside: dict[str, Any] = {"limits": plan.limits, "dense": plan.dense}
         return planning.at_size(fits, plan.models, plan.size, **beside, **common)
     table = planning.candidates(plan.models, plan.rates, list(fits))
     return planning.choose(fits, table, limits=plan.limits, dense=plan.dense, **common)

@@ -120,7 +120,7 @@ def test_another_spelling_of_a_method_is_refused(name):
     """
     All parameters would be counted without a word.
     """
-    with pytest.raises(PlanError, match="write '(depth|width)', or all parameters"):
+    with pytest.raises(PlanError, match=r"write '(depth|width)', or all parameters"):
         planning.candidates(MODELS, 0.25, name)
-    with pytest.raises(PlanError, match="write '(depth|width)', or all parameters"):
+    with pytest.raises(PlanError, match=r"write '(depth|width)', or all parameters"):
         checked(planning.candidates(MODELS, 0.25, "depth").assign(method=name))

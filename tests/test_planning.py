@@ -228,7 +228,9 @@ def test_a_law_that_rises_again_is_reached_where_it_first_comes_down(curves):
     assert found.predict(tokens=float(budget))["loss"].iloc[0] == pytest.approx(2.2, abs=1e-9)
     assert float(budget) < 1e6
     assert "the law does not fall all along; these are the first such tokens" in budget.trouble
-    with pytest.raises(UnreachableLossError, match=r"would end at 2\.06") as error:
+    with pytest.raises(
+        UnreachableLossError, match=r"rises again, comes down at the least to 2\.06"
+    ) as error:
         planning.tokens_for(found, loss=2.01)
     assert 2.05 < error.value.floor < 2.07
 
@@ -461,3 +463,18 @@ def test_a_high_level_asks_for_more_refits(plan_fits):
     expected = np.quantile(losses[0] - losses[1], ends)
     np.testing.assert_allclose(bought[["low", "high"]].to_numpy()[0], expected)
     assert wide.low < narrow.low
+
+
+def test_the_answer_carries_the_doubts_of_the_fit(p2_records):
+    """
+    Few runs: what the intervals assume stands with every number that rests on it.
+    """
+    records = p2_records(params=(1e9, 3e9), noise=0.003, run_noise=0.01)
+    few = records[records["run"] == records["run"].iloc[0]]
+    fit = p2law.fit(few, forms.token_power)
+
+    said = planning.tokens_for(fit, loss=float(few["loss"].median())).trouble
+
+    assert fit.known.doubts
+    assert set(fit.known.doubts) <= set(said)
+    assert set(fit.known.doubts) <= set(planning.saturation(fit, gain=0.01).trouble)

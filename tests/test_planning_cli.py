@@ -225,11 +225,17 @@ def test_the_plan_in_the_documentation_of_the_file_can_be_read(tmp_path):
     assert 0.9 == plan.limits.probability
 
 
-def test_a_loss_out_of_reach_is_json_too(said, capsys):
+def test_a_loss_out_of_reach_is_json_too(place, monkeypatch, capsys):
     """
     The floor and its interval are there for programs; the exit code is 2 all the same.
     """
-    said(f"tokens depth.json --loss 2.001 {HERE} --json", code=2)
-    text = said(f"tokens depth.json --loss 2.001 {HERE} --json", code=2)
+    monkeypatch.chdir(place)
 
-    assert "out of reach" in text
+    code = main(f"tokens depth.json --loss 2.001 --json {HERE}".split())
+    printed = capsys.readouterr()
+    plain = json.loads(printed.out)
+
+    assert 2 == code
+    assert {"error", "floor", "low", "high", "reached"} == set(plain)
+    assert plain["low"] <= plain["floor"] <= plain["high"]
+    assert "out of reach" in printed.err
