@@ -110,6 +110,7 @@ def candidates(
     """
     chosen = _models(models)
     shares = [_rate(each) for each in _several("rates", rates, "0.25")]
+    _check_sizes(chosen, shares)
     ways = [_way(each) for each in _several("methods", methods, "'depth'")]
     return pd.DataFrame(
         [row(*each) for each in itertools.product(chosen, ways, shares)],
@@ -209,12 +210,29 @@ def _models(models: Any) -> tuple[Model, ...]:
         numbers = {"params": each.params, "base_loss": each.base_loss}
         numbers |= {"flops_per_token": each.flops_per_token} if each.flops_per_token else {}
         _positive(f"model {each.name!r}", numbers)
-        for _, after in each.params_after:
+        for rate, after in each.params_after:
             _positive(f"model {each.name!r}", {"params_after": after})
+            if after > each.params:
+                raise PlanError(
+                    f"model {each.name!r}: params_after {after:g} at rate {rate:g} is more than "
+                    f"the {each.params:g} before pruning"
+                )
     twice = {each.name for each in found if [other.name for other in found].count(each.name) > 1}
     if twice or not found:
         raise PlanError(f"two models are called {min(twice)!r}" if twice else "no model is given")
     return found
+
+
+def _check_sizes(models: Sequence[Model], rates: Sequence[float]) -> None:
+    """Refuse exact sizes of which none is for a rate that is asked for."""
+    for model in models:
+        known = [rate for rate, _ in model.params_after]
+        if known and not any(abs(rate - each) < 1e-9 for rate in known for each in rates):
+            raise PlanError(
+                f"model {model.name!r} has exact sizes for other rates than are asked for: "
+                f"{', '.join(f'{each:g}' for each in known)}, not "
+                f"{', '.join(f'{each:g}' for each in rates)}"
+            )
 
 
 def _positive(what: str, numbers: dict[str, Any]) -> None:

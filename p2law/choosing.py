@@ -1,7 +1,7 @@
 """Which candidate: the cheapest way to a loss, or the best loss for a budget; and ties."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Unpack
 
 import numpy as np
@@ -199,7 +199,10 @@ def at_size(
         raise PlanError(f"params_after is a positive number, got {got(params_after)}")
     asking.plain_count("the final size params_after", params_after)
     several_models = (models,) if isinstance(models, Model) else tuple(models)
-    larger = [each for each in several_models if each.params > params_after]
+    # The size is given, so that exact ones of other rates have no say.
+    larger = [
+        replace(each, params_after=()) for each in several_models if each.params > params_after
+    ]
     if not larger:
         raise PlanError(f"no model is larger than {number(params_after)} parameters")
     methods = [each or ANY for each in by_method(fits)]

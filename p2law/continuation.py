@@ -14,6 +14,7 @@ from p2law.deviations import TOKENS, Along, Deviations, Strayed, tried
 from p2law.errors import FitError
 from p2law.result import Fit
 from p2law.views import View, number
+from p2law.wording import several
 
 STRANGE = 4.0
 """Mean square deviation, in expected ones, beyond which a run is unlike those fitted."""
@@ -215,7 +216,7 @@ class Continuation:
         count = len(self.curve)
         facts = [
             ("run", ", ".join(f"{name} {number(each)}" for name, each in self.inputs.items())),
-            ("prior", f"{self.fit.form.name} fitted to {self.sizes.runs} runs"),
+            ("prior", f"{self.fit.form.name} fitted to {several(self.sizes.runs, 'run')}"),
         ]
         if self.thinned:
             facts.append(("thinned", f"{self.thinned} checkpoints between these are not used"))
@@ -234,8 +235,8 @@ class Continuation:
             ]
         runs, error, _ = self.tried(4.0)
         if runs:
-            told = f"{runs} fitted runs, each shown to a quarter of its end: {100 * error:.2g} %"
-            facts.append(("error", f"{told} on average"))
+            told = f"{several(runs, 'fitted run')}, each shown to a quarter of its end"
+            facts.append(("error", f"{told}: {100 * error:.2g} % on average"))
         return View(
             headline=f"forecast from {count} checkpoint{'s' * (count != 1)} and the fitted law",
             warnings=self.trouble,

@@ -124,3 +124,18 @@ def test_another_spelling_of_a_method_is_refused(name):
         planning.candidates(MODELS, 0.25, name)
     with pytest.raises(PlanError, match=r"write '(depth|width)', or all parameters"):
         checked(planning.candidates(MODELS, 0.25, "depth").assign(method=name))
+
+
+def test_exact_sizes_that_do_not_fit_are_refused():
+    """
+    More than before pruning, or for a rate that nobody asks for.
+    """
+    larger = planning.Model("8B", 8e9, 2.0, params_after=((0.25, 9e9),))
+    other = planning.Model("8B", 8e9, 2.0, params_after=((0.3, 5.6e9),))
+
+    with pytest.raises(PlanError, match=r"params_after 9e\+09 at rate 0.25 is more than the 8e"):
+        planning.candidates(larger, 0.25, "depth")
+    with pytest.raises(
+        PlanError, match=r"exact sizes for other rates than are asked for: 0\.3, not"
+    ):
+        planning.candidates(other, [0.25, 0.5], "depth")
