@@ -241,6 +241,11 @@ def _trouble(seer: Seer, filled: pd.DataFrame) -> tuple[str, ...]:
     for fit, _, _, rows in seer.parts:
         method = f"{seer.table['method'].iloc[rows[0]]}: " if len(seer.parts) > 1 else ""
         said += [f"{method}{each}" for each in fit.trouble]
+        if not {"pruning_rate", "params_after"} & set(fit.form.columns):
+            said.append(
+                f"{method}{fit.form.name} reads neither pruning_rate nor params_after: it cannot "
+                f"tell one rate from another"
+            )
     free, count = int((~filled["determined"]).sum()), len(filled)
     if free:
         said.append(f"{free} of {count} rest on what the records leave free, and are NaN")

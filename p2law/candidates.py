@@ -160,6 +160,9 @@ def checked(table: Any) -> pd.DataFrame:
             f"candidates have the column{'s' * (len(taken) > 1)} {', '.join(taken)}, which the "
             f"answer fills in; rename or drop what is yours"
         )
+    small = pd.to_numeric(table["params"], errors="coerce").min()
+    if small > 0:
+        asking.plain_count("params of a candidate", small)
     out = records.check(table, needs=("params", "pruning_rate"))
     if "method" not in out:
         out["method"] = ANY
@@ -207,9 +210,10 @@ def _models(models: Any) -> tuple[Model, ...]:
     for each in found:
         if not isinstance(each, Model):
             raise PlanError(f"a model is planning.Model(name, params, base_loss), got {got(each)}")
-        numbers = {"params": each.params, "base_loss": each.base_loss}
+        numbers: dict[str, Any] = {"params": each.params, "base_loss": each.base_loss}
         numbers |= {"flops_per_token": each.flops_per_token} if each.flops_per_token else {}
         _positive(f"model {each.name!r}", numbers)
+        asking.plain_count(f"model {each.name!r}: params", each.params)
         for rate, after in each.params_after:
             _positive(f"model {each.name!r}", {"params_after": after})
             if after > each.params:

@@ -83,7 +83,7 @@ def test_what_makes_no_candidates_is_refused(arguments, words):
         (lambda t: t.assign(tokens=1e9), PlanError, "tokens are not part of a candidate"),
         (lambda t: t.assign(params_after=9e9), PlanError, "candidate 0 has more parameters after"),
         (lambda t: t.assign(pruning_rate=25.0), RecordError, "divide by 100"),
-        (lambda t: t.assign(params=8.0), RecordError, "look like billions"),
+        (lambda t: t.assign(params=8.0), PlanError, "looks like billions"),
     ],
 )
 def test_a_table_that_holds_no_candidates_is_refused(change, error, words):
@@ -139,3 +139,14 @@ def test_exact_sizes_that_do_not_fit_are_refused():
         PlanError, match=r"exact sizes for other rates than are asked for: 0\.3, not"
     ):
         planning.candidates(other, [0.25, 0.5], "depth")
+
+
+def test_a_model_of_eight_parameters_is_refused_in_words_that_help():
+    """
+    No argument is named that nobody takes here.
+    """
+    with pytest.raises(PlanError, match="model '8B': params is 8, which looks like billions"):
+        planning.candidates(planning.Model("8B", 8, 2.0), 0.25, "depth")
+    table = planning.candidates(MODELS, 0.25, "depth").assign(params=8.0)
+    with pytest.raises(PlanError, match=r"params of a candidate is 8, .* write 8e9"):
+        checked(table)
