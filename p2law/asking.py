@@ -10,7 +10,7 @@ import pandas as pd
 from p2law.checking import check_names
 from p2law.declaring import Array, Form
 from p2law.domains import is_number
-from p2law.errors import FitError, FormError, RecordError
+from p2law.errors import FitError, FormError, PlanError, RecordError
 from p2law.numeric import numbers
 from p2law.views import number
 from p2law.wording import first_line, got, label
@@ -21,6 +21,9 @@ HIGHEST = 0.999
 
 COUNTS = {"params", "tokens"}
 """Inputs that people like to write in billions."""
+
+SMALL = 1000.0
+"""Counts below it are taken for billions or millions, where nothing else stands to compare with."""
 
 
 def inputs(form: Form, table: pd.DataFrame | None, columns: Mapping[str, Any]) -> pd.DataFrame:
@@ -81,8 +84,8 @@ def check_counts(asked: pd.DataFrame, records: pd.DataFrame) -> None:
         values, held = asked[name].to_numpy(), records[name].to_numpy()
         least, most = held.min(), held.max()
         for unit, word in ((1e9, "billions"), (1e6, "millions")):
-            slips = (values < 1000) & (values >= least / unit) & (values / 10 <= most / unit)
-            slips &= least > 1000
+            slips = (values < SMALL) & (values >= least / unit) & (values / 10 <= most / unit)
+            slips &= least > SMALL
             if slips.any():
                 row = asked.index[int(np.argmax(slips))]
                 value = number(float(values[slips][0]))
@@ -92,6 +95,29 @@ def check_counts(asked: pd.DataFrame, records: pd.DataFrame) -> None:
                     f"{number(float(values[slips][0]) * unit)}",
                     list(asked.index[slips]),
                 )
+
+
+def plain_count(what: str, value: float, records: Any = ()) -> None:
+    """Refuse a count in billions where it stands alone: a size, a budget, a limit.
+
+    Parameters
+    ----------
+    what : str
+        What it is, as a message says it.
+    value : float
+    records : sequence of float
+        Counts on record; where one of them is as small, small counts are meant.
+
+    Raises
+    ------
+    PlanError
+        It is below 1,000.
+    """
+    if value < SMALL and not (np.asarray(records, dtype=float) < SMALL).any():
+        raise PlanError(
+            f"{what} is {number(float(value))}, which looks like billions: it is a plain count, "
+            f"so write {number(float(value) * 1e9)}"
+        )
 
 
 def interval(level: Any, kind: Any) -> None:

@@ -20,6 +20,8 @@ ASKED = ("loss", *SPENT)
 
 FREE = "the records leave this free"
 
+FAR = "the loss is out of reach"
+
 
 class Asked(TypedDict, total=False):
     """What is asked for: a loss to reach, or a budget. One of them, a number or several."""
@@ -55,7 +57,7 @@ def budget_table(
     level : float
         Of the intervals.
     draws : int, optional
-        Number of refits; those that the fits have where it is left out.
+        Number of refits; as many as `level` needs where it is left out.
     **asked : float or sequence of float
         One of `loss`, in nat per token, to be reached; or a budget for each candidate:
         `tokens`, `flops`, `gpu_hours`, `cost`. Of several numbers each is asked for.
@@ -93,12 +95,13 @@ def budget_table(
     asking.interval(level, "mean")
     what, amounts = _asked(asked)
     sure = _probability(probability, what)
+    _check_counts(found, what, amounts)
     costs = prices or Prices()
     which = np.repeat(np.arange(len(rows)), len(amounts))
     rows = rows.iloc[which].reset_index(drop=True)
     wanted = np.resize(amounts, len(rows))
     billed = bill(rows, costs)
-    seer = Seer.of(found, rows, checked_draws(draws))
+    seer = Seer.of(found, rows, checked_draws(draws), level)
     parts = _until(seer, billed, wanted, sure, level) if what == "loss" else None
     if parts is None:
         parts = _within(seer, billed, what, wanted, level)
@@ -144,7 +147,7 @@ def _until(
         for a, b, t in zip(after.beyond, seen.beyond, chosen, strict=True)
     ]
     both = Foresight(chosen[None], loss, known, beyond)
-    why = np.where(np.isinf(chosen), "the loss is out of reach", "")
+    why = np.where(np.isinf(chosen), FAR, "")
     spent = billed.of(needed)
     return _columns(out, billed, both, level, why), loss, spent
 
@@ -178,7 +181,7 @@ def _columns(
         {name: np.where(seen.determined, each, np.nan) for name, each in out.items()}
     )
     told["determined"], told["beyond"] = seen.determined, seen.beyond
-    told["why"] = np.where(seen.determined, why, np.where(why == "", FREE, why))
+    told["why"] = np.where(seen.determined, why, FREE)
     return told
 
 
@@ -213,6 +216,13 @@ def _asked(asked: Mapping[str, Any]) -> tuple[str, Array]:
     return name, np.array(amounts, dtype=float)
 
 
+def _check_counts(fits: Mapping[str, Fit], what: str, amounts: Array) -> None:
+    """Refuse a budget in billions."""
+    if what == "tokens":
+        held = [fit.records["tokens"].min() for fit in fits.values()]
+        asking.plain_count("a budget of tokens", amounts.min(), held)
+
+
 def _probability(given: Any, what: str) -> float | None:
     if given is None:
         return None
@@ -231,6 +241,11 @@ def _trouble(seer: Seer, filled: pd.DataFrame) -> tuple[str, ...]:
     for fit, _, _, rows in seer.parts:
         method = f"{seer.table['method'].iloc[rows[0]]}: " if len(seer.parts) > 1 else ""
         said += [f"{method}{each}" for each in fit.trouble]
+        if not {"pruning_rate", "params_after"} & set(fit.form.columns):
+            said.append(
+                f"{method}{fit.form.name} reads neither pruning_rate nor params_after: it cannot "
+                f"tell one rate from another"
+            )
     free, count = int((~filled["determined"]).sum()), len(filled)
     if free:
         said.append(f"{free} of {count} rest on what the records leave free, and are NaN")

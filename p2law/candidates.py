@@ -8,17 +8,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from p2law import records
+from p2law import asking, records
 from p2law.errors import PlanError
 from p2law.measures import SLICED
-from p2law.pricing import is_number
+from p2law.pricing import ANY, is_number
 from p2law.wording import got
 
 NEEDED = ("model", "params", "pruning_rate")
 """Columns that every table of candidates has."""
 
-ANY = "pruned"
-"""The method of candidates that name none."""
+TAKEN = (
+    *("tokens_low", "tokens_high", "reached", "reachable", "loss", "loss_low", "loss_high"),
+    *("flops", "gpu_hours", "cost", "determined", "beyond", "why", "behind", "behind_low"),
+    *("behind_high", "chance", "tied", "ties", "tied_with", "low", "high", "refused", "chosen"),
+)
+"""Columns that answers add, so that candidates must not have them."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +110,8 @@ def candidates(
     """
     chosen = _models(models)
     shares = [_rate(each) for each in _several("rates", rates, "0.25")]
-    ways = [str(each) for each in _several("methods", methods, "'depth'")]
+    _check_sizes(chosen, shares)
+    ways = [_way(each) for each in _several("methods", methods, "'depth'")]
     return pd.DataFrame(
         [row(*each) for each in itertools.product(chosen, ways, shares)],
     )
@@ -150,9 +155,19 @@ def checked(table: Any) -> pd.DataFrame:
         raise PlanError(f"no candidates: {what}; planning.candidates(...) makes the table")
     if "tokens" in table.columns:
         raise PlanError("tokens are not part of a candidate: give tokens=, or take the column out")
+    if taken := [name for name in TAKEN if name in table.columns]:
+        raise PlanError(
+            f"candidates have the column{'s' * (len(taken) > 1)} {', '.join(taken)}, which the "
+            f"answer fills in; rename or drop what is yours"
+        )
+    small = pd.to_numeric(table["params"], errors="coerce").min()
+    if small > 0:
+        asking.plain_count("params of a candidate", small)
     out = records.check(table, needs=("params", "pruning_rate"))
     if "method" not in out:
         out["method"] = ANY
+    for each in out["method"].unique():
+        _way(each)
     size = out["params"] * (1 - out["pruning_rate"])
     out["params_after"] = out["params_after"].fillna(size) if "params_after" in out else size
     more = (out["params_after"] > out["params"]).to_numpy()
@@ -186,6 +201,7 @@ def checked_dense(dense: Any) -> tuple[Dense, ...]:
                 f"a model without pruning is planning.Dense(name, params, loss), got {got(each)}"
             )
         _positive(f"Dense {each.name!r}", {"params": each.params, "loss": each.loss})
+        asking.plain_count(f"Dense {each.name!r}: params", each.params)
     return found
 
 
@@ -194,15 +210,33 @@ def _models(models: Any) -> tuple[Model, ...]:
     for each in found:
         if not isinstance(each, Model):
             raise PlanError(f"a model is planning.Model(name, params, base_loss), got {got(each)}")
-        numbers = {"params": each.params, "base_loss": each.base_loss}
+        numbers: dict[str, Any] = {"params": each.params, "base_loss": each.base_loss}
         numbers |= {"flops_per_token": each.flops_per_token} if each.flops_per_token else {}
         _positive(f"model {each.name!r}", numbers)
-        for _, after in each.params_after:
+        asking.plain_count(f"model {each.name!r}: params", each.params)
+        for rate, after in each.params_after:
             _positive(f"model {each.name!r}", {"params_after": after})
+            if after > each.params:
+                raise PlanError(
+                    f"model {each.name!r}: params_after {after:g} at rate {rate:g} is more than "
+                    f"the {each.params:g} before pruning"
+                )
     twice = {each.name for each in found if [other.name for other in found].count(each.name) > 1}
     if twice or not found:
         raise PlanError(f"two models are called {min(twice)!r}" if twice else "no model is given")
     return found
+
+
+def _check_sizes(models: Sequence[Model], rates: Sequence[float]) -> None:
+    """Refuse exact sizes of which none is for a rate that is asked for."""
+    for model in models:
+        known = [rate for rate, _ in model.params_after]
+        if known and not any(abs(rate - each) < 1e-9 for rate in known for each in rates):
+            raise PlanError(
+                f"model {model.name!r} has exact sizes for other rates than are asked for: "
+                f"{', '.join(f'{each:g}' for each in known)}, not "
+                f"{', '.join(f'{each:g}' for each in rates)}"
+            )
 
 
 def _positive(what: str, numbers: dict[str, Any]) -> None:
@@ -218,6 +252,17 @@ def _several(what: str, given: Any, example: str) -> list[Any]:
     if not found:
         raise PlanError(f"{what} is empty; give one or more, as [{example}]")
     return found
+
+
+def _way(method: Any) -> str:
+    """A method by its name; another spelling of one that makes matrices smaller is refused."""
+    name = str(method)
+    plain = name.strip().lower().removesuffix("_pruning").removesuffix("-pruning")
+    if plain in SLICED and name != plain:
+        raise PlanError(
+            f"method {name!r}: write {plain!r}, or all parameters would be counted as multiplied"
+        )
+    return name
 
 
 def _rate(value: Any) -> float:

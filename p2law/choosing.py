@@ -1,14 +1,15 @@
 """Which candidate: the cheapest way to a loss, or the best loss for a budget; and ties."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Unpack
 
 import numpy as np
 import pandas as pd
 
+from p2law import asking
 from p2law import candidates as candidate
-from p2law.budgeting import Asked, budget_table
+from p2law.budgeting import FAR, Asked, budget_table
 from p2law.budgets import Budgets, laid_out
 from p2law.candidates import Dense, Model, checked_dense
 from p2law.declaring import Array, Whole
@@ -16,7 +17,7 @@ from p2law.errors import PlanError
 from p2law.foresight import by_method
 from p2law.identify import listed
 from p2law.limits import Limits, checked_limits
-from p2law.pricing import Prices, is_number
+from p2law.pricing import ANY, Prices, is_number
 from p2law.result import Fit
 from p2law.views import View, number
 from p2law.wording import got, several
@@ -29,6 +30,16 @@ NAMED = 3
 
 CLOSE = 0.1
 """Sizes that differ by no more than this share are the same."""
+
+
+class Options(Asked, total=False):
+    """What `choose` takes beside fits and candidates."""
+
+    limits: Limits | None
+    dense: Sequence[Dense] | Dense
+    prices: Prices | None
+    level: float
+    draws: int | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +81,8 @@ class Choice:
         """The candidates that are plans, the best first; a copy.
 
         The columns of `Budgets.table`; then `behind`, how much more loss or cost than the best,
-        with `behind_low` and `behind_high`; `chance`, the share of the refits in which the
+        with `behind_low` and `behind_high` (NaN where a probability is asked for: `behind` is
+        then of what most refits need, not of each); `chance`, the share of the refits in which the
         candidate does at least as well as the best; `tied`, whether that is within the noise.
         """
         return self._table.copy()
@@ -157,25 +169,22 @@ def at_size(
     fits: Fit | Mapping[str, Fit],
     models: Sequence[Model],
     params_after: float,
-    *,
-    dense: Sequence[Dense] | Dense = (),
-    prices: Prices | None = None,
-    level: float = 0.9,
-    draws: int | None = None,
-    **asked: Unpack[Asked],
+    **options: Unpack[Options],
 ) -> Choice:
     """Compare pruning a larger model harder with pruning a smaller one less, to one final size.
 
     Parameters
     ----------
-    fits, prices, level, draws, **asked
-        As in `planning.budget_table`; every method that has a fit is tried.
+    fits : Fit or mapping of str to Fit
+        Every method that has a fit is tried; of a single fit nothing tells the method, and
+        FLOPs count all parameters.
     models : sequence of Model
         Those that are no larger than the final size are left out.
     params_after : float
         The final size.
-    dense : Dense or sequence of Dense
-        Models of that size that need not be pruned.
+    **options
+        As in `planning.choose`: one of `loss`, `tokens`, `flops`, `gpu_hours` and `cost`;
+        `limits`, `dense`, `prices`, `level`, `draws`.
 
     Returns
     -------
@@ -188,17 +197,21 @@ def at_size(
     """
     if not (is_number(params_after) and 0 < params_after < np.inf):
         raise PlanError(f"params_after is a positive number, got {got(params_after)}")
+    asking.plain_count("the final size params_after", params_after)
     several_models = (models,) if isinstance(models, Model) else tuple(models)
-    larger = [each for each in several_models if each.params > params_after]
+    # The size is given, so that exact ones of other rates have no say.
+    larger = [
+        replace(each, params_after=()) for each in several_models if each.params > params_after
+    ]
     if not larger:
         raise PlanError(f"no model is larger than {number(params_after)} parameters")
-    methods = [each or candidate.ANY for each in by_method(fits)]
+    methods = [each or ANY for each in by_method(fits)]
     tables = [
         candidate.candidates(each, 1 - params_after / each.params, methods) for each in larger
     ]
     table = pd.concat(tables, ignore_index=True)
     table["params_after"] = float(params_after)
-    return choose(fits, table, dense=dense, prices=prices, level=level, draws=draws, **asked)
+    return choose(fits, table, **options)
 
 
 def choice(found: Budgets, limits: Limits, dense: Sequence[Dense]) -> Choice:
@@ -235,7 +248,8 @@ def behind(found: Budgets, order: Whole) -> dict[str, Any]:
         more = values - best
         # Where neither gets there, neither is better.
         chance = np.mean(values <= best, axis=0)
-    sound = ~np.isnan(more).any(axis=0)
+    # What most refits need and what each of them needs are no numbers to compare.
+    sound = ~np.isnan(more).any(axis=0) & (found.probability is None)
     if sound.any():
         # Observed values: between two infinite ones there is nothing.
         ends[:, sound] = np.quantile(
@@ -255,7 +269,7 @@ def behind(found: Budgets, order: Whole) -> dict[str, Any]:
 def _verdict(found: Budgets, ranked: pd.DataFrame, names: list[str], ties: Sequence[str]) -> str:
     """The best, the next, and what is no larger than noise."""
     if not names:
-        return "no candidate is a plan; below stands why"
+        return f"no candidate is a plan; below stands why{_least(found)}"
     unit, measure = found.unit(found.measure), found.measure
     does = "takes least" if found.asked == "loss" else "has the lowest loss"
     said = f"{names[0]} {does}, {number(ranked[measure].iloc[0])} {unit}"
@@ -266,14 +280,27 @@ def _verdict(found: Budgets, ranked: pd.DataFrame, names: list[str], ties: Seque
     if not ties:
         row = ranked.iloc[1]
         low, high = number(row["behind_low"], 3), number(row["behind_high"], 3)
-        more = f"{number(row['behind'], 3)} {unit} more ({100 * found.level:g} %: {low} to {high})"
-        return f"{said}; the next, {names[1]}, {more}"
+        known = f" ({100 * found.level:g} %: {low} to {high})" * bool(
+            np.isfinite(row["behind_low"])
+        )
+        return f"{said}; the next, {names[1]}, {number(row['behind'], 3)} {unit} more{known}"
     some = listed([*ties[:NAMED], *([f"{len(ties) - NAMED} more"] if len(ties) > NAMED else [])])
     chance = number(100 * ranked["chance"][ranked["tied"]].iloc[1], 2)
     return (
         f"{said}; within the noise {some} {'is' if len(ties) == 1 else 'are'} as good: "
         f"{ties[0]} in {chance} % of the refits"
     )
+
+
+def _least(found: Budgets) -> str:
+    """What the candidate that comes down furthest reaches, where none reaches the loss."""
+    table, floors = found.table, found.losses[0]
+    far = (table["why"] == FAR).to_numpy()
+    if not (far.any() and (far | ~table["determined"].to_numpy()).all()):
+        return ""
+    at = int(np.argmin(np.where(far, floors, np.inf)))
+    name = candidate.names(table.iloc[[at]])[0]
+    return f"; the lowest loss within reach is {number(floors[at], 5)} nat, of {name}"
 
 
 def _unpruned(found: Budgets, order: Whole, limits: Limits, dense: Dense) -> str:

@@ -3,7 +3,6 @@
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
@@ -15,6 +14,7 @@ from p2law.deviations import TOKENS, Along, Deviations, Strayed, tried
 from p2law.errors import FitError
 from p2law.result import Fit
 from p2law.views import View, number
+from p2law.wording import several
 
 STRANGE = 4.0
 """Mean square deviation, in expected ones, beyond which a run is unlike those fitted."""
@@ -75,7 +75,8 @@ class Continuation:
         DataFrame
             tokens; the forecast under the target's name with `low` and `high`; `law`, what
             the law alone predicts; `determined`, False where the fit leaves the law free
-            there (forecast and interval are NaN then).
+            there (forecast and interval are NaN then). The interval alone is NaN where the
+            fit has no rows to spare.
 
         Raises
         ------
@@ -87,8 +88,8 @@ class Continuation:
         asking.interval(level, "run")
         asked, table = self._run.asked(tokens)
         mean, covariance = self._run.given(asked)
-        variance = np.diag(covariance) + self.sizes.noise**2
-        half = _quantile(level) * np.sqrt(variance) * self._wider(asked)
+        variance = np.maximum(np.diag(covariance), 0.0) + self.sizes.noise**2
+        half = self._quantile(level) * np.sqrt(variance) * self._wider(asked)
         sure = self.fit.known.determines(table)
         out = pd.DataFrame({TOKENS: table[TOKENS].to_numpy()})
         ends = (("low", mean - half), ("high", mean + half))
@@ -125,7 +126,7 @@ class Continuation:
         mean, covariance = self._run.given(asked)
         fall = np.array([1.0, -1.0, 0.0])
         spread = np.sqrt(max(float(fall @ covariance @ fall), 0.0)) * self._wider(asked)
-        half, gain = _quantile(level) * spread, float(fall @ mean)
+        half, gain = self._quantile(level) * spread, float(fall @ mean)
         near = float(mean[0] - mean[2]) / (0.01 * begin)
         found = {"gain": gain, "low": gain - half, "high": gain + half, "per_token": near}
         sure = bool(self.fit.known.determines(table).all())
@@ -215,7 +216,7 @@ class Continuation:
         count = len(self.curve)
         facts = [
             ("run", ", ".join(f"{name} {number(each)}" for name, each in self.inputs.items())),
-            ("prior", f"{self.fit.form.name} fitted to {self.sizes.runs} runs"),
+            ("prior", f"{self.fit.form.name} fitted to {several(self.sizes.runs, 'run')}"),
         ]
         if self.thinned:
             facts.append(("thinned", f"{self.thinned} checkpoints between these are not used"))
@@ -234,8 +235,8 @@ class Continuation:
             ]
         runs, error, _ = self.tried(4.0)
         if runs:
-            told = f"{runs} fitted runs, each shown to a quarter of its end: {100 * error:.2g} %"
-            facts.append(("error", f"{told} on average"))
+            told = f"{several(runs, 'fitted run')}, each shown to a quarter of its end"
+            facts.append(("error", f"{told}: {100 * error:.2g} % on average"))
         return View(
             headline=f"forecast from {count} checkpoint{'s' * (count != 1)} and the fitted law",
             warnings=self.trouble,
@@ -257,6 +258,6 @@ class Continuation:
             return 1.0
         return self.tried(max(float(np.exp(asked.ln_tokens.max())) / self.last, 1.0))[2]
 
-
-def _quantile(level: float) -> float:
-    return NormalDist().inv_cdf((1 + level) / 2)
+    def _quantile(self, level: float) -> float:
+        """Half the width of an interval, in standard deviations; NaN where nothing tells it."""
+        return self.sizes.quantile(level) if self.fit.known.tells_noise else float("nan")

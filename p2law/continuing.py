@@ -10,11 +10,12 @@ import pandas as pd
 
 from p2law import asking
 from p2law.continuation import Continuation
-from p2law.deviations import TOKENS, Deviations, Strayed, deviations, strayed
+from p2law.deviations import SUPPOSED, TOKENS, Deviations, Strayed, deviations, strayed
 from p2law.errors import FitError, FormError, RecordError
 from p2law.numeric import numbers
 from p2law.result import Fit
 from p2law.views import number
+from p2law.wording import several
 
 MOST = 200
 """So many checkpoints of a run calibrate it; more would tell the same, and take long."""
@@ -103,6 +104,7 @@ def _inputs(fit: Fit, table: pd.DataFrame, columns: Mapping[str, float]) -> dict
             raise FormError(f"{name} is one value in a run, the curve has {len(values)}")
         held[name] = values[0]
     checked = asking.inputs(fit.form, None, {**held, TOKENS: float(fit.records[TOKENS].max())})
+    asking.check_counts(checked.drop(columns=TOKENS), fit.records)
     if len(checked) > 1:
         raise FormError("one run at a time: each input is a single number here")
     return {name: float(checked[name].iloc[0]) for name in fit.form.columns if name != TOKENS}
@@ -154,6 +156,7 @@ def _doubts(found: Continuation) -> list[str]:
             f"this run is unlike those fitted: it strays {np.sqrt(found.strange):.1f} times as far "
             f"from the law as they do; check its inputs and its evaluation text"
         )
+    said += _of_few(found)
     fit, end = found.fit, float(found.fit.records[TOKENS].max())
     here = pd.DataFrame({**found.inputs, TOKENS: [end]})[list(fit.form.columns)]
     if not fit.known.determines(here).all():
@@ -162,3 +165,19 @@ def _doubts(found: Continuation) -> list[str]:
     if outside:
         said.append(f"{outside} outside the records: the law is extended to this run")
     return said
+
+
+def _of_few(found: Continuation) -> list[str]:
+    """What intervals from very few fitted runs rest on."""
+    if not found.fit.known.tells_noise:
+        return list(found.fit.known.doubts[:1])
+    if np.isinf(found.sizes.freedom):
+        return []
+    runs = several(found.sizes.runs, "fitted run")
+    tell = "tells" if found.sizes.runs == 1 else "tell"
+    said = (
+        f"{runs} hardly {tell} how far runs lie apart: "
+        f"intervals suppose levels that differ by about {100 * SUPPOSED:g} % of the "
+        f"{found.fit.form.target}, and are wide"
+    )
+    return [said]

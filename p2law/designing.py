@@ -98,6 +98,9 @@ def next_runs(
         raise FitError(f"a fit or a planning.Prior is asked for, got {type(source).__name__}")
     offered = offers(form, candidates, cost)
     wanted = asking.inputs(form, target, {})
+    if isinstance(source, Fit):
+        for each in (*offered.rows, wanted):
+            asking.check_counts(each, source.records)
     if wanted.empty:
         raise FitError("target has no rows: which prediction is wanted?")
     spend = float(offered.cost.max()) if budget is None else asking.positive("budget", budget)
@@ -246,6 +249,21 @@ def _warned(source: Fit | Prior, wanted: pd.DataFrame, search: _Search) -> tuple
             f"{runs} run{'s' * (runs != 1)} hardly tell by how much whole runs differ: expect "
             f"wider intervals than these"
         )
+    said += _beyond(source, wanted, search.offered) if isinstance(source, Fit) else []
     if len(search.base.q) == 1:
         said.append("the design trusts one estimate: ask for more guesses where it is uncertain")
     return tuple(said)
+
+
+def _beyond(fit: Fit, wanted: pd.DataFrame, offered: Offers) -> list[str]:
+    """What lies outside the records: the wanted predictions, and candidates."""
+    said, ends = [], offered.table[list(fit.form.columns)]
+    for what, rows in (("wanted predictions", wanted), ("candidates", ends)):
+        outside = [each for each in asking.beyond(rows, fit.records) if each]
+        if outside:
+            names = ", ".join(sorted({name for each in outside for name in each.split(", ")}))
+            said.append(
+                f"{len(outside)} of {len(rows)} {what} lie beyond the records in {names}: their "
+                f"widths rest on the form of the law"
+            )
+    return said

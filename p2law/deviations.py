@@ -4,15 +4,18 @@ A run lies above or below the law as a whole (level), is ahead of it or behind a
 had seen more tokens or fewer (speed), wanders (drift, forgotten over some stretch of
 ln(tokens)), and each checkpoint has noise of its own. How large each of these is, the
 residuals of the fit tell: the most likely sizes, held by a weak prior where few runs
-tell little.
+tell little. Of very few runs the law takes the level for its own: then levels are
+supposed to differ, and their size counts as known from no more than these runs.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from statistics import NormalDist
 
 import numpy as np
 
 from p2law.declaring import Array, Whole
+from p2law.resampling import FEW
 from p2law.result import Fit
 
 TOKENS = "tokens"
@@ -24,6 +27,11 @@ PRIOR_SPREAD = (1.5, 1.0, 1.5, 0.7, 1.5)
 """Standard deviations of the logarithms of the five sizes before any run is seen."""
 
 USUAL_SPEED = 0.3
+
+SUPPOSED, SUPPOSED_RUNS = 0.02, 2
+"""Levels differ by this share of the loss before any two runs are seen; that counts as much as
+so many differences between runs."""
+
 ENOUGH_RUNS = 9
 """With fewer fitted runs to try a forecast on, a 90 % quantile of its errors says nothing."""
 
@@ -77,6 +85,8 @@ class Deviations:
         Of single checkpoints, in the unit of the target.
     runs : int
         How many runs tell this.
+    freedom : float
+        How many differences between runs the level rests on; infinite where there are enough.
     """
 
     level: float
@@ -85,6 +95,15 @@ class Deviations:
     reach: float
     noise: float
     runs: int
+    freedom: float = np.inf
+
+    def quantile(self, level: float) -> float:
+        """Half the width of an interval, in standard deviations: wider where few runs tell it."""
+        if np.isinf(self.freedom):
+            return NormalDist().inv_cdf((1 + level) / 2)
+        from scipy.stats import t
+
+        return float(t.ppf((1 + level) / 2, self.freedom))
 
     def covariance(self, one: Along, other: Along) -> Array:
         """Covariance of a run's deviations at two sets of token counts, noise left out."""
@@ -144,7 +163,18 @@ def deviations(runs: list[Strayed]) -> Deviations:
         return 0.5 * float(strange @ strange) + sum(_unlikely(found, each) for each in runs)
 
     best = minimize(unlikely, usual, method="L-BFGS-B")
-    return _sizes(best.x, len(runs))
+    found = _sizes(best.x, len(runs))
+    return found if len(runs) >= FEW else _of_few(found, runs)
+
+
+def _of_few(found: Deviations, runs: Sequence[Strayed]) -> Deviations:
+    """The same with a level that so few runs can vouch for."""
+    count, freedom = len(runs), SUPPOSED_RUNS + len(runs) - 1
+    size = SUPPOSED * float(np.mean(np.abs(np.concatenate([each.along.law for each in runs]))))
+    variance = (SUPPOSED_RUNS * size**2 + count * found.level**2) / freedom
+    # The law goes through the mean of these runs, which lies off itself.
+    level = float(np.sqrt(variance * (1 + 1 / count)))
+    return replace(found, level=level, freedom=float(freedom))
 
 
 def forecast_of(run: Strayed, sizes: Deviations, ahead: float) -> tuple[float, float] | None:

@@ -6,7 +6,7 @@ seem to; the seeds from which they come may be the same.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ import pandas as pd
 from p2law import asking
 from p2law.declaring import Array, Mask, Whole
 from p2law.errors import FitError, PlanError
-from p2law.inverting import LEAST, crossing, falls, first, seen
+from p2law.inverting import LEAST, LOOKS, crossing, falls, first, seen
 from p2law.knowing import Knowledge
 from p2law.result import Fit
 from p2law.wording import got
@@ -107,8 +107,10 @@ class Seer:
     table: pd.DataFrame
 
     @classmethod
-    def of(cls, fits: Mapping[str, Fit], table: pd.DataFrame, draws: int | None) -> "Seer":
-        """Give every candidate its fit.
+    def of(
+        cls, fits: Mapping[str, Fit], table: pd.DataFrame, draws: int | None, level: float
+    ) -> "Seer":
+        """Give every candidate its fit, with as many refits as asked for or as the level needs.
 
         Raises
         ------
@@ -125,7 +127,7 @@ class Seer:
         parts: list[tuple[Fit, Knowledge, Whole, Whole]] = []
         orders: dict[int, Whole] = {}
         for name, fit in fits.items():
-            known = fit.known if draws is None else fit.known.of_refits(draws)
+            known = fit.known.for_level(level) if draws is None else fit.known.of_refits(draws)
             if id(fit) not in orders:
                 orders[id(fit)] = _order(known.refits, len(orders))
             rows = np.arange(len(table)) if single else np.flatnonzero(method == name)
@@ -153,10 +155,13 @@ class Seer:
         Where the tokens are infinite the loss is that after endless ones.
         """
         found = np.empty((1 + self.refits, len(target)))
-        loss = np.empty_like(found)
+        loss, lowest = np.empty_like(found), np.empty(len(target))
         for part in self.parts:
-            found[:, part[3]], loss[:, part[3]] = _reached(part, self.table, target[part[3]])
-        return self._told(found, loss)
+            rows = part[3]
+            found[:, rows], loss[:, rows], lowest[rows] = _reached(part, self.table, target[rows])
+        # What is out of reach is judged where the law comes down furthest.
+        there = np.where(np.isposinf(found[0]), lowest, found[0])
+        return replace(self._told(there[None], loss), tokens=found)
 
     def _told(self, tokens: Array, loss: Array) -> Foresight:
         """Add what is determined, and what lies beyond the records, at the fit's own tokens."""
@@ -221,11 +226,14 @@ def _in_blocks(curve: Callable[[Array, slice], Array], tokens: Array) -> Array:
 
 def _reached(
     part: tuple[Fit, Knowledge, Whole, Whole], table: pd.DataFrame, target: Array
-) -> tuple[Array, Array]:
-    """Tokens that reach a loss, and the loss after endless ones: (1 + refits, columns) each."""
+) -> tuple[Array, Array, Array]:
+    """Tokens that reach a loss, and the loss after endless ones: (1 + refits, columns) each.
+
+    Then the tokens after which the fit itself is lowest, (columns,).
+    """
     curve, count = _curves(part, table), 1 + part[1].refits
     found, floors = np.empty((count, len(target))), np.empty((count, len(target)))
-    falling = _falls(part, table)
+    falling, lowest = _falls(part, table), np.full(len(target), ENDLESS)
     for block in blocks(count, len(target)):
         shape = (count, len(target[block]))
 
@@ -241,7 +249,9 @@ def _reached(
             again, least = first(own, heights, wanted), np.fmin.reduce(heights, axis=0)
             found[:, block] = np.where(rising, again, found[:, block])
             floors[:, block] = np.where(rising, least, floors[:, block])
-    return found, floors
+            there = LOOKS[np.argmin(np.nan_to_num(heights[:, 0], nan=np.inf), axis=0)]
+            lowest[block] = np.where(rising[0], there, ENDLESS)
+    return found, floors, lowest
 
 
 def _endless(curve: Callable[[Array], Array], columns: int) -> Array:

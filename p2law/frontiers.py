@@ -14,7 +14,7 @@ from p2law.choosing import NAMED
 from p2law.declaring import Whole
 from p2law.errors import PlanError
 from p2law.identify import listed
-from p2law.limits import Limits, checked_limits
+from p2law.limits import UNPRICED, Limits, checked_limits
 from p2law.pricing import Prices
 from p2law.result import Fit
 from p2law.views import View
@@ -164,6 +164,8 @@ def of(found: Budgets, limits: Limits, against: str) -> Frontier:
     whole, why = found.table, limits.refused(found)
     if whole[against].isna().all() and whole["determined"].any():
         raise PlanError(f"nothing tells {against}; give prices=planning.Prices(...)")
+    dark = whole[against].isna()
+    why = [each or UNPRICED * bool(no) for each, no in zip(why, dark, strict=True)]
     plans = np.flatnonzero([not each for each in why])
     x, y = (whole[name].to_numpy()[plans] for name in (against, found.measure))
     order = np.lexsort((y, x))

@@ -183,6 +183,11 @@ class Knowledge:
         seed = self.settings.seed
         return resampling.draw(self.problem, self._q, self._units, seed, self.refits)
 
+    @property
+    def tells_noise(self) -> bool:
+        """Whether there are rows and runs enough to tell how sure anything is."""
+        return bool(np.isfinite(self.drawn.noise).all())
+
     @functools.cached_property
     def _points(self) -> Array:
         """Coordinates of the fit, then of its refits."""

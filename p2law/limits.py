@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from p2law import asking
 from p2law.budgets import Budgets
 from p2law.declaring import Mask
 from p2law.errors import PlanError
@@ -12,6 +13,12 @@ from p2law.identify import listed
 from p2law.pricing import is_number
 from p2law.views import number
 from p2law.wording import got
+
+COUNTED = ("params_after", "tokens")
+"""Limits that people like to write in billions."""
+
+UNPRICED = "nothing tells its cost"
+"""Why a candidate is no plan of which what is limited or compared is not known."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +52,8 @@ class Limits:
             value = getattr(self, each.name)
             if value is not None and not (is_number(value) and 0 < value < np.inf):
                 raise PlanError(f"the limit {each.name} is a positive number, got {got(value)}")
+            if value is not None and each.name in COUNTED:
+                asking.plain_count(f"the limit {each.name}", value)
         if self.probability is not None and self.probability >= 1:
             raise PlanError(f"probability lies between 0 and 1, got {got(self.probability)}")
 
@@ -68,8 +77,10 @@ class Limits:
                     f"a limit of {name} needs prices: planning.Prices(...) with "
                     f"tokens_per_second, or peak_flops and mfu, and gpu_hour for cost"
                 )
+            why[table[name].isna().to_numpy() & (why == "")] = UNPRICED
             over = (table[name] > most).to_numpy() & (why == "")
             why[over] = f"{name} above {number(most)}"
+        why[table[found.measure].isna().to_numpy() & (why == "")] = UNPRICED
         if self.loss is not None:
             why[self._too_high(found, self.loss) & (why == "")] = f"loss above {number(self.loss)}"
         return [str(each) for each in why]
@@ -88,7 +99,9 @@ class Limits:
             for each in fields(self)
             if each.name != "probability" and getattr(self, each.name) is not None
         ]
-        return f", {listed(given)}" if given else ""
+        sure = self.loss is not None and self.probability is not None
+        how = f" in {100 * (self.probability or 0):g} % of the refits" if sure else ""
+        return f", {listed(given)}{how}" if given else ""
 
 
 def checked_limits(given: Any) -> Limits:

@@ -127,8 +127,8 @@ def _plan(table: dict[str, Any], top: KeyPath, folder: Path) -> Plan:
         raise top.error(f"must ask for exactly one of {', '.join(ASKED)}")
     if bool(plan.rates) == (plan.size is not None):
         raise top.error("needs either rates or size, and not both")
-    if plan.size is not None and (plan.frontier or plan.limits != Limits()):
-        raise top.error("with size there is neither a frontier nor [limits]; write rates instead")
+    if plan.size is not None and plan.frontier:
+        raise top.error("with size there is no frontier; write rates instead")
     return plan
 
 

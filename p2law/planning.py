@@ -26,6 +26,7 @@ from p2law.foresight import ENDLESS, TOKENS
 from p2law.frontiers import Frontier, frontier
 from p2law.identifying import identifying_runs
 from p2law.inverting import LEAST, LOOKS, crossing, falls, first, last, seen
+from p2law.knowing import Knowledge
 from p2law.limits import Limits
 from p2law.picks import IdentifyingRuns, NextRuns
 from p2law.pricing import Prices
@@ -105,11 +106,10 @@ def tokens_for(fit: Fit, *, loss: float, level: float = 0.9, **columns: float) -
     found, floors, lowest, trouble = _reaching(asked, target)
     purpose = f"{fit.form.target} {number(target, 6)}"
     if np.isinf(found[0]) and asked.determined(lowest):
-        raise _unreachable(purpose, floors, found, level)
+        raise _unreachable(purpose, floors, found, level, rises=lowest < ENDLESS)
     if found[0] <= LEAST:
         trouble = [*trouble, f"{purpose} is met before the first token"]
-        found = np.where(found <= LEAST, 0.0, found)
-    return asked.budget(found, floors[0], purpose, trouble)
+    return asked.budget(found, floors[0], purpose, trouble, rises=lowest < ENDLESS)
 
 
 def saturation(fit: Fit, *, gain: float, level: float = 0.9, **columns: float) -> Budget:
@@ -141,10 +141,12 @@ def saturation(fit: Fit, *, gain: float, level: float = 0.9, **columns: float) -
     def bought(tokens: Array) -> Array:
         return asked.loss(tokens) - asked.loss(2 * tokens)
 
-    floors, _ = asked.floors()
+    floors, heights = asked.floors()
     found = last(bought, seen(bought, floors.shape), np.full(len(floors), wanted))
     purpose = f"a doubling buys less than {number(wanted)}"
-    return asked.budget(np.where(found <= LEAST, 0.0, found), floors[0], purpose, [])
+    rises = bool(~falls(heights)[0])
+    warning = "the law does not fall all along: after its least, tokens cost loss"
+    return asked.budget(found, floors[0], purpose, [warning] * rises, rises=rises)
 
 
 def marginal(
@@ -176,8 +178,11 @@ def marginal(
     here = fit.predict(table, level=level, **columns)
     inputs = {name: here[name].to_numpy() for name in fit.form.columns}
     there = fit.predict(pd.DataFrame({**inputs, TOKENS: 2 * inputs[TOKENS]}, index=here.index))
-    bought = _at(fit, inputs, 1.0) - _at(fit, inputs, 2.0)
-    slope = (_at(fit, inputs, 1 + 1e-5) - _at(fit, inputs, 1 - 1e-5))[0] / (2e-5 * inputs[TOKENS])
+    known = fit.known.for_level(level)
+    bought = _at(known, inputs, 1.0) - _at(known, inputs, 2.0)
+    slope = (_at(known, inputs, 1 + 1e-5) - _at(known, inputs, 1 - 1e-5))[0] / (
+        2e-5 * inputs[TOKENS]
+    )
     sure = (here["determined"] & there["determined"]).to_numpy()
     low, high = np.quantile(bought[1:], [(1 - level) / 2, (1 + level) / 2], axis=0)
     out = here[list(fit.form.columns)].copy()
@@ -210,17 +215,22 @@ def _reaching(asked: Question, target: float) -> tuple[Array, Array, float, list
     return found, floors, lowest, [warning]
 
 
-def _at(fit: Fit, inputs: Mapping[str, Array], factor: float) -> Array:
+def _at(known: Knowledge, inputs: Mapping[str, Array], factor: float) -> Array:
     """The law and its refits at so many times the tokens."""
-    return fit.known.curves({**inputs, TOKENS: factor * inputs[TOKENS]})
+    return known.curves({**inputs, TOKENS: factor * inputs[TOKENS]})
 
 
-def _unreachable(purpose: str, floors: Array, found: Array, level: float) -> UnreachableLossError:
+def _unreachable(
+    purpose: str, floors: Array, found: Array, level: float, *, rises: bool
+) -> UnreachableLossError:
     low, high = ends(floors[1:], level)
     reached = share(np.isfinite(found[1:]), found[1:])
+    least = "endless post-training would end at"
+    if rises:
+        least = "the law, which rises again, comes down at the least to"
     some = "" if np.isnan(reached) else f"{100 * reached:.0f} % of the refits get there; "
     return UnreachableLossError(
-        f"{purpose} is out of reach: endless post-training would end at {number(floors[0], 6)} "
+        f"{purpose} is out of reach: {least} {number(floors[0], 6)} "
         f"({100 * level:g} % interval {number(low, 6)} to {number(high, 6)}); "
         f"{some}ask for more, prune less, or start from a better model",
         float(floors[0]),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from p2law import planfile, planning
 from p2law.declaring import Form
+from p2law.errors import UnreachableLossError
 from p2law.foresight import TOKENS
 from p2law.shell import as_json, saved
 
@@ -75,10 +76,15 @@ def main(asked: argparse.Namespace, words: Sequence[str]) -> str:
     """
     fit = saved(asked.fit, asked.form)
     others = _inputs(asked.command, words, fit.form)
-    if asked.command == "tokens":
-        found = planning.tokens_for(fit, loss=asked.loss, level=asked.level, **others)
-    else:
-        found = planning.saturation(fit, gain=asked.gain, level=asked.level, **others)
+    try:
+        if asked.command == "tokens":
+            found = planning.tokens_for(fit, loss=asked.loss, level=asked.level, **others)
+        else:
+            found = planning.saturation(fit, gain=asked.gain, level=asked.level, **others)
+    except UnreachableLossError as error:
+        if asked.json:
+            print(as_json({"error": str(error), **vars(error)}))
+        raise
     return as_json(asdict(found)) if asked.json else str(found)
 
 
@@ -119,6 +125,7 @@ def plan_main(asked: argparse.Namespace) -> str:
 
 def _choice(plan: planfile.Plan, fits: "dict[str, Fit]", common: dict[str, Any]) -> Any:
     if plan.size is not None:
-        return planning.at_size(fits, plan.models, plan.size, dense=plan.dense, **common)
+        beside: dict[str, Any] = {"limits": plan.limits, "dense": plan.dense}
+        return planning.at_size(fits, plan.models, plan.size, **beside, **common)
     table = planning.candidates(plan.models, plan.rates, list(fits))
     return planning.choose(fits, table, limits=plan.limits, dense=plan.dense, **common)

@@ -16,6 +16,9 @@ from p2law.wording import got
 SPENT = ("tokens", "flops", "gpu_hours", "cost")
 """What a budget may be stated in."""
 
+ANY = "pruned"
+"""The method of candidates that name none."""
+
 TRAINING, FORWARD = 6.0, 2.0
 """FLOPs a token for each parameter that is multiplied: forward and backward, forward alone."""
 
@@ -204,6 +207,11 @@ def _counted(stated: Array, dense: set[str]) -> list[str]:
     size = "the parameters after pruning"
     if dense:
         size += f" by depth or width, all of them for {names}"
+    if ANY in dense:
+        size += (
+            "; no method is named: where matrices become smaller, name it as fits={'depth': fit} "
+            "and in the candidates"
+        )
     return [f"FLOPs are 6 x N x tokens{which}, N {size}"]
 
 

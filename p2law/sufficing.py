@@ -12,6 +12,7 @@ from p2law.declaring import Array, Mask
 from p2law.errors import FitError, FormError
 from p2law.foresight import ENDLESS, TOKENS
 from p2law.inverting import LEAST, falls, seen
+from p2law.knowing import Knowledge
 from p2law.result import Fit
 from p2law.views import View, number
 
@@ -41,6 +42,8 @@ class Budget:
         What the tokens do.
     trouble : tuple of str
         Sentences that must be read with the number.
+    rises : bool
+        Whether the law does not fall all along.
     """
 
     tokens: float
@@ -53,6 +56,7 @@ class Budget:
     beyond: str
     purpose: str
     trouble: tuple[str, ...]
+    rises: bool = False
 
     def __float__(self) -> float:
         return self.tokens
@@ -65,7 +69,8 @@ class Budget:
         if self.determined:
             known = not np.isnan(self.reached)
             share = f"by {100 * self.reached:.0f} % of the refits" if known else "not known"
-            facts = [("reached", share), ("floor", f"{number(self.floor)} with endless tokens")]
+            how = "at the least, before it rises again" if self.rises else "with endless tokens"
+            facts = [("reached", share), ("floor", f"{number(self.floor)} {how}")]
         facts += [("beyond", f"the records: {self.beyond}")] if self.beyond else []
         headline = f"{self.purpose}: {told if self.determined else 'not determined'}"
         return View(headline=headline, warnings=self.trouble, facts=facts)
@@ -115,17 +120,22 @@ class Question:
             raise FormError("tokens are what is asked for; leave them out")
         return cls(fit, _single(fit, columns), level)
 
+    @property
+    def known(self) -> Knowledge:
+        """The fit with as many refits as the level needs."""
+        return self.fit.known.for_level(self.level)
+
     def loss(self, tokens: Array) -> Array:
         """The fit and its refits, each at tokens of its own: (1 + refits,)."""
         inputs = {name: np.full((1, 1), value) for name, value in self.others.items()}
-        return self.fit.known.curves({**inputs, TOKENS: tokens[:, None]})[:, 0]
+        return self.known.curves({**inputs, TOKENS: tokens[:, None]})[:, 0]
 
     def floors(self) -> tuple[Array, Array]:
         """What endless tokens leave, of the fit and its refits, and all at every look.
 
         Where a curve rises again it is the least seen.
         """
-        count = 1 + len(self.fit.draws)
+        count = 1 + self.known.refits
         heights = seen(self.loss, (count,))
         with np.errstate(all="ignore"):
             endless = self.loss(np.full(count, np.inf))
@@ -140,8 +150,11 @@ class Question:
         """The inputs of the law after so many tokens."""
         return pd.DataFrame({**self.others, TOKENS: [tokens]})[list(self.fit.form.columns)]
 
-    def budget(self, found: Array, floor: float, purpose: str, trouble: list[str]) -> Budget:
+    def budget(
+        self, found: Array, floor: float, purpose: str, trouble: list[str], *, rises: bool
+    ) -> Budget:
         """Tokens of the fit and of its refits as an answer."""
+        found = np.where(found <= LEAST, 0.0, found)
         sane = float(np.clip(np.nan_to_num(found[0], posinf=ENDLESS), LEAST, ENDLESS))
         beyond = asking.beyond(self._inputs(sane), self.fit.records)[0]
         # What is there before the first token is there with the fewest on record, too.
@@ -157,6 +170,8 @@ class Question:
             trouble = [*trouble, *self.fit.known.doubts[:1]]
         elif reached < 1:
             trouble = [*trouble, f"{100 * (1 - reached):.0f} % of the refits never get there"]
+        if determined:
+            trouble = [*trouble, *self.fit.trouble]
         if TOKENS in beyond and determined:
             reach = self.fit.records[TOKENS]
             held = f"the records hold {number(reach.min())} to {number(reach.max())} tokens"
@@ -171,7 +186,8 @@ class Question:
             determined=determined,
             beyond=beyond,
             purpose=purpose,
-            trouble=tuple(trouble),
+            trouble=tuple(dict.fromkeys(trouble)),
+            rises=rises,
         )
 
 

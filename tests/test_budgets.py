@@ -271,3 +271,19 @@ def test_a_table_is_a_copy_and_shows_itself(plan_fits, table):
     assert "8B 2:4 0.35" in text
     assert "a GPU-hour costs 2 USD" in text
     assert "8B 2:4 0.35" in found._repr_html_()
+
+
+def test_a_law_that_knows_no_rates_is_said_to_tell_none_apart(table):
+    """
+    All candidates of one model would come out the same.
+    """
+    grid = pd.DataFrame({"tokens": np.tile(np.geomspace(1e8, 1e10, 8), 6)})
+    grid["run"] = np.repeat(np.arange(6), 8).astype(str)
+    truth = {"floor": 2.0, "scale": 300.0, "beta": 0.35}
+    fit = p2law.fit(
+        testing.synthesize(forms.token_power, truth, grid, noise=0.002), forms.token_power
+    )
+
+    said = planning.budget_table(fit, table, tokens=1e9).trouble
+
+    assert any("token_power reads neither pruning_rate nor params_after" in each for each in said)

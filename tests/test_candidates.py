@@ -83,7 +83,7 @@ def test_what_makes_no_candidates_is_refused(arguments, words):
         (lambda t: t.assign(tokens=1e9), PlanError, "tokens are not part of a candidate"),
         (lambda t: t.assign(params_after=9e9), PlanError, "candidate 0 has more parameters after"),
         (lambda t: t.assign(pruning_rate=25.0), RecordError, "divide by 100"),
-        (lambda t: t.assign(params=8.0), RecordError, "look like billions"),
+        (lambda t: t.assign(params=8.0), PlanError, "looks like billions"),
     ],
 )
 def test_a_table_that_holds_no_candidates_is_refused(change, error, words):
@@ -102,3 +102,51 @@ def test_a_dense_model_has_a_size_and_a_loss():
         checked_dense(["3B"])
     with pytest.raises(PlanError, match="Dense '3B': loss is a positive number, got 0"):
         checked_dense(planning.Dense("3B", 3e9, 0))
+
+
+@pytest.mark.parametrize("name", ["why", "loss", "cost", "beyond", "chance"])
+def test_a_column_that_the_answer_fills_in_is_refused(name):
+    """
+    Two columns of one name would be mixed up without a word.
+    """
+    table = planning.candidates(MODELS, 0.25, "depth").assign(**{name: 1.0})
+
+    with pytest.raises(PlanError, match=f"the column {name}, which the answer fills in; rename"):
+        checked(table)
+
+
+@pytest.mark.parametrize("name", ["Depth", "WIDTH", "depth_pruning"])
+def test_another_spelling_of_a_method_is_refused(name):
+    """
+    All parameters would be counted without a word.
+    """
+    with pytest.raises(PlanError, match=r"write '(depth|width)', or all parameters"):
+        planning.candidates(MODELS, 0.25, name)
+    with pytest.raises(PlanError, match=r"write '(depth|width)', or all parameters"):
+        checked(planning.candidates(MODELS, 0.25, "depth").assign(method=name))
+
+
+def test_exact_sizes_that_do_not_fit_are_refused():
+    """
+    More than before pruning, or for a rate that nobody asks for.
+    """
+    larger = planning.Model("8B", 8e9, 2.0, params_after=((0.25, 9e9),))
+    other = planning.Model("8B", 8e9, 2.0, params_after=((0.3, 5.6e9),))
+
+    with pytest.raises(PlanError, match=r"params_after 9e\+09 at rate 0.25 is more than the 8e"):
+        planning.candidates(larger, 0.25, "depth")
+    with pytest.raises(
+        PlanError, match=r"exact sizes for other rates than are asked for: 0\.3, not"
+    ):
+        planning.candidates(other, [0.25, 0.5], "depth")
+
+
+def test_a_model_of_eight_parameters_is_refused_in_words_that_help():
+    """
+    No argument is named that nobody takes here.
+    """
+    with pytest.raises(PlanError, match="model '8B': params is 8, which looks like billions"):
+        planning.candidates(planning.Model("8B", 8, 2.0), 0.25, "depth")
+    table = planning.candidates(MODELS, 0.25, "depth").assign(params=8.0)
+    with pytest.raises(PlanError, match=r"params of a candidate is 8, .* write 8e9"):
+        checked(table)

@@ -328,3 +328,83 @@ def test_plain_values_are_those_of_the_result(fits, table):
     assert found.best == plain["best"]
     assert len(found.table) == len(plain["table"])
     assert found.table["loss"].tolist() == [row["loss"] for row in plain["table"]]
+
+
+def test_candidates_of_unknown_cost_are_no_plans(fits, table):
+    """
+    A gap in the throughput passes no limit, is not chosen, and empties no frontier.
+    """
+    gaps = table.assign(tokens_per_second=np.where(table["model"] == "1.5B", np.nan, 5e4))
+    prices, unknown = planning.Prices(gpu_hour=2.0), ("nothing tells its cost", 6)
+
+    cheap = planning.choose(fits, gaps, loss=2.3, prices=prices)
+    limited = planning.choose(
+        fits, gaps, tokens=1e9, prices=prices, limits=planning.Limits(cost=1e6)
+    )
+    edge = planning.frontier(fits, gaps, loss=2.3, prices=prices, against="params_after")
+    spent = planning.frontier(fits, gaps, tokens=[1e8, 1e9], prices=prices, against="cost")
+
+    for found in (cheap, limited, edge):
+        assert unknown in found.left_out
+        assert np.isfinite(found.table["cost"]).all()
+        assert len(found.table)
+    assert ("nothing tells its cost", 12) in spent.left_out
+    assert len(spent.table)
+    assert "nan" not in str(cheap)
+
+
+def test_what_the_records_leave_free_is_not_said_to_be_out_of_reach(p2_records):
+    """
+    A fit of two sizes tells nothing of a third, however low the loss that is asked for.
+    """
+    fit = p2law.fit(p2_records(params=(0.5e9, 3e9), noise=0.003, run_noise=0.01))
+    third = planning.candidates(planning.Model("10B", 1e10, 2.0), 0.25, "depth")
+
+    found = planning.choose(fit, third, loss=0.1)
+
+    assert (("the records leave this free", 1),) == found.left_out
+
+
+def test_where_all_is_out_of_reach_the_lowest_loss_within_reach_is_named(fits, table):
+    """
+    What to ask for instead.
+    """
+    found = planning.choose(fits, table, loss=2.001)
+    every = planning.budget_table(fits, table, loss=2.001).table
+
+    lowest = every.loc[every["loss"].idxmin()]
+    assert f"lowest loss within reach is {lowest['loss']:.4f}" in found.verdict
+    assert f"of {lowest['model']} {lowest['method']}" in found.verdict
+
+
+def test_what_most_refits_need_has_no_interval_of_each(fits, table):
+    """
+    With a probability, `behind` stands without an interval that it need not lie in.
+    """
+    found = planning.choose(fits, table, loss=2.3, limits=planning.Limits(probability=0.98))
+
+    assert found.table[["behind_low", "behind_high"]].isna().all(axis=None)
+    assert "nan" not in found.verdict
+    limits = planning.Limits(loss=2.3, probability=0.98)
+    assert ", loss at most 2.3 in 98 % of the refits" == limits.words
+
+
+def test_at_one_size_there_may_be_limits(fits):
+    """
+    As anywhere else.
+    """
+    limits = planning.Limits(loss=1.0)
+
+    found = planning.at_size(fits, MODELS, 2e9, tokens=1e9, limits=limits)
+
+    assert found.best is None
+    assert [("loss above 1", 4)] == list(found.left_out)
+
+
+def test_a_single_fit_at_one_size_says_how_flops_are_counted(fits):
+    """
+    Nobody has named the method.
+    """
+    found = planning.at_size(fits["depth"], MODELS, 2e9, tokens=1e9)
+
+    assert any("no method is named" in each for each in found.notes)

@@ -309,3 +309,45 @@ def test_inputs_that_are_wrong_are_named(law):
         planning.continue_run(law, curve(2), params=[1e9, 2e9])
     with pytest.raises(FitError, match="dict reads no tokens"):
         planning.continue_run({}, curve(2))
+
+
+def _run_of_power(rng, name, count=20):
+    """A run of a power of the tokens, off as a whole by 0.02 and in each checkpoint by 0.003."""
+    tokens = np.geomspace(1e6, 1e9, count)
+    off = rng.normal(0, 0.02) + rng.normal(0, 0.003, count)
+    return pd.DataFrame({"run": name, "tokens": tokens, "loss": 1 + 30 * tokens**-0.25 + off})
+
+
+@pytest.mark.parametrize("runs", [1, 2])
+def test_intervals_from_very_few_runs_hold(runs):
+    """
+    One or two fitted runs do not tell how far runs lie apart: that is said, and intervals hold.
+    """
+    rng, held = np.random.default_rng(0), {"shown": [], "not shown": []}
+    for _ in range(12):
+        records = pd.concat([_run_of_power(rng, str(k)) for k in range(runs)])
+        fit, new = p2law.fit(records, forms.token_power), _run_of_power(rng, "new")
+        for name, first in (("shown", 6), ("not shown", 0)):
+            found = planning.continue_run(fit, new.head(first))
+            told, end = found.predict(1e9), new["loss"].iloc[-1]
+            held[name].append(told["low"].item() <= end <= told["high"].item())
+            assert (told["high"] - told["low"]).item() < 0.5
+
+    assert np.mean(held["shown"]) > 0.8
+    assert np.mean(held["not shown"]) > 0.8
+    assert any(f"{runs} fitted run" in each for each in found.trouble)
+
+
+def test_a_fit_without_rows_to_spare_gives_no_interval():
+    """
+    Three rows and three coefficients: a forecast, NaN for its interval, no warning of numpy.
+    """
+    fit = p2law.fit(_run_of_power(np.random.default_rng(1), "one", 3), forms.token_power)
+
+    found = planning.continue_run(fit, pd.DataFrame({"tokens": [1e6], "loss": [1.9]}))
+    told = found.predict(1e9)
+
+    assert np.isfinite(told["loss"].item())
+    assert np.isnan(told[["low", "high"]].to_numpy()).all()
+    assert np.isnan(found.gain()["low"].item())
+    assert any("nothing over once the coefficients are fitted" in each for each in found.trouble)

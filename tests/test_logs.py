@@ -1036,7 +1036,7 @@ def test_several_logs_and_facts_by_run_on_the_command_line(command):
     ("words", "message"),
     [
         (("--tokens-per-step", "1000"), "say which loss is meant: --loss eval, train"),
-        (("--loss", "eval"), "pass tokens_per_step="),
+        (("--loss", "eval"), "On the command line: --tokens-per-step N"),
         (("--loss", "eval", "--tokens-per-step", "1"), "On the command line: --accept tokens"),
         (("--loss", "eval", "--run", "a", "b"), "--run names 2 runs for 1 logs"),
         (("--loss", "eval", "--fact", "lr"), "--fact takes NAME=VALUE, each name once; got 'lr'"),

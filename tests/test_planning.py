@@ -228,7 +228,9 @@ def test_a_law_that_rises_again_is_reached_where_it_first_comes_down(curves):
     assert found.predict(tokens=float(budget))["loss"].iloc[0] == pytest.approx(2.2, abs=1e-9)
     assert float(budget) < 1e6
     assert "the law does not fall all along; these are the first such tokens" in budget.trouble
-    with pytest.raises(UnreachableLossError, match=r"would end at 2\.06") as error:
+    with pytest.raises(
+        UnreachableLossError, match=r"rises again, comes down at the least to 2\.06"
+    ) as error:
         planning.tokens_for(found, loss=2.01)
     assert 2.05 < error.value.floor < 2.07
 
@@ -394,3 +396,85 @@ def test_a_budget_is_shown_as_text_and_html(fit):
     assert "tokens, 90 % interval" in text.splitlines()[0]
     assert "beyond   the records: tokens" in text
     assert "the answer rests on the form of the law" in page
+
+
+def test_counts_in_billions_are_refused_wherever_they_stand(plan_fits):
+    """
+    A size, a limit, a budget, a run, a wanted prediction: 2.4 is no number of parameters.
+    """
+    model, fit = planning.Model("8B", 8e9, 2.0), plan_fits["depth"]
+    table = planning.candidates(model, 0.25, "depth")
+    here = {"pruning_rate": 0.25, "base_loss": 2.0}
+    runs = pd.DataFrame([{"params": 3e9, "tokens": 1e9, "cost": 1.0, **here}])
+    wanted = pd.DataFrame([{"params": 8.0, "tokens": 1e9, **here}])
+    trials = {
+        "params_after is 2.4, which looks like billions": lambda: planning.at_size(
+            fit, [model], 2.4, tokens=1e9
+        ),
+        "limit params_after is 2.4, .* write 2.4e9": lambda: planning.Limits(params_after=2.4),
+        "a budget of tokens is 10, which looks": lambda: planning.choose(fit, table, tokens=10),
+        "Dense '3B': params is 3, which looks like billions": lambda: planning.choose(
+            fit, table, tokens=1e9, dense=planning.Dense("3B", 3, 2.1)
+        ),
+        "params = 8 .* looks like billions": lambda: planning.continue_run(fit, params=8, **here),
+        "params = 8 .*, but the records": lambda: planning.next_runs(fit, runs, wanted),
+    }
+
+    for words, asked in trials.items():
+        with pytest.raises(p2law.P2LawError, match=words):
+            asked()
+
+
+def test_the_next_runs_say_what_lies_beyond_the_records(plan_fits):
+    """
+    The wanted prediction, and candidates.
+    """
+    here = {"pruning_rate": 0.25, "base_loss": 2.0}
+    runs = pd.DataFrame([{"params": 3e9, "tokens": 1e9, "cost": 1.0, **here}])
+    far = pd.DataFrame([{"params": 8e12, "tokens": 1e15, **here}])
+
+    found = planning.next_runs(plan_fits["depth"], runs, far)
+
+    said = "1 of 1 wanted predictions lie beyond the records in params, tokens"
+    assert any(said in each for each in found.trouble)
+
+
+def test_a_high_level_asks_for_more_refits(plan_fits):
+    """
+    The ends of a 99.5 % interval lie beyond the last of three hundred refits.
+    """
+    fit, level = plan_fits["depth"], 0.995
+    here = {"params": 3e9, "pruning_rate": 0.3, "base_loss": 2.0}
+    known = fit.known.for_level(level)
+    shaped = {name: np.full((1, 1), each) for name, each in here.items()}
+    losses = [known.curves({**shaped, "tokens": np.full((1, 1), n)})[1:, 0] for n in (1e9, 2e9)]
+    ends = [(1 - level) / 2, (1 + level) / 2]
+
+    bought = planning.marginal(fit, tokens=1e9, level=level, **here)
+    found = planning.budget_table(
+        fit,
+        planning.candidates(planning.Model("3B", 3e9, 2.0), 0.3, "depth"),
+        tokens=1e9,
+        level=level,
+    )
+    narrow, wide = (p2law.tokens_for(fit, loss=2.25, level=each, **here) for each in (0.97, level))
+
+    assert known.refits == found.refits > fit.known.refits
+    expected = np.quantile(losses[0] - losses[1], ends)
+    np.testing.assert_allclose(bought[["low", "high"]].to_numpy()[0], expected)
+    assert wide.low < narrow.low
+
+
+def test_the_answer_carries_the_doubts_of_the_fit(p2_records):
+    """
+    Few runs: what the intervals assume stands with every number that rests on it.
+    """
+    records = p2_records(params=(1e9, 3e9), noise=0.003, run_noise=0.01)
+    few = records[records["run"] == records["run"].iloc[0]]
+    fit = p2law.fit(few, forms.token_power)
+
+    said = planning.tokens_for(fit, loss=float(few["loss"].median())).trouble
+
+    assert fit.known.doubts
+    assert set(fit.known.doubts) <= set(said)
+    assert set(fit.known.doubts) <= set(planning.saturation(fit, gain=0.01).trouble)

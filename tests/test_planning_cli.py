@@ -171,7 +171,7 @@ def test_a_missing_input_is_named_with_the_usage(said, capsys):
         ("loss = 2.3", "", "must ask for exactly one of loss, tokens"),
         ("rates = [0.2, 0.35]", "", "needs either rates or size, and not both"),
         ("rates =", "size = 1e9\nrates =", "needs either rates or size, and not both"),
-        ("rates = [0.2, 0.35]", "size = 1e9", "with size there is neither a frontier nor"),
+        ("rates = [0.2, 0.35]", "size = 1e9", "with size there is no frontier"),
         ("rates = [0.2, 0.35]", "rates = [20]", r"rates\[0\] is 20.*divide by 100"),
         ("mfu = 0.4", "mfu = 40", "plan.toml: prices is wrong: mfu is a share of the peak, got 40"),
         ("probability = 0.9", "probability = 9", "limits is wrong: probability lies between 0 and"),
@@ -223,3 +223,19 @@ def test_the_plan_in_the_documentation_of_the_file_can_be_read(tmp_path):
     assert {"loss": 2.2} == plan.asked
     assert tmp_path / "sparse.json" == plan.fits["2:4"]
     assert 0.9 == plan.limits.probability
+
+
+def test_a_loss_out_of_reach_is_json_too(place, monkeypatch, capsys):
+    """
+    The floor and its interval are there for programs; the exit code is 2 all the same.
+    """
+    monkeypatch.chdir(place)
+
+    code = main(f"tokens depth.json --loss 2.001 --json {HERE}".split())
+    printed = capsys.readouterr()
+    plain = json.loads(printed.out)
+
+    assert 2 == code
+    assert {"error", "floor", "low", "high", "reached"} == set(plain)
+    assert plain["low"] <= plain["floor"] <= plain["high"]
+    assert "out of reach" in printed.err

@@ -62,13 +62,12 @@ def trainer(folder, callback, loss=falling, steps=40, **settings):
         output_dir=str(folder),
         max_steps=steps,
         per_device_train_batch_size=1,
-        eval_strategy="steps",
         eval_steps=2,
         logging_steps=2,
         report_to=[],
         use_cpu=True,
         disable_tqdm=True,
-        **{"save_strategy": "no", **settings},
+        **{"save_strategy": "no", "eval_strategy": "steps", **settings},
     )
     return transformers.Trainer(
         Paced(loss), arguments, train_dataset=data, eval_dataset=data[:1], callbacks=[callback]
@@ -253,6 +252,8 @@ def test_a_resumed_run_goes_on_where_it_was(law, tmp_path):
     parts = written(tmp_path / "parts")
     assert 20 == len(again.curve())
     assert [22, 24] == [each["step"] for each in parts[:2]]
+    assert [20, None] == [each.get("resumed_from") for each in parts[:2]]
+    del parts[0]["resumed_from"]
     assert written(tmp_path / "whole")[10:] == parts
 
 
@@ -330,3 +331,52 @@ def test_what_is_wrong_is_said_before_training(law):
         StopWhenSaturated(law, gain=0.1, inputs={"params": 1e9}, tokens_per_step=1)
     with pytest.raises(FitError, match="tokens_per_step is a positive number"):
         StopWhenSaturated(law, gain=0.1, inputs={}, tokens_per_step=-1)
+
+
+def test_a_metric_that_never_comes_is_said(law, tmp_path, caplog):
+    """
+    Refused where the Trainer never evaluates; else said once, with what was logged.
+    """
+    plain = {"gain": 0.01, "inputs": {}, "tokens_per_step": PER_STEP}
+    never = trainer(tmp_path, StopWhenSaturated(law, **plain), eval_strategy="no")
+    with pytest.raises(FitError, match="eval_loss never comes: eval_strategy is 'no'"):
+        never.train()
+
+    odd = StopWhenSaturated(law, metric="eval_lss", **plain)
+    with caplog.at_level(logging.WARNING, "p2law"):
+        trainer(tmp_path, odd, steps=6).train()
+
+    said = [each for each in caplog.messages if "eval_lss was not logged" in each]
+    assert 1 == len(said)
+    assert "eval_loss" in said[0]
+
+
+def test_an_evaluation_before_the_first_token_is_no_trouble(law, tmp_path):
+    """
+    There is nothing to forecast from, and nothing wrong.
+    """
+    callback = StopWhenSaturated(law, gain=0.01, inputs={}, tokens_per_step=PER_STEP)
+
+    trainer(tmp_path, callback, steps=2, eval_on_start=True).train()
+    first = json.loads((tmp_path / FILE).read_text().splitlines()[0])
+
+    assert 0 == first["tokens"]
+    assert [] == first["trouble"]
+    assert "before the first token" in first["said"]
+
+
+def test_a_law_that_is_not_determined_for_this_run_is_said_before_training(p2_records, caplog):
+    """
+    Forecasts would all be NaN.
+    """
+    fit = p2law.fit(p2_records(params=(0.5e9, 3e9), noise=0.003, run_noise=0.01))
+
+    with caplog.at_level(logging.WARNING, "p2law"):
+        StopWhenSaturated(
+            fit,
+            gain=0.01,
+            inputs={"params": 1e10, "pruning_rate": 0.25, "base_loss": 2.0},
+            tokens_per_step=PER_STEP,
+        )
+
+    assert any("forecasts will be unknown (NaN)" in each for each in caplog.messages)

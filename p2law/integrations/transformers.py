@@ -37,7 +37,8 @@ except ImportError as error:
 LOG = logging.getLogger(__name__)
 
 FILE = "p2law_forecasts.jsonl"
-"""What the callback saw, in the output folder of the Trainer, one line a reading."""
+"""What the callback saw, in the output folder of the Trainer, one line a reading; the first one
+after a resumption says the step that it went on from."""
 
 LEAST = 3
 """Checkpoints of the curve that are needed before it may stop a run."""
@@ -73,7 +74,8 @@ class StopWhenSaturated(TrainerCallback):
     ------
     FitError
         The law does not read tokens, or a number is none. When training begins: nobody
-        counts the tokens, or the Trainer would hide a loss that is not finite.
+        counts the tokens, the Trainer never evaluates though a metric of evaluations is
+        read, or it would hide a loss that is not finite.
     FormError
         An input of the law is missing.
 
@@ -100,7 +102,11 @@ class StopWhenSaturated(TrainerCallback):
             asking.positive("tokens_per_step", tokens_per_step)
         self.inputs, self.stop, self.metric = dict(inputs), stop, metric
         self.tokens_per_step, self.level = tokens_per_step, level
-        continue_run(self.fit, **self.inputs)  # whatever is wrong is said before training
+        # Whatever is wrong is said before training.
+        for each in continue_run(self.fit, **self.inputs).trouble:
+            if "do not determine" in each:
+                LOG.warning("%s: forecasts will be unknown (NaN), and nothing stops", each)
+        self.missed, self.resumed = False, dict[str, Any]()
         self.seen: list[list[float]] = []
         self.latest: dict[str, Any] = {}
 
@@ -122,7 +128,13 @@ class StopWhenSaturated(TrainerCallback):
                 "that breaks looks saturated: set logging_nan_inf_filter=False in the "
                 "TrainingArguments, or read metric='eval_loss'"
             )
-        self.seen = list(self._logged(state))
+        if self.metric.startswith("eval_") and not _evaluates(args):
+            raise FitError(
+                f"{self.metric} never comes: eval_strategy is 'no' in the TrainingArguments; set "
+                f"'steps' there, or read metric='loss'"
+            )
+        self.seen, self.missed = list(self._logged(state)), False
+        self.resumed = {"resumed_from": state.global_step} if state.global_step else {}
 
     def on_log(
         self,
@@ -135,6 +147,7 @@ class StopWhenSaturated(TrainerCallback):
         """Take a reading, forecast, and put the forecast into the Trainer's log."""
         value = (logs or {}).get(self.metric)
         if value is None:
+            self._miss(logs or {})
             return control
         tokens = self._tokens(state)
         self.seen.append([float(state.global_step), tokens, float(value)])
@@ -147,10 +160,23 @@ class StopWhenSaturated(TrainerCallback):
             state.log_history[-1].update(shown)
         LOG.log(logging.WARNING if told["trouble"] else logging.INFO, "%s", told["said"])
         if state.is_world_process_zero:
-            self._write(args, {"step": state.global_step, **told})
+            self._write(args, {"step": state.global_step, **self.resumed, **told})
+            self.resumed = {}
         if told["saturated"] and self.stop:
             control.should_training_stop = True
         return control
+
+    def _miss(self, logs: dict[str, float]) -> None:
+        """Say once that what is read is not in the log of an evaluation."""
+        found = [name for name in logs if name.endswith("loss")]
+        if self.missed or not any(name.startswith("eval_") for name in found):
+            return
+        if self.metric.startswith("eval_"):
+            self.missed = True
+            LOG.warning(
+                "%s was not logged, and without it there is no forecast; there are %s",
+                *(self.metric, ", ".join(found)),
+            )
 
     # -- what it makes of the curve ----------------------------------------------------
 
@@ -162,6 +188,8 @@ class StopWhenSaturated(TrainerCallback):
     def _read(self, tokens: float, value: float, end: float) -> dict[str, Any]:
         """One reading with what it tells, as a line of the file."""
         told: dict[str, Any] = {TOKENS: tokens, "loss": value, "saturated": False}
+        if tokens <= 0:
+            return {**told, "said": "before the first token there is no forecast", "trouble": []}
         if not math.isfinite(value):
             said = f"the loss is {value}: no forecast, and no stop because of one"
             return {**told, "said": said, "trouble": [said]}
@@ -245,6 +273,12 @@ class StopWhenSaturated(TrainerCallback):
         plain = {name: None if _lost(each) else each for name, each in line.items()}
         with (folder / FILE).open("a", encoding="utf-8") as file:
             file.write(json.dumps(plain, allow_nan=False) + "\n")
+
+
+def _evaluates(args: TrainingArguments) -> bool:
+    """Whether the Trainer evaluates at all."""
+    strategy = getattr(args, "eval_strategy", "steps")
+    return str(getattr(strategy, "value", strategy)) != "no"
 
 
 def _counts(args: TrainingArguments) -> bool:

@@ -17,6 +17,15 @@ FACTS = ("model", "params", "pruning-rate", "method", "seed", "corpus", "eval-te
 _UNTOUCHED = {"drop_first": 0, "drop_first_steps": 0, "thin": None, "smooth": None}
 """How the log of the model before pruning is read: what is done to curves is not for it."""
 
+_OPTIONS = {
+    "accept=('params',)": "--accept params",
+    "accept=('tokens',)": "--accept tokens",
+    "tokens_per_step=": "--tokens-per-step N",
+    "partial=True": "--partial",
+    "step='": "--step NAME",
+}
+"""What a cure is called here that an error names in Python."""
+
 
 def add_command(commands: Any) -> None:
     """Add ``import-log`` to a parser.
@@ -119,8 +128,8 @@ def main(asked: argparse.Namespace) -> str:
         found = [_read(path, asked, name) for path, name in zip(asked.log, names, strict=True)]
         log = described(logs.together(found), facts, asked.accept)
     except RecordError as error:
-        named = [name for name in ("params", "tokens") if f"accept=({name!r},)" in str(error)]
-        cure = f"\nOn the command line: --accept {' '.join(named)}" if named else ""
+        cures = [option for words, option in _OPTIONS.items() if words in str(error)]
+        cure = f"\nOn the command line: {', '.join(cures)}" if cures else ""
         raise RecordError(f"{error}{cure}", error.rows) from error
     log.records.to_csv(asked.output, index=False)
     if not asked.json:
