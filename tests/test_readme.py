@@ -68,14 +68,14 @@ def test_the_python_in_the_readme_runs(monkeypatch):
     """
     pyplot = pytest.importorskip("matplotlib.pyplot", reason="the extra 'plot' is not installed")
     monkeypatch.chdir(ROOT)
+    pyplot.close("all")
     scope = {}
 
     for block in re.findall(r"```python\n(.*?)\n```", README, re.DOTALL):
         exec(compile(block, "README.md", "exec"), scope)  # noqa: S102 - that is the point
 
-    assert len(pyplot.get_fignums()) == len(
-        re.findall(r"^(?:p2law\.)?plotting\.", README, re.MULTILINE)
-    )
+    drawn = re.findall(r"^(?:p2law\.)?plotting\.", README, re.MULTILINE)
+    assert len(pyplot.get_fignums()) == len(drawn)
     pyplot.close("all")
     assert isinstance(scope["fit"], p2law.Fit)
     assert isinstance(scope["fading"], p2law.Form)

@@ -26,11 +26,13 @@ def test_every_python_block_of_the_documentation_runs(name, monkeypatch):
     """
     All blocks of a page in one session, from the root of a copy of the repository.
     """
+    pyplot = pytest.importorskip("matplotlib.pyplot", reason="the extra 'plot' is not installed")
     monkeypatch.chdir(ROOT)
     scope = {"__name__": "page"}
 
     for block in BLOCK.findall((DOCS / name).read_text(encoding="utf-8")):
         exec(compile(block, name, "exec"), scope)  # noqa: S102 - that is the point
+    pyplot.close("all")
 
 
 def test_the_page_of_laws_is_what_its_script_writes():
