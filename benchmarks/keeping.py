@@ -1,0 +1,67 @@
+"""What was measured, kept as JSON: the pages of the documentation are made from these files.
+
+A figure without the command and the machine that gave it is worth nothing, so both are kept with it.
+"""
+
+import json
+import os
+import platform
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+FIGURES = Path(__file__).parent / "figures"
+"""Folder of the figures that the documentation quotes."""
+
+PACKAGES = ("p2law", "numpy", "scipy", "pandas", "lmfit")
+
+Table = Sequence[Mapping[str, object]]
+
+
+def keep(file: Path, tables: Mapping[str, Table], packages: Sequence[str] = ()) -> None:
+    """Write tables with the command, the day, the machine and the versions that gave them.
+
+    Parameters
+    ----------
+    file : Path
+    tables : mapping of str to sequence of mappings
+        Named tables; each row maps column to number or text.
+    packages : sequence of str
+        Other packages whose version matters, where they are installed.
+    """
+    left = [each for each in sys.argv[1:] if not each.endswith(".json") and each != "--save"]
+    name = Path(sys.argv[0]).name
+    found = {
+        "command": shlex.join(["python", f"benchmarks/{name}", *left]),
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}, {_memory()}",
+        "python": platform.python_version(),
+        "versions": {each: _version(each) for each in (*PACKAGES, *packages)},
+        "tables": {name: [dict(row) for row in table] for name, table in tables.items()},
+    }
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+def kept(name: str) -> dict[str, object]:
+    """Read one file of `FIGURES`."""
+    found: dict[str, object] = json.loads((FIGURES / f"{name}.json").read_text(encoding="utf-8"))
+    return found
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _memory() -> str:
+    try:
+        size = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return "memory unknown"
+    return f"{size / 2**30:.0f} GiB"
