@@ -1,6 +1,6 @@
 """What was measured, kept as JSON: the pages of the documentation are made from these files.
 
-A figure without the command and the machine that gave it is worth nothing, so both are kept with it.
+A figure without the command and the machine that gave it is worth nothing; both are kept with it.
 """
 
 import json
