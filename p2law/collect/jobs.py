@@ -9,6 +9,7 @@ import dataclasses
 import functools
 import hashlib
 import json
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from p2law.collect.settings import Model, Prune, Sweep, TextSource, Training
 from p2law.collect.shapes import SIZES, Shape, from_config, read_config
 from p2law.errors import MissingExtraError, ModelError, PruningError, SweepFileError
 
+LOG = logging.getLogger(__name__)
 DIGITS = 10
 """Of the hash in a run's id."""
 
@@ -348,6 +350,7 @@ def _fetched(name: str, revision: str) -> Path:
         import huggingface_hub  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise MissingExtraError("huggingface_hub", "collect", f"reading {name}") from error
+    LOG.info("asking the hub for the config.json of %s", name)
     try:
         found = huggingface_hub.hf_hub_download(name, "config.json", revision=revision or None)
     except (OSError, ValueError) as error:

@@ -172,7 +172,7 @@ def _rate(training: Training, tokens: int, total: int) -> float:
 
 def measure(task: Task, tokens: int, train_loss: float | None) -> Measurement:
     """Measure the held-out losses of a model as it is now."""
-    task.masks.check()
+    task.masks.check(task.ruler.team)
     losses = task.ruler.losses(task.objective)
     for name, loss in losses.items():
         if not math.isfinite(loss):
