@@ -324,12 +324,14 @@ def hub(monkeypatch):
     jobs._fetched.cache_clear()
 
 
-def test_of_a_hub_model_only_the_config_is_fetched_and_once(hub):
+def test_of_a_hub_model_only_the_config_is_fetched_and_once(hub, caplog):
     """
-    Planning for 72B costs a few hundred bytes.
+    Planning for 72B costs a few hundred bytes; whoever waits for them is told what for.
     """
+    caplog.set_level("INFO", "p2law")
     assert 1_235_814_400 == jobs.shape_of(HUB).params == jobs.shape_of(HUB).params
     assert [("owner/1B", "config.json", "v1")] == hub
+    assert "asking the hub for the config.json of owner/1B" in caplog.text
 
 
 @pytest.mark.usefixtures("hub")

@@ -72,6 +72,25 @@ def test_two_at_once_do_the_work_of_one(finished, tmp_path):
         assert studies.records(out, run) == studies.records(tmp_path / "out", run)
 
 
+def test_records_of_a_run_that_has_ended_are_put_back(finished, tmp_path):
+    """
+    A last line that is no longer whole is told by status and gather, and mended by the command.
+    """
+    path, whole, runs = finished
+    out = tmp_path / "out"
+    shutil.copytree(whole, out)
+    records = out / "runs" / runs[1].id / "records.jsonl"
+    records.write_bytes(records.read_bytes()[:-7])
+
+    for look in (collect.status, collect.gather):
+        with pytest.raises(RunError, match="no longer what the run ended with; give the command"):
+            look(out)
+    report = collect.run(path, out)
+
+    assert 3 == len(report.done)
+    assert studies.records(whole, runs[1]) == studies.records(out, runs[1])
+
+
 def test_a_growing_sweep_keeps_what_is_done(finished, tmp_path):
     """
     Another way to prune, written into the file, adds runs and repeats none.
@@ -209,7 +228,7 @@ def test_what_a_kill_left_of_a_finished_run_is_cleared_away(finished, tmp_path):
     shutil.copytree(out, tmp_path / "out")
     place = Place(tmp_path / "out", runs[1].id)
     (place.start / "deep").mkdir(parents=True)
-    (place.folder / "checkpoints" / "step-1.unreadable").mkdir(parents=True)
+    (place.folder / "checkpoints" / "step-1").mkdir(parents=True)
     (place.folder / "done.json.1.2.part").touch()
 
     collect.run(path, tmp_path / "out")
@@ -412,6 +431,8 @@ def test_what_is_left_out_is_listed(finished, tmp_path):
     depth, sparse = (Place(tmp_path / "out", run.id) for run in runs[1:])
     (depth.folder / "done.json").unlink()
     sparse.ledger.append({"run": sparse.run, "tokens": 9999, "trouble": "the loss became nan"})
+    done = {**sparse.ending, "records": sparse.ledger.vouch()}
+    (sparse.folder / "done.json").write_text(json.dumps(done))
 
     found = collect.gather(tmp_path / "out")
 
