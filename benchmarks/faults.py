@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,6 +32,15 @@ from sweeping import Study, compared, ended, half_way, killed, said, start, stud
 
 TRIES = 3
 """How often a command is given again before a sweep counts as one that does not end."""
+
+STRANGE = re.compile(r"UNFORESEEN|Traceback|\w*Error: |Warning: ")
+"""What nobody should have to read: an error that is not told in our words."""
+
+REFUSED = re.compile(
+    r"^FAILED.*(?:cannot write (a \w+|tokens)|/(\w+) cannot be written|/([\w.]+): cannot write it)",
+    re.MULTILINE,
+)
+"""What a disk had no room for."""
 
 Trial = Callable[[Study, Path, random.Random], int]
 """Disturbs a sweep in a folder and lets it end; how many faults there were."""
@@ -247,7 +257,7 @@ def row(name: str, found: Study, folder: Path, seed: int, most: int) -> dict[str
     if fault.mounts and not can_mount(folder):
         return {**made, "trials": 0, "said": "nothing can be mounted here"}
     trials = faults = equal = lost = doubled = unforeseen = 0
-    told = ""
+    told, places = "", Counter[str]()
     began = time.monotonic()
     while faults < enough and trials < 2 * enough:
         out = folder / f"{slug(name)}-{trials}"
@@ -256,15 +266,19 @@ def row(name: str, found: Study, folder: Path, seed: int, most: int) -> dict[str
         result, words = compared(found, out), said(out)
         equal, lost = equal + result.equal, lost + result.lost
         doubled += result.doubled
-        unforeseen += len(re.findall(r"UNFORESEEN|Traceback|\w*Error: ", words))
+        strange = [each for each in words.splitlines() if STRANGE.search(each)]
+        unforeseen += len(strange)
+        places.update(map("".join, REFUSED.findall(words)))
         told = told or next((x for x in words.splitlines() if fault.words in x), "")
         if result.equal:
             shutil.rmtree(out)
         else:
             print(f"{out} differs:\n{words}", flush=True)
+        print(*strange, sep="\n", end="\n" * bool(strange), flush=True)
     told = told.replace(str(folder), "…") if fault.words else ""
-    figures = {"trials": trials, "faults": faults, "equal": equal, "lost": lost}
+    figures: dict[str, object] = {"trials": trials, "faults": faults, "equal": equal, "lost": lost}
     figures |= {"doubled": doubled, "unforeseen": unforeseen}
+    figures |= {"refused": dict(places.most_common())} if places else {}
     return {**made, **figures, "said": told, "seconds": round(time.monotonic() - began)}
 
 

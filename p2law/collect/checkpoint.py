@@ -7,6 +7,7 @@ not there at all. It may be read by another number of processes than wrote it.
 import contextlib
 import json
 import logging
+import re
 import shutil
 import uuid
 import warnings
@@ -37,6 +38,9 @@ BYTES = 12
 """Of a checkpoint for each parameter: the weight and the two moments of AdamW, in float32."""
 HEADERS = 2**20
 """More bytes than the names and sizes of tensors take, but for large models."""
+
+_RAW = re.compile(r"^\w*Error: \[Errno \d+\] ")
+"""What torch puts before the words of the system."""
 
 
 @dataclass(frozen=True)
@@ -196,8 +200,8 @@ def _try(action: Any) -> str:
         action()
     # The writer wraps what goes wrong on a disk into an error of its own, which is no Exception.
     except (Exception, CheckpointException) as error:  # noqa: BLE001
-        said = str(error).strip().splitlines()
-        return f"cannot write a checkpoint: {said[-1] if said else type(error).__name__}"
+        *_, said = str(error).strip().splitlines() or [type(error).__name__]
+        return f"cannot write a checkpoint: {_RAW.sub('', said)}"
     return ""
 
 
@@ -250,9 +254,14 @@ def _manifest(place: Path) -> dict[str, Any]:
     OSError, ValueError
         It cannot be read, or is not what was written.
     """
-    found = json.loads((place / MANIFEST).read_text(encoding="utf-8"))
-    content = {key: each for key, each in dict(found).items() if key != "crc32"}
-    if found != _sealed(content) or place.name != _name(content["tokens"]):
+    raw = (place / MANIFEST).read_bytes()
+    try:
+        found = json.loads(raw)
+        content = {key: each for key, each in dict(found).items() if key != "crc32"}
+        same = found == _sealed(content) and place.name == _name(content["tokens"])
+    except (ValueError, TypeError, KeyError):
+        same = False
+    if not same:
         raise ValueError("it is not what was written there")
     return content
 
@@ -262,7 +271,7 @@ def _faults(place: Path, team: Team) -> list[str]:
     try:
         known = _manifest(place)["files"]
         found = {each.name: _checksum(each) for each in _files(place, team)}
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        return [f"{MANIFEST}: {type(error).__name__}: {error}"]
+    except (OSError, ValueError) as error:
+        return [f"{MANIFEST}: {getattr(error, 'strerror', '') or error}"]
     missing = [f"{name} is missing" for name in sorted(known) if not (place / name).exists()]
     return missing + [f"{name} is damaged" for name in found if known.get(name) != found[name]]

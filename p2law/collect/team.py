@@ -137,8 +137,17 @@ def told(error: BaseException) -> str:
     if isinstance(error, OSError) and error.errno in _CURES:
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror}; {_CURES[error.errno]} and give the same command again"
+    if isinstance(error, dist.DistBackendError) or _BACKEND in str(error):
+        return (
+            "another process of the run is gone or cannot be reached; its own words or those of "
+            "the system say why, and the same command goes on from the last checkpoint "
+            f"({str(error).splitlines()[0]})"
+        )
     return f"{type(error).__name__}: {error}"
 
+
+_BACKEND = "third_party/gloo"
+"""Where errors of torch come from that are told by no type of their own."""
 
 _CURES = {
     errno.ENOSPC: "make room",

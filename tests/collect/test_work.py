@@ -371,11 +371,12 @@ def test_a_process_that_fails_alone_leaves_its_own_words(tmp_path):
         (OSError(28, "No space left on device"), "No space left on device; make room and give"),
         (OSError(30, "Read-only", "/a/b"), "/a/b: Read-only; make it writable and give the same"),
         (OSError(5, "Input/output error"), "OSError: [Errno 5] Input/output error"),
+        (RuntimeError("[x/third_party/gloo/a.cc:1] Connection reset"), "another process of the ru"),
     ],
 )
-def test_a_disk_that_refuses_is_told_with_the_cure(error, words):
+def test_what_others_break_is_told_with_the_cure(error, words):
     """
-    Wherever it happens; what has no cure is told with its kind.
+    Disks and fellows, wherever it happens; what has no cure is told with its kind.
     """
     assert told(error).startswith(words)
 
