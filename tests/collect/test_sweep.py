@@ -14,7 +14,7 @@ pytest.importorskip("transformers")
 
 import p2law
 from p2law import collect
-from p2law.collect import launch, sweep, work
+from p2law.collect import launch, submitting, sweep, work
 from p2law.collect.place import Place
 from p2law.errors import MissingExtraError, RunError, StoppedError
 
@@ -495,13 +495,13 @@ def test_jobs_of_a_cluster_do_the_runs(finished, tmp_path):
     path, out, runs = finished
     shutil.copytree(out, tmp_path / "out")
 
-    (job,) = launch.submit(path, tmp_path / "out", [[runs[0].id]], cluster="local")
+    (job,) = submitting.submit(path, tmp_path / "out", [[runs[0].id]], cluster="local")
 
     assert 0 == job.result()
     with pytest.raises(RunError, match=r"submitit: .*no_such_option"):
-        launch.submit(path, out, [["x"]], cluster="local", options={"no_such_option": 1})
+        submitting.submit(path, out, [["x"]], cluster="local", options={"no_such_option": 1})
     with pytest.raises(RunError, match="nodes = 2: a job is one task on one node"):
-        launch.submit(path, out, [["x"]], cluster="local", options={"nodes": 2})
+        submitting.submit(path, out, [["x"]], cluster="local", options={"nodes": 2})
 
 
 def test_jobs_wait_for_those_that_make_their_models(tmp_path, monkeypatch):
@@ -528,7 +528,7 @@ def test_jobs_wait_for_those_that_make_their_models(tmp_path, monkeypatch):
 
     monkeypatch.setattr(submitit, "AutoExecutor", Executor)
 
-    jobs = launch.submit(
+    jobs = submitting.submit(
         tmp_path / "s.toml",
         tmp_path,
         [["a", "b"], ["c"]],
@@ -552,4 +552,4 @@ def test_without_submitit_the_extra_is_named(tmp_path, monkeypatch):
     with pytest.raises(
         MissingExtraError, match=r"'submitit'.*pip install 'p2law\[collect-slurm\]'"
     ):
-        launch.submit(tmp_path, tmp_path, [["a"]])
+        submitting.submit(tmp_path, tmp_path, [["a"]])
