@@ -5,6 +5,7 @@ Runs in an environment with atheris: `python coverage_targets.py TARGET MINUTES 
 
 import json
 import os
+import shutil
 import sys
 import time
 from collections import Counter
@@ -31,7 +32,8 @@ Work = Callable[[bytes, Path], Any]
 
 LOG = {"loss": "eval", "tokens_per_step": 128}
 PLAN = b'loss = 2.2\nrates = [0.25]\n[fits]\ndepth = "fit.json"\n[[models]]\nname = "8B"\n'
-PLAN += b"params = 8e9\nbase_loss = 2.05\n[prices]\nmfu = 0.4\n[limits]\nparams_after = 4e9\n"
+PLAN += b"params = 8e9\nbase_loss = 2.05\n[prices]\npeak_flops = 1e15\nmfu = 0.4\n"
+PLAN += b"[limits]\nparams_after = 4e9\n"
 RECORDS = tables.table(np.random.default_rng(0))
 
 
@@ -52,6 +54,7 @@ def file(name: str, read: Callable[[Path], Any]) -> Work:
 
 def sweep(path: Path) -> Any:
     """Read a sweep file and count what it asks for."""
+    shutil.copytree(others.SWEEP.parent / "text", path.parent / "text")
     found = spec.read(path)
     return len(jobs.expand(found)), str(forecast(found))
 
