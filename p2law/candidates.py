@@ -261,17 +261,18 @@ def _several(what: str, given: Any, example: str) -> list[Any]:
 
 def _check_twice(table: pd.DataFrame) -> None:
     """Refuse candidates that stand there more than once."""
-    again = table.astype(str).duplicated(keep=False).to_numpy()
-    if not again.any():
+    found = dict[tuple[str, ...], list[int]]()
+    for k, each in enumerate(table.itertuples(index=False)):
+        found.setdefault(tuple(map(str, each)), []).append(k)
+    again = [rows for rows in found.values() if len(rows) > 1]
+    if not again:
         return
-    rows = table[again]
-    one = rows.astype(str).eq(rows.iloc[0].astype(str)).all(axis=1)
-    same, first = list(rows.index[one]), rows.iloc[0]
-    more = len(rows) - len(same)
+    first, more = table.iloc[again[0][0]], sum(map(len, again[1:]))
     raise PlanError(
-        f"candidates {', '.join(label(each) for each in same)} are the same: {first['model']}, "
-        f"pruning rate {first['pruning_rate']:g}{f'; so are {more} more rows' if more else ''}; "
-        f"keep one of each (drop_duplicates), or add the column that tells them apart"
+        f"candidates {', '.join(label(table.index[k]) for k in again[0])} are the same: "
+        f"{first['model']}, pruning rate {first['pruning_rate']:g}"
+        f"{f'; so are {more} more rows' if more else ''}; keep one of each (drop_duplicates), or "
+        f"add the column that tells them apart"
     )
 
 
