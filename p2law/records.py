@@ -79,10 +79,15 @@ def load(
     if isinstance(source, pd.DataFrame):
         return check(source, needs=needs, accept=accept)
     files = paths(source)
-    tables = [check(read(path), needs=needs, accept=accept, where=f"{path}: ") for path in files]
+    tables = [
+        check(read(path), needs=needs, accept=accept, where=f"{path}: ", copy=False)
+        for path in files
+    ]
     if len(tables) == 1:
         return tables[0]
-    return check(joined(files, tables), needs=needs, accept=accept).reset_index(drop=True)
+    whole = joined(files, tables)
+    del tables
+    return check(whole, needs=needs, accept=accept, copy=False).reset_index(drop=True)
 
 
 def grid(**columns: Any) -> pd.DataFrame:

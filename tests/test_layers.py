@@ -23,6 +23,7 @@ LAYERS = (
     "numeric",
     "progress",
     "checking",
+    "lean",
     "reading",
     "records",
     "logs",
