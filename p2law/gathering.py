@@ -83,9 +83,7 @@ def gather(records: pd.DataFrame, law: Form, weight: str | None, objective: Obje
         usable, left_out = _weighing(table, weight, usable, left_out)
     labels, note = runs(table)
     whole = bool(usable.all())
-    table = (
-        table if whole else table.loc[usable, [each for each in table if each in {*READ, *needs}]]
-    )
+    table = table if whole else table.loc[usable, table.columns.intersection([*READ, *needs])]
     runs_used = labels if whole else labels[usable]
     kept: dict[str, Any] = {"run": plain_runs(runs_used).array}
     kept |= {name: table[name].to_numpy() for name in (*law.columns, law.target)}

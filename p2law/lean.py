@@ -77,7 +77,7 @@ def _below(pieces: Sequence[pd.Series]) -> pd.Series:
 
 def _one_set(pieces: Sequence[pd.Series]) -> list[pd.Series]:
     """Categories by the union of all of them."""
-    whole = union_categoricals(pieces, ignore_order=True).categories
+    whole = union_categoricals(list(pieces), ignore_order=True).categories
     return [each.cat.set_categories(whole) for each in pieces]
 
 
