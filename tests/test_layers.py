@@ -22,6 +22,7 @@ LAYERS = (
     "grouping",
     "numeric",
     "progress",
+    "parallel",
     "checking",
     "lean",
     "reading",
