@@ -1,4 +1,4 @@
-"""Does what is built work where the source tree is not: lowest and newest versions, wheel and sdist.
+"""Does what is built work away from the source tree: lowest and newest versions, wheel and sdist.
 
 The wheel and the sdist are built twice from one commit; their sha256 must agree. Then each
 environment is made afresh, what was built is installed into it, and the tests run from a copy of

@@ -139,7 +139,7 @@ class Form:
 
 
 def _packed(parts: tuple[Any, ...]) -> Any:
-    """The same parts so that every pickler takes them, where joblib is there for that; else none."""
+    """The parts so that every pickler takes them, where joblib is there for that; else none."""
     joblib = sys.modules.get("joblib")
     return joblib.wrap_non_picklable_objects(parts, keep_wrapper=False) if joblib else ()
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
-from pandas.api.types import union_categoricals
 
 from p2law.vocabulary import LABELS
 
@@ -76,8 +75,9 @@ def _below(pieces: Sequence[pd.Series]) -> pd.Series:
 
 
 def _one_set(pieces: Sequence[pd.Series]) -> list[pd.Series]:
-    """Categories by the union of all of them."""
-    whole = union_categoricals(list(pieces), ignore_order=True).categories
+    """Categories by the union of all of them, in order of appearance."""
+    sets = [each.cat.categories for each in pieces if len(each.cat.categories)]
+    whole = sets[0].append(sets[1:]).unique() if sets else pieces[0].cat.categories
     return [each.cat.set_categories(whole) for each in pieces]
 
 
