@@ -25,6 +25,7 @@ from torch.distributed.checkpoint.state_dict import (
 from torch.distributed.checkpoint.state_dict_loader import load as load_distributed
 from torch.distributed.checkpoint.state_dict_saver import save as save_distributed
 
+from p2law.collect import trusting
 from p2law.collect.ledger import settle, write_whole
 from p2law.collect.team import Team
 from p2law.collect.zoo import named
@@ -126,7 +127,14 @@ class Checkpoints:
         return place, json.loads((place / MANIFEST).read_text(encoding="utf-8"))
 
     def load(self, place: Path, model: Any, optimizer: torch.optim.Optimizer) -> None:
-        """Put weights and optimiser back, on any number of processes."""
+        """Put weights and optimiser back, on any number of processes.
+
+        Raises
+        ------
+        RunError
+            The checkpoint names more than tensors and numbers need: it could run code.
+        """
+        trusting.check(place)
         state = {"model": named(model), "optimizer": _moments(model, optimizer)}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -45,6 +45,7 @@ LAYERS = (
     "loss",
     "masks",
     "zoo",
+    "trusting",
     "checkpoint",
     "ruler",
     "tracking",
