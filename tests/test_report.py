@@ -308,6 +308,15 @@ def test_what_the_page_is_told_can_be_written_as_json(fit):
     assert len(fit.draws) == len(told["draws"][0])
 
 
+def test_none_asks_for_what_a_report_does_by_default(fit):
+    """
+    So that a caller can hand on what it was itself not asked for.
+    """
+    none = dict.fromkeys(("title", "level", "held", "cases", "tokens", "losses"))
+
+    assert report.html(fit, **PLAIN) == report.html(fit, **PLAIN, **none)
+
+
 def test_what_is_no_fit_is_refused():
     """
     With words, not with an attribute that is missing.
