@@ -197,6 +197,19 @@ def test_trouble_comes_first(p2_records):
     assert "No hold-out was asked for." in page
 
 
+def test_a_hold_out_that_needs_no_law_is_among_what_must_be_read_first(p2_records):
+    """
+    Where the power law of each run does better, the page says so above the planner.
+    """
+    records = p2_records(noise=1e-4, run_noise=0.1, seed=7)
+    split = p2law.holdout.last_tokens(records)
+
+    page = report.html(p2law.fit(records, forms.p2), holdouts=[split], pictures=False)
+
+    first = page[page.index("Read this first") : page.index(">Predict</h2>")]
+    assert "checkpoints: power law of the run needs no law and does better than p2: rmse" in first
+
+
 def test_names_of_runs_are_text(page):
     """
     Markup, formulas of matplotlib and of the template in a name stay what they are.
