@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import p2law
-from p2law import Bounds, Domain, cli, forms, report
+from p2law import Bounds, Domain, cli, forms, report, testing
 from p2law.errors import FitError, FormError, MissingExtraError, RecordError
 from p2law.report.contents import recipe
 from p2law.report.holding import again
@@ -208,6 +208,28 @@ def test_a_hold_out_that_needs_no_law_is_among_what_must_be_read_first(p2_record
 
     first = page[page.index("Read this first") : page.index(">Predict</h2>")]
     assert "checkpoints: power law of the run needs no law and does better than p2: rmse" in first
+
+
+@pytest.mark.parametrize(
+    ("runs", "words"),
+    [
+        (6, "with 90 % intervals from refits that resample whole runs;"),
+        (2, "with 90 % intervals from refits that resample stretches of runs (12 in all);"),
+        (1, "Coefficients, intervals unknown (NaN);"),
+    ],
+)
+def test_the_coefficients_say_what_their_intervals_come_from(runs, words):
+    """
+    As the fit did it: whole runs, stretches of a few, or nothing where three rows are all.
+    """
+    table = p2law.grid(run=range(runs), tokens=np.geomspace(1e6, 1e8, 9 if runs > 1 else 3))
+    truth = {"floor": 2.0, "scale": 90.0, "beta": 0.3}
+    made = testing.synthesize(forms.token_power, truth, table, noise=0.01, seed=1)
+
+    page = report.html(p2law.fit(made, forms.token_power), **PLAIN)
+
+    assert words in page
+    assert (">300, of " in page) is (runs > 1)
 
 
 def test_names_of_runs_are_text(page):

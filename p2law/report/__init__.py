@@ -106,6 +106,7 @@ def html(fit: Fit, **asked: Unpack[Asked]) -> str:
             "budgets": budget.tables(
                 fit, given.get("cases"), given.get("tokens"), given.get("losses"), level
             ),
+            "caption": contents.caption(fit, level),
             "coefficients": contents.coefficients(fit, level),
             "unknowns": contents.unknowns(fit),
             "hardly": contents.hardly(fit),

@@ -52,6 +52,14 @@ def coefficients(fit: Fit, level: float) -> list[dict[str, str]]:
     return lines
 
 
+def caption(fit: Fit, level: float) -> str:
+    """What the table of coefficients holds, and what its intervals come from."""
+    of = fit.known.resampled
+    if not of:
+        return "Coefficients, intervals unknown (NaN)"
+    return f"Coefficients with {100 * level:g} % intervals from refits that resample {of}"
+
+
 def unknowns(fit: Fit) -> list[tuple[str, str, str]]:
     """What the records do not tell: coefficients, why, and what would."""
     known, found = fit.known, list[tuple[str, str, str]]()
@@ -124,7 +132,7 @@ def settings(fit: Fit) -> list[tuple[str, str]]:
         ("held by the user", _pairs(asked.fixed)),
         ("tied by the user", _pairs(asked.tied)),
         ("seed", str(asked.seed)),
-        ("refits", f"{len(fit.draws)}, of whole runs where there are enough"),
+        ("refits", _refits(fit)),
         ("distinct minima", f"{len(search.minima)}: {', '.join(map(number, search.minima[:5]))}"),
         ("gradient at the end", f"{search.gradient:.1e} (largest cosine; 0 at a minimum)"),
         ("engine", f"{search.engine}, {search.derivatives} derivatives"),
@@ -132,6 +140,11 @@ def settings(fit: Fit) -> list[tuple[str, str]]:
     ]
     lines += [("left out", f"{several(n, 'row')}: {why}") for why, n in search.left_out]
     return lines + [("note", each) for each in fit.notes]
+
+
+def _refits(fit: Fit) -> str:
+    of = fit.known.resampled
+    return f"{len(fit.draws)}, of {of}" if of else "none: nothing tells the noise"
 
 
 def _pairs(given: Mapping[str, object]) -> str:
