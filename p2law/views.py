@@ -5,11 +5,15 @@ a list of facts. Results fill it; only this module knows how it looks.
 """
 
 import html
+import math
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 WIDTH = 96
+
+LARGE, SMALL = 1e6, 1e-3
+"""Sizes from which on, and up to which, numbers have exponents."""
 
 
 @dataclass(frozen=True)
@@ -113,3 +117,42 @@ def number(value: float, digits: int = 4) -> str:
         mantissa, exponent = text.split("e")
         return f"{float(text):.0f}" if 0 < int(exponent) < 4 else f"{mantissa}e{int(exponent)}"
     return text
+
+
+def together(estimate: float, low: float, high: float) -> tuple[str, str, str]:
+    """An estimate and its interval, to two digits of how far its nearer end lies off.
+
+    An end that would be written as 0 so, and is none, keeps a digit of its own. Numbers with
+    exponents have three digits at least.
+
+    Examples
+    --------
+    >>> together(1.38052, 1.37219, 1.38844), together(-113.42, -191.3, -0.5961)
+    (('1.381', '1.372', '1.388'), ('-110', '-190', '-0.6'))
+    >>> together(6.7987e4, 6.7012e4, 6.9121e4), together(2.34567e9, 2.34512e9, 2.34598e9)
+    (('68000', '67000', '69100'), ('2.34567e9', '2.34512e9', '2.34598e9'))
+    """
+    width, every = high - low, (estimate, low, high)
+    most = max(map(abs, every))
+    if not 0 < width < math.inf:
+        first, second, third = (number(each, 5) for each in every)
+        return first, second, third
+    nearer = min(each for each in (estimate - low, high - estimate) if each > 0)
+    last = math.floor(math.log10(max(2 * nearer, width / 50))) - 1
+    write = _with_exponent if most >= LARGE or most < SMALL else _plainly
+    first, second, third = (write(each, last) for each in every)
+    return first, second, third
+
+
+def _with_exponent(value: float, last: int) -> str:
+    """A number up to a power of ten, three to nine digits."""
+    size = math.floor(math.log10(abs(value))) if value else 0
+    return number(value, min(max(size - last + 1, 3), 9))
+
+
+def _plainly(value: float, last: int) -> str:
+    """A number up to a power of ten, or to one digit where that would make it 0."""
+    rounded = round(value, -last)
+    if rounded == 0 != value:
+        return number(value, 1)
+    return f"{rounded:.{max(-last, 0)}f}"

@@ -17,8 +17,8 @@ from p2law.errors import FitError, FormError, MissingExtraError, RecordError
 from p2law.report.contents import recipe
 from p2law.report.holding import again
 from p2law.report.planner import checked_tape, planner
-from p2law.report.rounding import together
 from p2law.report.tracing import trace
+from p2law.views import together
 
 pytest.importorskip("jinja2", reason="the extra 'report' is not installed")
 pytest.importorskip("matplotlib", reason="the extra 'report' is not installed")
@@ -453,21 +453,18 @@ def test_every_text_stands_out_from_its_ground(page, theme, ink, paper):
 # -- the numbers of the page ----------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("given", "shown"),
-    [
-        ((1.38052, 1.37219, 1.38844), ("1.381", "1.372", "1.388")),
-        ((-1.339, -72.5, -0.599), ("-1.3", "-72.5", "-0.6")),
-        ((2.0, 2.0, 2.0), ("2", "2", "2")),
-        ((5.56e5, 37.8, 3.1e14), ("5.56e5", "37.8", "3.1e14")),
-        ((0.5, float("nan"), float("nan")), ("0.5", "nan", "nan")),
-    ],
-)
-def test_numbers_have_as_many_digits_as_are_known(given, shown):
+def test_coefficients_stand_in_as_many_digits_as_are_known(fit, page):
     """
-    Two digits of how far the nearer end of the interval lies off.
+    As in the views of the fit.
     """
-    assert shown == together(*given)
+    row = fit.table().loc["alpha"]
+    estimate, low, high = together(row["estimate"], row["low"], row["high"])
+
+    shown = page[page.index("<code>alpha</code>") :]
+    cells = re.findall(r'<td class="num">(.*?)</td>', shown)
+
+    assert [estimate, f"{low} to {high}"] == cells[:2]
+    assert estimate in str(fit)
 
 
 # -- the command ---------------------------------------------------------------------

@@ -11,9 +11,8 @@ from p2law import asking, planning
 from p2law.errors import UnreachableLossError
 from p2law.foresight import TOKENS
 from p2law.report import cases
-from p2law.report.rounding import together
 from p2law.result import Fit
-from p2law.views import number
+from p2law.views import number, together
 
 CASES, MANY = 6, 20
 """Cases that a table shows, side by side or below each other, where none are named."""

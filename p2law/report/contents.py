@@ -9,9 +9,9 @@ import numpy as np
 from p2law import causes, forms, identify, scoring
 from p2law.conditions import FAMILY
 from p2law.identify import listed
-from p2law.report.rounding import span, together
+from p2law.report.rounding import span
 from p2law.result import Fit
-from p2law.views import number
+from p2law.views import number, together
 from p2law.wording import several
 
 PACKAGES = ("numpy", "scipy", "pandas", "lmfit", "matplotlib", "jinja2")
@@ -37,11 +37,11 @@ def coefficients(fit: Fit, level: float) -> list[dict[str, str]]:
     lines = []
     for name, row in fit.table(level=level).to_dict("index").items():
         known = bool(np.isfinite([row["low"], row["high"]]).all())
-        low, high = (number(row[end], 3) for end in ("low", "high"))
+        estimate, low, high = together(row["estimate"], row["low"], row["high"])
         lines.append(
             {
                 "name": str(name),
-                "estimate": number(row["estimate"]),
+                "estimate": estimate if known else number(row["estimate"]),
                 "interval": f"{low} to {high}" if known else "",
                 "term": "" if np.isnan(row["term"]) else number(row["term"], 3),
                 "unit": "" if row["unit"] == "1" else row["unit"],
