@@ -17,6 +17,7 @@ from p2law.errors import FitError, FormError, MissingExtraError, RecordError
 from p2law.report.contents import recipe
 from p2law.report.holding import again
 from p2law.report.planner import checked_tape, planner
+from p2law.report.rounding import amount
 from p2law.report.tracing import trace
 from p2law.views import together
 
@@ -451,6 +452,26 @@ def test_every_text_stands_out_from_its_ground(page, theme, ink, paper):
 
 
 # -- the numbers of the page ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", [0.0, 0.3, 512, 67987.0, 999999.0, 8.19e9, 2.1e12, 3e15])
+@pytest.mark.parametrize("column", ["tokens", "params", "flops", "pruning_rate", "base_loss"])
+def test_tables_write_amounts_as_pictures_do(column, value):
+    """
+    One notation on one page.
+    """
+    quantities = pytest.importorskip("p2law.plotting.quantities")
+
+    assert quantities.amount(value, column, digits=4) == amount(value, column)
+
+
+def test_the_page_writes_counts_with_letters(page):
+    """
+    In the budget, the cases and what the records cover.
+    """
+    assert '<td class="num">500M to 8B</td>' in page
+    assert '<td class="num">15 % to 50 %</td>' in page
+    assert '<th scope="row">1B</th>' in page
 
 
 def test_coefficients_stand_in_as_many_digits_as_are_known(fit, page):

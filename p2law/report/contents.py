@@ -114,7 +114,7 @@ def covered(fit: Fit) -> list[tuple[str, str, str]]:
         (
             name.replace("_", " "),
             str(fit.records[name].nunique()),
-            span(fit.records[name].min(), fit.records[name].max()),
+            span(fit.records[name].min(), fit.records[name].max(), name),
         )
         for name in names
     ]

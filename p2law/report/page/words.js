@@ -11,6 +11,19 @@ function number(value, digits = 4) {
   return String(short).replace("-", "−");
 }
 
+// Powers of ten that letters stand for.
+const POWERS = { "": 0, k: 3, m: 6, b: 9, t: 12, "%": -2 };
+const LETTERS = [[1e12, "T"], [1e9, "B"], [1e6, "M"], [1e3, "k"]];
+
+// A value of an input in short, as tables and pictures have it: 8B, 250k, 30 %.
+function amount(each, value, digits = 4) {
+  if (each.kind === "share") return `${number(100 * value, digits)} %`;
+  if (each.kind !== "count" || Math.abs(value) >= 1e15) return number(value, digits);
+  const rounded = Number(value.toPrecision(digits));
+  const found = LETTERS.find(([step]) => Math.abs(rounded) >= step);
+  return found ? `${number(rounded / found[0], digits)}${found[1]}` : number(value, digits);
+}
+
 // An estimate and its interval, to two digits of how far its nearer end lies off; an end that
 // would be written as 0 so, and is none, keeps a digit. As `p2law.views.together` has it.
 function together(estimate, low, high) {
