@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 
 WIDTH = 96
 
+MARKED = "margin:0.3em 0;padding-left:0.6em;border-left:0.25em solid #d97706"
+"""Looks of a warning: text in the colour of the notebook, light or dark, and a stroke beside it."""
+
 LARGE, SMALL = 1e6, 1e-3
 """Sizes from which on, and up to which, numbers have exponents."""
 
@@ -67,15 +70,8 @@ class View:
     def html(self) -> str:
         """A fragment that a notebook shows; no script, no outside resource."""
         warnings = "".join(
-            f'<p style="margin:0.3em 0;color:#9a3412"><b>!</b> {html.escape(each)}</p>'
-            for each in self.warnings
+            f'<p style="{MARKED}"><b>!</b> {html.escape(each)}</p>' for each in self.warnings
         )
-        head = "".join(f"<th>{html.escape(each)}</th>" for each in self.header)
-        body = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>"
-            for row in self.rows
-        )
-        table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
         facts = "".join(
             f"<tr><th style='text-align:left'>{html.escape(name)}</th>"
             f"<td style='text-align:left'>{html.escape(text)}</td></tr>"
@@ -84,8 +80,25 @@ class View:
         return (
             f"<div><p><b>{html.escape(self.headline)}</b><br>"
             f"<code>{html.escape(self.formula)}</code></p>{warnings}"
-            f"{table if self.rows else ''}"
+            f"{self._html_table() if self.rows else ''}"
             f"<table><tbody>{facts}</tbody></table></div>"
+        )
+
+    def _html_table(self) -> str:
+        """The table, which scrolls by itself where it is wider than what holds it."""
+        numeric = [_is_numeric(column) for column in zip(*self.rows, strict=True)]
+        sides = ["right" if each else "left" for each in numeric]
+
+        def line(tag: str, cells: Sequence[str]) -> str:
+            return "".join(
+                f'<{tag} style="text-align:{side}">{html.escape(cell)}</{tag}>'
+                for cell, side in zip(cells, sides, strict=True)
+            )
+
+        body = "".join(f"<tr>{line('td', row)}</tr>" for row in self.rows)
+        return (
+            f'<div style="overflow-x:auto"><table><thead><tr>{line("th", self.header)}</tr></thead>'
+            f"<tbody>{body}</tbody></table></div>"
         )
 
 

@@ -33,6 +33,29 @@ def test_columns_of_numbers_are_aligned_right():
     assert "a     1\nbb  200" in text
 
 
+def test_a_notebook_shows_warnings_in_its_own_colour():
+    """
+    A colour of text that is right on white would be dim on a dark theme.
+    """
+    page = View("t", warnings=["look out"]).html()
+
+    assert "<b>!</b> look out" in page
+    assert "border-left" in page
+    assert ";color:" not in page
+    assert '"color:' not in page
+
+
+def test_a_notebook_shows_numbers_to_the_right_in_a_table_that_scrolls():
+    """
+    Names stay to the left; what is wider than a narrow window does not overflow it.
+    """
+    page = View("t", header=("", "x"), rows=[("a", "1"), ("bb", "200")]).html()
+
+    assert '<td style="text-align:left">bb</td><td style="text-align:right">200</td>' in page
+    assert '<th style="text-align:right">x</th>' in page
+    assert '<div style="overflow-x:auto"><table>' in page
+
+
 @pytest.mark.parametrize(
     ("given", "shown"),
     [
