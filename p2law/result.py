@@ -18,7 +18,7 @@ from p2law.identify import listed
 from p2law.knowing import Knowledge
 from p2law.settings import Settings
 from p2law.verdicts import Status
-from p2law.views import View, number
+from p2law.views import View, number, together
 from p2law.vocabulary import unit
 
 
@@ -234,9 +234,8 @@ class Fit:
         """The content of the text and HTML views."""
         rows = []
         for name, row in self.table().to_dict("index").items():
-            few = [number(row[each], 3) for each in ("low", "high", "term")]
-            plain = ["" if each == "nan" else each for each in few]
-            rows.append((str(name), number(row["estimate"]), *plain, row["unit"], row["note"]))
+            term = "" if np.isnan(row["term"]) else number(row["term"], 3)
+            rows.append((str(name), *_known(row), term, row["unit"], row["note"]))
         curves = self._records["run"].nunique()
         return View(
             headline=(
@@ -378,6 +377,12 @@ class Fit:
                 f"not a whole saved fit: {type(error).__name__}: {error}"
             ) from error
         return found
+
+
+def _known(row: Mapping[Any, Any]) -> tuple[str, str, str]:
+    """A coefficient and its interval in as many digits as are known."""
+    found = row["estimate"], row["low"], row["high"]
+    return together(*found) if np.isfinite(found).all() else (number(found[0]), "", "")
 
 
 def _kept(table: pd.DataFrame, form: Form) -> pd.DataFrame:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -33,6 +34,27 @@ def test_every_python_block_of_the_documentation_runs(name, monkeypatch):
     for block in BLOCK.findall((DOCS / name).read_text(encoding="utf-8")):
         exec(compile(block, name, "exec"), scope)  # noqa: S102 - that is the point
     pyplot.close("all")
+
+
+def test_what_getting_started_prints_of_a_plan_shows_the_loss(monkeypatch, capsys):
+    """
+    A terminal of 80 columns hides none of the columns that the page explains.
+    """
+    monkeypatch.chdir(ROOT)
+    blocks = BLOCK.findall((DOCS / "start.md").read_text(encoding="utf-8"))
+    scope = {"__name__": "page"}
+
+    for block in blocks:
+        if "plotting" in block:
+            continue
+        capsys.readouterr()
+        with pd.option_context("display.width", 80):
+            exec(compile(block, "start.md", "exec"), scope)  # noqa: S102 - that is the point
+        if "predict" in block:
+            break
+
+    header = capsys.readouterr().out.splitlines()[0].split()
+    assert ["tokens", "loss", "low", "high", "determined", "beyond"] == header
 
 
 def test_the_page_of_laws_is_what_its_script_writes():
