@@ -9,7 +9,7 @@ from matplotlib.colors import to_rgb  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 
 import p2law  # noqa: E402
-from p2law import plotting  # noqa: E402
+from p2law import forms, plotting  # noqa: E402
 from p2law.errors import PlotError  # noqa: E402
 from p2law.plotting.canvas import canvas, grid, shortened  # noqa: E402
 from p2law.plotting.colours import FEW, Hues, evenly  # noqa: E402
@@ -240,6 +240,30 @@ def test_a_sound_fit_has_no_warning(name, p2_fit, figure):
     getattr(plotting, name)(p2_fit, ax=figure)
 
     assert "" == figure.get_suptitle()
+
+
+@pytest.mark.parametrize("name", ["curves", "residuals", "predicted", "coefficients", "gain"])
+def test_trouble_of_a_sound_fit_stands_above(name, one_run, figure, said):
+    """
+    A fit that converged on two schedules at once is no fit to trust, and the picture says so.
+    """
+    mixed = one_run.records.assign(schedule=["constant", "cosine"] * 6)
+    fit = p2law.fit(mixed, forms.token_power)
+    getattr(plotting, name)(fit, ax=figure)
+
+    assert "! 2 values of schedule in one fit (constant, cosine)" in said(figure)
+    assert "fit one at a time (+1 more)" in said(figure)
+
+
+def test_a_coefficient_at_a_bound_is_said_above(one_run, figure, said):
+    """
+    Curves of a law that lacks a term look like any others.
+    """
+    tokens = one_run.records["tokens"].to_numpy()
+    fit = p2law.fit(one_run.records.assign(loss=9e3 / tokens**0.3), forms.token_power)
+    plotting.curves(fit, ax=figure)
+
+    assert f"! AT BOUND: {fit.trouble[0]}" in said(figure)
 
 
 def test_notes_on_given_axes_stand_under_the_title(two_sizes, figure):

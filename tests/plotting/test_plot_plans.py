@@ -69,7 +69,8 @@ def test_a_fit_that_leaves_nothing_over_has_a_level_too(figure, said):
     plotting.gain(fit, ax=figure)
 
     assert "level: 0.00026 nat, 0.01 % of the median loss" in said(figure)
-    assert "no band: 3 rows leave nothing over" in said(figure)
+    assert "! 3 rows leave nothing over" in said(figure)
+    assert "! no band" in said(figure)
 
 
 def test_settings_on_record_that_are_not_drawn_are_counted(p2_fit, figure, said):
