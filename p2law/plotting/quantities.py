@@ -1,5 +1,7 @@
 """What columns are called on axes, and how their values are written there."""
 
+from collections.abc import Sequence
+
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axis import Axis, XAxis
@@ -40,11 +42,14 @@ STEPS = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 TALL = 1e15
 """From here on a count is written by its power of ten."""
 
+DIGITS, MOST_DIGITS = 3, 9
+"""Of a value in short; more only where values are told apart."""
+
 MOST = 9
 """Labels of an axis that has much room."""
 
 
-def amount(value: float, column: str = "tokens", digits: int = 3) -> str:
+def amount(value: float, column: str = "tokens", digits: int = DIGITS) -> str:
     """A value of a column in short.
 
     Examples
@@ -63,11 +68,30 @@ def amount(value: float, column: str = "tokens", digits: int = 3) -> str:
     return number(value, digits)
 
 
-def named(value: float, column: str) -> str:
-    """A value with what it is of, as a title says it: "8B parameters", "30 % pruned"."""
+def apart(values: Sequence[float], column: str) -> list[str]:
+    """Values of a column in short, in as many digits as tell different ones apart.
+
+    Examples
+    --------
+    >>> apart([3.7412, 3.7449, 3.9], "base_loss"), apart([1e9, 8e9], "params")
+    (['3.741', '3.745', '3.9'], ['1B', '8B'])
+    """
+    for digits in range(DIGITS, MOST_DIGITS + 1):
+        texts = [amount(each, column, digits) for each in values]
+        if len(set(texts)) == len(set(values)):
+            break
+    return texts
+
+
+def named(value: float, column: str, told: str = "") -> str:
+    """A value with what it is of, as a title says it: "8B parameters", "30 % pruned".
+
+    `told` is the value as it is written beside others.
+    """
+    told = told or amount(value, column)
     if column in COUNTS or column in SHARES:
-        return f"{amount(value, column)} {SHORT.get(column) or title(column)}"
-    return f"{title(column)} {amount(value, column)}"
+        return f"{told} {SHORT.get(column) or title(column)}"
+    return f"{title(column)} {told}"
 
 
 def title(column: str) -> str:
@@ -162,4 +186,3 @@ def _between(digits: tuple[float, ...], low: float, high: float) -> int:
     powers = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
     ticks = np.outer(powers, digits)
     return int(np.sum((ticks >= low) & (ticks <= high)))
-
