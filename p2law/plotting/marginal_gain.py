@@ -21,6 +21,7 @@ from p2law.plotting.families import (
     is_base,
     reads,
     stretch,
+    varies,
 )
 from p2law.plotting.quantities import amount, apart, lay, plain_ticks, target_title, title
 from p2law.result import Fit
@@ -253,7 +254,7 @@ def _called(groups: list[pd.DataFrame], columns: list[str]) -> list[str]:
     """Values of some columns, group by group; what varies in a group has all its values."""
     parts = []
     for name in columns:
-        lone = [rows[name].nunique() == 1 for rows in groups]
+        lone = [not varies(rows[name]) for rows in groups]
         texts = apart([float(rows[name].iloc[0]) for rows in groups], name)
         whole = ALL_OF.get(name, f"any {title(name)}")
         texts = [f"{title(name)} {text}" if is_base(name) else text for text in texts]
