@@ -17,6 +17,10 @@ ELSEWHERE = {"collecting.md"}
 """Pages that write files; the tests of what they are about run them in a folder of their own."""
 
 
+MECHANICS = {"fitting", "result"}
+"""Modules whose names are met at the top: `p2law.fit`, `p2law.Fit`."""
+
+
 def pages_to_run():
     """Pages with Python on them."""
     return [n for n in PAGES if n not in ELSEWHERE and BLOCK.search((DOCS / n).read_text("utf-8"))]
@@ -65,6 +69,33 @@ def test_the_site_builds_without_a_warning(site):
     reference = (site / "reference.html").read_text(encoding="utf-8")
     assert "p2law.planning.tokens_for" in reference
     assert "Raises" in reference
+
+
+HOMES = ("", ".planning", ".plotting", ".report", ".logs", ".collect", ".scoring", ".holdout")
+
+
+@pytest.mark.parametrize("home", HOMES)
+def test_every_public_name_is_in_the_reference(site, home):
+    """
+    What is exported has its place there; of modules, something that they hold.
+    """
+    module = importlib.import_module(f"p2law{home}")
+    page = (site / "reference.html").read_text(encoding="utf-8")
+    there = {part for path in re.findall(r'id="(p2law[\w.]+)"', page) for part in path.split(".")}
+
+    public = {name for name in module.__all__ if not name.isupper() and not name.startswith("_")}
+    assert set() == public - there - MECHANICS
+
+
+def test_an_entry_of_the_reference_says_what_its_arguments_are(site):
+    """
+    A table of arguments with nothing in it is worse than none.
+    """
+    page = (site / "reference.html").read_text(encoding="utf-8")
+    entry = page[page.index('id="p2law.grid"') : page.index('id="p2law.records.check"')]
+
+    assert "A value that all rows have, or several values" in entry
+    assert "As many rows as there are combinations" in entry
 
 
 @pytest.fixture(scope="module")
