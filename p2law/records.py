@@ -97,10 +97,12 @@ def grid(**columns: Any) -> pd.DataFrame:
     Parameters
     ----------
     **columns : float or sequence of float
+        A value that all rows have, or several values, by the name of the column.
 
     Returns
     -------
     DataFrame
+        As many rows as there are combinations, columns in the order given.
 
     Raises
     ------
