@@ -228,6 +228,41 @@ def test_inputs_that_go_together_are_named(tied):
     assert np.isnan(fit.predict(**{**ASKED, name: ASKED[name] * 1.1})["loss"].iloc[0])
 
 
+def hard(form, seed, *, outliers):
+    """Records of a law at coefficients of its own, as good or with 30 % of outliers."""
+    rng = np.random.default_rng(seed)
+    table = testing.design((1e8, 1e9, 1e10), (0.1, 0.3, 0.6), np.geomspace(1e8, 1e11, 5))
+    table = table.assign(unique_tokens=1e9)
+    truth = testing.some_coefficients(form, table, seed)
+    records = testing.synthesize(form, truth, table, noise=0.0 if outliers else 0.003, seed=seed)
+    odd = outliers * (rng.random(len(records)) < 0.3)
+    return records.assign(loss=records["loss"] + odd * rng.uniform(0.2, 5, len(records)))
+
+
+def test_what_moves_little_gets_its_default_only_where_that_costs_nothing():
+    """
+    The objective told is the one of the coefficients told, so that a saved fit is read again.
+    """
+    fit = p2law.fit(hard(forms.repeated_data, 2, outliers=False), forms.repeated_data)
+
+    total = np.sum(fit.residuals()["residual"] ** 2)
+    assert total == pytest.approx(fit.search.objective, rel=1e-6)
+    assert total < 0.1
+    assert p2law.Fit.from_json(fit.to_json()).values == fit.values
+
+
+def test_a_coefficient_at_a_bound_where_the_law_is_flat_is_not_said_to_be_free():
+    """
+    One token more or less moves no prediction, a million do: the records want D_0 low.
+    """
+    fit = p2law.fit(hard(forms.p2_rectified, 1, outliers=True), forms.p2_rectified)
+
+    assert fit.values["D_0"] == pytest.approx(1.0)
+    assert fit.status is Status.AT_BOUND
+    assert "D_0 is at its lower bound 1" in fit.trouble
+    assert p2law.Fit.from_json(fit.to_json()).values == fit.values
+
+
 # -- noise of all kinds --------------------------------------------------------------
 
 
