@@ -275,7 +275,15 @@ def _at_default_where_free(problem: Problem, end: End) -> tuple[End, Directions]
         moved = polishing.polish(problem, q, pinned)
     if moved.cost > most:
         return end, found
-    return moved, identify.at(surface, moved.q)
+    there = identify.at(surface, moved.q)
+    names = np.array(surface.names)[pinned]
+    if {*names} <= {*there.idle, *itertools.chain(*there.together)}:
+        return moved, there
+    # What was flat where the search ended is not here: it is free to move again.
+    freed = polishing.polish(problem, moved.q)
+    if freed.cost < end.cost * (1 - 1e-6) - _floor(problem):
+        return _at_default_where_free(problem, freed)
+    return freed, identify.at(surface, freed.q)
 
 
 def _floor(problem: Problem) -> float:
