@@ -32,7 +32,7 @@ def keep(file: Path, tables: Mapping[str, Table], packages: Sequence[str] = ()) 
     packages : sequence of str
         Other packages whose version matters, where they are installed.
     """
-    left = [each for each in sys.argv[1:] if not each.endswith(".json") and each != "--save"]
+    left = _without_files(sys.argv[1:])
     name = Path(sys.argv[0]).name
     found = {
         "command": shlex.join(["python", f"benchmarks/{name}", *left]),
@@ -50,6 +50,17 @@ def kept(name: str) -> dict[str, object]:
     """Read one file of `FIGURES`."""
     found: dict[str, object] = json.loads((FIGURES / f"{name}.json").read_text(encoding="utf-8"))
     return found
+
+
+def _without_files(words: Sequence[str]) -> list[str]:
+    """Words of a command without the JSON files that it writes and the options before them."""
+    kept: list[str] = []
+    for word in words:
+        if not word.endswith(".json"):
+            kept.append(word)
+        elif kept and kept[-1].startswith("--"):
+            kept.pop()
+    return kept
 
 
 def _version(package: str) -> str:

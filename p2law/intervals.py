@@ -94,10 +94,11 @@ def assumption(codes: Whole, units: Whole, spare: int) -> tuple[str, ...]:
     """
     runs, count = (int(each.max(initial=-1)) + 1 for each in (codes, units))
     if spare <= 0 or count < LEAST:
+        rows, one = several(len(codes), "row"), len(codes) == 1
         nothing = (
-            f"{several(len(codes), 'row')} leave nothing over once the coefficients are fitted"
+            f"{rows} {'leaves' if one else 'leave'} nothing over once the coefficients are fitted"
             if spare <= 0
-            else f"{several(len(codes), 'row')} are too few to tell their noise"
+            else f"{rows} {'is' if one else 'are'} too few to tell their noise"
         )
         return (f"{nothing}: all intervals are unknown (NaN); add rows",)
     if runs >= FEW:
