@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
+import pandas as pd
+
 FIGURES = Path(__file__).parent / "figures"
 """Folder of the figures that the documentation quotes."""
 
@@ -44,6 +46,15 @@ def keep(file: Path, tables: Mapping[str, Table], packages: Sequence[str] = ()) 
     }
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+def show(tables: Mapping[str, Table]) -> None:
+    """Print tables as text."""
+    with pd.option_context("display.width", 200, "display.max_columns", None):
+        for name, table in tables.items():
+            if table:
+                found = pd.DataFrame(list(table)).to_string(index=False, float_format="{:.6g}".format)
+                print(f"\n{name}\n{found}")
 
 
 def kept(name: str) -> dict[str, object]:

@@ -9,9 +9,9 @@ reading are not, nor is the first fit of the first problem where there are repea
 
 import importlib
 import json
-import os
 import resource
 import sys
+import time
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,8 +40,8 @@ def read(file: Path) -> Problem:
 
 def spent() -> float:
     """CPU seconds of this process and of its children that have ended."""
-    times = os.times()
-    return times.user + times.system + times.children_user + times.children_system
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + used.ru_utime + used.ru_stime
 
 
 def one(tool, problem: Problem, repeats: int) -> dict[str, object]:  # noqa: ANN001 - a module
