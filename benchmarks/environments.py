@@ -17,7 +17,7 @@ NEEDS = {
 }
 PYTHONS = {"simple-scaling-laws": (3, 12)}
 """Least Python of a peer, where ours may be too old for it."""
-QUIET = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+QUIET = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 class MissingPythonError(Exception):

@@ -7,76 +7,28 @@ problems with noise, squares (`problems.py`). The best known objective of a prob
 within the bounds of the law that any tool found, or p2law from 40 other starts and from the truth.
 A tool has found it if its objective is at most 1e-4 of it above it.
 
-    python benchmarks/peers.py [--save FILE] [--random 100] [--package 10] [--tools NAME ...]
+    python benchmarks/peers.py [--save FILE] [--random 100] [--package 3] [--tools NAME ...]
 """
 
 import argparse
-import json
 import statistics
-import sys
-import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import environments
 import keeping
 import numpy as np
 import problems
+from contenders import DRAWING, TOOLS, Answers, Tool, answers
 from problems import Problem
 
 from p2law import polishing, projection
 from p2law.problem import Problem as Posed
 from p2law.surface import Surface
 
-TOOLS_FOLDER = Path(__file__).parent / "tools"
 NEAR = 1e-4
 """Relative excess up to which the best objective counts as found."""
 ROUNDS, REPEATS, OTHER_STARTS = 3, 7, 40
-
-Answers = dict[str, dict[str, object]]
-
-
-@dataclass(frozen=True)
-class Tool:
-    """A way to fit: its environment ("" is ours), its script, and how dear it is."""
-
-    environment: str
-    script: str
-    slow: bool = False
-
-
-TOOLS = {
-    "p2law": Tool("", "ours"),
-    "lmfit, expert": Tool("lmfit", "lmfit_expert"),
-    "lmfit, beginner": Tool("lmfit", "lmfit_beginner"),
-    "curve_fit, expert": Tool("scipy", "scipy_expert"),
-    "curve_fit, beginner": Tool("scipy", "scipy_beginner"),
-    "statsmodels NonlinearLS, expert": Tool("statsmodels", "statsmodels_squares"),
-    "statsmodels GenericLikelihoodModel": Tool("statsmodels", "statsmodels_likelihood"),
-    "simple-scaling-laws": Tool("simple-scaling-laws", "simple_laws"),
-    "chinchilla": Tool("chinchilla", "chinchilla_package", slow=True),
-}
-DRAWING = {
-    "p2law": Tool("", "ours_draws"),
-    "simple-scaling-laws": Tool("simple-scaling-laws", "simple_laws"),
-}
-
-
-def answers(tool: Tool, asked: Mapping[str, Problem], repeats: int, **more: str) -> Answers:
-    """What a tool finds for each problem that it can do; its version under the empty name."""
-    with tempfile.TemporaryDirectory() as name:
-        folder, out = Path(name), Path(name) / "found.json"
-        for title, problem in asked.items():
-            problem.write(folder / f"{title}.npz")
-        python = environments.python_of(tool.environment) if tool.environment else sys.executable
-        command = [TOOLS_FOLDER / "run.py", tool.script, folder, out, repeats]
-        if not tool.environment:
-            more |= {"PYTHONPATH": str(Path(__file__).parents[1])}
-        environments.run(python, command, **more)
-        told = json.loads(out.read_text(encoding="utf-8"))
-    return told["fits"] | {"": {"version": told["version"]}}
-
 
 # -- the known problems --------------------------------------------------------------
 
@@ -224,10 +176,12 @@ def _missed(asked: Mapping[str, Problem], own: Answers, best: Mapping[str, float
 
 def main() -> None:
     """Print the tables, and keep them where asked."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--save", type=Path, help="keep the figures in this file")
     parser.add_argument("--random", type=int, default=100, help="random problems of each law")
-    parser.add_argument("--package", type=int, default=10, help="of these for `chinchilla`; 0: none")
+    parser.add_argument("--package", type=int, default=3, help="of these for `chinchilla`; 0: none")
     parser.add_argument("--tools", nargs="+", choices=TOOLS, default=list(TOOLS))
     asked = parser.parse_args()
     tools, left = {"p2law": TOOLS["p2law"]}, []
