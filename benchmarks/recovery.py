@@ -1,6 +1,6 @@
 """How often a fit finds the law that made the records: 200 random P² truths.
 
-Four sizes, four rates, forty log-spaced token counts. Coefficients are drawn with
+Three sizes or four, four rates, forty log-spaced token counts. Coefficients are drawn with
 params and tokens counted in 1e9: alpha 0.2 to 0.9, beta 0.1 to 0.7, gamma -2 to
 -0.5, delta 0.05 to 0.6, N_C, D_C and E 0.1 to 0.6.
 
@@ -17,7 +17,7 @@ import p2law
 from p2law import forms, testing
 
 RANGES = {"alpha": (0.2, 0.9), "beta": (0.1, 0.7), "gamma": (-2, -0.5), "delta": (0.05, 0.6)}
-TABLE = testing.design((0.5e9, 1.5e9, 3e9, 8e9))
+SIZES = ((0.5e9, 1.5e9, 3e9), (0.3e9, 1e9, 3e9, 8e9))
 BILLION = 1e9
 
 
@@ -38,13 +38,20 @@ def outliers(records: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     return out
 
 
-def study(repeats: int, seed: int, without: str | None = None, *, spoiled: bool = False) -> str:
+def study(
+    sizes: tuple[float, ...],
+    repeats: int,
+    seed: int,
+    without: str | None = None,
+    *,
+    spoiled: bool = False,
+) -> str:
     """Fit so many truths and say how well."""
-    rng = np.random.default_rng(seed)
+    rng, table = np.random.default_rng(seed), testing.design(sizes)
     curve, exponents, statuses = [], [], Counter[str]()
     for _ in range(repeats):
         at = truth(rng, without)
-        clean = testing.synthesize(forms.p2, at, TABLE)
+        clean = testing.synthesize(forms.p2, at, table)
         records = outliers(clean, rng) if spoiled else clean
         objective = p2law.huber(1e-3) if spoiled else p2law.squared()
         fit = p2law.fit(records, forms.p2, objective=objective)
@@ -67,10 +74,12 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
-    print("no noise:", study(asked.repeats, asked.seed))
-    print("1 % of rows off by 0.5 nat:", study(asked.repeats, asked.seed, spoiled=True))
-    for name in ("N_C", "D_C"):
-        print(f"{name} = 0:", study(asked.repeats, asked.seed, name))
+    for sizes in SIZES:
+        asking = (sizes, asked.repeats, asked.seed)
+        print(f"{len(sizes)} sizes, no noise:", study(*asking))
+        print(f"{len(sizes)} sizes, 1 % of rows off by 0.5 nat:", study(*asking, spoiled=True))
+        for name in ("N_C", "D_C"):
+            print(f"{len(sizes)} sizes, {name} = 0:", study(*asking, name))
 
 
 if __name__ == "__main__":

@@ -68,3 +68,13 @@ def test_every_page_can_be_reached():
     text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
 
     assert sorted(re.findall(r": (\w+\.md)$", text, re.MULTILINE)) == PAGES
+
+
+def test_the_page_of_reliability_is_what_its_script_writes(monkeypatch):
+    """
+    Its figures are those that the benchmarks kept.
+    """
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    module = importlib.import_module("reliability_page")
+
+    assert module.page() == (DOCS / "reliability.md").read_text(encoding="utf-8")
