@@ -30,7 +30,6 @@ class Job:
     minutes: float
 
 
-LINES = FIGURES.parent / ".next_runs.jsonl"
 JOBS = {
     "peers": Job("peers.py", 12),
     "speed": Job("speed.py", 1),
@@ -41,7 +40,7 @@ JOBS = {
     "ends": Job("continuing.py", 4),
     "readings": Job("continuing.py --speed", 0.2),
     "pictures": Job("plotting.py --turns 7", 2),
-    "next_runs": Job(f"next_runs.py --tasks 100 --lines {LINES}", 60),
+    "next_runs": Job("next_runs.py --tasks 100", 60),
     "loop": Job("loop.py --own-seconds", 4),
     "calibration_memory": Job("calibration_memory.py", 2),
     "real_shapes": Job("real_shapes.py", 45),

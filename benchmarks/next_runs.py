@@ -50,6 +50,7 @@ def priced(table: pd.DataFrame) -> pd.DataFrame:
 
 
 OFFERED = priced(p2law.grid(params=SIZES, pruning_rate=RATES, tokens=LENGTHS))
+LINES = Path(__file__).parent / ".next_runs.jsonl"
 GRID = priced(p2law.grid(params=GRIDDED, pruning_rate=RATES[:3], tokens=[1e9]))
 STARTED = priced(pd.DataFrame(PILOT, columns=["params", "pruning_rate"]).assign(tokens=2.5e8))
 

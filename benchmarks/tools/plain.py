@@ -6,7 +6,7 @@ def chinchilla(N, D, E, A, B, alpha, beta):  # noqa: ANN001, ANN201
     return E + A / N**alpha + B / D**beta
 
 
-def p2(N, D, rho, L0, N_C, D_C, E, alpha, beta, gamma, delta):  # noqa: ANN001, ANN201
+def p2(N, D, rho, L0, N_C, D_C, E, alpha, beta, gamma, delta):  # noqa: ANN001, ANN201, PLR0917
     """L = L0 + (1/rho)^gamma (1/N)^delta (N_C / N^alpha + D_C / D^beta + E)."""
     scale = (1 / rho) ** gamma * (1 / N) ** delta
     return L0 + scale * (N_C / N**alpha + D_C / D**beta + E)
