@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
+import pandas as pd
+
 FIGURES = Path(__file__).parent / "figures"
 """Folder of the figures that the documentation quotes."""
 
@@ -23,6 +25,9 @@ Table = Sequence[Mapping[str, object]]
 
 def keep(file: Path, tables: Mapping[str, Table], packages: Sequence[str] = ()) -> None:
     """Write tables with the command, the day, the machine and the versions that gave them.
+
+    The load of the machine at the end, about one process that waits for a core for each 1, tells
+    whether seconds by the wall clock mean much.
 
     Parameters
     ----------
@@ -38,12 +43,22 @@ def keep(file: Path, tables: Mapping[str, Table], packages: Sequence[str] = ()) 
         "command": shlex.join(["python", f"benchmarks/{name}", *left]),
         "date": datetime.now(UTC).date().isoformat(),
         "machine": f"{os.cpu_count()} cores, {platform.machine()}, {_memory()}",
+        "load": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
         "python": platform.python_version(),
         "versions": {each: _version(each) for each in (*PACKAGES, *packages)},
         "tables": {name: [dict(row) for row in table] for name, table in tables.items()},
     }
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+def show(tables: Mapping[str, Table]) -> None:
+    """Print tables as text."""
+    with pd.option_context("display.width", 200, "display.max_columns", None):
+        for name, table in tables.items():
+            if table:
+                found = pd.DataFrame(list(table))
+                print(f"\n{name}\n{found.to_string(index=False, float_format='{:.6g}'.format)}")
 
 
 def kept(name: str) -> dict[str, object]:

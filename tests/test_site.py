@@ -167,11 +167,26 @@ def test_every_page_can_be_reached():
     assert sorted(re.findall(r": (\w+\.md)$", text, re.MULTILINE)) == PAGES
 
 
-def test_the_page_of_reliability_is_what_its_script_writes(monkeypatch):
+@pytest.mark.parametrize("name", ["reliability", "performance"])
+def test_a_page_of_figures_is_what_its_script_writes(name, monkeypatch):
     """
     Its figures are those that the benchmarks kept.
     """
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
-    module = importlib.import_module("reliability_page")
+    module = importlib.import_module(f"{name}_page")
 
-    assert module.page() == (DOCS / "reliability.md").read_text(encoding="utf-8")
+    assert module.page() == (DOCS / f"{name}.md").read_text(encoding="utf-8")
+
+
+def test_one_command_runs_every_benchmark_that_keeps_figures(monkeypatch):
+    """
+    Every file of figures has a command, and every command is that of a script that is there.
+    """
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    jobs = importlib.import_module("all").JOBS
+
+    assert {each.stem for each in (ROOT / "benchmarks" / "figures").glob("*.json")} <= {*jobs}
+    for name, job in jobs.items():
+        script = ROOT / "benchmarks" / job.command.split()[0]
+        assert script.is_file(), name
+        assert '"--save"' in script.read_text(encoding="utf-8"), name
