@@ -18,9 +18,10 @@ from pathlib import Path
 import torch
 from transformers import AutoModelForCausalLM
 
+from p2law.collect.configs import to_config
 from p2law.collect.cuts import plan_cut
 from p2law.collect.pruning import prune
-from p2law.collect.shapes import Shape, to_config
+from p2law.collect.shapes import Shape
 from p2law.collect.stored import sizes
 from p2law.collect.writing import write_folder
 

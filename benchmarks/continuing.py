@@ -155,16 +155,20 @@ def main() -> None:
     if asked.speed:
         speed()
         return
+    known = list(trials())
+    chosen = [each for each in known if each.name.startswith(asked.only)]
+    if not chosen:
+        names = "\n  ".join(each.name for each in known)
+        parser.error(f"no table has a name that begins with {asked.only!r}; there are\n  {names}")
     warnings.simplefilter("ignore", RuntimeWarning)
     print("mean relative error of the last loss, %; ratio to the best naive forecast; 90 % held, %")
     titles = ("runs", "calibrated", "worst", "law", "last", "power", "ratio", "held")
     widths = (5, 11, 8, 8, 8, 8, 8, 8)
     print(" " * 34 + "".join(f"{t:>{w}}" for t, w in zip(titles, widths, strict=True)))
     every = []
-    for trial in trials():
-        if trial.name.startswith(asked.only):
-            every.append(pd.DataFrame(forecasts(trial)))
-            print(line(trial.name, every[-1]), flush=True)
+    for trial in chosen:
+        every.append(pd.DataFrame(forecasts(trial)))
+        print(line(trial.name, every[-1]), flush=True)
     whole = pd.concat(every, ignore_index=True)
     print(line("all", whole))
     print(line("all with checkpoints to go by", whole[whole["power law, later"].notna()]))

@@ -28,8 +28,9 @@ from transformers import AutoModelForCausalLM
 
 from p2law.collect import jobs, prepare, spec
 from p2law.collect.checkpoint import Checkpoints
+from p2law.collect.configs import to_config
 from p2law.collect.place import Place
-from p2law.collect.shapes import Shape, to_config
+from p2law.collect.shapes import Shape
 from p2law.collect.team import Team
 from p2law.collect.train import Progress, Task, train
 

@@ -19,9 +19,10 @@ import torch
 from calibration_memory import blocks, high_water
 from transformers import AutoModelForCausalLM
 
+from p2law.collect.configs import to_config
 from p2law.collect.cuts import plan_cut
 from p2law.collect.pruning import prune
-from p2law.collect.shapes import Shape, to_config
+from p2law.collect.shapes import Shape
 from p2law.collect.writing import write_folder
 
 SHAPES = {

@@ -199,6 +199,14 @@ class Knowledge:
         return np.vstack([self._q, self.drawn.q])
 
     @property
+    def ways(self) -> Array:
+        """Derivatives of the fit over its records, by what lies inside its bounds: (free, rows)."""
+        (low, high), q = self.problem.surface.box, self._q
+        with np.errstate(all="ignore"):
+            found = self.problem.surface.jacobian(q)[(low < q) & (q < high)]
+        return np.nan_to_num(found, posinf=0.0, neginf=0.0)
+
+    @property
     def _q(self) -> Array:
         return self.problem.surface.coordinates(self.values)
 

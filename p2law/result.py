@@ -11,7 +11,7 @@ import pandas as pd
 
 from p2law import asking, intervals, saving, tabling
 from p2law.causes import HOLD
-from p2law.declaring import Form
+from p2law.declaring import Array, Form
 from p2law.errors import SavedFitError
 from p2law.gathering import KEPT, WEIGHT
 from p2law.identify import listed
@@ -216,13 +216,17 @@ class Fit:
         DataFrame
             Index labels are those of the records that were fitted.
         """
-        out = self.records
-        columns = [out[name].to_numpy() for name in self.form.columns]
+        out, found = self.records, self._predicted()
+        out["predicted"] = found
+        out["residual"] = out[self.form.target] - found
+        return out
+
+    def _predicted(self) -> Array:
+        """The law at the rows used."""
+        columns = [self._records[name].to_numpy() for name in self.form.columns]
         with np.errstate(all="ignore"):
             found = self.form.function(*columns, **self.values)
-        out["predicted"] = np.broadcast_to(found, len(out))
-        out["residual"] = out[self.form.target] - out["predicted"]
-        return out
+        return np.broadcast_to(found, len(self._records))
 
     # -- how it looks ----------------------------------------------------------------
 
@@ -269,7 +273,7 @@ class Fit:
 
     def _facts(self) -> list[tuple[str, str]]:
         """What the views say below the table."""
-        residuals = self.residuals()["residual"].to_numpy()
+        residuals = self._records[self.form.target].to_numpy() - self._predicted()
         worst = int(np.argmax(np.abs(residuals)))
         rmse, largest = np.sqrt(np.mean(residuals**2)), abs(residuals[worst])
         where = f"run {self._records['run'].iloc[worst]}"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from p2law.collect import settings, spec, stored
-from p2law.collect.shapes import from_config
+from p2law.collect.configs import from_config
 from p2law.errors import SweepFileError
 
 SWEEP = """
