@@ -105,7 +105,7 @@ def compare(
     table, note = _table(records, laws, weight)
     splits, held = _splits(hold, table)
     common = ground(laws, table, objective)
-    options = {"objective": objective, "weight": weight, "seed": seed}
+    options: dict[str, Any] = {"objective": objective, "weight": weight, "seed": seed}
     trial = tried(table, common, splits, options)
     fitted = functools.partial(attempt, rows=table[common.mask], **options)
     attempts = mapped(fitted, common.able, "fits to all rows")
