@@ -27,6 +27,7 @@ from torch.distributed.checkpoint.state_dict import (
 from torch.distributed.checkpoint.state_dict_loader import load as load_distributed
 from torch.distributed.checkpoint.state_dict_saver import save as save_distributed
 
+from p2law.collect import trusting
 from p2law.collect.ledger import set_aside, settle, write_whole
 from p2law.collect.team import Team, once
 from p2law.collect.zoo import named
@@ -140,7 +141,14 @@ class Checkpoints:
         return None
 
     def load(self, place: Path, model: Any, optimizer: torch.optim.Optimizer) -> None:
-        """Put weights and optimiser back, on any number of processes."""
+        """Put weights and optimiser back, on any number of processes.
+
+        Raises
+        ------
+        RunError
+            The checkpoint names more than tensors and numbers need: it could run code.
+        """
+        trusting.check(place)
         state = {"model": named(model), "optimizer": _moments(model, optimizer)}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -39,6 +39,9 @@ FEW_TICKS = 5
 NOTE = 8.0
 """Size of letters of a note, in points."""
 
+AS_IT_IS: dict[str, Any] = {"parse_math": False}
+"""How texts are written that may hold names from records: a $ begins no formula."""
+
 
 @dataclass(frozen=True, eq=False)
 class Canvas:
@@ -64,7 +67,7 @@ class Canvas:
         columns = grid(len(self.axes))[0] if self.own else 1
         whole = self.figure if self.own else axes
         letters = max(16, int(whole.bbox.width / self.figure.dpi / columns * LETTERS))
-        axes.set_title(shortened(text, letters), fontsize="medium", loc="left")
+        axes.set_title(shortened(text, letters), fontsize="medium", loc="left", **AS_IT_IS)
 
     def legend(
         self, handles: Sequence[Artist], title: str = "", corner: str = "upper right"
@@ -77,9 +80,11 @@ class Canvas:
         if self.own:
             # A warning above takes the whole width.
             how["loc"] = "outside right " + ("center" if self.figure.get_suptitle() else "upper")
-            self.figure.legend(handles=handles, **how)
+            made = self.figure.legend(handles=handles, **how)
         else:
-            self.axes[-1].legend(handles=handles, **{**how, "loc": corner})
+            made = self.axes[-1].legend(handles=handles, **{**how, "loc": corner})
+        for each in made.get_texts():
+            each.set(**AS_IT_IS)
 
     def colour_bar(self, hues: Hues) -> None:
         """Explain the colours of many values, by a bar beside all panels."""
@@ -115,7 +120,7 @@ class Canvas:
             _say_above(self.axes[0], [*urgent, *rest], WARNING if urgent else GREY)
             return
         wide = self.figure.bbox.width / self.figure.dpi
-        how: dict[str, Any] = {"x": 0.01, "ha": "left", "fontsize": NOTE}
+        how: dict[str, Any] = {"x": 0.01, "ha": "left", "fontsize": NOTE, **AS_IT_IS}
         if urgent:
             self.figure.suptitle(_wrapped(urgent, wide), color=WARNING, **how)
         if rest:
@@ -264,9 +269,10 @@ def _say_above(axes: Axes, lines: Sequence[str], colour: str) -> None:
         fontsize=NOTE,
         color=colour,
         va="bottom",
+        **AS_IT_IS,
     )
     room = 8 + 1.25 * NOTE * (text.count("\n") + 1)
-    axes.set_title(axes.get_title("left"), fontsize="medium", loc="left", pad=room)
+    axes.set_title(axes.get_title("left"), fontsize="medium", loc="left", pad=room, **AS_IT_IS)
 
 
 def _wrapped(lines: Iterable[str], wide: float) -> str:

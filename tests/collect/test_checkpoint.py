@@ -1,7 +1,9 @@
 """A checkpoint is whole or not there, and one that cannot be read is set aside."""
 
+import dataclasses
 import json
 import os
+import pickle
 import shutil
 import subprocess
 from pathlib import Path
@@ -14,7 +16,7 @@ pytest.importorskip("transformers")
 
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from p2law.collect import checkpoint
+from p2law.collect import checkpoint, trusting
 from p2law.collect.checkpoint import Checkpoints
 from p2law.collect.team import Team
 from p2law.errors import RunError
@@ -320,3 +322,67 @@ def test_a_checkpoint_is_there_after_a_power_cut(checkpoints, monkeypatch):
 
     both = ["step-000000000000016", "step-000000000000032"]
     assert [(checkpoints.folder, both)] == synced
+
+
+class Bomb:
+    """What runs when it is unpickled."""
+
+    def __init__(self, file):
+        self.file = str(file)
+
+    def __reduce__(self):
+        return os.mkdir, (self.file,)
+
+
+@pytest.fixture
+def kept(checkpoints):
+    """A checkpoint, and what it was made of."""
+    model, optimizer = trained(1)
+    checkpoints.save(model, optimizer, {"tokens": 1})
+    return checkpoints.latest()[0], model, optimizer
+
+
+def test_a_checkpoint_whose_list_could_run_code_is_refused(checkpoints, kept, tmp_path):
+    """
+    Torch would unpickle what lies where; nothing of it runs.
+    """
+    place, model, optimizer = kept
+    (place / ".metadata").write_bytes(pickle.dumps(Bomb(tmp_path / "ran")))
+
+    with pytest.raises(RunError, match=r"it names \w+\.mkdir, which no checkpoint needs.*code"):
+        checkpoints.load(place, model, optimizer)
+
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_checkpoint_whose_numbers_could_run_code_is_refused(checkpoints, kept, tmp_path):
+    """
+    Learning rates and the like are pickles of their own.
+    """
+    place, model, optimizer = kept
+    about = pickle.loads((place / ".metadata").read_bytes())  # noqa: S301 - made above
+    index = next(each for each in about.storage_data if each.fqn.endswith("lr"))
+    torch.save(Bomb(tmp_path / "ran"), place / "bomb")
+    size = (place / "bomb").stat().st_size
+    part = dataclasses.replace(
+        about.storage_data[index], relative_path="bomb", offset=0, length=size
+    )
+    about.storage_data[index] = part
+    (place / ".metadata").write_bytes(pickle.dumps(about))
+
+    with pytest.raises(RunError, match=r"is not read: Weights only load failed.*your own runs"):
+        checkpoints.load(place, model, optimizer)
+
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("name", ["os.system", "load", "Path", "io"])
+def test_names_that_only_lie_in_modules_of_torch_are_refused(tmp_path, name):
+    """
+    A module that a checkpoint names has imported others, which must not be reached through it.
+    """
+    code = f"ctorch.distributed.checkpoint.filesystem\n{name}\n."
+    (tmp_path / ".metadata").write_bytes(code.encode())
+
+    with pytest.raises(RunError, match=f"names torch.distributed.checkpoint.filesystem.{name}"):
+        trusting.check(tmp_path)

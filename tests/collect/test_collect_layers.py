@@ -50,6 +50,7 @@ LAYERS = (
     "loss",
     "masks",
     "zoo",
+    "trusting",
     "checkpoint",
     "ruler",
     "tracking",
