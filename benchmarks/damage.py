@@ -3,8 +3,10 @@
 import json
 import random
 import shutil
+import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 Damage = Callable[[Path, random.Random], None]
@@ -103,6 +105,31 @@ OF_CHECKPOINTS: tuple[Damage, ...] = (truncated, turned_over, empty, missing, ba
 
 def _any(place: Path, rng: random.Random) -> Path:
     return rng.choice(sorted(place.iterdir()))
+
+
+# -- a disk -------------------------------------------------------------------------
+
+
+@contextmanager
+def mounted(folder: Path, *words: str, then: str = "") -> Iterator[None]:
+    """Mount something on a folder for a while, with options that it takes only then."""
+    folder.mkdir(exist_ok=True)
+    subprocess.run(["mount", *words, str(folder)], check=True)  # noqa: S603, S607
+    try:
+        if then:
+            subprocess.run(["mount", "-o", then, str(folder)], check=True)  # noqa: S603, S607
+        yield
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)  # noqa: S603, S607
+
+
+def can_mount(folder: Path) -> bool:
+    """Whether disks can be mounted here."""
+    try:
+        with mounted(folder / "tried", "-t", "tmpfs", "tmpfs"):
+            return True
+    except (OSError, subprocess.CalledProcessError):
+        return False
 
 
 # -- clocks --------------------------------------------------------------------------

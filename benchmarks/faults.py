@@ -16,17 +16,15 @@ import os
 import random
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from damage import LAST_LINES, OF_CHECKPOINTS, jumping
+from damage import LAST_LINES, OF_CHECKPOINTS, can_mount, jumping, mounted
 from keeping import keep
 from sweeping import Study, compared, ended, half_way, killed, said, start, study
 
@@ -115,8 +113,10 @@ def full(found: Study, out: Path, rng: random.Random) -> int:
             faults += not ended(start(found, out))
         filler.unlink()
         go_on(found, out)
-        keep_copy(out)
-    return put_back(out) or faults
+        shutil.copytree(out, (copy := out.with_name(f"{out.name}.copy")))
+    out.rmdir()
+    copy.rename(out)
+    return faults
 
 
 def read_only(found: Study, out: Path, rng: random.Random) -> int:
@@ -127,8 +127,7 @@ def read_only(found: Study, out: Path, rng: random.Random) -> int:
             killed(found, out, seconds)
         out.mkdir(exist_ok=True)
         before = listed(out)
-        with mounted(out, "--bind", str(out)):
-            subprocess.run(["mount", "-o", "remount,bind,ro", str(out)], check=True)  # noqa: S603, S607
+        with mounted(out, "--bind", str(out), then="remount,bind,ro"):
             refused = not ended(start(found, out))
         faults += refused and before == listed(out)
     go_on(found, out)
@@ -218,38 +217,6 @@ def listed(out: Path) -> dict[str, int]:
     return {str(each.relative_to(out)): each.stat().st_size for each in out.rglob("*")}
 
 
-@contextmanager
-def mounted(folder: Path, *words: str) -> Iterator[None]:
-    """Mount something on a folder for a while."""
-    folder.mkdir(exist_ok=True)
-    subprocess.run(["mount", *words, str(folder)], check=True)  # noqa: S603, S607
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)  # noqa: S603, S607
-
-
-def keep_copy(out: Path) -> None:
-    """Copy what lies on a disk that will be gone."""
-    shutil.copytree(out, out.with_name(f"{out.name}.copy"))
-
-
-def put_back(out: Path) -> int:
-    """Put the copy where the disk was."""
-    shutil.rmtree(out)
-    out.with_name(f"{out.name}.copy").rename(out)
-    return 0
-
-
-def can_mount(folder: Path) -> bool:
-    """Whether disks can be mounted here."""
-    try:
-        with mounted(folder / "tried", "-t", "tmpfs", "tmpfs"):
-            return True
-    except (OSError, subprocess.CalledProcessError):
-        return False
-
-
 def row(name: str, found: Study, folder: Path, seed: int, most: int) -> dict[str, object]:
     """Disturb a sweep until there were faults enough; what became of it."""
     fault, rng = FAULTS[name], random.Random(f"{name} {seed}")  # noqa: S311 - no secret
@@ -260,7 +227,7 @@ def row(name: str, found: Study, folder: Path, seed: int, most: int) -> dict[str
     told, places = "", Counter[str]()
     began = time.monotonic()
     while faults < enough and trials < 2 * enough:
-        out = folder / f"{slug(name)}-{trials}"
+        out = folder / re.sub(r"\W+", "-", f"{name}-{trials}")
         faults += fault.trial(found, out, rng)
         trials += 1
         result, words = compared(found, out), said(out)
@@ -280,11 +247,6 @@ def row(name: str, found: Study, folder: Path, seed: int, most: int) -> dict[str
     figures |= {"doubled": doubled, "unforeseen": unforeseen}
     figures |= {"refused": dict(places.most_common())} if places else {}
     return {**made, **figures, "said": told, "seconds": round(time.monotonic() - began)}
-
-
-def slug(name: str) -> str:
-    """A name as part of a path."""
-    return re.sub(r"\W+", "-", name)
 
 
 def main() -> int:

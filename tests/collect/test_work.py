@@ -349,6 +349,21 @@ def test_damage_to_a_run_costs_time_and_no_measurement(study, tmp_path, damage):
         )
 
 
+def test_clocks_that_jump_change_nothing(study, tmp_path, monkeypatch):
+    """
+    Back and forth by up to 40 minutes at every look: no lock, no checkpoint, no record minds.
+    """
+    path, whole, runs = study
+    rng = random.Random(3)
+    for name in ("time", "monotonic", "perf_counter"):
+        true = getattr(time, name)
+        monkeypatch.setattr(time, name, lambda true=true: true() + rng.uniform(-2_400, 2_400))
+
+    carry_out(path, tmp_path, 0)
+
+    assert studies.records(whole, runs[0]) == studies.records(tmp_path, runs[0])
+
+
 def test_a_process_that_fails_alone_leaves_its_own_words(tmp_path):
     """
     The others only learn that it is gone, and do not write over them.
