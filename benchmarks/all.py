@@ -46,6 +46,10 @@ JOBS = {
     "real_shapes": Job("real_shapes.py", 45),
     "fuzz": Job("fuzz.py", 60),
     "coverage_fuzz": Job("coverage_fuzz.py", 60),
+    "faults": Job("faults.py", 30),
+    "scale": Job("scale.py", 5),
+    "versions": Job("versions.py", 15),
+    "licences": Job("licences.py", 2),
 }
 
 
