@@ -88,7 +88,8 @@ class Canvas:
         if self.own:
             # A warning above takes the whole width.
             how["loc"] = "outside right " + ("center" if self.figure.get_suptitle() else "upper")
-            _plain(self.figure.legend(handles=handles, **how))
+            made: Legend = self.figure.legend(handles=handles, **how)
+            _plain(made)
         else:
             self.corner_legend(self.axes[-1], handles, title, corner)
 
@@ -99,10 +100,8 @@ class Canvas:
         if not self.own:
             how |= {"handlelength": 1.2, "handletextpad": 0.4, "labelspacing": 0.1}
             how |= {"borderpad": 0.1, "borderaxespad": 0.3}
-        free = (0.0, 0.0, 1.0, 1.0 - _taken(axes))
-        made = axes.legend(
-            handles=handles, loc=corner, bbox_to_anchor=free, frameon=False, alignment="left", **how
-        )
+        how |= {"loc": corner, "bbox_to_anchor": (0.0, 0.0, 1.0, 1.0 - _taken(axes))}
+        made = axes.legend(handles=handles, frameon=False, alignment="left", **how)
         _plain(made)
 
     def colour_bar(self, hues: Hues) -> None:
