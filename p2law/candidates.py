@@ -12,7 +12,7 @@ from p2law import asking, records
 from p2law.errors import PlanError
 from p2law.measures import SLICED
 from p2law.pricing import ANY, is_number
-from p2law.wording import got
+from p2law.wording import got, label
 
 NEEDED = ("model", "params", "pruning_rate")
 """Columns that every table of candidates has."""
@@ -98,7 +98,7 @@ def candidates(
     Raises
     ------
     PlanError
-        Nothing is given, or something of the wrong kind.
+        Nothing is given, something twice, or something of the wrong kind.
 
     Examples
     --------
@@ -140,7 +140,8 @@ def checked(table: Any) -> pd.DataFrame:
     Raises
     ------
     PlanError
-        It is no table, lacks a column, has no row, or a size that pruning cannot leave.
+        It is no table, lacks a column, has no row, the same row twice, or a size that
+        pruning cannot leave.
     RecordError
         A column of numbers holds something else.
     """
@@ -164,6 +165,7 @@ def checked(table: Any) -> pd.DataFrame:
     if small > 0:
         asking.plain_count("params of a candidate", small)
     out = records.check(table, needs=("params", "pruning_rate"))
+    _check_twice(out)
     if "method" not in out:
         out["method"] = ANY
     for each in out["method"].unique():
@@ -251,7 +253,27 @@ def _several(what: str, given: Any, example: str) -> list[Any]:
     found = [given] if scalar else list(given)
     if not found:
         raise PlanError(f"{what} is empty; give one or more, as [{example}]")
+    for k, each in enumerate(found):
+        if any(type(each) is type(other) and each == other for other in found[:k]):
+            raise PlanError(f"{what} holds {got(each)} twice; name each once")
     return found
+
+
+def _check_twice(table: pd.DataFrame) -> None:
+    """Refuse candidates that stand there more than once."""
+    found = dict[tuple[str, ...], list[int]]()
+    for k, each in enumerate(table.itertuples(index=False)):
+        found.setdefault(tuple(map(str, each)), []).append(k)
+    again = [rows for rows in found.values() if len(rows) > 1]
+    if not again:
+        return
+    first, more = table.iloc[again[0][0]], sum(map(len, again[1:]))
+    raise PlanError(
+        f"candidates {', '.join(label(table.index[k]) for k in again[0])} are the same: "
+        f"{first['model']}, pruning rate {first['pruning_rate']:g}"
+        f"{f'; so are {more} more rows' if more else ''}; keep one of each (drop_duplicates), or "
+        f"add the column that tells them apart"
+    )
 
 
 def _way(method: Any) -> str:

@@ -95,9 +95,39 @@ class Conditioned:
         cross = self._prior(asked, self.seen)
         return asked.law + cross @ self.pull, prior - cross @ self._inverse @ cross.T
 
+    def by_size(self, asked: Along, ways: Array) -> Array:
+        """Derivatives of given variances by the logarithms of the five sizes.
+
+        What the checkpoints say is the best guess there is, so that how it is weighed has no
+        say to first order.
+
+        Parameters
+        ----------
+        asked : Along
+        ways : ndarray of shape (several, asked)
+            Weighted sums of the curve at asked tokens; noise of these left out.
+
+        Returns
+        -------
+        ndarray of shape (several, 5)
+        """
+        found = np.zeros((len(ways), 5))
+        found[:, :4] = _squares(self.sizes.by_size(asked, asked), ways, ways)
+        if len(self.off):
+            pulls = -ways @ self._prior(asked, self.seen) @ self._inverse
+            found[:, :4] += 2 * _squares(self.sizes.by_size(asked, self.seen), ways, pulls)
+            found[:, :4] += _squares(self.sizes.by_size(self.seen, self.seen), pulls, pulls)
+            found[:, 4] = 2 * self.sizes.noise**2 * np.sum(pulls**2, axis=1)
+        return found
+
     def share(self, cross: Array, size: float) -> tuple[float, float]:
         """Mean and standard deviation of a deviation, of this size before any checkpoint."""
         if not len(self.off):
             return 0.0, size
         variance = size**2 - float(cross @ self._inverse @ cross)
         return float(cross @ self.pull), float(np.sqrt(max(variance, 0.0)))
+
+
+def _squares(parts: Array, left: Array, right: Array) -> Array:
+    """Of each matrix of a stack, left times it times right, row by row: (several, stack)."""
+    return np.asarray(np.einsum("sa,kab,sb->sk", left, parts, right, optimize=True))

@@ -88,8 +88,11 @@ class Continuation:
         asking.interval(level, "run")
         asked, table = self._run.asked(tokens)
         mean, covariance = self._run.given(asked)
-        variance = np.maximum(np.diag(covariance), 0.0) + self.sizes.noise**2
-        half = self._quantile(level) * np.sqrt(variance) * self._wider(asked)
+        own = self.sizes.noise**2
+        variance = np.maximum(np.diag(covariance), 0.0) + own
+        slopes = self._run.by_size(asked, np.eye(len(mean)))
+        slopes[:, -1] += 2 * own
+        half = self._half(level, variance, slopes) * self._wider(asked)
         sure = self.fit.known.determines(table)
         out = pd.DataFrame({TOKENS: table[TOKENS].to_numpy()})
         ends = (("low", mean - half), ("high", mean + half))
@@ -125,8 +128,10 @@ class Continuation:
         asked, table = self._run.asked([begin, 2 * begin, begin * 1.01])
         mean, covariance = self._run.given(asked)
         fall = np.array([1.0, -1.0, 0.0])
-        spread = np.sqrt(max(float(fall @ covariance @ fall), 0.0)) * self._wider(asked)
-        half, gain = self._quantile(level) * spread, float(fall @ mean)
+        variance = np.maximum([fall @ covariance @ fall], 0.0)
+        slopes = self._run.by_size(asked, fall[None])
+        half = float(self._half(level, variance, slopes)[0]) * self._wider(asked)
+        gain = float(fall @ mean)
         near = float(mean[0] - mean[2]) / (0.01 * begin)
         found = {"gain": gain, "low": gain - half, "high": gain + half, "per_token": near}
         sure = bool(self.fit.known.determines(table).all())
@@ -258,6 +263,8 @@ class Continuation:
             return 1.0
         return self.tried(max(float(np.exp(asked.ln_tokens.max())) / self.last, 1.0))[2]
 
-    def _quantile(self, level: float) -> float:
-        """Half the width of an interval, in standard deviations; NaN where nothing tells it."""
-        return self.sizes.quantile(level) if self.fit.known.tells_noise else float("nan")
+    def _half(self, level: float, variance: Array, slopes: Array) -> Array:
+        """Half the width of intervals; NaN where nothing tells it."""
+        if not self.fit.known.tells_noise:
+            return np.full(len(variance), np.nan)
+        return self.sizes.quantile(level, variance, slopes) * np.sqrt(variance)

@@ -10,10 +10,11 @@ import pandas as pd
 
 from p2law import asking
 from p2law.continuation import Continuation
-from p2law.deviations import SUPPOSED, TOKENS, Deviations, Strayed, deviations, strayed
+from p2law.deviations import TOKENS, Deviations, Strayed, strayed
 from p2law.errors import FitError, FormError, RecordError
 from p2law.numeric import numbers
 from p2law.result import Fit
+from p2law.sizing import SUPPOSED, deviations
 from p2law.views import number
 from p2law.wording import several
 
@@ -171,7 +172,7 @@ def _of_few(found: Continuation) -> list[str]:
     """What intervals from very few fitted runs rest on."""
     if not found.fit.known.tells_noise:
         return list(found.fit.known.doubts[:1])
-    if np.isinf(found.sizes.freedom):
+    if not found.sizes.supposed:
         return []
     runs = several(found.sizes.runs, "fitted run")
     tell = "tells" if found.sizes.runs == 1 else "tell"

@@ -1,7 +1,7 @@
 """Which runs to do next: those that narrow the wanted interval most for their cost."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral
 from statistics import NormalDist
 from typing import Any
@@ -73,7 +73,7 @@ def next_runs(
     ------
     FitError
         Costs or the budget are no positive numbers, nothing can be afforded, nothing is
-        wanted, or `guesses` is no such number.
+        wanted, a run has a checkpoint twice, or `guesses` is no such number.
     FormError
         An input of the law is missing.
     RecordError
@@ -113,7 +113,8 @@ def next_runs(
         ground(source, pd.concat([*offered.rows, wanted]), guesses), offered, wanted
     )
     chosen = search.best(spend) if budget is not None else search.single()
-    return search.answer(chosen, spend, level, _warned(source, wanted, search))
+    found = search.answer(chosen, level, _warned(source, wanted, search))
+    return replace(found, budget=None if budget is None else spend)
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,9 +199,7 @@ class _Search:
         after = np.where(able, self.with_each(rest), np.inf)
         return self.greedy(budget, 1.0, [*rest, int(np.argmin(after))])
 
-    def answer(
-        self, chosen: list[int], budget: float, level: float, trouble: tuple[str, ...]
-    ) -> NextRuns:
+    def answer(self, chosen: list[int], level: float, trouble: tuple[str, ...]) -> NextRuns:
         """The chosen runs as a value."""
         times = 2 * NormalDist().inv_cdf((1 + level) / 2)
         ordered = self.ordered(chosen)
@@ -215,7 +214,7 @@ class _Search:
             before=times * before,
             after=widths[-1],
             cost=float(self.offered.cost[ordered].sum()),
-            budget=budget,
+            budget=None,
             level=level,
             noise=self.base.noise,
             run_noise=self.base.run_noise,
@@ -250,6 +249,7 @@ def _warned(source: Fit | Prior, wanted: pd.DataFrame, search: _Search) -> tuple
             f"wider intervals than these"
         )
     said += _beyond(source, wanted, search.offered) if isinstance(source, Fit) else []
+    said += search.offered.alike
     if len(search.base.q) == 1:
         said.append("the design trusts one estimate: ask for more guesses where it is uncertain")
     return tuple(said)

@@ -2,35 +2,22 @@
 
 A run lies above or below the law as a whole (level), is ahead of it or behind as if it
 had seen more tokens or fewer (speed), wanders (drift, forgotten over some stretch of
-ln(tokens)), and each checkpoint has noise of its own. How large each of these is, the
-residuals of the fit tell: the most likely sizes, held by a weak prior where few runs
-tell little. Of very few runs the law takes the level for its own: then levels are
-supposed to differ, and their size counts as known from no more than these runs.
+ln(tokens)), and each checkpoint has noise of its own. How large each of these is, and how
+well that is known, the runs of the fit tell (`sizing`).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from statistics import NormalDist
+from dataclasses import dataclass
 
 import numpy as np
 
 from p2law.declaring import Array, Whole
-from p2law.resampling import FEW
 from p2law.result import Fit
 
 TOKENS = "tokens"
 
 STEP = 1e-3
 """Step in ln(tokens) of the slope of the law."""
-
-PRIOR_SPREAD = (1.5, 1.0, 1.5, 0.7, 1.5)
-"""Standard deviations of the logarithms of the five sizes before any run is seen."""
-
-USUAL_SPEED = 0.3
-
-SUPPOSED, SUPPOSED_RUNS = 0.02, 2
-"""Levels differ by this share of the loss before any two runs are seen; that counts as much as
-so many differences between runs."""
 
 ENOUGH_RUNS = 9
 """With fewer fitted runs to try a forecast on, a 90 % quantile of its errors says nothing."""
@@ -62,6 +49,12 @@ class Along:
             here, more, less = (_law(fit, inputs, np.exp(step)) for step in (0.0, STEP, -STEP))
         return cls(np.log(inputs[TOKENS]), here, (more - less) / (2 * STEP))
 
+    @classmethod
+    def stacked(cls, several: "Sequence[Along]") -> "Along":
+        """Put several of the same number of rows together: arrays of (several, rows)."""
+        parts = [(each.ln_tokens, each.law, each.slope) for each in several]
+        return cls(*(np.stack(each) for each in zip(*parts, strict=True)))
+
     def at(self, rows: Whole) -> "Along":
         """The same law at some of the rows."""
         return Along(self.ln_tokens[rows], self.law[rows], self.slope[rows])
@@ -85,8 +78,10 @@ class Deviations:
         Of single checkpoints, in the unit of the target.
     runs : int
         How many runs tell this.
-    freedom : float
-        How many differences between runs the level rests on; infinite where there are enough.
+    doubt : ndarray of shape (5, 5)
+        Covariance of the logarithms of the five sizes, in this order: they are estimates.
+    supposed : bool
+        Whether the runs tell the level so little that it is supposed.
     """
 
     level: float
@@ -95,29 +90,65 @@ class Deviations:
     reach: float
     noise: float
     runs: int
-    freedom: float = np.inf
-
-    def quantile(self, level: float) -> float:
-        """Half the width of an interval, in standard deviations: wider where few runs tell it."""
-        if np.isinf(self.freedom):
-            return NormalDist().inv_cdf((1 + level) / 2)
-        from scipy.stats import t
-
-        return float(t.ppf((1 + level) / 2, self.freedom))
+    doubt: Array
+    supposed: bool = False
 
     def covariance(self, one: Along, other: Along) -> Array:
         """Covariance of a run's deviations at two sets of token counts, noise left out."""
-        apart = np.abs(np.subtract.outer(one.ln_tokens, other.ln_tokens))
-        drift = self.drift**2 * np.exp(-apart / self.reach)
-        return np.asarray(self.level**2 + self.speed**2 * np.outer(one.slope, other.slope) + drift)
+        level, speed, drift, _ = self._parts(one, other)
+        return np.asarray(level + speed + drift)
+
+    def by_size(self, one: Along, other: Along) -> Array:
+        """Its derivatives by the logarithms of the sizes but noise: (4, ..., ones, others)."""
+        level, speed, drift, forgotten = self._parts(one, other)
+        return np.stack([2 * level, 2 * speed, 2 * drift, drift * forgotten])
+
+    def _parts(self, one: Along, other: Along) -> tuple[Array, Array, Array, Array]:
+        """Covariance of level, speed and drift, and how many reaches the counts lie apart."""
+        apart = np.abs(one.ln_tokens[..., :, None] - other.ln_tokens[..., None, :]) / self.reach
+        speed = self.speed**2 * one.slope[..., :, None] * other.slope[..., None, :]
+        return np.full(apart.shape, self.level**2), speed, self.drift**2 * np.exp(-apart), apart
+
+    def quantile(self, level: float, variance: Array, slopes: Array) -> Array:
+        """Half the width of intervals, in standard deviations: Student's t.
+
+        A variance made of estimated sizes is itself an estimate, and counts as one with so
+        many degrees of freedom as one of squares of normal numbers would need to be as sure
+        (Satterthwaite).
+
+        Parameters
+        ----------
+        level : float
+        variance : ndarray of shape (asked,)
+        slopes : ndarray of shape (asked, 5)
+            Its derivatives by the logarithms of the sizes.
+
+        Returns
+        -------
+        ndarray of shape (asked,)
+        """
+        from scipy.stats import t
+
+        own = np.einsum("ai,ij,aj->a", slopes, self.doubt, slopes)
+        freedom = 2 * variance**2 / np.maximum(own, 2e-9 * variance**2)
+        return np.asarray(t.ppf((1 + level) / 2, freedom))
 
 
 @dataclass(frozen=True)
 class Strayed:
-    """One fitted run: the law along it, and how far it lies from that."""
+    """One fitted run: the law along it, how far it lies from that, and where the law could go.
+
+    Attributes
+    ----------
+    along : Along
+    off : ndarray of shape (rows,)
+    ways : ndarray of shape (free, rows)
+        Derivatives of the law by its free coordinates.
+    """
 
     along: Along
     off: Array
+    ways: Array
 
 
 def _law(fit: Fit, inputs: dict[str, Array], factor: float) -> Array:
@@ -131,50 +162,13 @@ def strayed(fit: Fit) -> list[Strayed]:
     """The fitted runs, each with its residuals; of many runs and rows a spread-out choice."""
     table = fit.residuals()
     along = Along.of(fit, {name: table[name].to_numpy() for name in fit.form.columns})
-    off, out = table["residual"].to_numpy(), []
+    off, ways, out = table["residual"].to_numpy(), fit.known.ways, []
     groups = [np.asarray(each) for each in table.groupby("run", sort=False).indices.values()]
     for rows in _some(groups, MOST_RUNS):
         ordered = rows[np.argsort(along.ln_tokens[rows], kind="stable")]
         few = ordered[_spread(len(ordered), MOST_ROWS)]
-        out.append(Strayed(along.at(few), off[few]))
+        out.append(Strayed(along.at(few), off[few], ways[:, few]))
     return out
-
-
-def deviations(runs: list[Strayed]) -> Deviations:
-    """Most likely sizes of the deviations of fitted runs.
-
-    Parameters
-    ----------
-    runs : list of Strayed
-
-    Returns
-    -------
-    Deviations
-    """
-    from scipy.optimize import minimize
-
-    size = float(np.sqrt(np.mean(np.concatenate([each.off for each in runs]) ** 2)))
-    size = max(size, 1e-6 * float(np.mean(np.abs(runs[0].along.law))))
-    usual = np.log([size, USUAL_SPEED, size / 2, 1.0, size / 3])
-
-    def unlikely(logs: Array) -> float:
-        strange = (logs - usual) / np.array(PRIOR_SPREAD)
-        found = _sizes(logs, len(runs))
-        return 0.5 * float(strange @ strange) + sum(_unlikely(found, each) for each in runs)
-
-    best = minimize(unlikely, usual, method="L-BFGS-B")
-    found = _sizes(best.x, len(runs))
-    return found if len(runs) >= FEW else _of_few(found, runs)
-
-
-def _of_few(found: Deviations, runs: Sequence[Strayed]) -> Deviations:
-    """The same with a level that so few runs can vouch for."""
-    count, freedom = len(runs), SUPPOSED_RUNS + len(runs) - 1
-    size = SUPPOSED * float(np.mean(np.abs(np.concatenate([each.along.law for each in runs]))))
-    variance = (SUPPOSED_RUNS * size**2 + count * found.level**2) / freedom
-    # The law goes through the mean of these runs, which lies off itself.
-    level = float(np.sqrt(variance * (1 + 1 / count)))
-    return replace(found, level=level, freedom=float(freedom))
 
 
 def forecast_of(run: Strayed, sizes: Deviations, ahead: float) -> tuple[float, float] | None:
@@ -232,24 +226,6 @@ def tried(runs: Sequence[Strayed], sizes: Deviations, ratio: float) -> tuple[int
     rank = min(int(np.ceil(0.9 * (len(found) + 1))), len(found)) - 1
     wider = float(np.sort(deviates)[rank]) / NORMAL_90 if len(found) >= ENOUGH_RUNS else 1.0
     return len(found), float(errors.mean()), max(wider, 1.0)
-
-
-def _sizes(logs: Array, runs: int) -> Deviations:
-    """Sizes from their logarithms."""
-    level, speed, drift, reach, noise = np.exp(np.clip(logs, -40, 40)).tolist()
-    return Deviations(level, speed, drift, reach, noise, runs)
-
-
-def _unlikely(sizes: Deviations, run: Strayed) -> float:
-    """Negative logarithm of the density of a run's deviations, but for a constant."""
-    matrix = sizes.covariance(run.along, run.along)
-    matrix[np.diag_indices_from(matrix)] += sizes.noise**2
-    try:
-        factor = np.linalg.cholesky(matrix)
-    except np.linalg.LinAlgError:
-        return 1e10
-    white = np.linalg.solve(factor, run.off)
-    return 0.5 * float(white @ white) + float(np.log(np.diag(factor)).sum())
 
 
 def _some(groups: list[Whole], most: int) -> list[Whole]:

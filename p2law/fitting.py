@@ -270,10 +270,20 @@ def _at_default_where_free(problem: Problem, end: End) -> tuple[End, Directions]
     if not pinned.any():
         return end, found
     q = np.where(pinned, surface.generic_point(), end.q)
-    moved = polishing.polish(problem, q, pinned) if spare - {*found.idle} else replace(end, q=q)
-    if moved.cost > end.cost * (1 + 1e-6) + _floor(problem):
+    moved, most = replace(end, q=q, cost=problem.cost(q)), end.cost * (1 + 1e-6) + _floor(problem)
+    if spare - {*found.idle} or moved.cost > most:
+        moved = polishing.polish(problem, q, pinned)
+    if moved.cost > most:
         return end, found
-    return moved, identify.at(surface, moved.q)
+    there = identify.at(surface, moved.q)
+    names = np.array(surface.names)[pinned]
+    if {*names} <= {*there.idle, *itertools.chain(*there.together)}:
+        return moved, there
+    # What was flat where the search ended is not here: it is free to move again.
+    freed = polishing.polish(problem, moved.q)
+    if freed.cost < end.cost * (1 - 1e-6) - _floor(problem):
+        return _at_default_where_free(problem, freed)
+    return freed, identify.at(surface, freed.q)
 
 
 def _floor(problem: Problem) -> float:

@@ -184,6 +184,11 @@ class Knowledge:
         return resampling.draw(self.problem, self._q, self._units, seed, self.refits)
 
     @property
+    def resampled(self) -> str:
+        """What intervals come from, in words; empty where there are none."""
+        return intervals.resampled(self._codes, self._units) if self.tells_noise else ""
+
+    @property
     def tells_noise(self) -> bool:
         """Whether there are rows and runs enough to tell how sure anything is."""
         return bool(np.isfinite(self.drawn.noise).all())
@@ -192,6 +197,14 @@ class Knowledge:
     def _points(self) -> Array:
         """Coordinates of the fit, then of its refits."""
         return np.vstack([self._q, self.drawn.q])
+
+    @property
+    def ways(self) -> Array:
+        """Derivatives of the fit over its records, by what lies inside its bounds: (free, rows)."""
+        (low, high), q = self.problem.surface.box, self._q
+        with np.errstate(all="ignore"):
+            found = self.problem.surface.jacobian(q)[(low < q) & (q < high)]
+        return np.nan_to_num(found, posinf=0.0, neginf=0.0)
 
     @property
     def _q(self) -> Array:

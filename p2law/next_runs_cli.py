@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from p2law import planning
+from p2law import planning, reading
 from p2law.declaring import Form
 from p2law.errors import FitError
-from p2law.shell import as_json, blaming, saved
+from p2law.shell import as_json, saved
 
 if TYPE_CHECKING:
     from p2law.picks import NextRuns
@@ -28,7 +28,9 @@ def add_command(commands: Any) -> None:
         "pruning_rate=0.3 base_loss=2.0 --budget 500",
     )
     parser.add_argument("fit", type=Path, help="JSON file that `p2law fit --save` wrote")
-    parser.add_argument("candidates", type=Path, help="CSV: inputs and cost of each run")
+    parser.add_argument(
+        "candidates", help="inputs and cost of each run: CSV, Parquet or JSONL, folder or glob"
+    )
     parser.add_argument(
         "--target",
         metavar="INPUT=VALUE",
@@ -59,8 +61,9 @@ def main(asked: argparse.Namespace) -> str:
 def _found(asked: argparse.Namespace) -> "NextRuns":
     fit = saved(asked.fit, asked.form)
     wanted = pd.DataFrame([_target(words, fit.form) for words in asked.target])
-    with blaming(f"cannot read {asked.candidates}"):
-        offered = pd.read_csv(asked.candidates)
+    files = reading.paths(asked.candidates)
+    tables = [reading.read(path) for path in files]
+    offered = tables[0] if len(tables) == 1 else reading.joined(files, tables)
     chosen = {"cost": asked.cost, "budget": asked.budget, "level": asked.level}
     return planning.next_runs(fit, offered, wanted, **chosen)
 

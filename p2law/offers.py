@@ -8,7 +8,9 @@ import pandas as pd
 from p2law import asking
 from p2law.declaring import Array, Form
 from p2law.errors import FitError, RecordError
+from p2law.identify import listed
 from p2law.numeric import numbers
+from p2law.views import number
 from p2law.wording import got
 
 POINTS = 12
@@ -35,6 +37,22 @@ class Offers:
     rows: tuple[pd.DataFrame, ...]
     cost: Array
 
+    @property
+    def alike(self) -> list[str]:
+        """A sentence where candidates are the same: inputs, token counts and cost."""
+        seen = dict[tuple[float, bytes], list[str]]()
+        for name, rows, cost in zip(self.table["run"], self.rows, self.cost, strict=True):
+            seen.setdefault((cost, rows.to_numpy(dtype=float).tobytes()), []).append(str(name))
+        same = [listed(names) for names in seen.values() if len(names) > 1]
+        if not same:
+            return []
+        more = f", and {len(same) - 1} more such groups" if len(same) > 1 else ""
+        said = (
+            f"{same[0]} are the same candidates{more}: each may be chosen, to be trained anew with "
+            f"another seed; drop all but one where it is to be done once"
+        )
+        return [said]
+
 
 def offers(form: Form, candidates: pd.DataFrame, cost: str) -> Offers:
     """Read candidate runs.
@@ -42,7 +60,8 @@ def offers(form: Form, candidates: pd.DataFrame, cost: str) -> Offers:
     Raises
     ------
     FitError
-        There are none, or a cost is missing, no positive number, or not one per run.
+        There are none, a cost is missing, no positive number, or not one per run, or a run
+        has a checkpoint twice.
     FormError, RecordError
         As in `asking.inputs`.
     """
@@ -61,11 +80,21 @@ def offers(form: Form, candidates: pd.DataFrame, cost: str) -> Offers:
         own = inputs.iloc[where]
         if len(set(paid[where])) > 1:
             raise FitError(f"run {name} has several costs; a run is paid for as a whole")
+        if (again := own.duplicated()).any():
+            raise FitError(
+                f"run {name} has a checkpoint twice: {_words(own[again].iloc[0])}; a run that is "
+                f"to be done twice needs two names"
+            )
         end = own.iloc[int(np.argmax(own["tokens"])) if "tokens" in own else 0]
         found.append({"run": name, "cost": float(paid[where[0]]), **end.to_dict()})
         rows.append(_curve(own) if len(own) == 1 else own)
         costs.append(float(paid[where[0]]))
     return Offers(pd.DataFrame(found), tuple(rows), np.array(costs))
+
+
+def _words(row: pd.Series) -> str:
+    """Inputs of a row with their names."""
+    return ", ".join(f"{name} {number(float(each))}" for name, each in row.items())
 
 
 def _labels(count: int) -> pd.Series:

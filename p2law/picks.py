@@ -23,7 +23,10 @@ class NextRuns:
         and `gain_per_cost`, best first.
     before, after : float
         Mean width of the wanted interval without and with the chosen runs.
-    cost, budget : float
+    cost : float
+        Of the chosen runs.
+    budget : float or None
+        What could be spent; None where none was stated, and one run was chosen.
     level : float
         Of the interval.
     noise, run_noise : float
@@ -36,7 +39,7 @@ class NextRuns:
     before: float
     after: float
     cost: float
-    budget: float
+    budget: float | None
     level: float
     noise: float
     run_noise: float
@@ -61,7 +64,7 @@ class NextRuns:
             header=("run", *names, "cost", "width then") if rows else (),
             rows=rows,
             facts=[
-                ("budget", number(self.budget)),
+                *([] if self.budget is None else [("budget", number(self.budget))]),
                 ("noise", f"{noise} of checkpoints, {shared} of whole runs"),
             ],
         )
@@ -120,7 +123,7 @@ class IdentifyingRuns:
         ]
         what = f"{count} run{'s' * (count != 1)} for {number(self.cost)} identify the law"
         warnings = [] if self.cheapest else ["not every cheaper set was tried"]
-        facts = [("free without", listed(self.missing))] if self.missing else []
+        facts = [("not known without these runs", listed(self.missing))] if self.missing else []
         facts.append(("mind", "identified is not precise: next_runs says how wide intervals are"))
         return View(
             headline=what if count else "the law is identified without any more runs",

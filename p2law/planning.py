@@ -16,7 +16,8 @@ from p2law import asking
 from p2law.budgeting import budget_table
 from p2law.budgets import Budgets
 from p2law.candidates import Dense, Model, candidates
-from p2law.choosing import Choice, at_size, choose
+from p2law.choices import Choice
+from p2law.choosing import at_size, choose
 from p2law.continuation import Continuation
 from p2law.continuing import continue_run
 from p2law.declaring import Array

@@ -1,6 +1,8 @@
 """Values as they may stand in a message: short, whatever they are."""
 
+import difflib
 import reprlib
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -27,6 +29,13 @@ def got(value: Any) -> str:
 def several(count: int, noun: str) -> str:
     """So many of something: "1 row", "2 rows"."""
     return f"{count} {noun}{'s' * (count != 1)}"
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The likely one of some names for one that is none of them, or all of them."""
+    names = list(known)
+    close = difflib.get_close_matches(name, names, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"there are {', '.join(names) or 'none'}"
 
 
 def first_line(error: Exception) -> str:

@@ -1,6 +1,7 @@
 """Base models, rates and methods, and every combination of them."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from p2law import planning
@@ -63,6 +64,8 @@ def test_missing_sizes_are_filled_in():
         (([planning.Model("x", -1, 2.0)], 0.5, "depth"), "model 'x': params is a positive number"),
         ((MODELS, 25, "depth"), "a pruning rate lies between 0 and 1, got 25.*per cent are 0.25"),
         ((MODELS, [], "depth"), r"rates is empty; give one or more, as \[0.25\]"),
+        ((MODELS, [0.5, 0.25, 0.5], "depth"), r"rates holds 0.5 \(float\) twice; name each once"),
+        ((MODELS, 0.5, ["depth", "depth"]), r"methods holds 'depth' \(str\) twice"),
         ((MODELS, 0.5, []), r"methods is empty; give one or more, as \['depth'\]"),
     ],
 )
@@ -84,6 +87,16 @@ def test_what_makes_no_candidates_is_refused(arguments, words):
         (lambda t: t.assign(params_after=9e9), PlanError, "candidate 0 has more parameters after"),
         (lambda t: t.assign(pruning_rate=25.0), RecordError, "divide by 100"),
         (lambda t: t.assign(params=8.0), PlanError, "looks like billions"),
+        (
+            lambda t: pd.concat([t, t.iloc[[0]], t.iloc[[0]]], ignore_index=True),
+            PlanError,
+            r"candidates 0, 2, 3 are the same: 3B, pruning rate 0.5; keep one of each",
+        ),
+        (
+            lambda t: pd.concat([t, t], ignore_index=True),
+            PlanError,
+            r"candidates 0, 2 are the same: 3B, pruning rate 0.5; so are 2 more rows; keep one",
+        ),
     ],
 )
 def test_a_table_that_holds_no_candidates_is_refused(change, error, words):

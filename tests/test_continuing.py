@@ -1,13 +1,20 @@
 """A run forecast from its first checkpoints, with a fit as prior information."""
 
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import p2law
 from p2law import forms, planning, testing
-from p2law.deviations import deviations, strayed
+from p2law.conditioning import Conditioned
+from p2law.deviations import strayed
 from p2law.errors import FitError, FormError, RecordError
+from p2law.sizing import _alike, _sizes, _unlikely, deviations
 
 TRUTH = {"E": 1.7, "A": 400.0, "B": 2000.0, "alpha": 0.34, "beta": 0.37}
 TOKENS = np.geomspace(1e9, 1e11, 12)
@@ -264,6 +271,93 @@ def test_trying_on_fitted_runs_tells_how_wide_to_be(law):
     assert wider >= 1
 
 
+def _levels(runs, seed):
+    """A fit to so many runs, and eight new ones between them, each 0.02 off as a whole."""
+    sizes = np.concatenate([np.geomspace(1e8, 1e10, runs), np.geomspace(2e8, 5e9, 8)])
+    table = p2law.grid(params=sizes, tokens=TOKENS[::2])
+    table["run"] = np.repeat(np.arange(runs + 8), len(TOKENS[::2])).astype(str)
+    noise = {"noise": 0.002, "run_noise": 0.02, "seed": seed}
+    records = testing.synthesize(forms.chinchilla, TRUTH, table, **noise)
+    old = table["run"].astype(int) < runs
+    return p2law.fit(records[old], forms.chinchilla), records[~old]
+
+
+@pytest.mark.parametrize("runs", [5, 8])
+def test_intervals_without_checkpoints_hold_after_few_runs(runs):
+    """
+    The law follows the levels of few runs, so that these leave less than they differed by.
+    """
+    held, levels = [], []
+    for seed in range(40):
+        fit, new = _levels(runs, seed)
+        for _, run in new.groupby("run"):
+            found = planning.continue_run(fit, params=run["params"].iloc[0])
+            told, end = found.predict(TOKENS[-2]), run["loss"].iloc[-1]
+            held.append(told["low"].item() <= end <= told["high"].item())
+        levels.append(found.sizes.level)
+
+    assert 0.84 <= np.mean(held) <= 0.96
+    assert 0.8 * 0.02 < np.sqrt(np.mean(np.square(levels))) < 1.3 * 0.02
+
+
+def test_what_few_runs_tell_is_less_sure_than_what_many_tell(law):
+    """
+    A factor of Student's t: wider where the level has its say, hardly where checkpoints do.
+    """
+    few, _ = _levels(5, 0)
+    factor = {}
+    for name, fit, first in (("few", few, 0), ("seen", few, 5), ("many", law, 0)):
+        sizes = planning.continue_run(fit, curve(first), **HERE).sizes
+        run = Conditioned(fit, curve(first), HERE, sizes)
+        asked, _ = run.asked(1e11)
+        variance = np.diag(run.given(asked)[1])
+        factor[name] = sizes.quantile(0.9, variance, run.by_size(asked, np.eye(1))).item()
+
+    assert 1.645 < factor["many"] < 1.9
+    assert factor["few"] > 2.0
+    assert factor["seen"] < factor["few"]
+
+
+@pytest.mark.parametrize("first", [0, 4])
+def test_slopes_by_the_sizes_are_those_of_the_variance(law, first):
+    """
+    Against central differences, of one loss and of a fall.
+    """
+    sizes = planning.continue_run(law, curve(first), **HERE).sizes
+    ways, names = np.array([[1.0, 0.0], [1.0, -1.0]]), ("level", "speed", "drift", "reach", "noise")
+
+    def variance(changed):
+        run = Conditioned(law, curve(first), HERE, changed)
+        return np.diag(ways @ run.given(run.asked([5e10, 1e11])[0])[1] @ ways.T)
+
+    for k, name in enumerate(names):
+        more, less = (
+            variance(replace(sizes, **{name: getattr(sizes, name) * np.exp(s)}))
+            for s in (1e-4, -1e-4)
+        )
+        run = Conditioned(law, curve(first), HERE, sizes)
+        told = run.by_size(run.asked([5e10, 1e11])[0], ways)[:, k]
+        np.testing.assert_allclose(told, (more - less) / 2e-4, rtol=1e-5, atol=1e-12)
+
+
+def test_the_most_likely_sizes_are_where_the_density_is_flat(law):
+    """
+    Its slopes agree with central differences; what the law can follow has no say.
+    """
+    groups, logs = _alike(strayed(law)), np.log([0.02, 0.1, 0.003, 1.0, 0.002])
+    value, slope = _unlikely(_sizes(logs, 12), groups)
+    steps = 1e-5 * np.eye(5)
+    found = [
+        _unlikely(_sizes(logs + each, 12), groups)[0]
+        - _unlikely(_sizes(logs - each, 12), groups)[0]
+        for each in steps
+    ]
+    moved = [replace(each, off=each.off + each.ways.sum(axis=0)) for each in strayed(law)]
+
+    np.testing.assert_allclose(slope, np.array(found) / 2e-5, rtol=1e-4, atol=1e-6)
+    assert value == pytest.approx(_unlikely(_sizes(logs, 12), _alike(moved))[0], rel=1e-6)
+
+
 def test_a_continuation_shows_what_it_found(law):
     """
     Level, speed, three forecasts and the error on fitted runs.
@@ -351,3 +445,17 @@ def test_a_fit_without_rows_to_spare_gives_no_interval():
     assert np.isnan(told[["low", "high"]].to_numpy()).all()
     assert np.isnan(found.gain()["low"].item())
     assert any("nothing over once the coefficients are fitted" in each for each in found.trouble)
+
+
+def test_a_table_that_the_benchmark_does_not_have_is_answered_with_those_that_it_has():
+    """
+    In words, before anything is fitted.
+    """
+    script = Path(__file__).parents[1] / "benchmarks" / "continuing.py"
+    words = [sys.executable, str(script), "--only", "nothing"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)  # noqa: S603 - ours
+
+    assert 2 == done.returncode
+    assert "no table has a name that begins with 'nothing'; there are" in done.stderr
+    assert "qwen3_distill, others" in done.stderr
+    assert "Traceback" not in done.stderr

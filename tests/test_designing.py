@@ -235,6 +235,10 @@ def test_rows_of_one_run_are_its_token_counts():
         (lambda t: t.assign(cost="dear"), "costs: "),
         (lambda t: t.assign(run="one"), "run one has several costs"),
         (lambda _: [1, 2], "candidates are a DataFrame"),
+        (
+            lambda t: pd.concat([t.iloc[:2], t.iloc[:1]]).assign(run="one", cost=1.0),
+            "run one has a checkpoint twice: params 5e8, tokens 2.5e8, .* needs two names",
+        ),
     ],
 )
 def test_candidates_that_are_none_are_refused(prior, change, words):
@@ -243,6 +247,30 @@ def test_candidates_that_are_none_are_refused(prior, change, words):
     """
     with pytest.raises(FitError, match=words):
         planning.next_runs(prior, change(candidates()), WANTED, budget=5.0)
+
+
+def test_candidates_that_stand_there_twice_are_said(prior):
+    """
+    A run may be done twice, with two seeds; whether that is meant nobody else can tell.
+    """
+    once, twice = candidates(), pd.concat([candidates(), candidates().iloc[:2]])
+
+    said = planning.next_runs(prior, twice, WANTED, budget=5.0).trouble
+    words = "run 1 and run 25 are the same candidates, and 1 more such groups: each may be chosen"
+
+    assert [words] == [each[: len(words)] for each in said]
+    assert () == planning.next_runs(prior, once, WANTED, budget=5.0).trouble
+
+
+def test_a_budget_that_nobody_stated_is_not_spoken_of(pilot):
+    """
+    Without one the single run that pays best is chosen, whatever it costs.
+    """
+    found = planning.next_runs(pilot, candidates(), WANTED)
+
+    assert found.budget is None
+    assert "budget" not in str(found)
+    assert "budget" in str(planning.next_runs(pilot, candidates(), WANTED, budget=5.0))
 
 
 def test_a_budget_that_pays_for_nothing_is_refused(prior):

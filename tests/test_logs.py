@@ -270,6 +270,38 @@ def test_options_are_checked_by_name(tmp_path, how, words):
     assert words in str(refused_state(tmp_path, evaluated(LOSSES), **how))
 
 
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ({"thn": 3}, "a reader of logs takes no 'thn'; did you mean 'thin'?"),
+        ({"fact": {}}, "a reader of logs takes no 'fact'; did you mean 'facts'?"),
+        ({"colour": 1}, "a reader of logs takes no 'colour'; there are tokens_per_step, step, "),
+    ],
+)
+@pytest.mark.parametrize("reader", ["wandb", "tensorboard", "trainer_state", "csv"])
+def test_a_keyword_that_no_reader_has_is_answered_with_the_nearest(tmp_path, reader, how, words):
+    """
+    Of every reader, in words.
+    """
+    path, read = table(tmp_path, "step,loss\n1,2\n"), getattr(logs, f"read_{reader}")
+    more = ({"loss": "loss"},) if reader == "csv" else ()
+
+    how = how if more else {"loss": "loss"} | how
+
+    assert str(refusal(read, path, *more, **how)).startswith(words)
+
+
+def test_the_loss_of_a_mapped_table_stands_in_its_columns(tmp_path):
+    """
+    Not in a keyword of its own.
+    """
+    path = table(tmp_path, "step,ppl\n1,2\n")
+
+    error = refusal(logs.read_csv, path, {"step": "step"}, loss="ppl")
+
+    assert "columns= names the loss" in str(error)
+
+
 # -- units, facts, base loss ---------------------------------------------------------
 
 
@@ -322,6 +354,18 @@ def test_facts_become_columns_for_all_runs_or_each(tmp_path):
     assert [0.25, 0.25, 0.5, 0.5] == log.records["pruning_rate"].tolist()
 
 
+def test_facts_of_ones_own_are_kept(tmp_path):
+    """
+    A name that stands for nothing else, or beside the one that it might be taken for.
+    """
+    path = table(tmp_path, "global_step,a - eval/loss\n100,2.5\n")
+    facts = {"learning_rate": 1e-4, "pruning_rate": 0.25, "sparsity": 0.3, "k": 3}
+
+    log = logs.read_wandb(path, loss="eval", tokens_per_step=1000, facts=facts)
+
+    assert {*facts} < {*log.records.columns}
+
+
 @pytest.mark.parametrize(
     ("facts", "words"),
     [
@@ -332,6 +376,10 @@ def test_facts_become_columns_for_all_runs_or_each(tmp_path):
         ({"run": "one"}, "2 runs need a name each, by run: a, b"),
         ({"params": 1.24}, "multiply by 1e9"),
         ([1], "facts is a mapping, as {'params': 1.2e9}, got"),
+        ({"prams": 1e9}, "facts hold 'prams': did you mean 'params'?"),
+        ({"Pruning_rates": 0.25}, "facts hold 'Pruning_rates': did you mean 'pruning_rate'?"),
+        ({"sparsity": 0.25}, "facts hold 'sparsity': did you mean 'pruning_rate'?"),
+        ({"metod": "depth"}, "facts hold 'metod': did you mean 'method'?"),
     ],
     ids=str,
 )
@@ -421,6 +469,24 @@ def test_after_a_restart_the_later_rows_win_and_lost_ones_go_with_them(tmp_path)
     assert [100, 200, 300] == log.records["step"].tolist()
     assert [3.0, 2.61, 2.41] == log.records["loss"].tolist()
     assert said(log, "3 rows left out because the run went back to an earlier step")
+
+
+def test_token_counts_are_named_as_such(tmp_path):
+    """
+    Where a log counts tokens and no steps.
+    """
+    path, columns = table(tmp_path, "n,l\n3e6,2.3\n1e6,2.5\n2e6,2.4\n2e6,2.4\n"), {"tokens": "n"}
+    columns["loss"] = "l"
+
+    log = logs.read_csv(path, columns)
+    twice = table(tmp_path, "n,l\n1e6,2.5\n1e6,2.4\n", "twice.csv")
+    error = refusal(logs.read_csv, twice, columns)
+    later = logs.read_csv(twice, columns, repeats="last")
+
+    assert said(log, "1 row merged: an earlier token count has the same loss")
+    assert said(log, "1 row put in order: token counts went back")
+    assert "at a token count that came before with another" in str(error)
+    assert said(later, "went back to an earlier token count")
 
 
 @pytest.mark.parametrize("bad", ["NaN", '"NaN"', "null", "Infinity", "-Infinity"])

@@ -95,6 +95,20 @@ def test_bad_words_are_named(said, words, expected):
     assert expected in said(f"next-runs fit.json runs.csv {words}", 2)
 
 
+def test_candidates_may_stand_in_any_file_of_records(said, place):
+    """
+    Parquet and JSONL as well as CSV.
+    """
+    table = pd.read_csv(place / "runs.csv")
+    table.to_parquet(place / "runs.parquet")
+    table.to_json(place / "runs.jsonl", orient="records", lines=True)
+    expected = said(f"next-runs fit.json runs.csv {TARGET}")
+
+    assert "budget" not in expected
+    for name in ("runs.parquet", "runs.jsonl"):
+        assert expected == said(f"next-runs fit.json {name} {TARGET}")
+
+
 def test_a_file_that_is_none_is_named(said):
     """
     Candidates that cannot be read.

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -38,6 +39,27 @@ def test_every_python_block_of_the_documentation_runs(name, monkeypatch):
     for block in BLOCK.findall((DOCS / name).read_text(encoding="utf-8")):
         exec(compile(block, name, "exec"), scope)  # noqa: S102 - that is the point
     pyplot.close("all")
+
+
+def test_what_getting_started_prints_of_a_plan_shows_the_loss(monkeypatch, capsys):
+    """
+    A terminal of 80 columns hides none of the columns that the page explains.
+    """
+    monkeypatch.chdir(ROOT)
+    blocks = BLOCK.findall((DOCS / "start.md").read_text(encoding="utf-8"))
+    scope = {"__name__": "page"}
+
+    for block in blocks:
+        if "plotting" in block:
+            continue
+        capsys.readouterr()
+        with pd.option_context("display.width", 80):
+            exec(compile(block, "start.md", "exec"), scope)  # noqa: S102 - that is the point
+        if "predict" in block:
+            break
+
+    header = capsys.readouterr().out.splitlines()[0].split()
+    assert ["tokens", "loss", "low", "high", "determined", "beyond"] == header
 
 
 def test_the_page_of_laws_is_what_its_script_writes():
@@ -145,11 +167,26 @@ def test_every_page_can_be_reached():
     assert sorted(re.findall(r": (\w+\.md)$", text, re.MULTILINE)) == PAGES
 
 
-def test_the_page_of_reliability_is_what_its_script_writes(monkeypatch):
+@pytest.mark.parametrize("name", ["reliability", "performance"])
+def test_a_page_of_figures_is_what_its_script_writes(name, monkeypatch):
     """
     Its figures are those that the benchmarks kept.
     """
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
-    module = importlib.import_module("reliability_page")
+    module = importlib.import_module(f"{name}_page")
 
-    assert module.page() == (DOCS / "reliability.md").read_text(encoding="utf-8")
+    assert module.page() == (DOCS / f"{name}.md").read_text(encoding="utf-8")
+
+
+def test_one_command_runs_every_benchmark_that_keeps_figures(monkeypatch):
+    """
+    Every file of figures has a command, and every command is that of a script that is there.
+    """
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    jobs = importlib.import_module("all").JOBS
+
+    assert {each.stem for each in (ROOT / "benchmarks" / "figures").glob("*.json")} <= {*jobs}
+    for name, job in jobs.items():
+        script = ROOT / "benchmarks" / job.command.split()[0]
+        assert script.is_file(), name
+        assert '"--save"' in script.read_text(encoding="utf-8"), name

@@ -351,6 +351,33 @@ def test_a_metric_that_never_comes_is_said(law, tmp_path, caplog):
     assert "eval_loss" in said[0]
 
 
+@pytest.mark.parametrize("metric", ["lss", "evl_loss"])
+def test_a_misspelt_metric_of_training_is_said_at_the_end(law, tmp_path, caplog, metric):
+    """
+    It might have come later; with the likely name, and all that were logged.
+    """
+    odd = StopWhenSaturated(law, gain=0.01, inputs={}, metric=metric, tokens_per_step=PER_STEP)
+    with caplog.at_level(logging.WARNING, "p2law"):
+        trainer(tmp_path, odd, steps=4).train()
+
+    said = [each for each in caplog.messages if f"{metric} never came" in each]
+    meant = "eval_loss" if metric.startswith("ev") else "loss"
+    assert 1 == len(said)
+    assert f"did you mean '{meant}'?" in said[0]
+    assert "grad_norm" in said[0]
+
+
+def test_a_metric_that_came_is_not_missed(law, tmp_path, caplog):
+    """
+    Not at the end either.
+    """
+    callback = StopWhenSaturated(law, gain=0.01, inputs={}, tokens_per_step=PER_STEP)
+    with caplog.at_level(logging.WARNING, "p2law"):
+        trainer(tmp_path, callback, steps=4).train()
+
+    assert not [each for each in caplog.messages if "never came" in each]
+
+
 def test_an_evaluation_before_the_first_token_is_no_trouble(law, tmp_path):
     """
     There is nothing to forecast from, and nothing wrong.

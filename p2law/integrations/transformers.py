@@ -23,6 +23,7 @@ from p2law.continuing import continue_run
 from p2law.deviations import TOKENS
 from p2law.errors import FitError, MissingExtraError, P2LawError
 from p2law.result import Fit
+from p2law.wording import nearest
 
 try:
     from transformers.trainer_callback import (
@@ -42,6 +43,9 @@ after a resumption says the step that it went on from."""
 
 LEAST = 3
 """Checkpoints of the curve that are needed before it may stop a run."""
+
+NO_METRICS = ("epoch", "total_flos", "num_input_tokens_seen")
+"""What a Trainer logs beside what it measures."""
 
 DIVERGED = 2
 """So many readings in a row above the lowest one, by more than noise, are divergence."""
@@ -107,6 +111,7 @@ class StopWhenSaturated(TrainerCallback):
             if "do not determine" in each:
                 LOG.warning("%s: forecasts will be unknown (NaN), and nothing stops", each)
         self.missed, self.resumed = False, dict[str, Any]()
+        self.named = dict[str, None]()
         self.seen: list[list[float]] = []
         self.latest: dict[str, Any] = {}
 
@@ -133,7 +138,7 @@ class StopWhenSaturated(TrainerCallback):
                 f"{self.metric} never comes: eval_strategy is 'no' in the TrainingArguments; set "
                 f"'steps' there, or read metric='loss'"
             )
-        self.seen, self.missed = list(self._logged(state)), False
+        self.seen, self.missed, self.named = list(self._logged(state)), False, {}
         self.resumed = {"resumed_from": state.global_step} if state.global_step else {}
 
     def on_log(
@@ -146,6 +151,7 @@ class StopWhenSaturated(TrainerCallback):
     ) -> TrainerControl:
         """Take a reading, forecast, and put the forecast into the Trainer's log."""
         value = (logs or {}).get(self.metric)
+        self.named |= dict.fromkeys(logs or {})
         if value is None:
             self._miss(logs or {})
             return control
@@ -165,6 +171,19 @@ class StopWhenSaturated(TrainerCallback):
         if told["saturated"] and self.stop:
             control.should_training_stop = True
         return control
+
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        """Say so where what is read was never logged, naming what was."""
+        del args, control
+        if self.missed or self.metric in self.named or not state.global_step:
+            return
+        came = [name for name in self.named if name not in NO_METRICS]
+        LOG.warning(
+            "%s never came, so that there was not one forecast; %s (logged: %s)",
+            *(self.metric, nearest(self.metric, came), ", ".join(came) or "nothing"),
+        )
 
     def _miss(self, logs: dict[str, float]) -> None:
         """Say once that what is read is not in the log of an evaluation."""

@@ -16,6 +16,7 @@ from p2law.logs.assembling import assembled
 from p2law.logs.guessing import KINDS, kind_of
 from p2law.logs.log import Log, Measured, together
 from p2law.logs.options import UNITS, Asked, Options
+from p2law.logs.options import options as checked
 from p2law.wording import got
 
 __all__ = [
@@ -65,7 +66,8 @@ def read_trainer_state(
     Raises
     ------
     RecordError
-        The file is damaged, does not hold the loss, or the losses cannot become records.
+        The file is damaged, does not hold the loss, or the losses cannot become records;
+        or a keyword or a fact is misspelt.
 
     Examples
     --------
@@ -80,7 +82,7 @@ def read_trainer_state(
     0   819200.0   2.5
     1  1638400.0   2.4
     """
-    asked = Options(loss, **options)
+    asked = checked(loss, options)
     return assembled([trainer.curve_of(_path(path), asked)], asked, facts)
 
 
@@ -107,7 +109,8 @@ def read_wandb(
     Raises
     ------
     RecordError
-        The table is damaged, does not hold the loss, or the losses cannot become records.
+        The table is damaged, does not hold the loss, or the losses cannot become records;
+        or a keyword or a fact is misspelt.
 
     Examples
     --------
@@ -121,7 +124,7 @@ def read_wandb(
     0   a   819200.0   2.5
     1   a  1638400.0   2.4
     """
-    asked = Options(loss, **options)
+    asked = checked(loss, options)
     curves, notes = wandb.curves_of(_path(path), asked)
     return assembled(curves, asked, facts, notes)
 
@@ -149,9 +152,10 @@ def read_tensorboard(
     Raises
     ------
     RecordError
-        A file is damaged, none holds the loss, or the losses cannot become records.
+        A file is damaged, none holds the loss, or the losses cannot become records; or a
+        keyword or a fact is misspelt.
     """
-    asked = Options(loss, **options)
+    asked = checked(loss, options)
     curves, notes = tensorboard.curves_of(_path(path), asked)
     return assembled(curves, asked, facts, notes)
 
@@ -180,7 +184,8 @@ def read_csv(
     Raises
     ------
     RecordError
-        The table is damaged, lacks a column, or the losses cannot become records.
+        The table is damaged, lacks a column, or the losses cannot become records; or a
+        keyword or a fact is misspelt.
 
     Examples
     --------
@@ -195,7 +200,7 @@ def read_csv(
     0  1.000000e+09  2.5257
     1  2.000000e+09  2.3979
     """
-    asked = Options("loss", **options)
+    asked = checked("loss", options)
     curves, notes = mapped.curves_of(_path(path), columns, asked)
     return assembled(curves, asked, facts, notes)
 

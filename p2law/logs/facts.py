@@ -1,5 +1,6 @@
 """What a log does not say of its runs: sizes, rates, base losses, names."""
 
+import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -7,9 +8,13 @@ import numpy as np
 
 from p2law.errors import RecordError
 from p2law.logs.log import Log, Measured, finished
+from p2law.vocabulary import LABELS, VOCABULARY
 from p2law.wording import got
 
 Facts = Mapping[str, Any]
+
+ALIKE = 0.85
+"""Names that share this much of their letters, in order, are one name misspelt."""
 
 _FRONT = ("run", "model", "params", "tokens", "pruning_rate", "base_loss", "loss")
 
@@ -32,8 +37,8 @@ def described(log: Log, facts: Facts | None, accept: Sequence[str] = ()) -> Log:
     Raises
     ------
     RecordError
-        A fact is no value, is in the log already, is given for some runs only, or the
-        records cannot be used with it.
+        A fact is no value, is in the log already, is given for some runs only, has almost the
+        name of a known column, or the records cannot be used with it.
 
     Examples
     --------
@@ -48,6 +53,7 @@ def described(log: Log, facts: Facts | None, accept: Sequence[str] = ()) -> Log:
         raise RecordError(f"facts is a mapping, as {{'params': 1.2e9}}, got {got(facts)}")
     runs, table = log.records["run"], log.records.copy()
     notes = list(log.notes)
+    _check_names([*(facts or {})], list(table.columns))
     for name, value in (facts or {}).items():
         own = _by_run(name, value, list(runs.unique()), list(log.records.columns))
         table[name] = [_plain(own[run]) for run in runs]
@@ -57,6 +63,28 @@ def described(log: Log, facts: Facts | None, accept: Sequence[str] = ()) -> Log:
     front = [name for name in _FRONT if name in table.columns]
     table = table[front + [each for each in table.columns if each not in front]]
     return finished(table, notes, accept)
+
+
+def _check_names(names: Sequence[Any], columns: Sequence[str]) -> None:
+    """Refuse names that are almost one of the vocabulary, where that one is not there too."""
+    known = [*VOCABULARY, "run", *LABELS]
+    lacking = [each for each in known if each not in names and each not in columns]
+    for name in names:
+        if not isinstance(name, str) or name in known:
+            continue
+        called = [each for each in lacking if name.lower() in _other_names(each)]
+        meant = called or difflib.get_close_matches(name.lower(), lacking, n=1, cutoff=ALIKE)
+        if meant:
+            raise RecordError(
+                f"facts hold {name!r}: did you mean {meant[0]!r}? A column of your own needs a "
+                f"name that cannot be taken for it"
+            )
+
+
+def _other_names(column: str) -> list[str]:
+    """What a column of the vocabulary is often called, in more than a letter."""
+    known = VOCABULARY.get(column)
+    return [each for each in known.aliases if len(each) > 1] if known else []
 
 
 def _by_run(name: Any, value: Any, runs: Sequence[str], columns: Sequence[str]) -> Facts:

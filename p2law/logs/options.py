@@ -1,13 +1,13 @@
 """What a reader of logs is asked for, checked before anything is read."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
 from p2law.domains import is_number
 from p2law.errors import RecordError
-from p2law.wording import got
+from p2law.wording import got, nearest
 
 UNITS = ("nat", "bit", "perplexity", "bit/byte")
 """Units in which a loss may be logged: per token, but for the last."""
@@ -118,6 +118,23 @@ class Options:
                 "unit='bit/byte' and bytes_per_token= go together: a loss per byte becomes one "
                 "per token through the mean number of bytes of a token of the evaluation text"
             )
+
+
+def options(loss: str, asked: Mapping[str, Any]) -> Options:
+    """Check the keywords that a reader was given.
+
+    Raises
+    ------
+    RecordError
+        One is unknown, or its value is not among what is allowed.
+    """
+    for name in asked:
+        if name not in Asked.__annotations__:
+            cure = nearest(name, (*Asked.__annotations__, "facts"))
+            if name == "loss":
+                cure = "columns= names the loss, as columns={'loss': 'val ppl', ...}"
+            raise RecordError(f"a reader of logs takes no {name!r}; {cure}")
+    return Options(loss, **asked)
 
 
 def _check_choice(name: str, value: Any, allowed: Sequence[str]) -> None:

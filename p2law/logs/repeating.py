@@ -6,6 +6,8 @@ import pandas as pd
 from p2law.logs.curves import Curve, refuse
 from p2law.logs.options import Options
 
+_NOUNS = {"step": "step", "tokens": "token count"}
+
 _CURE = (
     "a restarted run, or two runs in one log? repeats='last' lets the later rows win: where "
     "steps go back, what was logged before from there on is left out"
@@ -41,13 +43,14 @@ def settled(curve: Curve, options: Options) -> tuple[pd.DataFrame, list[str]]:
 
 def _merged(curve: Curve, by: str) -> tuple[pd.DataFrame, list[str]]:
     """Every step once, if none contradicts itself."""
+    noun = _NOUNS[by]
     same = curve.table.duplicated([by, "loss"]).to_numpy() & curve.table["loss"].notna().to_numpy()
     table = curve.table.loc[~same]
     again = table[by].duplicated().to_numpy()
-    refuse(curve, table, "loss", again, f"at a {by} that came before with another", _CURE)
+    refuse(curve, table, "loss", again, f"at a {noun} that came before with another", _CURE)
     at = table[by].to_numpy(dtype=float)
-    notes = _counted(same.sum(), f"merged: an earlier {by} has the same loss")
-    notes += _counted((np.diff(at) < 0).sum(), f"put in order: {by}s went back")
+    notes = _counted(same.sum(), f"merged: an earlier {noun} has the same loss")
+    notes += _counted((np.diff(at) < 0).sum(), f"put in order: {noun}s went back")
     return table.iloc[np.argsort(at, kind="stable")], notes
 
 
@@ -56,7 +59,7 @@ def _latest(curve: Curve, by: str) -> tuple[pd.DataFrame, list[str]]:
     at = curve.table[by].to_numpy(dtype=float)
     later = np.minimum.accumulate(np.r_[at, np.inf][::-1])[::-1][1:]
     lost = at >= later
-    why = f"left out because the run went back to an earlier {by} (repeats='last')"
+    why = f"left out because the run went back to an earlier {_NOUNS[by]} (repeats='last')"
     return curve.table.loc[~lost], _counted(lost.sum(), why)
 
 

@@ -10,6 +10,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.contour import ContourSet
 from matplotlib.figure import Figure, SubFigure
+from matplotlib.legend import Legend
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
@@ -46,6 +47,9 @@ MOST_LINES = 3
 NOTED = "p2law note"
 """What notes inside a panel are known by."""
 
+AS_IT_IS: dict[str, Any] = {"parse_math": False}
+"""How texts are written that may hold names from records: a $ begins no formula."""
+
 
 @dataclass(frozen=True, eq=False)
 class Canvas:
@@ -71,7 +75,7 @@ class Canvas:
         columns = grid(len(self.axes))[0] if self.own else 1
         whole = self.figure if self.own else axes
         letters = max(16, int(whole.bbox.width / self.figure.dpi / columns * LETTERS))
-        axes.set_title(shortened(text, letters), fontsize="medium", loc="left")
+        axes.set_title(shortened(text, letters), fontsize="medium", loc="left", **AS_IT_IS)
 
     def legend(
         self, handles: Sequence[Artist], title: str = "", corner: str = "upper right"
@@ -84,7 +88,8 @@ class Canvas:
         if self.own:
             # A warning above takes the whole width.
             how["loc"] = "outside right " + ("center" if self.figure.get_suptitle() else "upper")
-            self.figure.legend(handles=handles, **how)
+            made: Legend = self.figure.legend(handles=handles, **how)
+            _plain(made)
         else:
             self.corner_legend(self.axes[-1], handles, title, corner)
 
@@ -95,10 +100,9 @@ class Canvas:
         if not self.own:
             how |= {"handlelength": 1.2, "handletextpad": 0.4, "labelspacing": 0.1}
             how |= {"borderpad": 0.1, "borderaxespad": 0.3}
-        free = (0.0, 0.0, 1.0, 1.0 - _taken(axes))
-        axes.legend(
-            handles=handles, loc=corner, bbox_to_anchor=free, frameon=False, alignment="left", **how
-        )
+        how |= {"loc": corner, "bbox_to_anchor": (0.0, 0.0, 1.0, 1.0 - _taken(axes))}
+        made = axes.legend(handles=handles, frameon=False, alignment="left", **how)
+        _plain(made)
 
     def colour_bar(self, hues: Hues) -> None:
         """Explain the colours of many values, by a bar beside all panels."""
@@ -134,7 +138,7 @@ class Canvas:
             _say_inside(self.axes[0], [*urgent, *rest], WARNING if urgent else GREY)
             return
         wide = self.figure.bbox.width / self.figure.dpi
-        how: dict[str, Any] = {"x": 0.01, "ha": "left", "fontsize": NOTE}
+        how: dict[str, Any] = {"x": 0.01, "ha": "left", "fontsize": NOTE, **AS_IT_IS}
         if urgent:
             self.figure.suptitle(_wrapped(urgent, wide), color=WARNING, **how)
         if rest:
@@ -261,6 +265,12 @@ def _shared(axes: Axes, which: str) -> bool:
     return len(group.get_siblings(axes)) > 1
 
 
+def _plain(legend: Legend) -> None:
+    """Show names as they are, dollar signs too."""
+    for each in legend.get_texts():
+        each.set(**AS_IT_IS)
+
+
 def _flat(ax: Any) -> list[Any]:
     """What may be several axes, as a list; empty where it is a heap."""
     try:
@@ -279,7 +289,7 @@ def _say_inside(axes: Axes, lines: Sequence[str], colour: str) -> None:
     text = _wrapped(lines, axes.bbox.width / axes.figure.dpi, MOST_LINES)
     box = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1.0}
     where: dict[str, Any] = {"transform": axes.transAxes, "va": "top", "gid": NOTED, "zorder": 6}
-    axes.text(0.01, 0.99, text, fontsize=SMALL_NOTE, color=colour, bbox=box, **where)
+    axes.text(0.01, 0.99, text, fontsize=SMALL_NOTE, color=colour, bbox=box, **where, **AS_IT_IS)
     free = axes.get_aspect() == "auto" and axes.get_autoscaley_on()
     if free and not any(isinstance(each, ContourSet) for each in axes.collections):
         scale = axes.yaxis.get_transform()

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 from p2law.errors import PlotError
 from p2law.foresight import TOKENS
-from p2law.plotting.canvas import Panels, Place, exactly, plain, shortened
+from p2law.plotting.canvas import AS_IT_IS, Panels, Place, exactly, plain, shortened
 from p2law.plotting.colours import BLUE, FAINT, GREY, MANY, VERMILION, crowded, paleness
 from p2law.plotting.families import at_edge, checked_fit, dots, status
 from p2law.plotting.quantities import is_log, lay, plain_ticks, target_title, title
@@ -94,7 +94,7 @@ def _by_run(axes: Axes, rows: pd.DataFrame, means: pd.Series, worst: pd.Index) -
     axes.plot(means, place, "|", color="black", markersize=7, markeredgewidth=1.4)
     _zero(axes, rows, upright=True)
     if len(means) <= NAMED:
-        axes.set_yticks(place, labels(means.index))
+        axes.set_yticks(place, labels(means.index), **AS_IT_IS)
         axes.tick_params(axis="y", labelsize="x-small", length=0)
     else:
         axes.set_yticks([])
