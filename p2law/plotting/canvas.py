@@ -103,6 +103,8 @@ class Canvas:
         how |= {"loc": corner, "bbox_to_anchor": (0.0, 0.0, 1.0, 1.0 - _taken(axes))}
         made = axes.legend(handles=handles, frameon=False, alignment="left", **how)
         _plain(made)
+        for each in [] if self.own else made.get_texts():
+            each.set_text(_wrapped([each.get_text()], 0.8 * axes.bbox.width / axes.figure.dpi))
 
     def colour_bar(self, hues: Hues) -> None:
         """Explain the colours of many values, by a bar beside all panels."""
