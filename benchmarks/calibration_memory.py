@@ -5,7 +5,7 @@ in every way, each in a process of its own. What is measured is how much the lar
 resident set exceeds that of the same process before (libraries loaded and warm).
 Linux only.
 
-    python benchmarks/calibration_memory.py
+    python benchmarks/calibration_memory.py [--save FILE]
 """
 
 import argparse
@@ -15,12 +15,14 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import keeping
 import torch
 from transformers import AutoModelForCausalLM
 
+from p2law.collect.configs import to_config
 from p2law.collect.cuts import plan_cut
 from p2law.collect.pruning import prune
-from p2law.collect.shapes import Shape, to_config
+from p2law.collect.shapes import Shape
 from p2law.collect.stored import sizes
 from p2law.collect.writing import write_folder
 
@@ -77,6 +79,7 @@ def main() -> None:
     """Print one line a way."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--child", nargs=2, metavar=("WAY", "FOLDER"))
+    parser.add_argument("--save", type=Path, help="keep the figures in this file")
     asked = parser.parse_args()
     if asked.child:
         child(asked.child[0], Path(asked.child[1]))
@@ -89,13 +92,20 @@ def main() -> None:
     hessians = 4 * (2 * SHAPE.hidden_size**2 + 3 * widest + 1024**2) / MIB
     print(f"whole model {whole:.0f} MiB, one layer {layer:.0f} ({layer / whole:.0%}), ", end="")
     print(f"hidden states {hidden:.0f}, embedding {table:.0f}, Hessians {hessians:.0f}")
+    rows = []
     with tempfile.TemporaryDirectory() as folder:
         for name, shape in {"small": SMALL, "large": SHAPE}.items():
             write_folder(Path(folder) / name, to_config(shape), blocks(shape))
         for way in WAYS:
             command = [sys.executable, __file__, "--child", way, folder]
             done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
-            print(f"{way:14s} {float(done.stdout):6.0f} MiB", flush=True)
+            rows.append({"pruned": way, "MiB": float(done.stdout)})
+            print(f"{way:14s} {rows[-1]['MiB']:6.0f} MiB", flush=True)
+    parts = {"whole model": whole, "one layer": layer, "hidden states": hidden}
+    parts |= {"embedding": table, "Hessians": hessians}
+    if asked.save:
+        terms = [{"part": name, "MiB": size} for name, size in parts.items()]
+        keeping.keep(asked.save, {"memory": rows, "parts": terms}, ("torch", "transformers"))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ forecasts: the last value shown, and a power law in tokens of that run alone, wi
 where it has three checkpoints, without one where it has two; once over all that is shown
 and once over what the calibrated law is shown, of which the better in the mean is printed.
 
-    python benchmarks/continuing.py
+    python benchmarks/continuing.py [--save FILE]
     python benchmarks/continuing.py --only gemstones    # tables whose name begins so
     python benchmarks/continuing.py --speed             # how long a reading takes instead
 """
@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import keeping
 import numpy as np
 import pandas as pd
 
@@ -110,26 +111,41 @@ def _without(table: pd.DataFrame) -> Callable[[str], pd.DataFrame]:
     return lambda run: table[table["run"] != run]
 
 
-def line(name: str, found: pd.DataFrame) -> str:
-    """One row of the table: mean errors in per cent, and how often the interval held."""
+def row(name: str, found: pd.DataFrame) -> dict[str, object]:
+    """Mean errors in per cent, and how often the interval held; None where nothing can be said."""
     means = 100 * found.drop(columns=["trial", "held"]).mean()
-    powers = [means["power law"], means["power law, later"]]
-    naive_ones = [each for each in (means["last value"], *powers) if np.isfinite(each)]
-    power = f"{np.nanmin(powers):8.2f}" if np.isfinite(powers).any() else f"{'-':>8}"
+    power = np.nanmin([*means[["power law", "power law, later"]], np.inf])
+    ratio = means["calibrated"] / min(power, means["last value"])
+    return {
+        "curves": name,
+        "runs": len(found),
+        "calibrated": means["calibrated"],
+        "worst": 100 * found["calibrated"].max(),
+        "law alone": means["law alone"],
+        "last value": means["last value"],
+        "power law": power if np.isfinite(power) else None,
+        "calibrated / naive": ratio,
+        "held": 100 * found["held"].mean(),
+    }
+
+
+def line(name: str, found: pd.DataFrame) -> str:
+    """One row of the table as text."""
+    told = row(name, found)
+    power = f"{told['power law']:8.2f}" if told["power law"] else f"{'-':>8}"
     return (
-        f"{name:34s}{len(found):5d}{means['calibrated']:11.2f}"
-        f"{100 * found['calibrated'].max():8.2f}{means['law alone']:8.2f}"
-        f"{means['last value']:8.2f}{power}{means['calibrated'] / min(naive_ones):8.2f}"
-        f"{100 * found['held'].mean():8.0f}"
+        f"{name:34s}{told['runs']:5d}{told['calibrated']:11.2f}{told['worst']:8.2f}"
+        f"{told['law alone']:8.2f}{told['last value']:8.2f}{power}"
+        f"{told['calibrated / naive']:8.2f}{told['held']:8.0f}"
     )
 
 
-def speed() -> None:
-    """Print how long a forecast takes with so many checkpoints, as the live callback asks it."""
+def speed() -> list[dict[str, object]]:
+    """Tell how long a forecast takes with so many checkpoints, as the live callback asks it."""
     dense = pd.read_csv(DATA / "gemstones.csv")
     fit = p2law.fit(dense[dense["phase"] == "hot"], forms.chinchilla)
     law, inputs = dict(fit.values), {"params": 1e9}
-    least, most = dense["tokens"].min(), dense["tokens"].max()
+    least, most, rows = dense["tokens"].min(), dense["tokens"].max(), list[dict[str, object]]()
     for count in (1, 10, 100, 1_000, 10_000):
         tokens = np.linspace(least, most, count)
         loss = forms.chinchilla(inputs["params"], tokens, **law)
@@ -141,9 +157,9 @@ def speed() -> None:
             found.predict(4 * most)
             found.gain()
             spent.append(1000 * (time.process_time() - begun))
-        print(
-            f"{count:6d} checkpoints: first {spent[0]:.0f} ms, then {np.median(spent[1:]):.0f} ms"
-        )
+        told = {"checkpoints": count, "first, CPU ms": spent[0]}
+        rows.append(told | {"then, CPU ms": float(np.median(spent[1:]))})
+    return rows
 
 
 def main() -> None:
@@ -151,9 +167,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="", help="tables whose name begins so")
     parser.add_argument("--speed", action="store_true", help="time of a reading instead")
+    parser.add_argument("--save", type=Path, help="keep the figures in this file")
     asked = parser.parse_args()
     if asked.speed:
-        speed()
+        rows = speed()
+        keeping.show({"readings": rows})
+        if asked.save:
+            keeping.keep(asked.save, {"readings": rows})
         return
     known = list(trials())
     chosen = [each for each in known if each.name.startswith(asked.only)]
@@ -172,6 +192,11 @@ def main() -> None:
     whole = pd.concat(every, ignore_index=True)
     print(line("all", whole))
     print(line("all with checkpoints to go by", whole[whole["power law, later"].notna()]))
+    if asked.save:
+        rows = [row(str(own["trial"].iloc[0]), own) for own in every]
+        later = whole[whole["power law, later"].notna()]
+        rows += [row("all", whole), row("all with checkpoints to go by", later)]
+        keeping.keep(asked.save, {"ends": rows})
 
 
 if __name__ == "__main__":

@@ -11,16 +11,20 @@ of p2law stand others that are in use, made from the same fit:
     jackknife-t  fits without each run, quantile of Student's t
 
     python benchmarks/coverage.py                    # goes on where it stopped
+    python benchmarks/coverage.py --jobs 8           # by joblib: 8 processes
     python benchmarks/coverage.py --report > docs/coverage.md
     python benchmarks/coverage.py --chinchilla       # errors of alpha and beta, three ways
 """
 
 import argparse
+import functools
 import json
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -29,6 +33,7 @@ from scipy import stats
 
 import p2law
 from p2law import forms, testing
+from p2law.parallel import mapped
 from p2law.refitting import refit
 
 LEVEL = 0.9
@@ -55,6 +60,8 @@ SIGMA = 0.01
 """Nat: about the spread between seeds of one post-training run."""
 NOISES = ("independent", "heavy tails", "shifts by run", "AR(1) along runs", "shifts by model")
 OBJECTIVES = {"squared()": p2law.squared(), "huber(0.003)": p2law.huber(0.003)}
+AT_ONCE = 50
+"""Studies between two writings to disk."""
 COMPARED = 150
 """Repeats in which the other methods are tried too."""
 ASKED = ("inside", "4 x tokens", "2 x size", "higher rate")
@@ -140,6 +147,11 @@ def repeat(design: str, kind: str, objective: str, seed: int) -> dict[str, list[
     } | {"loss": (told["loss"].to_numpy() - true).tolist()}
 
 
+def repeats(design: str, kind: str, objective: str, seeds: Sequence[int]) -> list[dict[str, Any]]:
+    """Simulated studies of one cell, by seed, wherever joblib was told to do them."""
+    return mapped(functools.partial(repeat, design, kind, objective), seeds, "studies")
+
+
 def cells() -> Iterator[tuple[str, str, str]]:
     """All cells, the smallest designs first."""
     for kind in NOISES:
@@ -148,16 +160,17 @@ def cells() -> Iterator[tuple[str, str, str]]:
                 yield design, kind, objective
 
 
-def run(folder: Path, repeats: int, which: slice) -> None:
+def run(folder: Path, count: int, which: slice) -> None:
     """Do what is missing, one file a cell, one line a repeat."""
     folder.mkdir(parents=True, exist_ok=True)
     for design, kind, objective in list(cells())[which]:
         path = folder / f"{design} {kind} {objective}.jsonl".replace(" ", "_")
         done = len(path.read_text().splitlines()) if path.exists() else 0
         with path.open("a") as file:
-            for seed in range(done, repeats):
-                line = json.dumps(repeat(design, kind, objective, seed))
-                file.write(f"{line}\n")
+            for begin in range(done, count, AT_ONCE):
+                seeds = range(begin, min(begin + AT_ONCE, count))
+                for each in repeats(design, kind, objective, seeds):
+                    file.write(f"{json.dumps(each)}\n")
                 file.flush()
         print(path.stem, flush=True)
 
@@ -169,11 +182,11 @@ def summary(folder: Path) -> pd.DataFrame:
         path = folder / f"{design} {kind} {objective}.jsonl".replace(" ", "_")
         if not path.exists():
             continue
-        repeats = [json.loads(line) for line in path.read_text().splitlines()]
+        studies = [json.loads(line) for line in path.read_text().splitlines()]
         for method in ("p2law", "wild", "weights", "jackknife-t"):
-            found = np.array([each[method] for each in repeats if method in each])
+            found = np.array([each[method] for each in studies if method in each])
             # Widths are compared over the studies that every method was applied to.
-            width = np.array([each[method] for each in repeats if "wild" in each])
+            width = np.array([each[method] for each in studies if "wild" in each])
             for k, what in enumerate(ASKED):
                 rows.append(
                     {
@@ -280,12 +293,22 @@ def chinchilla() -> None:
         )
 
 
+def parallel_jobs(jobs: int) -> AbstractContextManager[Any]:
+    """What joblib is told; nothing for one job, which needs no joblib."""
+    if jobs == 1:
+        return nullcontext()
+    import joblib
+
+    return joblib.parallel_config(n_jobs=jobs)  # type: ignore[no-any-return]
+
+
 def main() -> None:
     """Simulate, or report."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=500)
     parser.add_argument("--folder", type=Path, default=Path("coverage"))
     parser.add_argument("--part", default="1/1", help="2/3 does the second third of the cells")
+    parser.add_argument("--jobs", type=int, default=1, help="processes of joblib")
     parser.add_argument("--report", action="store_true", help="print the page on coverage")
     parser.add_argument("--chinchilla", action="store_true")
     options = parser.parse_args()
@@ -295,7 +318,8 @@ def main() -> None:
         print(report(options.folder))
     else:
         part, parts = map(int, options.part.split("/"))
-        run(options.folder, options.repeats, slice(part - 1, None, parts))
+        with parallel_jobs(options.jobs):
+            run(options.folder, options.repeats, slice(part - 1, None, parts))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,9 @@ Every outcome must be a result or a refusal in words: no other exception, no war
 no more than 5 s and 1 GiB. A case is the same every time, so what is unexplained can be run
 again: `python benchmarks/fuzz.py --only 1234`.
 
-    python benchmarks/fuzz.py --cases 100000 --workers 2 --save fuzz.json     # goes on
+    python benchmarks/fuzz.py --workers 1 --done fuzz.json --save benchmarks/figures/fuzz.json
+
+`--done` holds what was run, so that a run that was stopped goes on.
 """
 
 import argparse
@@ -13,22 +15,27 @@ import multiprocessing
 import sys
 import time
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from keeping import keep
 
 from tests.hostile.running import TARGETS, Outcome, case, limit_memory
 
 STEP = 700
 
 
-def step(first: int) -> tuple[int, list[Outcome], float]:
+def step(first: int) -> tuple[int, list[Outcome], dict[str, float]]:
     """Run the cases from a number on; tell their outcomes and how long the slowest took."""
-    slowest, found = 0.0, []
+    slowest, found = dict.fromkeys(TARGETS, 0.0), []
     for number in range(first, first + STEP):
-        begun = time.perf_counter()
+        begun = time.process_time()
         found.append(case(number))
-        slowest = max(slowest, time.perf_counter() - begun)
+        target = found[-1].target
+        slowest[target] = max(slowest[target], time.process_time() - begun)
     return first, found, slowest
 
 
@@ -37,14 +44,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", type=int, default=100_000)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--save", type=Path, default=Path("fuzz.json"))
+    parser.add_argument("--done", type=Path, default=Path("fuzz.json"))
+    parser.add_argument("--save", type=Path, help="file of figures for the documentation")
     parser.add_argument("--only", type=int, nargs="+", default=[])
     asked = parser.parse_args()
     for number in asked.only:
         print(case(number))
     if asked.only:
         return
-    done = json.loads(asked.save.read_text()) if asked.save.exists() else {}
+    done = json.loads(asked.done.read_text()) if asked.done.exists() else {}
+    if not all(key.isdigit() and isinstance(part["slowest"], dict) for key, part in done.items()):
+        parser.error(
+            f"{asked.done} holds something else than outcomes of this command; name another file"
+        )
     left = [first for first in range(0, asked.cases, STEP) if str(first) not in done]
     context = multiprocessing.get_context("spawn")
     with context.Pool(asked.workers, limit_memory, maxtasksperchild=4) as pool:
@@ -52,15 +64,29 @@ def main() -> None:
             counts = Counter(f"{each.target}: {each.kind}" for each in found)
             odd = [[e.number, e.target, e.what] for e in found if e.kind == "unexplained"]
             done[str(first)] = {"counts": counts, "unexplained": odd, "slowest": slowest}
-            asked.save.write_text(json.dumps(done))
+            asked.done.write_text(json.dumps(done))
             for each in odd:
                 print(*each, flush=True)
-    total = sum((Counter(each["counts"]) for each in done.values()), Counter())
-    print("| target | cases | results | refused in words | unexplained |\n|---|---|---|---|---|")
+    report(done, asked.save)
+
+
+def report(done: Mapping[str, Any], file: Path | None) -> None:
+    """Print what became of the cases, and keep it where a file is named."""
+    total = sum((Counter(each["counts"]) for each in done.values()), Counter[str]())
+    kinds = {"results": "result", "refused": "refused", "unexplained": "unexplained"}
+    rows: list[dict[str, object]] = []
     for target in TARGETS:
-        kinds = [total[f"{target}: {kind}"] for kind in ("result", "refused", "unexplained")]
-        print(f"| {target} | {sum(kinds):,} | {' | '.join(f'{each:,}' for each in kinds)} |")
-    print(f"slowest case: {max(each['slowest'] for each in done.values()):.1f} s")
+        found = {name: total[f"{target}: {kind}"] for name, kind in kinds.items()}
+        cases, slowest = sum(found.values()), max(_slowest(each, target) for each in done.values())
+        rows.append({"target": target, "cases": cases, **found, "slowest_cpu_s": round(slowest, 2)})
+        print(*rows[-1].values(), sep=" | ")
+    if file:
+        keep(file, {"targets": rows}, ["pyarrow"])
+
+
+def _slowest(part: Mapping[str, Any], target: str) -> float:
+    """Seconds of the processor that the slowest case of a target took, in one part of a run."""
+    return float(part["slowest"][target])
 
 
 if __name__ == "__main__":

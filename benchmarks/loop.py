@@ -7,7 +7,7 @@ without measurements and checkpoints, then with both. All take turns in one proc
 so that a machine that slows down slows all. On a GPU: 100M and 1B Llama shapes in
 bfloat16, compiled and not, with the share of the peak that is reached.
 
-    python benchmarks/loop.py [--own-seconds]
+    python benchmarks/loop.py [--own-seconds] [--save FILE]
     python benchmarks/loop.py --device cuda --peak-flops 989e12
 """
 
@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import keeping
 import numpy as np
 import torch
 from torch.nn import functional
@@ -28,8 +29,9 @@ from transformers import AutoModelForCausalLM
 
 from p2law.collect import jobs, prepare, spec
 from p2law.collect.checkpoint import Checkpoints
+from p2law.collect.configs import to_config
 from p2law.collect.place import Place
-from p2law.collect.shapes import Shape, to_config
+from p2law.collect.shapes import Shape
 from p2law.collect.team import Team
 from p2law.collect.train import Progress, Task, train
 
@@ -200,7 +202,9 @@ def seconds(loop: Callable[[], None], clock: Callable[[], float]) -> float:
     return clock() - begin
 
 
-def compare(name: str, setting: Setting, team: Team, asked: argparse.Namespace) -> None:
+def compare(
+    name: str, setting: Setting, team: Team, asked: argparse.Namespace
+) -> list[dict[str, object]]:
     """Print tokens per second of each loop, and what they are of the bare one's."""
     with tempfile.TemporaryDirectory() as made:
         task, place = prepared(Path(made), setting, team)
@@ -217,6 +221,7 @@ def compare(name: str, setting: Setting, team: Team, asked: argparse.Namespace) 
             for _ in range(asked.repeats)
         ]
     print(f"{name}: {setting.steps} steps of {setting.windows} x {setting.sequence} tokens")
+    rows = []
     for said in loops:
         taken = statistics.median(turn[said] for turn in turns)
         ratio = statistics.median(turn["bare loop"] / turn[said] for turn in turns)
@@ -225,6 +230,10 @@ def compare(name: str, setting: Setting, team: Team, asked: argparse.Namespace) 
         peak = asked.peak_flops
         share = f", {speed * flops / peak:.1%} of the peak" if peak else ""
         print(f"  {said:34s} {speed:9,.0f} tokens/s, {ratio:6.1%} of the bare loop{share}")
+        clock = "CPU" if asked.own_seconds else "wall"
+        row: dict[str, object] = {"model": name, "loop": said, "seconds": clock}
+        rows.append(row | {"tokens/s": speed, "of the bare loop": ratio})
+    return rows
 
 
 def main() -> None:
@@ -238,19 +247,22 @@ def main() -> None:
         action="store_true",
         help="count this process's seconds on the CPU, not the wall's: beside other work",
     )
+    parser.add_argument("--save", type=Path, help="keep the figures in this file")
     asked = parser.parse_args()
     team = Team(device=torch.device(asked.device))
+    rows = []
     if asked.device == "cpu":
         torch.set_num_threads(1)
         for name, (shape, *amounts) in CPU.items():
             setting = Setting(shape, 128, *amounts, "float32")
-            compare(name, setting, team, asked)
-        return
-    for name, shape in GPU.items():
+            rows += compare(name, setting, team, asked)
+    for name, shape in GPU.items() if asked.device != "cpu" else ():
         for compiled in (False, True):
             setting = Setting(shape, 2048, 32, 8, 8, "bfloat16", compiled)
             said = f"{name}, bfloat16{', compiled' * compiled}"
-            compare(said, setting, team, asked)
+            rows += compare(said, setting, team, asked)
+    if asked.save:
+        keeping.keep(asked.save, {"loop": rows}, ("torch", "transformers"))
 
 
 if __name__ == "__main__":

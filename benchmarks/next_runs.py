@@ -16,13 +16,17 @@ filled up in random order until nothing more can be paid for, median of five.
 
 "--overhead 0.5" adds to the cost of every run half of what a run of the grid costs on average.
 
-    python benchmarks/next_runs.py --tasks 100 --save FILE     # goes on where FILE ends
+    python benchmarks/next_runs.py --tasks 100 [--lines LINES] [--save FILE]
+
+Every task is a line of LINES; what is there is not done again, so that a study can go on where it
+was stopped, and other runs (`--overhead`, `--guesses`) add theirs.
 """
 
 import argparse
 import json
 from pathlib import Path
 
+import keeping
 import numpy as np
 import pandas as pd
 from recovery import BILLION, RANGES, truth
@@ -46,6 +50,7 @@ def priced(table: pd.DataFrame) -> pd.DataFrame:
 
 
 OFFERED = priced(p2law.grid(params=SIZES, pruning_rate=RATES, tokens=LENGTHS))
+LINES = Path(__file__).parent / ".next_runs.jsonl"
 GRID = priced(p2law.grid(params=GRIDDED, pruning_rate=RATES[:3], tokens=[1e9]))
 STARTED = priced(pd.DataFrame(PILOT, columns=["params", "pruning_rate"]).assign(tokens=2.5e8))
 
@@ -129,9 +134,10 @@ def main() -> None:
     parser.add_argument("--guesses", type=int, nargs="+", default=[24])
     parser.add_argument("--overhead", type=float, default=0.0)
     parser.add_argument("--kinds", nargs="+", default=["prior", "pilot"])
-    parser.add_argument("--save", type=Path, required=True)
+    parser.add_argument("--lines", type=Path, default=LINES)
+    parser.add_argument("--save", type=Path, help="keep the figures in this file")
     asked = parser.parse_args()
-    lines = asked.save.read_text().splitlines() if asked.save.exists() else []
+    lines = asked.lines.read_text().splitlines() if asked.lines.exists() else []
     done = [json.loads(each) for each in lines]
     there = {(each["kind"], each["task"], each["guesses"], each["overhead"]) for each in done}
     for number in range(asked.tasks):
@@ -140,19 +146,36 @@ def main() -> None:
                 if (kind, number, guesses, asked.overhead) in there:
                     continue
                 done.append(task(kind, number, guesses, asked.overhead))
-                with asked.save.open("a") as file:
+                with asked.lines.open("a") as file:
                     file.write(json.dumps(done[-1]) + "\n")
-    table = pd.DataFrame(done)
+    rows = summary(pd.DataFrame(done))
+    keeping.show({"next runs": rows})
+    if asked.save:
+        keeping.keep(asked.save, {"next runs": rows})
+
+
+def summary(table: pd.DataFrame) -> list[dict[str, object]]:
+    """One row for what was known, how much a run costs, and how many guesses were made."""
+    rows = []
     for (kind, guesses, more), own in table.groupby(["kind", "guesses", "overhead"]):
         random, grid = own["chosen"] / own["random"], own["chosen"] / own["grid"]
         promised = (own["promised"] / own["chosen"]).median()
-        print(
-            f"{kind}, {guesses} guesses, overhead {more:g}, {len(own)} tasks, "
-            f"{own['runs'].median():g} runs in the median: width over that of a random choice: "
-            f"median {random.median():.2f}, worst {random.max():.2f}; over that of the 3 x 3 "
-            f"grid: median {grid.median():.2f}, worst {grid.max():.2f}, more than 1.05 in "
-            f"{(grid > 1.05).sum()}; promised over found: median {promised:.2f}"
+        rows.append(
+            {
+                "known before": kind,
+                "guesses": guesses,
+                "overhead": more,
+                "tasks": len(own),
+                "runs chosen": own["runs"].median(),
+                "random, median": random.median(),
+                "random, worst": random.max(),
+                "grid, median": grid.median(),
+                "grid, worst": grid.max(),
+                "grid, above 1.05": int((grid > 1.05).sum()),
+                "promised, median": promised,
+            }
         )
+    return rows
 
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ Speed: 20 base models x 20 rates x 3 methods with a fit each, 1,000 refits.
     python benchmarks/planning.py --coverage                # goes on where it stopped
     python benchmarks/planning.py --coverage --summary
     python benchmarks/planning.py --speed
+
+Each with `--save FILE`, which keeps the figures.
 """
 
 import argparse
@@ -26,6 +28,7 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+import keeping
 import numpy as np
 import pandas as pd
 from coverage import DESIGNS, LEVEL, NOISES, TOKENS, TRUTH, noise
@@ -84,19 +87,25 @@ def there_and_back(form: Form, seed: int) -> dict[str, float]:
     return {"loss": abs(again - target), "tokens": abs(found / tokens - 1), "blur": blur}
 
 
-def round_trips(count: int) -> None:
-    """Print the worst of so many trips of each law."""
+def round_trips(count: int) -> list[dict[str, object]]:
+    """Tell the worst of so many trips of each law."""
+    rows = []
     for form in forms.builtin:
         if "tokens" not in form.columns:
             continue
         trips = pd.DataFrame([there_and_back(form, seed) for seed in range(count)])
         clear = trips[trips["blur"] < 1e-8]
-        print(
-            f"{form.name:20s} {count} fits, {int(trips['loss'].isna().sum())} without an answer: "
-            f"loss within {trips['loss'].max():.1e} nat; tokens within "
-            f"{clear['tokens'].max():.1e} in the {len(clear)} where the slope allows 1e-6",
-            flush=True,
+        rows.append(
+            {
+                "law": form.name,
+                "fits": count,
+                "without an answer": int(trips["loss"].isna().sum()),
+                "loss within, nat": float(trips["loss"].max()),
+                "where the slope allows 1e-6": len(clear),
+                "tokens within": float(clear["tokens"].max()),
+            }
         )
+    return rows
 
 
 # -- how often the truth lies inside -------------------------------------------------
@@ -160,8 +169,8 @@ def summary(folder: Path) -> pd.DataFrame:
 # -- how long it takes ---------------------------------------------------------------
 
 
-def speed() -> None:
-    """Print what plans over 1,200 candidates take, the refits made before and made anew."""
+def speed() -> list[dict[str, object]]:
+    """Tell what plans over 1,200 candidates take, the refits made before and made anew."""
     table = testing.design(tokens=np.geomspace(2e7, 1e9, 20))
     methods = ("depth", "width", "2:4")
     fits = {
@@ -181,11 +190,13 @@ def speed() -> None:
     prices = planning.Prices(peak_flops=989e12, mfu=0.4, gpu_hour=2.5)
     amounts = np.geomspace(1e8, 1e10, 5)
 
+    rows: list[dict[str, object]] = []
+
     def timed(what: str, run: Callable[[], object]) -> None:
         wall, own = time.perf_counter(), time.process_time()
         run()
         wall, own = time.perf_counter() - wall, time.process_time() - own
-        print(f"{what:58s} {own:5.2f} s of CPU time, {wall:5.2f} s of wall clock")
+        rows.append({"what": what, "CPU s": own, "wall s": wall})
 
     common = {"prices": prices, "draws": 1000}
     timed(
@@ -203,6 +214,7 @@ def speed() -> None:
         lambda: planning.frontier(fits, chosen, tokens=amounts, against="cost", **common),
     )
     timed("the best with a budget", lambda: planning.choose(fits, chosen, cost=500, **common))
+    return rows
 
 
 def main() -> None:
@@ -215,17 +227,21 @@ def main() -> None:
     parser.add_argument("--part", default="1/1", help="2/3 does the second third of the cells")
     parser.add_argument("--summary", action="store_true")
     parser.add_argument("--speed", action="store_true")
+    parser.add_argument("--save", type=Path, help="keep the figures in this file")
     options = parser.parse_args()
+    tables: dict[str, list[dict[str, object]]] = {}
     if options.round_trip:
-        round_trips(options.round_trip)
+        tables["round trips"] = round_trips(options.round_trip)
     if options.coverage and not options.summary:
         part, parts = map(int, options.part.split("/"))
         coverage(options.folder, options.repeats, slice(part - 1, None, parts))
     if options.summary:
-        with pd.option_context("display.max_rows", None, "display.width", 160):
-            print(summary(options.folder).round(3).to_string(index=False))
+        tables["coverage"] = summary(options.folder).to_dict("records")
     if options.speed:
-        speed()
+        tables["plans"] = speed()
+    keeping.show(tables)
+    if options.save and tables:
+        keeping.keep(options.save, tables)
 
 
 if __name__ == "__main__":

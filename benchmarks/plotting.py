@@ -1,6 +1,6 @@
 """How long pictures take: 60 runs of 200 points each, drawn and written as PNG and as SVG.
 
-    python benchmarks/plotting.py [--turns 5]
+    python benchmarks/plotting.py [--turns 5] [--save FILE]
 
 The fit and its refits are made before; what is timed is what a notebook does after `fit`.
 """
@@ -10,11 +10,13 @@ import io
 import os
 import statistics
 import time
+from pathlib import Path
 
 for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[threads] = "1"
 
-import matplotlib as mpl  # noqa: E402 - threads must be set first
+import keeping  # noqa: E402 - threads must be set first
+import matplotlib as mpl  # noqa: E402
 import matplotlib.pyplot as plt  # noqa: E402
 import numpy as np  # noqa: E402
 
@@ -57,18 +59,23 @@ def main() -> None:
     """Time every picture of a fit."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--turns", type=int, default=5)
-    turns = parser.parse_args().turns
+    parser.add_argument("--save", type=Path, help="keep the figures in this file")
+    asked = parser.parse_args()
+    turns, rows = asked.turns, []
     mpl.use("agg")
     fit = sixty_runs()
     print(f"{len(fit.records)} rows of {fit.records['run'].nunique()} runs, medians of {turns}")
     for name in PICTURES:
-        said = []
+        row: dict[str, object] = {"picture": name}
         for kind in ("png", "svg"):
             timed(name, fit, kind)
             found = [timed(name, fit, kind) for _ in range(turns)]
             cpu, wall = (statistics.median(each) for each in zip(*found, strict=True))
-            said.append(f"{kind} {cpu:.2f} s CPU, {wall:.2f} s wall")
-        print(f"{name:13} {'; '.join(said)}")
+            row |= {f"{kind}, CPU s": cpu, f"{kind}, wall s": wall}
+        rows.append(row)
+    keeping.show({"pictures": rows})
+    if asked.save:
+        keeping.keep(asked.save, {"pictures": rows}, ("matplotlib",))
 
 
 if __name__ == "__main__":

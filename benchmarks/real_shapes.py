@@ -4,10 +4,11 @@ Random weights, a small vocabulary, few calibration tokens: calibrate, prune fro
 folder, write, load with transformers, compare with what the cut promises. Two decoder
 layers for depth, so that one can go. Linux only.
 
-    python benchmarks/real_shapes.py
+    python benchmarks/real_shapes.py [--save FILE]
 """
 
 import argparse
+import json
 import subprocess
 import sys
 import tempfile
@@ -15,13 +16,15 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import keeping
 import torch
 from calibration_memory import blocks, high_water
 from transformers import AutoModelForCausalLM
 
+from p2law.collect.configs import to_config
 from p2law.collect.cuts import plan_cut
 from p2law.collect.pruning import prune
-from p2law.collect.shapes import Shape, to_config
+from p2law.collect.shapes import Shape
 from p2law.collect.writing import write_folder
 
 SHAPES = {
@@ -42,7 +45,7 @@ SEQUENCES, LENGTH = 4, 256
 
 
 def child(name: str, way: str) -> None:
-    """Print seconds and the largest resident set of one way of pruning one shape."""
+    """Print seconds and the largest resident set of one way of pruning one shape, as JSON."""
     method, _, criterion = way.partition(" ")
     shape = replace(SHAPES[name], num_hidden_layers=2) if method == "depth" else SHAPES[name]
     tokens = torch.arange(SEQUENCES * LENGTH).reshape(SEQUENCES, LENGTH) % shape.vocab_size
@@ -61,19 +64,21 @@ def child(name: str, way: str) -> None:
         known = not report["missing_keys"] and not report["unexpected_keys"]
         with torch.no_grad():
             finite = bool(again(tokens[:1, :16]).logits.isfinite().all())
-    verdict = "as planned" if fits and known and finite else "NOT AS PLANNED"
-    rates = f"rate {found.pruning_rate:.4f} nominal {found.nominal_rate:.4f}"
-    print(f"{name:13s} {way:23s} {seconds:6.1f} s {peak:6.0f} MiB  {rates}  {verdict}")
+    told = {"model": name, "pruned": way, "wall s": seconds, "MiB": peak}
+    told |= {"rate": found.pruning_rate, "nominal rate": found.nominal_rate}
+    print(json.dumps(told | {"as planned": bool(fits and known and finite)}))
 
 
 def main() -> None:
     """Print one line a shape and way."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--child", nargs=2, metavar=("SHAPE", "WAY"))
+    parser.add_argument("--save", type=Path, help="keep the figures in this file")
     asked = parser.parse_args()
     if asked.child:
         child(*asked.child)
         return
+    rows = []
     for name, shape in SHAPES.items():
         size = 2 * shape.layer_params / 2**20
         print(
@@ -81,7 +86,11 @@ def main() -> None:
         )
         for way in WAYS:
             command = [sys.executable, __file__, "--child", name, way]
-            subprocess.run(command, check=True)  # noqa: S603
+            done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
+            rows.append(json.loads(done.stdout.splitlines()[-1]))
+            print(rows[-1], flush=True)
+    if asked.save:
+        keeping.keep(asked.save, {"shapes": rows}, ("torch", "transformers"))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import pandas as pd
 
 from p2law.domains import Domain, Mask
 from p2law.errors import RecordError
-from p2law.grouping import codes, groups
+from p2law.grouping import codes, groups, repeated
 from p2law.numeric import numbers
 from p2law.refusing import refuse
 from p2law.vocabulary import LABELS, VOCABULARY
@@ -25,6 +25,7 @@ def check(
     needs: Sequence[str] = ("loss",),
     accept: Sequence[str] = (),
     where: str = "",
+    copy: bool = True,
 ) -> pd.DataFrame:
     """Check a table of records and return a copy with numeric columns as float64.
 
@@ -37,6 +38,8 @@ def check(
         As in `load`.
     where : str
         Put before every message, for instance the file's name.
+    copy : bool
+        False: columns that are sound as they stand are shared with `table`, which stays as it is.
 
     Returns
     -------
@@ -50,7 +53,7 @@ def check(
     needs, accept = _names("needs", needs), _names("accept", accept)
     try:
         _check_shape(table, needs)
-        checked = table.copy()
+        checked = table.copy(deep=copy)
         for name in dict.fromkeys([*needs, *VOCABULARY]):
             if name in checked.columns and name != "run" and not _sound(checked[name], name):
                 checked[name] = numbers(checked, name)
@@ -169,12 +172,16 @@ def _check_base_loss(table: pd.DataFrame) -> None:
     if "base_loss" not in table.columns or not keys:
         return
     keys += [name for name in ("family", "eval_text") if name in table.columns]
-    loss = table["base_loss"].groupby(groups(table, keys))
-    least, most = loss.transform("min").to_numpy(), loss.transform("max").to_numpy()
+    group = groups(table, keys)
+    loss = table["base_loss"].groupby(group)
+    least, most = loss.min().to_numpy(), loss.max().to_numpy()
+    apart = most - least > 1e-9 * most
+    if not apart.any():
+        return
     _refuse_contradiction(
         table,
         "base_loss",
-        most - least > 1e-9 * most,
+        apart[group],
         f"that differs within one {', '.join(keys)}",
         "`base_loss` is one number per model and evaluation text; "
         "name models or texts apart in the columns `model` and `eval_text`.",
@@ -187,14 +194,16 @@ def _check_repeats(table: pd.DataFrame) -> None:
     if not {"run", "tokens", "loss"} <= set(table.columns):
         return
     keys = ["run", "tokens"] + [name for name in ("seed", "eval_text") if name in table.columns]
-    group = groups(table, keys)
-    if group.max() + 1 == len(table):
+    rows = repeated(table, keys)
+    if not len(rows):
         return
-    loss = table["loss"].groupby(group)
+    loss = table["loss"].iloc[rows].groupby(groups(table.iloc[rows], keys))
+    apart = np.zeros(len(table), dtype=bool)
+    apart[rows] = (loss.transform("min") != loss.transform("max")).to_numpy()
     _refuse_contradiction(
         table,
         "loss",
-        (loss.transform("min") != loss.transform("max")).to_numpy(),
+        apart,
         f"that differs at one {', '.join(keys)}",
         "One run has one loss at a token count: name repeated trials apart in `run` or `seed`.",
         keys,

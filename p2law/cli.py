@@ -79,6 +79,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"p2law {p2law.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
+    _add_fit(commands)
+    _add_predict(commands)
+    judging.add_commands(commands)
+    importing.add_command(commands)
+    planning.add_commands(commands)
+    designing.add_command(commands)
+    reporting.add_command(commands)
+    collecting.add_commands(commands)
+    return parser
+
+
+def _add_fit(commands: Any) -> None:
     fit = commands.add_parser("fit", allow_abbrev=False, help="fit a law to records and print it")
     add_records(fit)
     fit.add_argument("--form", help="a built-in law, or module:name (default: p2, held as needed)")
@@ -88,6 +100,8 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("--weight", help="a column, or 'run': every run counts the same")
     fit.add_argument("--save", type=Path, metavar="FILE", help="write the fit as JSON")
 
+
+def _add_predict(commands: Any) -> None:
     predict = commands.add_parser(
         "predict",
         allow_abbrev=False,
@@ -107,13 +121,6 @@ def _parser() -> argparse.ArgumentParser:
         help="intervals of the law itself, or of a single new run (default: mean)",
     )
     predict.add_argument("--json", action="store_true", help="print JSON instead of text")
-    judging.add_commands(commands)
-    importing.add_command(commands)
-    planning.add_commands(commands)
-    designing.add_command(commands)
-    reporting.add_command(commands)
-    collecting.add_commands(commands)
-    return parser
 
 
 def _fit(asked: argparse.Namespace) -> str:

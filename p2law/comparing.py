@@ -1,5 +1,6 @@
 """Many laws, one table: fitted to the same rows, judged by the same rows that none had seen."""
 
+import functools
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -21,6 +22,7 @@ from p2law.holdout import Split
 from p2law.identify import listed
 from p2law.labelling import plain_runs
 from p2law.objectives import Objective, squared
+from p2law.parallel import mapped
 from p2law.settings import settings
 from p2law.splitting import strangers
 from p2law.trials import Trial, tried
@@ -103,9 +105,11 @@ def compare(
     table, note = _table(records, laws, weight)
     splits, held = _splits(hold, table)
     common = ground(laws, table, objective)
-    options = {"objective": objective, "weight": weight, "seed": seed}
+    options: dict[str, Any] = {"objective": objective, "weight": weight, "seed": seed}
     trial = tried(table, common, splits, options)
-    made = {each.name: attempt(each, table[common.mask], **options) for each in common.able}
+    fitted = functools.partial(attempt, rows=table[common.mask], **options)
+    attempts = mapped(fitted, common.able, "fits to all rows")
+    made = {law.name: each for law, each in zip(common.able, attempts, strict=True)}
     ranks = contest(trial, {name: _count(each) for name, each in made.items()}, seed)
     rows = _rows(laws, common, made, trial, ranks)
     used = table[common.mask]

@@ -102,12 +102,16 @@ def _size(fit: Fit, level: float) -> dict[str, Any]:
 
 
 def _rate(fit: Fit, level: float, positive: Mapping[str, Any]) -> dict[str, Any]:
-    """More pruning costs where gamma is negative and damage positive: both are needed."""
-    row = _judged(fit, level, lambda at: at["gamma"], sign=-1.0, open_=_open(fit, "gamma"))
+    """More pruning costs where gamma is negative and damage positive: both are needed.
+
+    Where the records do not tell gamma, they tell nothing of this, whatever the damage.
+    """
+    open_ = _open(fit, "gamma")
+    row = _judged(fit, level, lambda at: at["gamma"], sign=-1.0, open_=open_)
     if row["verdict"] != "no" and positive["verdict"] != "yes":
         why = f"{POSITIVE}: {positive['verdict']}"
         reason = "; ".join(filter(None, [row["reason"], why]))
-        row |= {"verdict": positive["verdict"], "reason": reason}
+        row |= {"verdict": "not known" if open_ else positive["verdict"], "reason": reason}
     return row | {
         "expression": "gamma < 0, and damage is positive",
         "quantity": "gamma",

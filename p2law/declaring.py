@@ -97,11 +97,13 @@ class Form:
         return self.function(*columns, **coefficients)
 
     def __reduce__(self) -> Any:
-        # A law that its module holds travels by name, one from a notebook by its parts.
+        # A law that its module holds travels by name; other processes know nothing of a script's
+        # or a notebook's own module, so that its laws carry their parts, too.
+        parts = tuple(getattr(self, each.name) for each in fields(self))
         module = sys.modules.get(self.function.__module__)
-        if getattr(module, self.name, None) is self:
-            return self.name
-        return Form, tuple(getattr(self, each.name) for each in fields(self))
+        if getattr(module, self.name, None) is not self:
+            return Form, parts
+        return (_at_home, (self.name, _packed(parts))) if module is _main() else self.name
 
     def __repr__(self) -> str:
         return f"<form {self.name}: {self.formula or ', '.join(self.names)}>"
@@ -134,6 +136,22 @@ class Form:
                 return each
         message = f"{self.name} has no coefficient {name!r}; it has {', '.join(self.names)}"
         raise FormError(message)
+
+
+def _packed(parts: tuple[Any, ...]) -> Any:
+    """The parts so that every pickler takes them, where joblib is there for that; else none."""
+    joblib = sys.modules.get("joblib")
+    return joblib.wrap_non_picklable_objects(parts, keep_wrapper=False) if joblib else ()
+
+
+def _at_home(name: str, parts: tuple[Any, ...]) -> Form:
+    """The law of a script or notebook: its own where it is at home, else made of its parts."""
+    own = getattr(_main(), name, None)
+    return own if isinstance(own, Form) else Form(*parts)
+
+
+def _main() -> Any:
+    return sys.modules["__main__"]
 
 
 def form(

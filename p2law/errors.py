@@ -1,10 +1,15 @@
 """Every error p2law raises on purpose, for one `except P2LawError`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 
 class P2LawError(Exception):
     """Base of all errors that the caller can mend; its text says how."""
+
+    def __reduce__(self) -> Any:
+        # Some are made of more than their text; all of them must come back from other processes.
+        return _again, (type(self), self.args, vars(self))
 
 
 class RecordError(P2LawError, ValueError):
@@ -103,3 +108,10 @@ class MissingExtraError(P2LawError, ImportError):
         )
         self.package = package
         self.extra = extra
+
+
+def _again(kind: type[P2LawError], args: Sequence[object], parts: Mapping[str, object]) -> Any:
+    """Make an error once more of what it holds."""
+    made = kind.__new__(kind, *args)
+    vars(made).update(parts)
+    return made

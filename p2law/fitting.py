@@ -195,7 +195,7 @@ def _best(problem: Problem, seed: int) -> tuple[End, Directions, tuple[float, ..
     starts = [found[k].q for k in likely]
     if np.isinf(np.array(surface.box)[:, : len(surface.nonlinear)]).any():
         starts.append(projection.default_point(surface, problem.target, problem.square_weight))
-    ends = [polishing.polish(problem, q) for q in starts]
+    ends = _polished(problem, starts)
     least = min(each.cost for each in ends)
     # Of ends that are equally good, as where like terms may change places, the last one counts:
     # it started from the defaults of the law.
@@ -205,6 +205,15 @@ def _best(problem: Problem, seed: int) -> tuple[End, Directions, tuple[float, ..
     apart = _distinct(problem, sorted(ends, key=lambda each: each.cost))
     others = (costs[k] for k in order if k not in likely)
     return best, free, (best.cost, *apart[1:], *others)
+
+
+def _polished(problem: Problem, starts: Sequence[Array]) -> list[End]:
+    """Polish from every start; all share one measure of work, and each gets a round at least."""
+    ends: list[End] = []
+    for q in starts:
+        used = sum(each.evaluations for each in ends)
+        ends.append(polishing.polish(problem, q, most=polishing.WORK - used))
+    return ends
 
 
 def _in_order(problem: Problem, end: End) -> End:
@@ -261,10 +270,20 @@ def _at_default_where_free(problem: Problem, end: End) -> tuple[End, Directions]
     if not pinned.any():
         return end, found
     q = np.where(pinned, surface.generic_point(), end.q)
-    moved = polishing.polish(problem, q, pinned) if spare - {*found.idle} else replace(end, q=q)
-    if moved.cost > end.cost * (1 + 1e-6) + _floor(problem):
+    moved, most = replace(end, q=q, cost=problem.cost(q)), end.cost * (1 + 1e-6) + _floor(problem)
+    if spare - {*found.idle} or moved.cost > most:
+        moved = polishing.polish(problem, q, pinned)
+    if moved.cost > most:
         return end, found
-    return moved, identify.at(surface, moved.q)
+    there = identify.at(surface, moved.q)
+    names = np.array(surface.names)[pinned]
+    if {*names} <= {*there.idle, *itertools.chain(*there.together)}:
+        return moved, there
+    # What was flat where the search ended is not here: it is free to move again.
+    freed = polishing.polish(problem, moved.q)
+    if freed.cost < end.cost * (1 - 1e-6) - _floor(problem):
+        return _at_default_where_free(problem, freed)
+    return freed, identify.at(surface, freed.q)
 
 
 def _floor(problem: Problem) -> float:

@@ -22,6 +22,10 @@ KEPT = (*CURVES, METRIC)
 """Labels that are kept beside the numbers: they tell curves apart, and say what a loss is."""
 
 
+READ = ("params", "tokens", *MIXTURES, *KEPT)
+"""Columns that are looked at whatever the law reads."""
+
+
 @dataclass(frozen=True)
 class Data:
     """The rows a law can use, and what was said about the others.
@@ -73,20 +77,22 @@ def gather(records: pd.DataFrame, law: Form, weight: str | None, objective: Obje
         A column is missing or holds what it may not, or no row is left.
     """
     needs = [*law.columns, law.target, *([weight] if weight not in (None, "run") else [])]
-    table = check(records, needs=needs, accept=("params", "tokens"))
+    table = check(records, needs=needs, accept=("params", "tokens"), copy=False)
     usable, left_out = _usable(table, law, objective)
     if weight not in (None, "run"):
         usable, left_out = _weighing(table, weight, usable, left_out)
     labels, note = runs(table)
-    table = table if usable.all() else table[usable]
-    runs_used = labels if usable.all() else labels[usable]
+    whole = bool(usable.all())
+    table = table if whole else table.loc[usable, table.columns.intersection([*READ, *needs])]
+    runs_used = labels if whole else labels[usable]
     kept: dict[str, Any] = {"run": plain_runs(runs_used).array}
     kept |= {name: table[name].to_numpy() for name in (*law.columns, law.target)}
     if weight is not None:
         kept[WEIGHT] = _weights(table, runs_used, weight)
     kept |= {name: plain_texts(table[name]) for name in KEPT if name in table and name not in kept}
     return Data(
-        table=pd.DataFrame(kept, index=plain_rows(table.index)),
+        # What was picked from the records is ours already; what is all of them is not.
+        table=pd.DataFrame(kept, index=plain_rows(table.index), copy=whole),
         left_out=left_out,
         trouble=(*_slips(table), *mixtures(table)),
         notes=(note,) if note else (),

@@ -71,12 +71,37 @@ def groups(table: pd.DataFrame, keys: Sequence[str]) -> NDArray[np.int64]:
     """Number the combinations of values of some columns, in order of appearance."""
     group = np.zeros(len(table), dtype=np.int64)
     for k, name in enumerate(keys):
-        code = codes(table, name)
-        if code.min(initial=0) < 0:  # missing is a value too
-            code = pd.factorize(code)[0]
-        both = group * (code.max(initial=0) + 1) + code
-        group = pd.factorize(both)[0] if k else code
+        group = _with(group, table, name)
+        group = pd.factorize(group)[0] if k else group
     return group
+
+
+def repeated(table: pd.DataFrame, keys: Sequence[str]) -> NDArray[np.intp]:
+    """Find the rows whose combination of values of some columns stands more than once.
+
+    Parameters
+    ----------
+    table : DataFrame
+    keys : sequence of str
+
+    Returns
+    -------
+    ndarray of int, shape (found,)
+        Places of the rows, rising.
+    """
+    group = _with(groups(table, keys[:-1]), table, keys[-1])
+    # Sorting takes no more memory than the numbers; a table of all of them takes several times it.
+    rising = np.sort(group)
+    again = rising[1:][rising[1:] == rising[:-1]]
+    return np.flatnonzero(np.isin(group, np.unique(again))) if len(again) else again
+
+
+def _with(group: NDArray[np.int64], table: pd.DataFrame, name: str) -> NDArray[np.int64]:
+    """Numbers that tell apart what groups and the values of a column tell apart."""
+    code = codes(table, name)
+    if code.min(initial=0) < 0:  # missing is a value too
+        code = pd.factorize(code)[0]
+    return np.asarray(group * (code.max(initial=0) + 1) + code)
 
 
 def codes(table: pd.DataFrame, name: str) -> NDArray[np.int64]:
@@ -93,7 +118,7 @@ def codes(table: pd.DataFrame, name: str) -> NDArray[np.int64]:
 def _factorized(column: pd.Series) -> tuple[NDArray[np.int64], pd.Index]:
     with np.errstate(over="ignore"):  # pandas takes long doubles for doubles
         code, values = pd.factorize(column)
-    return code.astype(np.int64), pd.Index(values)
+    return code.astype(np.int64, copy=False), pd.Index(values)
 
 
 def _hashable(value: object) -> bool:

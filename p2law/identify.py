@@ -7,7 +7,7 @@ rows there are.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -185,8 +185,19 @@ def spare(found: Directions) -> tuple[str, ...]:
 
 
 def at(surface: Surface, q: Array) -> Directions:
-    """Null directions of a surface at coordinates `q` of shape (free,)."""
-    return directions(surface.factor(q), surface.names, surface.typical(q))
+    """Null directions of a surface at coordinates `q` of shape (free,).
+
+    A coefficient that its bound has stopped where the law is flat in it is not idle for
+    that: it must move nothing at its default either.
+    """
+    found = directions(surface.factor(q), surface.names, surface.typical(q))
+    flat = np.array([name in found.idle for name in surface.names], dtype=bool)
+    off = np.where(flat, surface.off_bounds(q), q)
+    if np.array_equal(off, q):
+        return found
+    there = directions(surface.factor(off), surface.names, surface.typical(off)).idle
+    moved = {name for name, one, other in zip(surface.names, off, q, strict=True) if one != other}
+    return replace(found, idle=tuple(n for n in found.idle if n not in moved or n in there))
 
 
 @dataclass(frozen=True)

@@ -94,20 +94,29 @@ def assumption(codes: Whole, units: Whole, spare: int) -> tuple[str, ...]:
     """
     runs, count = (int(each.max(initial=-1)) + 1 for each in (codes, units))
     if spare <= 0 or count < LEAST:
+        rows, one = several(len(codes), "row"), len(codes) == 1
         nothing = (
-            f"{several(len(codes), 'row')} leave nothing over once the coefficients are fitted"
+            f"{rows} {'leaves' if one else 'leave'} nothing over once the coefficients are fitted"
             if spare <= 0
-            else f"{several(len(codes), 'row')} are too few to tell their noise"
+            else f"{rows} {'is' if one else 'are'} too few to tell their noise"
         )
         return (f"{nothing}: all intervals are unknown (NaN); add rows",)
     if runs >= FEW:
         return ()
-    each = "rows" if count == len(codes) else f"stretches of runs ({count} in all)"
+    each = resampled(codes, units)
     assumed = (
         f"{several(runs, 'run')}: the intervals assume that no run is shifted as a whole and that "
         f"{each} deviate independently; from {FEW} runs on whole runs are resampled"
     )
     return (assumed,)
+
+
+def resampled(codes: Whole, units: Whole) -> str:
+    """What intervals come from: whole runs, stretches of them or rows; as `assumption` has it."""
+    runs, count = (int(each.max(initial=-1)) + 1 for each in (codes, units))
+    if runs >= FEW:
+        return "whole runs"
+    return "rows" if count == len(codes) else f"stretches of runs ({count} in all)"
 
 
 def carried_alone(names: Sequence[str], coefficients: Sequence[str]) -> str:

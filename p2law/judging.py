@@ -13,7 +13,9 @@ from p2law.gathering import gather
 from p2law.measures import MEASURES, Measured, measured, measures, slopes
 from p2law.objectives import squared
 from p2law.result import Fit
+from p2law.views import number
 from p2law.vocabulary import CURVES, unit
+from p2law.wording import several
 
 NAIVE = {"last": "last value", "power": "power law of the run"}
 """What needs no law: columns of the residuals, and what they are called."""
@@ -107,6 +109,31 @@ class Judged:
 
     def _of(self, name: str) -> Array:
         return self.residuals[name].to_numpy()
+
+
+def beaten(baselines: pd.DataFrame, unit: str) -> tuple[str, ...]:
+    """Sentences about what needs no law and does better than the law.
+
+    Parameters
+    ----------
+    baselines : DataFrame
+        As `Judged.naive` gives it: the law first, all on the same rows.
+    unit : str
+        Of the errors, as said after a number.
+
+    Returns
+    -------
+    tuple of str
+    """
+    if baselines.empty:
+        return ()
+    law, naive = baselines.iloc[0], baselines.iloc[1:]
+    return tuple(
+        f"{name} needs no law and does better than {law.name}: rmse {number(row['rmse'])} against "
+        f"{number(law['rmse'])} {unit}, on the {several(int(row['rows']), 'row')} that continue a "
+        f"fitted run"
+        for name, row in naive[naive["rmse"] < law["rmse"]].iterrows()
+    )
 
 
 def judged(fit: Fit, records: pd.DataFrame, level: float, per: str) -> Judged:

@@ -184,6 +184,11 @@ class Knowledge:
         return resampling.draw(self.problem, self._q, self._units, seed, self.refits)
 
     @property
+    def resampled(self) -> str:
+        """What intervals come from, in words; empty where there are none."""
+        return intervals.resampled(self._codes, self._units) if self.tells_noise else ""
+
+    @property
     def tells_noise(self) -> bool:
         """Whether there are rows and runs enough to tell how sure anything is."""
         return bool(np.isfinite(self.drawn.noise).all())

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from p2law import lean
+
 
 def is_plain(label: Any) -> bool:
     """Tell whether a label is a text, a truth, a whole or a finite number."""
@@ -14,7 +16,8 @@ def is_plain(label: Any) -> bool:
 
 def plain_runs(runs: pd.Series) -> pd.Series:
     """The same runs under plain labels: what is not plain is named by its text."""
-    if _stands(runs):
+    sparing = isinstance(runs.dtype, pd.CategoricalDtype) and len(runs) > lean.MANY
+    if _stands(runs.cat.categories if sparing else runs):
         return runs
     code, values = pd.factorize(runs)
     words = [_word(each) for each in pd.Index(values).tolist()]

@@ -123,7 +123,7 @@ class IdentifyingRuns:
         ]
         what = f"{count} run{'s' * (count != 1)} for {number(self.cost)} identify the law"
         warnings = [] if self.cheapest else ["not every cheaper set was tried"]
-        facts = [("free without", listed(self.missing))] if self.missing else []
+        facts = [("not known without these runs", listed(self.missing))] if self.missing else []
         facts.append(("mind", "identified is not precise: next_runs says how wide intervals are"))
         return View(
             headline=what if count else "the law is identified without any more runs",

@@ -1,6 +1,6 @@
 """How far long work is: a bar in a terminal, silence elsewhere."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sized
 from typing import Any, TypeVar
 
 Item = TypeVar("Item")
@@ -9,7 +9,7 @@ PATIENCE = 2.0
 """Seconds of work that nobody needs to be told of."""
 
 
-def steps(items: Sequence[Item], what: str) -> Iterator[Item]:
+def steps(items: Iterable[Item], what: str, count: int | None = None) -> Iterator[Item]:
     """Go through items and show in a terminal how many are done.
 
     The bar is tqdm's (extra ``progress``; ``collect`` has it, too). Without tqdm, where errors
@@ -17,9 +17,11 @@ def steps(items: Sequence[Item], what: str) -> Iterator[Item]:
 
     Parameters
     ----------
-    items : sequence
+    items : iterable
     what : str
         What is done to each, in a word or two.
+    count : int, optional
+        How many items there are, where they do not know it themselves.
 
     Yields
     ------
@@ -31,11 +33,12 @@ def steps(items: Sequence[Item], what: str) -> Iterator[Item]:
     >>> [2 * each for each in steps([1, 2], "doubling")]
     [2, 4]
     """
-    bar = _bar() if len(items) > 1 else None
+    total = len(items) if isinstance(items, Sized) else count
+    bar = _bar() if total != 1 else None
     if bar is None:
         yield from items
         return
-    yield from bar(items, desc=what, delay=PATIENCE, disable=None, leave=False)
+    yield from bar(items, desc=what, total=total, delay=PATIENCE, disable=None, leave=False)
 
 
 def _bar() -> Any:

@@ -15,6 +15,7 @@ from typing import Any, TextIO, cast
 import numpy as np
 import pandas as pd
 
+from p2law import lean
 from p2law.checking import check_names
 from p2law.errors import MissingExtraError, P2LawError, RecordError
 from p2law.vocabulary import LABELS, VOCABULARY
@@ -177,9 +178,13 @@ def _json_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _read_parquet(path: Path) -> pd.DataFrame:
     try:
-        return pd.read_parquet(path, engine="pyarrow")
+        from pyarrow import parquet
     except ImportError as error:
         raise MissingExtraError("pyarrow", "parquet", f"reading {path}") from error
+    with parquet.ParquetFile(path) as source:
+        if source.metadata.num_rows > lean.MANY:
+            return lean.read_parquet(source)
+    return pd.read_parquet(path, engine="pyarrow")
 
 
 def joined(paths: Sequence[Path], tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -190,6 +195,8 @@ def joined(paths: Sequence[Path], tables: Sequence[pd.DataFrame]) -> pd.DataFram
         if any(has) and not all(has):
             lacks, holds = paths[has.index(False)], paths[has.index(True)]
             raise RecordError(f"{lacks} has no column {name}, but {holds} has; add it")
+    if sum(map(len, tables)) > lean.MANY:
+        tables = lean.alike(tables)
     with warnings.catch_warnings():
         # pandas 2 announces that empty columns will have a say in the type of the whole.
         warnings.simplefilter("ignore", FutureWarning)

@@ -58,7 +58,8 @@ def load(
     DataFrame
         A checked copy, numeric columns as float64, rows as they came. Several
         files follow each other, those of a folder or glob by name, with new row
-        labels; a column that only some of them have is empty for the others.
+        labels; a column that only some of them have is empty for the others. Labels of
+        more than a million rows of Parquet, or of several files, are categories.
 
     Raises
     ------
@@ -79,10 +80,15 @@ def load(
     if isinstance(source, pd.DataFrame):
         return check(source, needs=needs, accept=accept)
     files = paths(source)
-    tables = [check(read(path), needs=needs, accept=accept, where=f"{path}: ") for path in files]
+    tables = [
+        check(read(path), needs=needs, accept=accept, where=f"{path}: ", copy=False)
+        for path in files
+    ]
     if len(tables) == 1:
         return tables[0]
-    return check(joined(files, tables), needs=needs, accept=accept).reset_index(drop=True)
+    whole = joined(files, tables)
+    del tables
+    return check(whole, needs=needs, accept=accept, copy=False).reset_index(drop=True)
 
 
 def grid(**columns: Any) -> pd.DataFrame:
@@ -91,10 +97,12 @@ def grid(**columns: Any) -> pd.DataFrame:
     Parameters
     ----------
     **columns : float or sequence of float
+        A value that all rows have, or several values, by the name of the column.
 
     Returns
     -------
     DataFrame
+        As many rows as there are combinations, columns in the order given.
 
     Raises
     ------

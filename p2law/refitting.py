@@ -5,13 +5,14 @@ for again, so that narrow curved valleys, where an exponent and a term trade pla
 walked in a few steps. All fits move together in arrays; what is done leaves.
 """
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
 
 from p2law.declaring import Array, Mask, Whole
 from p2law.objectives import Objective
-from p2law.progress import steps
+from p2law.parallel import mapped
 from p2law.projection import signed_solve, signs, solve
 from p2law.surface import Surface, by_coefficient
 
@@ -50,10 +51,9 @@ def refit(surface: Surface, target: Array, weight: Array, objective: Objective, 
     """
     target, weight = np.broadcast_arrays(np.atleast_2d(target), np.atleast_2d(weight))
     size = max(1, TOGETHER // surface.rows)
-    parts = [
-        _together(surface, target[begin : begin + size], weight[begin : begin + size], objective, q)
-        for begin in steps(range(0, len(target), size), "refits")
-    ]
+    blocks = [slice(begin, begin + size) for begin in range(0, len(target), size)]
+    tasks = [(target[each], weight[each]) for each in blocks]
+    parts = mapped(functools.partial(_together, surface, objective, q), tasks, "refits")
     return Refits(*(np.concatenate(each) for each in zip(*parts, strict=True)))
 
 
@@ -77,9 +77,10 @@ class _Moving:
 
 
 def _together(
-    surface: Surface, target: Array, weight: Array, objective: Objective, q: Array
+    surface: Surface, objective: Objective, q: Array, task: tuple[Array, Array]
 ) -> tuple[Array, Array, Array]:
     """Move fits that are few enough to be worked on at once."""
+    target, weight = task
     now = _start(surface, target, weight, objective, q)
     ends = np.empty((len(target), len(q))), np.empty(len(target)), np.full(len(target), STEPS)
     with np.errstate(all="ignore"):

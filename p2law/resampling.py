@@ -155,15 +155,13 @@ def alone(problem: Problem, q: Array, codes: Whole) -> Mask:
     values, vectors = np.linalg.eigh(factor @ factor.T / np.outer(size, size))
     kept = values > 1e-12 * values.max(initial=0.0)
     root = (vectors[:, kept] / np.sqrt(values[kept])).T / size
-    ways = np.hstack(
-        [
-            root @ problem.surface.at_rows(rows).jacobian(q)[free]
-            for rows in problem.surface.blocks()
-        ]
-    )
-    found = np.bincount(codes, np.sum(ways**2, axis=0)) >= ALONE
+    surface, weight = problem.surface, np.zeros(int(codes.max(initial=-1)) + 1)
+    for rows in surface.blocks():
+        ways = root @ surface.at_rows(rows).jacobian(q)[free]
+        weight += np.bincount(codes[rows], np.sum(ways**2, axis=0), minlength=len(weight))
+    found = weight >= ALONE
     for unit in np.flatnonzero(found):  # no more than there are coefficients
-        own = ways[:, codes == unit]
+        own = root @ surface.at_rows(np.flatnonzero(codes == unit)).jacobian(q)[free]
         found[unit] = np.linalg.eigvalsh(own @ own.T)[-1] >= ALONE
     return np.asarray(found)
 
@@ -243,15 +241,15 @@ def _by_run(
     groups = codes if runs < MANY else np.zeros_like(codes)
     curvature = np.zeros((int(groups.max()) + 1, len(q), len(q)))
     pulls = np.zeros((runs, len(q)))
-    bend = problem.weight * problem.objective.bend(residuals, 0.0)
-    pull = problem.weight * problem.objective.pull(residuals) + bend * shift
     for rows in problem.surface.blocks():
+        bend = problem.weight[rows] * problem.objective.bend(residuals[rows], 0.0)
+        pull = problem.weight[rows] * problem.objective.pull(residuals[rows]) + bend * shift[rows]
         ways = problem.at_rows(rows).jacobian(q)
         ways = np.where(np.isfinite(ways), ways, 0.0)
-        np.add.at(pulls, codes[rows], (ways * pull[rows]).T)
+        np.add.at(pulls, codes[rows], (ways * pull).T)
         for group in np.unique(groups[rows]):
             own = ways[:, groups[rows] == group]
-            curvature[group] += (own * bend[rows][groups[rows] == group]) @ own.T
+            curvature[group] += (own * bend[groups[rows] == group]) @ own.T
     return curvature, pulls
 
 

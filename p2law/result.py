@@ -11,14 +11,14 @@ import pandas as pd
 
 from p2law import asking, intervals, saving, tabling
 from p2law.causes import HOLD
-from p2law.declaring import Form
+from p2law.declaring import Array, Form
 from p2law.errors import SavedFitError
 from p2law.gathering import KEPT, WEIGHT
 from p2law.identify import listed
 from p2law.knowing import Knowledge
 from p2law.settings import Settings
 from p2law.verdicts import Status
-from p2law.views import View, number
+from p2law.views import View, number, together
 from p2law.vocabulary import unit
 
 
@@ -216,13 +216,17 @@ class Fit:
         DataFrame
             Index labels are those of the records that were fitted.
         """
-        out = self.records
-        columns = [out[name].to_numpy() for name in self.form.columns]
+        out, found = self.records, self._predicted()
+        out["predicted"] = found
+        out["residual"] = out[self.form.target] - found
+        return out
+
+    def _predicted(self) -> Array:
+        """The law at the rows used."""
+        columns = [self._records[name].to_numpy() for name in self.form.columns]
         with np.errstate(all="ignore"):
             found = self.form.function(*columns, **self.values)
-        out["predicted"] = np.broadcast_to(found, len(out))
-        out["residual"] = out[self.form.target] - out["predicted"]
-        return out
+        return np.broadcast_to(found, len(self._records))
 
     # -- how it looks ----------------------------------------------------------------
 
@@ -230,9 +234,8 @@ class Fit:
         """The content of the text and HTML views."""
         rows = []
         for name, row in self.table().to_dict("index").items():
-            few = [number(row[each], 3) for each in ("low", "high", "term")]
-            plain = ["" if each == "nan" else each for each in few]
-            rows.append((str(name), number(row["estimate"]), *plain, row["unit"], row["note"]))
+            term = "" if np.isnan(row["term"]) else number(row["term"], 3)
+            rows.append((str(name), *_known(row), term, row["unit"], row["note"]))
         curves = self._records["run"].nunique()
         return View(
             headline=(
@@ -270,7 +273,7 @@ class Fit:
 
     def _facts(self) -> list[tuple[str, str]]:
         """What the views say below the table."""
-        residuals = self.residuals()["residual"].to_numpy()
+        residuals = self._records[self.form.target].to_numpy() - self._predicted()
         worst = int(np.argmax(np.abs(residuals)))
         rmse, largest = np.sqrt(np.mean(residuals**2)), abs(residuals[worst])
         where = f"run {self._records['run'].iloc[worst]}"
@@ -374,6 +377,12 @@ class Fit:
                 f"not a whole saved fit: {type(error).__name__}: {error}"
             ) from error
         return found
+
+
+def _known(row: Mapping[Any, Any]) -> tuple[str, str, str]:
+    """A coefficient and its interval in as many digits as are known."""
+    found = row["estimate"], row["low"], row["high"]
+    return together(*found) if np.isfinite(found).all() else (number(found[0]), "", "")
 
 
 def _kept(table: pd.DataFrame, form: Form) -> pd.DataFrame:

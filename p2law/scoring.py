@@ -15,7 +15,7 @@ from p2law.comparing import compare
 from p2law.comparison import Comparison
 from p2law.conditions import conditions
 from p2law.errors import ScoreError
-from p2law.judging import Judged, judged
+from p2law.judging import Judged, beaten, judged
 from p2law.measures import HUBER, PER
 from p2law.result import Fit
 from p2law.views import View, number
@@ -261,7 +261,7 @@ def score(fit: Fit, records: pd.DataFrame, *, level: float = 0.9, per: str = "lo
         per=per,
         slope_unit=f"{rows.unit.removeprefix('in ')} per {PER[per]}",
         pairs=len(sure.neighbours[0]),
-        trouble=_trouble(fit, rows),
+        trouble=(*_trouble(fit, rows), *beaten(baselines, rows.unit)),
         notes=(*rows.notes, *filter(None, [note])),
         _baselines=baselines,
         _residuals=rows.residuals,

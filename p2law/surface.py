@@ -65,7 +65,7 @@ class Surface:
         self.log: Mask = np.array([self.freedom.bounds[k].log for k in self.nonlinear], dtype=bool)
         self.law = Law(self.freedom, self.columns)
         self._units = _unit_vectors(len(self.linear))
-        self._latest: list[Any] = [None, None]
+        self._latest: list[Any] = [(None, None)]
         self._pivots, self._flat = self._terms_with_pivot()
         few = self.at_rows(np.unique(np.linspace(0, self.rows - 1, 32).astype(int)))
         theta, c = self._raw(self.generic_point())
@@ -225,10 +225,11 @@ class Surface:
         """Each term at the pivot per unit of its coefficient, (..., linear)."""
         # Predictions and derivatives at one place both ask for this, one after the other.
         key = (self.law, theta.shape, theta.tobytes())
-        if self._latest[0] != key:
-            terms = self.terms(by_coefficient(theta), self.pivot)[..., 1:, 0]
-            self._latest[:] = [key, terms]
-        return np.asarray(self._latest[1])
+        latest = self._latest[0]  # kept and read as one, for threads may share a surface
+        if latest[0] != key:
+            latest = (key, self.terms(by_coefficient(theta), self.pivot)[..., 1:, 0])
+            self._latest[0] = latest
+        return np.asarray(latest[1])
 
     def _scale_of(self, at_pivot: Array) -> Array:
         size = np.abs(at_pivot)

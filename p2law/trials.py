@@ -1,5 +1,6 @@
 """Laws put to the test: fitted to what each split keeps, asked about what it holds."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,7 @@ from p2law.errors import ScoreError
 from p2law.grouping import codes, groups
 from p2law.holdout import Split
 from p2law.identify import listed
-from p2law.progress import steps
+from p2law.parallel import mapped
 from p2law.result import Fit
 from p2law.ties import ties
 from p2law.wording import several
@@ -95,8 +96,8 @@ def tried(
     target = common.able[0].law.target
     rows = np.concatenate([np.flatnonzero(held) for _, _, held in sound])
     predicted, why = dict[str, Array](), dict[str, str]()
-    pairs = [(law, each) for law in common.able for each in sound]
-    asked = [_asked(law, table, each, options) for law, each in steps(pairs, "fits to hold-outs")]
+    pairs = [(law, split.words, *rows) for law in common.able for split, *rows in sound]
+    asked = mapped(functools.partial(_asked, table, options), pairs, "fits to hold-outs")
     for k, law in enumerate(common.able):
         told = asked[k * len(sound) : (k + 1) * len(sound)]
         predicted[law.name] = np.concatenate([each for each, _ in told])
@@ -125,19 +126,19 @@ def cells(table: pd.DataFrame, common: Ground) -> Any:
 
 
 def _asked(
-    law: Contender, table: pd.DataFrame, part: tuple[Split, Mask, Mask], options: Mapping[str, Any]
+    table: pd.DataFrame, options: Mapping[str, Any], task: tuple[Contender, str, Mask, Mask]
 ) -> tuple[Array, str]:
     """Predictions of held rows by a law that was fitted to the kept ones, and what is missing."""
-    split, kept, held = part
+    law, words, kept, held = task
     rows = table[held]
     made = attempt(law, table[kept], **options)
     if made.fit is None:
-        return np.full(len(rows), np.nan), f"fitted without {split.words}: {made.why}"
+        return np.full(len(rows), np.nan), f"fitted without {words}: {made.why}"
     told = points(made.fit, rows)
     lacking = int(np.sum(~np.isfinite(told)))
     if not lacking:
         return told, ""
-    where = f"fitted without {split.words}: {lacking} of {len(rows)} rows are not determined"
+    where = f"fitted without {words}: {lacking} of {len(rows)} rows are not determined"
     return told, f"{where}: {cause(made.fit)}"
 
 

@@ -5,11 +5,18 @@ a list of facts. Results fill it; only this module knows how it looks.
 """
 
 import html
+import math
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 WIDTH = 96
+
+MARKED = "margin:0.3em 0;padding-left:0.6em;border-left:0.25em solid #d97706"
+"""Looks of a warning: text in the colour of the notebook, light or dark, and a stroke beside it."""
+
+LARGE, SMALL = 1e6, 1e-3
+"""Sizes from which on, and up to which, numbers have exponents."""
 
 
 @dataclass(frozen=True)
@@ -63,15 +70,8 @@ class View:
     def html(self) -> str:
         """A fragment that a notebook shows; no script, no outside resource."""
         warnings = "".join(
-            f'<p style="margin:0.3em 0;color:#9a3412"><b>!</b> {html.escape(each)}</p>'
-            for each in self.warnings
+            f'<p style="{MARKED}"><b>!</b> {html.escape(each)}</p>' for each in self.warnings
         )
-        head = "".join(f"<th>{html.escape(each)}</th>" for each in self.header)
-        body = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>"
-            for row in self.rows
-        )
-        table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
         facts = "".join(
             f"<tr><th style='text-align:left'>{html.escape(name)}</th>"
             f"<td style='text-align:left'>{html.escape(text)}</td></tr>"
@@ -80,8 +80,25 @@ class View:
         return (
             f"<div><p><b>{html.escape(self.headline)}</b><br>"
             f"<code>{html.escape(self.formula)}</code></p>{warnings}"
-            f"{table if self.rows else ''}"
+            f"{self._html_table() if self.rows else ''}"
             f"<table><tbody>{facts}</tbody></table></div>"
+        )
+
+    def _html_table(self) -> str:
+        """The table, which scrolls by itself where it is wider than what holds it."""
+        numeric = [_is_numeric(column) for column in zip(*self.rows, strict=True)]
+        sides = ["right" if each else "left" for each in numeric]
+
+        def line(tag: str, cells: Sequence[str]) -> str:
+            return "".join(
+                f'<{tag} style="text-align:{side}">{html.escape(cell)}</{tag}>'
+                for cell, side in zip(cells, sides, strict=True)
+            )
+
+        body = "".join(f"<tr>{line('td', row)}</tr>" for row in self.rows)
+        return (
+            f'<div style="overflow-x:auto"><table><thead><tr>{line("th", self.header)}</tr></thead>'
+            f"<tbody>{body}</tbody></table></div>"
         )
 
 
@@ -113,3 +130,42 @@ def number(value: float, digits: int = 4) -> str:
         mantissa, exponent = text.split("e")
         return f"{float(text):.0f}" if 0 < int(exponent) < 4 else f"{mantissa}e{int(exponent)}"
     return text
+
+
+def together(estimate: float, low: float, high: float) -> tuple[str, str, str]:
+    """An estimate and its interval, to two digits of how far its nearer end lies off.
+
+    An end that would be written as 0 so, and is none, keeps a digit of its own. Numbers with
+    exponents have three digits at least.
+
+    Examples
+    --------
+    >>> together(1.38052, 1.37219, 1.38844), together(-113.42, -191.3, -0.5961)
+    (('1.381', '1.372', '1.388'), ('-110', '-190', '-0.6'))
+    >>> together(6.7987e4, 6.7012e4, 6.9121e4), together(2.34567e9, 2.34512e9, 2.34598e9)
+    (('68000', '67000', '69100'), ('2.34567e9', '2.34512e9', '2.34598e9'))
+    """
+    width, every = high - low, (estimate, low, high)
+    most = max(map(abs, every))
+    if not 0 < width < math.inf:
+        first, second, third = (number(each, 5) for each in every)
+        return first, second, third
+    nearer = min(each for each in (estimate - low, high - estimate) if each > 0)
+    last = math.floor(math.log10(max(2 * nearer, width / 50))) - 1
+    write = _with_exponent if most >= LARGE or most < SMALL else _plainly
+    first, second, third = (write(each, last) for each in every)
+    return first, second, third
+
+
+def _with_exponent(value: float, last: int) -> str:
+    """A number up to a power of ten, three to nine digits."""
+    size = math.floor(math.log10(abs(value))) if value else 0
+    return number(value, min(max(size - last + 1, 3), 9))
+
+
+def _plainly(value: float, last: int) -> str:
+    """A number up to a power of ten, or to one digit where that would make it 0."""
+    rounded = round(value, -last)
+    if rounded == 0 != value:
+        return number(value, 1)
+    return f"{rounded:.{max(-last, 0)}f}"

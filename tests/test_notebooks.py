@@ -48,6 +48,20 @@ def test_a_notebook_is_kept_without_outputs(path):
     assert all(each.get("execution_count") is None for each in book["cells"])
 
 
+def test_the_notebook_on_collecting_trains_one_model_and_two_cuts_of_it(monkeypatch):
+    """
+    Each run takes seconds of a CPU, and many readers have but one.
+    """
+    monkeypatch.chdir(ROOT)
+    scope = {"__name__": "notebook"}
+    plan, study, *_ = cells(ROOT / "examples" / "collect_on_cpu.ipynb")
+
+    exec(compile(plan, "plan", "exec"), scope)  # noqa: S102 - the point
+    exec(compile(study.split("report = ")[0], "study", "exec"), scope)  # noqa: S102 - the point
+
+    assert 3 == len(scope["mine"])
+
+
 def test_a_notebook_runs_in_a_real_kernel(monkeypatch):
     """
     Jupyter's own way, once: tables and pictures come out, and no error.

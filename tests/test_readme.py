@@ -6,10 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import p2law
-from p2law import planfile
+from p2law import forms, planfile, testing
 from p2law.cli import main
 
 ROOT = Path(__file__).parents[1]
@@ -60,6 +61,48 @@ def test_the_main_job_prints_law_reasons_and_prediction(tmp_path, monkeypatch, c
     assert "alpha is hardly known" in printed
     assert "determined" in printed
     assert "True" in printed
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with the files that the commands in the README name."""
+    place = tmp_path_factory.mktemp("readme")
+    at = {"alpha": 0.4, "beta": 0.3, "gamma": -1.2, "delta": 0.2}
+    at |= {"N_C": 0.3 * 1e9**0.6, "D_C": 0.3 * 1e9**0.5, "E": 0.3 * 1e9**0.2}
+    table = testing.design((0.5e9, 3e9, 8e9), (0.15, 0.3, 0.5), np.geomspace(2e7, 1e9, 6))
+    records = testing.synthesize(forms.p2, at, table, noise=0.004, seed=2).assign(method="depth")
+    for name in ("records", "new_records", "losses"):
+        records.to_csv(place / f"{name}.csv", index=False)
+    runs = p2law.grid(params=[1e9, 8e9], pruning_rate=[0.15, 0.5], tokens=[2.5e8, 1e9])
+    runs = runs.assign(base_loss=2.0, cost=6 * runs["params"] * runs["tokens"])
+    runs.to_csv(place / "runs.csv", index=False)
+    fit = p2law.fit(records, forms.p2)
+    for name in ("fit", "depth", "width"):
+        (place / f"{name}.json").write_text(fit.to_json(), encoding="utf-8")
+    one = p2law.fit(p2law.load(ROOT / "data" / "qwen3_distill.csv"))
+    (place / "qwen3.json").write_text(one.to_json(), encoding="utf-8")
+    (plan,) = re.findall(r"```toml\n(.*?)\n```", README, re.DOTALL)
+    (place / "plan.toml").write_text(plan, encoding="utf-8")
+    return place
+
+
+@pytest.mark.parametrize("line", re.findall(r"^ {4}p2law (?!collect).*$", README, re.MULTILINE))
+def test_every_command_in_the_readme_runs(folder, monkeypatch, capsys, line):
+    """
+    As it stands there, but for the collecting of records, which takes models.
+    """
+    monkeypatch.chdir(folder)
+    words = shlex.split(line, comments=True)[1:]
+    if "report" in words:
+        pytest.importorskip("jinja2", reason="the extra 'report' is not installed")
+    if "8.19e9" in words:  # asked about that model
+        words = ["qwen3.json" if word == "fit.json" else word for word in words]
+
+    code = main(words)
+
+    assert (0, "") == (code, capsys.readouterr().err)
+    if "report" in words:
+        assert "Does it hold up?" in (folder / "report.html").read_text(encoding="utf-8")
 
 
 def test_the_python_in_the_readme_runs(monkeypatch):

@@ -12,13 +12,14 @@ import pandas as pd
 import pytest
 
 import p2law
-from p2law import Bounds, Domain, cli, forms, report
+from p2law import Bounds, Domain, cli, forms, report, testing
 from p2law.errors import FitError, FormError, MissingExtraError, RecordError
 from p2law.report.contents import recipe
 from p2law.report.holding import again
 from p2law.report.planner import checked_tape, planner
-from p2law.report.rounding import together
+from p2law.report.rounding import amount
 from p2law.report.tracing import trace
+from p2law.views import together
 
 pytest.importorskip("jinja2", reason="the extra 'report' is not installed")
 pytest.importorskip("matplotlib", reason="the extra 'report' is not installed")
@@ -197,6 +198,41 @@ def test_trouble_comes_first(p2_records):
     assert "No hold-out was asked for." in page
 
 
+def test_a_hold_out_that_needs_no_law_is_among_what_must_be_read_first(p2_records):
+    """
+    Where the power law of each run does better, the page says so above the planner.
+    """
+    records = p2_records(noise=1e-4, run_noise=0.1, seed=7)
+    split = p2law.holdout.last_tokens(records)
+
+    page = report.html(p2law.fit(records, forms.p2), holdouts=[split], pictures=False)
+
+    first = page[page.index("Read this first") : page.index(">Predict</h2>")]
+    assert "checkpoints: power law of the run needs no law and does better than p2: rmse" in first
+
+
+@pytest.mark.parametrize(
+    ("runs", "words"),
+    [
+        (6, "with 90 % intervals from refits that resample whole runs;"),
+        (2, "with 90 % intervals from refits that resample stretches of runs (12 in all);"),
+        (1, "Coefficients, intervals unknown (NaN);"),
+    ],
+)
+def test_the_coefficients_say_what_their_intervals_come_from(runs, words):
+    """
+    As the fit did it: whole runs, stretches of a few, or nothing where three rows are all.
+    """
+    table = p2law.grid(run=range(runs), tokens=np.geomspace(1e6, 1e8, 9 if runs > 1 else 3))
+    truth = {"floor": 2.0, "scale": 90.0, "beta": 0.3}
+    made = testing.synthesize(forms.token_power, truth, table, noise=0.01, seed=1)
+
+    page = report.html(p2law.fit(made, forms.token_power), **PLAIN)
+
+    assert words in page
+    assert (">300, of " in page) is (runs > 1)
+
+
 def test_names_of_runs_are_text(page):
     """
     Markup, formulas of matplotlib and of the template in a name stay what they are.
@@ -308,6 +344,15 @@ def test_what_the_page_is_told_can_be_written_as_json(fit):
     assert len(fit.draws) == len(told["draws"][0])
 
 
+def test_none_asks_for_what_a_report_does_by_default(fit):
+    """
+    So that a caller can hand on what it was itself not asked for.
+    """
+    none = dict.fromkeys(("title", "level", "held", "cases", "tokens", "losses"))
+
+    assert report.html(fit, **PLAIN) == report.html(fit, **PLAIN, **none)
+
+
 def test_what_is_no_fit_is_refused():
     """
     With words, not with an attribute that is missing.
@@ -409,21 +454,38 @@ def test_every_text_stands_out_from_its_ground(page, theme, ink, paper):
 # -- the numbers of the page ----------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("given", "shown"),
-    [
-        ((1.38052, 1.37219, 1.38844), ("1.381", "1.372", "1.388")),
-        ((-1.339, -72.5, -0.599), ("-1.3", "-72.5", "-0.6")),
-        ((2.0, 2.0, 2.0), ("2", "2", "2")),
-        ((5.56e5, 37.8, 3.1e14), ("5.56e5", "37.8", "3.1e14")),
-        ((0.5, float("nan"), float("nan")), ("0.5", "nan", "nan")),
-    ],
-)
-def test_numbers_have_as_many_digits_as_are_known(given, shown):
+@pytest.mark.parametrize("value", [0.0, 0.3, 512, 67987.0, 999999.0, 8.19e9, 2.1e12, 3e15])
+@pytest.mark.parametrize("column", ["tokens", "params", "flops", "pruning_rate", "base_loss"])
+def test_tables_write_amounts_as_pictures_do(column, value):
     """
-    Two digits of how far the nearer end of the interval lies off.
+    One notation on one page.
     """
-    assert shown == together(*given)
+    quantities = pytest.importorskip("p2law.plotting.quantities")
+
+    assert quantities.amount(value, column, digits=4) == amount(value, column)
+
+
+def test_the_page_writes_counts_with_letters(page):
+    """
+    In the budget, the cases and what the records cover.
+    """
+    assert '<td class="num">500M to 8B</td>' in page
+    assert '<td class="num">15 % to 50 %</td>' in page
+    assert '<th scope="row">1B</th>' in page
+
+
+def test_coefficients_stand_in_as_many_digits_as_are_known(fit, page):
+    """
+    As in the views of the fit.
+    """
+    row = fit.table().loc["alpha"]
+    estimate, low, high = together(row["estimate"], row["low"], row["high"])
+
+    shown = page[page.index("<code>alpha</code>") :]
+    cells = re.findall(r'<td class="num">(.*?)</td>', shown)
+
+    assert [estimate, f"{low} to {high}"] == cells[:2]
+    assert estimate in str(fit)
 
 
 # -- the command ---------------------------------------------------------------------

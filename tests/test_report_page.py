@@ -166,6 +166,12 @@ def opened(browser, pages):
     return show
 
 
+def plain(text):
+    """A number as the page writes it."""
+    powers = {"k": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
+    return float(text.rstrip("kMBT")) * powers.get(text[-1], 1)
+
+
 def part(browser, name):
     """A named part of the planner."""
     return browser.find_element("css selector", f'[data-part="{name}"]')
@@ -308,7 +314,7 @@ def test_arrow_keys_move_a_slider_and_with_it_the_answer(opened):
 
     after = part(browser, "estimate").text, field(browser, "tokens").get_attribute("value")
     assert "tokens, slider" == slider.accessible_name
-    assert float(after[1]) < float(before[1])
+    assert plain(after[1]) < plain(before[1])
     assert float(after[0]) > float(before[0])
 
 
@@ -358,7 +364,8 @@ def test_an_unknown_interval_is_not_a_narrow_one(opened):
     ("text", "words"),
     [
         ("much", "write a number"),
-        ("1,000", "write a number"),
+        ("0,3", "write a number"),
+        ("4 millions", "write a number"),
         ("", "write a number"),
         ("-3", "> 0"),
     ],
@@ -376,6 +383,82 @@ def test_what_is_no_input_is_named_at_its_field(opened, text, words):
     assert "true" == field(browser, "tokens").get_attribute("aria-invalid")
     assert error.get_attribute("id") in field(browser, "tokens").get_attribute("aria-describedby")
     assert "No answer" == part(browser, "verdict").text
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("tokens", "4M", 4e6),
+        ("tokens", "1.5 B", 1.5e9),
+        ("tokens", "7b", 7e9),
+        ("tokens", "250k", 2.5e5),
+        ("tokens", "2T", 2e12),
+        ("tokens", "4,000,000", 4e6),
+        ("tokens", "4e6", 4e6),
+        ("pruning_rate", "30%", 0.3),
+        ("pruning_rate", "30 %", 0.3),
+        ("pruning_rate", "0.3", 0.3),
+    ],
+)
+def test_numbers_are_read_as_people_write_them(opened, p2_fit, name, text, value):
+    """
+    With letters for thousands and more, with commas, and as percentages.
+    """
+    browser = opened("p2_fit")
+    asked = {"params": 3e9, "tokens": 5e8, "pruning_rate": 0.25, "base_loss": 2.0}
+
+    write(browser, **{**asked, name: text})
+
+    (told,) = p2_fit.predict(**{**asked, name: value})["loss"]
+    assert told == pytest.approx(float(part(browser, "estimate").text), abs=5e-4)
+
+
+def test_a_percentage_in_place_of_a_share_says_what_to_write(opened):
+    """
+    30 is no rate; 0.3 is.
+    """
+    browser = opened("p2_fit")
+
+    write(browser, pruning_rate="30")
+
+    error = browser.find_element("css selector", '[data-error="pruning_rate"]')
+    assert "a share, 0.3 for 30 %" in error.text
+
+
+def test_a_slider_tells_readers_of_screens_its_number(opened):
+    """
+    At the start, after it is moved, and after a number is typed; not its place from 0 to 1000.
+    """
+    browser = opened("p2_fit")
+
+    def told():
+        pairs = [(field(browser, name, "range"), field(browser, name)) for name in forms.p2.columns]
+        return [(a.get_attribute("aria-valuetext"), b.get_attribute("value")) for a, b in pairs]
+
+    start = told()
+    field(browser, "tokens", "range").send_keys("\ue012" * 40)
+    moved = told()
+    write(browser, params="3B")
+
+    assert all(said == shown for said, shown in [*start, *moved, *told()])
+    assert start != moved
+    assert "3B" == field(browser, "params", "range").get_attribute("aria-valuetext")
+
+
+def test_a_table_that_scrolls_says_so(opened):
+    """
+    In its caption, where a reader looks first, and only where it does.
+    """
+    words = (
+        "return [...document.querySelectorAll('.wide')].map((e) => [e.scrollWidth > e.clientWidth,"
+        "getComputedStyle(e.querySelector('.said'), '::after').content.includes('scroll')])"
+    )
+    browser = opened("p2_fit", 400)
+    drawn(browser)
+    found = browser.execute_script(words)
+
+    assert any(scrolls for scrolls, _ in found)
+    assert all(scrolls == said for scrolls, said in found)
 
 
 def test_a_level_beyond_the_refits_of_the_page_is_refused(opened):
@@ -400,8 +483,8 @@ def test_a_recorded_case_fills_the_form(opened):
 
     browser.find_element("css selector", '#case option[value="0"]').click()
 
-    assert 0.5e9 == float(field(browser, "params").get_attribute("value"))
-    assert 0.15 == float(field(browser, "pruning_rate").get_attribute("value"))
+    assert "500M" == field(browser, "params").get_attribute("value")
+    assert "15 %" == field(browser, "pruning_rate").get_attribute("value")
     assert tokens == field(browser, "tokens").get_attribute("value")
     assert "Within the records" == part(browser, "verdict").text
 

@@ -2,10 +2,12 @@
 
 import importlib.util
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -14,6 +16,10 @@ PAGES = sorted(page.name for page in DOCS.glob("*.md"))
 BLOCK = re.compile(r"^```python\n(.*?)\n```", re.DOTALL | re.MULTILINE)
 ELSEWHERE = {"collecting.md"}
 """Pages that write files; the tests of what they are about run them in a folder of their own."""
+
+
+MECHANICS = {"fitting", "result"}
+"""Modules whose names are met at the top: `p2law.fit`, `p2law.Fit`."""
 
 
 def pages_to_run():
@@ -35,6 +41,27 @@ def test_every_python_block_of_the_documentation_runs(name, monkeypatch):
     pyplot.close("all")
 
 
+def test_what_getting_started_prints_of_a_plan_shows_the_loss(monkeypatch, capsys):
+    """
+    A terminal of 80 columns hides none of the columns that the page explains.
+    """
+    monkeypatch.chdir(ROOT)
+    blocks = BLOCK.findall((DOCS / "start.md").read_text(encoding="utf-8"))
+    scope = {"__name__": "page"}
+
+    for block in blocks:
+        if "plotting" in block:
+            continue
+        capsys.readouterr()
+        with pd.option_context("display.width", 80):
+            exec(compile(block, "start.md", "exec"), scope)  # noqa: S102 - that is the point
+        if "predict" in block:
+            break
+
+    header = capsys.readouterr().out.splitlines()[0].split()
+    assert ["tokens", "loss", "low", "high", "determined", "beyond"] == header
+
+
 def test_the_page_of_laws_is_what_its_script_writes():
     """
     Formulas, bounds and sources are those of the code.
@@ -46,19 +73,89 @@ def test_the_page_of_laws_is_what_its_script_writes():
     assert module.page() == (DOCS / "laws.md").read_text(encoding="utf-8")
 
 
-def test_the_site_builds_without_a_warning(tmp_path):
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The folder of the site, built once; a warning is an error."""
+    pytest.importorskip("mkdocs", reason="the extra 'docs' is not installed")
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "-q", "-d", str(folder)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+def test_the_site_builds_without_a_warning(site):
     """
     Broken links, missing pages and docstrings that cannot be read are warnings, and errors here.
     """
-    pytest.importorskip("mkdocs", reason="the extra 'docs' is not installed")
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "-q", "-d", str(tmp_path)]
-
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
-
-    assert done.returncode == 0, done.stdout + done.stderr
-    reference = (tmp_path / "reference.html").read_text(encoding="utf-8")
+    reference = (site / "reference.html").read_text(encoding="utf-8")
     assert "p2law.planning.tokens_for" in reference
     assert "Raises" in reference
+
+
+HOMES = ("", ".planning", ".plotting", ".report", ".logs", ".collect", ".scoring", ".holdout")
+
+
+@pytest.mark.parametrize("home", HOMES)
+def test_every_public_name_is_in_the_reference(site, home):
+    """
+    What is exported has its place there; of modules, something that they hold.
+    """
+    module = importlib.import_module(f"p2law{home}")
+    page = (site / "reference.html").read_text(encoding="utf-8")
+    there = {part for path in re.findall(r'id="(p2law[\w.]+)"', page) for part in path.split(".")}
+
+    public = {name for name in module.__all__ if not name.isupper() and not name.startswith("_")}
+    assert set() == public - there - MECHANICS
+
+
+def test_an_entry_of_the_reference_says_what_its_arguments_are(site):
+    """
+    A table of arguments with nothing in it is worse than none.
+    """
+    page = (site / "reference.html").read_text(encoding="utf-8")
+    entry = page[page.index('id="p2law.grid"') : page.index('id="p2law.records.check"')]
+
+    assert "A value that all rows have, or several values" in entry
+    assert "As many rows as there are combinations" in entry
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Headless Chromium, as the tests of the report's page have it."""
+    webdriver = pytest.importorskip(
+        "selenium.webdriver", reason="the extra 'test' is not installed"
+    )
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    driver = shutil.which("chromedriver")
+    if not (chromium and driver):
+        pytest.skip("no browser: as root, apt-get install chromium chromium-driver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for flag in ("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    opened = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    yield opened
+    opened.quit()
+
+
+def test_the_search_of_the_site_works_from_a_folder(site, browser):
+    """
+    Without a server and without the network, and the console stays empty.
+    """
+    browser.get((site / "choosing.html").as_uri())
+    browser.execute_script("document.querySelector('[data-md-toggle=search]').click()")
+    field = browser.find_element("css selector", "input.md-search__input")
+    wait = pytest.importorskip("selenium.webdriver.support.ui").WebDriverWait(browser, 20)
+    wait.until(lambda _: field.is_displayed())
+    field.send_keys("saturation")
+    found = wait.until(
+        lambda now: now.find_elements("css selector", ".md-search-result__article h1")
+    )
+
+    assert "Glossary" in [each.get_attribute("textContent").strip() for each in found]
+    assert [] == browser.get_log("browser")
 
 
 def test_every_page_can_be_reached():
@@ -68,3 +165,28 @@ def test_every_page_can_be_reached():
     text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
 
     assert sorted(re.findall(r": (\w+\.md)$", text, re.MULTILINE)) == PAGES
+
+
+@pytest.mark.parametrize("name", ["reliability", "performance"])
+def test_a_page_of_figures_is_what_its_script_writes(name, monkeypatch):
+    """
+    Its figures are those that the benchmarks kept.
+    """
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    module = importlib.import_module(f"{name}_page")
+
+    assert module.page() == (DOCS / f"{name}.md").read_text(encoding="utf-8")
+
+
+def test_one_command_runs_every_benchmark_that_keeps_figures(monkeypatch):
+    """
+    Every file of figures has a command, and every command is that of a script that is there.
+    """
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    jobs = importlib.import_module("all").JOBS
+
+    assert {each.stem for each in (ROOT / "benchmarks" / "figures").glob("*.json")} <= {*jobs}
+    for name, job in jobs.items():
+        script = ROOT / "benchmarks" / job.command.split()[0]
+        assert script.is_file(), name
+        assert '"--save"' in script.read_text(encoding="utf-8"), name

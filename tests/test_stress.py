@@ -76,6 +76,20 @@ def test_every_row_twice_changes_no_estimate():
     assert predicted(twice.reset_index(drop=True)) == pytest.approx(predicted(records), abs=1e-8)
 
 
+def test_every_row_twice_makes_the_objective_twice_as_large_under_huber_too():
+    """
+    And tells the same of it.
+    """
+    records, objective = made(noise=0.01), p2law.huber(1e-2)
+    again = records.assign(run=records["run"].astype(str) + " again")
+    twice = pd.concat([records, again], ignore_index=True)
+    once = p2law.fit(records, forms.p2, objective=objective)
+    both = p2law.fit(twice, forms.p2, objective=objective)
+
+    assert both.search.objective == pytest.approx(2 * once.search.objective, rel=1e-9)
+    assert both.status is once.status
+
+
 @pytest.mark.parametrize("constant", [-1.0, 0.5, 100.0])
 def test_a_constant_in_loss_and_base_loss_changes_no_damage(constant):
     """
@@ -150,6 +164,20 @@ def test_twelve_orders_of_magnitude_between_columns():
     assert fit.values["beta"] == pytest.approx(truth["beta"], rel=1e-5)
 
 
+@pytest.mark.parametrize("factor", [1e-20, 1e9])
+def test_token_counts_of_any_size_beside_sizes_and_rates(factor):
+    """
+    From 1e-12 to 1e18 tokens, also where a term holds size, rate and tokens together.
+    """
+    tokens = np.geomspace(2e7, 1e9, 12) * factor
+    truth = TRUTH | {"D_C": TRUTH["D_C"] * factor ** TRUTH["beta"]}
+    table = testing.design(SIZES, RATES, tokens)
+    fit = p2law.fit(testing.synthesize(forms.p2, truth, table), forms.p2)
+
+    assert fit.status is Status.CONVERGED
+    assert dict(fit.values) == pytest.approx(truth, rel=1e-5)
+
+
 def test_losses_equal_to_base_loss_are_no_damage():
     """
     A law of nothing: all terms are zero, exponents have no meaning, and that is said.
@@ -189,6 +217,7 @@ def test_identical_rows_tell_one_number():
     fit = p2law.fit(records, forms.p2)
 
     assert fit.status is Status.NOT_IDENTIFIED
+    assert any("1 row leaves nothing over" in each for each in p2law.fit(one, forms.p2).trouble)
     assert np.isnan(fit.predict(**ASKED)["loss"].iloc[0])
     there = fit.predict(one)["loss"].iloc[0]
     assert there == pytest.approx(one["loss"].iloc[0], abs=1e-9)
@@ -226,6 +255,57 @@ def test_inputs_that_go_together_are_named(tied):
     assert fit.status is not Status.CONVERGED
     assert any(name in each or "params" in each for each in fit.trouble)
     assert np.isnan(fit.predict(**{**ASKED, name: ASKED[name] * 1.1})["loss"].iloc[0])
+
+
+def hard(form, seed, *, outliers):
+    """Records of a law at coefficients of its own, as good or with 30 % of outliers."""
+    rng = np.random.default_rng(seed)
+    table = testing.design((1e8, 1e9, 1e10), (0.1, 0.3, 0.6), np.geomspace(1e8, 1e11, 5))
+    table = table.assign(unique_tokens=1e9)
+    truth = testing.some_coefficients(form, table, seed)
+    records = testing.synthesize(form, truth, table, noise=0.0 if outliers else 0.003, seed=seed)
+    odd = outliers * (rng.random(len(records)) < 0.3)
+    return records.assign(loss=records["loss"] + odd * rng.uniform(0.2, 5, len(records)))
+
+
+def test_what_moves_little_gets_its_default_only_where_that_costs_nothing():
+    """
+    The objective told is the one of the coefficients told, so that a saved fit is read again.
+    """
+    fit = p2law.fit(hard(forms.repeated_data, 2, outliers=False), forms.repeated_data)
+
+    total = np.sum(fit.residuals()["residual"] ** 2)
+    assert total == pytest.approx(fit.search.objective, rel=1e-6)
+    assert total < 0.1
+    assert p2law.Fit.from_json(fit.to_json()).values == fit.values
+
+
+def test_what_was_flat_where_the_search_ended_is_let_go_where_it_is_not():
+    """
+    Held at its default it would look converged, away from the minimum.
+    """
+    sizes = [1e8, 1e9, 1e10]
+    tokens = list(np.geomspace(1e8, 1e11, 5))
+    table = p2law.grid(params=sizes, tokens=tokens, unique_tokens=sizes)
+    truth = testing.some_coefficients(forms.repeated_data, table, 336)
+    records = testing.synthesize(forms.repeated_data, truth, table)
+
+    fit = p2law.fit(records, forms.repeated_data, objective=p2law.huber(1e-3))
+
+    assert fit.search.objective < 1e-15
+    assert fit.residuals()["residual"].abs().max() < 1e-9
+
+
+def test_a_coefficient_at_a_bound_where_the_law_is_flat_is_not_said_to_be_free():
+    """
+    One token more or less moves no prediction, a million do: the records want D_0 low.
+    """
+    fit = p2law.fit(hard(forms.p2_rectified, 1, outliers=True), forms.p2_rectified)
+
+    assert fit.values["D_0"] == pytest.approx(1.0)
+    assert fit.status is Status.AT_BOUND
+    assert "D_0 is at its lower bound 1" in fit.trouble
+    assert p2law.Fit.from_json(fit.to_json()).values == fit.values
 
 
 # -- noise of all kinds --------------------------------------------------------------

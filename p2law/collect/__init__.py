@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 from p2law.errors import MissingExtraError
 
 if TYPE_CHECKING:
+    from p2law.collect.configs import from_config, read_config
     from p2law.collect.cuts import plan_cut
     from p2law.collect.forecasting import forecast
     from p2law.collect.gathering import gather
     from p2law.collect.jobs import expand
     from p2law.collect.pruning import prune
-    from p2law.collect.shapes import from_config, read_config
     from p2law.collect.spec import read
     from p2law.collect.standing import status
     from p2law.collect.sweep import run
@@ -43,12 +43,12 @@ __all__ = [
 _HOME = {
     "expand": "jobs",
     "forecast": "forecasting",
-    "from_config": "shapes",
+    "from_config": "configs",
     "gather": "gathering",
     "plan_cut": "cuts",
     "prune": "pruning",
     "read": "spec",
-    "read_config": "shapes",
+    "read_config": "configs",
     "run": "sweep",
     "status": "standing",
 }

@@ -10,10 +10,12 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from p2law.collect.cuts import DEFAULT_AXES, Cut, plan_cut
+from p2law.collect.configs import from_config, read_config
+from p2law.collect.cuts import Cut, plan_cut
 from p2law.collect.reading import GOES_WITH
+from p2law.collect.resizing import DEFAULT_AXES
 from p2law.collect.settings import Calibration, Prune
-from p2law.collect.shapes import Shape, from_config, read_config
+from p2law.collect.shapes import Shape
 from p2law.errors import PruningError
 
 if TYPE_CHECKING:

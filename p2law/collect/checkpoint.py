@@ -7,7 +7,9 @@ not there at all. It may be read by another number of processes than wrote it.
 import contextlib
 import json
 import logging
+import re
 import shutil
+import uuid
 import warnings
 import zlib
 from collections.abc import Mapping
@@ -25,8 +27,9 @@ from torch.distributed.checkpoint.state_dict import (
 from torch.distributed.checkpoint.state_dict_loader import load as load_distributed
 from torch.distributed.checkpoint.state_dict_saver import save as save_distributed
 
-from p2law.collect.ledger import settle, write_whole
-from p2law.collect.team import Team
+from p2law.collect import trusting
+from p2law.collect.ledger import set_aside, settle, write_whole
+from p2law.collect.team import Team, once
 from p2law.collect.zoo import named
 from p2law.errors import RunError
 
@@ -36,6 +39,9 @@ BYTES = 12
 """Of a checkpoint for each parameter: the weight and the two moments of AdamW, in float32."""
 HEADERS = 2**20
 """More bytes than the names and sizes of tensors take, but for large models."""
+
+_RAW = re.compile(r"^\w*Error: \[Errno \d+\] ")
+"""What torch puts before the words of the system."""
 
 
 @dataclass(frozen=True)
@@ -63,9 +69,11 @@ class Checkpoints:
             The disk is full, the folder read-only, or the like. The checkpoint
             before is still there, and what was written of this one is gone.
         """
-        place = self.folder / f"step-{progress['tokens']:015d}"
-        draft = place.with_suffix(".part")
-        if place in self._all():
+        place = self.folder / _name(progress["tokens"])
+        # Processes of a team that was killed may still be writing: no draft is written to twice.
+        mark = self.team.share(uuid.uuid4().hex[:8])
+        draft = place.with_name(f"{place.name}-{mark}.part")
+        if self.team.share(place in self._all()):
             return
         try:
             self._save(model, optimizer, progress, place, draft)
@@ -92,7 +100,10 @@ class Checkpoints:
         state = {"model": named(model), "optimizer": _moments(model, optimizer)}
         trouble = _try(lambda: _write(state, draft))
         self.team.together(trouble)
-        sums = self.team.gather(_checksums(draft, self.team))
+        mine: dict[str, list[int]] = {}
+        trouble = _try(lambda: mine.update(_checksums(draft, self.team)))
+        self.team.together(trouble)
+        sums = self.team.gather(mine)
         if self.team.leads:
             files = {name: each for part in sums for name, each in part.items()}
             trouble = _try(lambda: _finish(draft, place, {**progress, "files": files}))
@@ -100,33 +111,44 @@ class Checkpoints:
                 shutil.rmtree(each, ignore_errors=True)
         self.team.together(trouble)
 
-    def latest(self) -> tuple[Path, dict[str, Any]] | None:
-        """The newest checkpoint and its progress, None where there is none.
+    def latest(self, along: Path | None = None) -> tuple[Path, dict[str, Any]] | None:
+        """The newest checkpoint that can be read and its progress, None where there is none.
+
+        One that cannot be read is set aside under another name, with a warning.
+
+        Parameters
+        ----------
+        along : Path, optional
+            A file of which a copy is laid into what is set aside: what has been measured
+            since the checkpoint before.
 
         Raises
         ------
         RunError
-            It cannot be read. It has then been set aside under another name, so
-            that the same command goes on from the one before, or from the start.
+            One cannot be read, and the folder not be written to.
         """
-        found = self.team.share(self._all())
-        if not found:
-            return None
-        place = found[-1]
-        faults = [each for part in self.team.gather(_faults(place, self.team)) for each in part]
-        if faults:
-            aside = place.with_suffix(".unreadable")
+        while found := self.team.share(self._all()):
+            place = found[-1]
+            told = self.team.gather(_faults(place, self.team))
+            faults = [each for part in told for each in part]
+            if not faults:
+                return place, _manifest(place)
+            before = found[-2].name if found[1:] else "the start"
+            why = f"the checkpoint {place} cannot be read ({faults[0]})"
+            once(self.team, lambda why=why, place=place: _set_aside(place, along, why))  # type: ignore[misc]
             if self.team.leads:
-                place.rename(aside)
-            raise RunError(
-                f"the checkpoint {place} cannot be read ({faults[0]}); it was set aside as "
-                f"{aside.name} and nothing else was touched: give the same command again to go "
-                f"on from the checkpoint before it, or from the start"
-            )
-        return place, json.loads((place / MANIFEST).read_text(encoding="utf-8"))
+                LOG.warning("%s; it was set aside, and the run goes on from %s", why, before)
+        return None
 
     def load(self, place: Path, model: Any, optimizer: torch.optim.Optimizer) -> None:
-        """Put weights and optimiser back, on any number of processes."""
+        """Put weights and optimiser back, on any number of processes.
+
+        Raises
+        ------
+        RunError
+            The checkpoint names more than tensors and numbers need: it could run code.
+        """
+        trusting.check(place)
         state = {"model": named(model), "optimizer": _moments(model, optimizer)}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -161,7 +183,7 @@ def _write(state: dict[str, Any], draft: Path) -> None:
 
 
 def _finish(draft: Path, place: Path, manifest: Mapping[str, Any]) -> None:
-    write_whole(draft / MANIFEST, manifest)  # syncs the folder's names, too
+    write_whole(draft / MANIFEST, _sealed(manifest))  # syncs the folder's names, too
     draft.rename(place)
     settle(place.parent)
 
@@ -186,9 +208,21 @@ def _try(action: Any) -> str:
         action()
     # The writer wraps what goes wrong on a disk into an error of its own, which is no Exception.
     except (Exception, CheckpointException) as error:  # noqa: BLE001
-        said = str(error).strip().splitlines()
-        return f"cannot write a checkpoint: {said[-1] if said else type(error).__name__}"
+        *_, said = str(error).strip().splitlines() or [type(error).__name__]
+        return f"cannot write a checkpoint: {_RAW.sub('', said)}"
     return ""
+
+
+def _set_aside(place: Path, along: Path | None, why: str) -> None:
+    try:
+        if along is not None and along.exists():
+            shutil.copyfile(along, place / along.name)
+        set_aside(place, "unreadable")
+    except OSError as error:
+        raise RunError(
+            f"{why}, nor be set aside ({error.strerror or error}); move it away and give the "
+            f"same command again"
+        ) from error
 
 
 def _files(place: Path, team: Team) -> list[Path]:
@@ -210,12 +244,42 @@ def _checksum(path: Path) -> list[int]:
     return [size, found]
 
 
+def _name(tokens: int) -> str:
+    return f"step-{tokens:015d}"
+
+
+def _sealed(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Content with its own checksum."""
+    text = json.dumps(content, sort_keys=True)
+    return {**content, "crc32": zlib.crc32(text.encode())}
+
+
+def _manifest(place: Path) -> dict[str, Any]:
+    """What a checkpoint says of itself.
+
+    Raises
+    ------
+    OSError, ValueError
+        It cannot be read, or is not what was written.
+    """
+    raw = (place / MANIFEST).read_bytes()
+    try:
+        found = json.loads(raw)
+        content = {key: each for key, each in dict(found).items() if key != "crc32"}
+        same = found == _sealed(content) and place.name == _name(content["tokens"])
+    except (ValueError, TypeError, KeyError):
+        same = False
+    if not same:
+        raise ValueError("it is not what was written there")
+    return content
+
+
 def _faults(place: Path, team: Team) -> list[str]:
     """What is wrong with this process's share of a checkpoint's files."""
     try:
-        known = json.loads((place / MANIFEST).read_text(encoding="utf-8"))["files"]
+        known = _manifest(place)["files"]
         found = {each.name: _checksum(each) for each in _files(place, team)}
-    except (OSError, ValueError, KeyError) as error:
-        return [f"{MANIFEST}: {type(error).__name__}: {error}"]
+    except (OSError, ValueError) as error:
+        return [f"{MANIFEST}: {getattr(error, 'strerror', '') or error}"]
     missing = [f"{name} is missing" for name in sorted(known) if not (place / name).exists()]
     return missing + [f"{name} is damaged" for name in found if known.get(name) != found[name]]

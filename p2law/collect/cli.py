@@ -7,14 +7,14 @@ import math
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
 from p2law import collect
-from p2law.collect import alone
-from p2law.errors import MissingExtraError, RunError, StoppedError, SweepFileError
+from p2law.collect import alone, run_options
+from p2law.errors import MissingExtraError, StoppedError
 
 FAILED = 1
 """Exit code where some runs failed; 2 is for bad input."""
@@ -170,30 +170,32 @@ def _plan(asked: argparse.Namespace) -> tuple[str, int]:
 
 def _run(asked: argparse.Namespace) -> tuple[str, int]:
     needs_torch("collect run")
-    from p2law.collect import jobs, launch, spec, standing
+    from p2law.collect import jobs, launch, spec, standing, submitting
     from p2law.collect.place import Place
     from p2law.collect.sweep import check_means
 
     sweep = spec.read(asked.sweep)
     runs = jobs.expand(sweep)
-    numbers = _numbers(asked, [each.id for each in runs])
+    numbers = run_options.numbers(asked, [each.id for each in runs])
     wanted = [runs[k] for k in numbers] or list(runs)
-    _check_together(asked)
+    run_options.check_together(asked)
     check_means(sweep, [k for k in wanted if not Place(asked.out, k.id).ended], asked.tracker)
     further = ["--tracker", asked.tracker] if asked.tracker else []
     if asked.submit:
         stages = [
             [each.id for each in wanted if (each.cut is None) == first] for first in (True, False)
         ]
-        options = _options(asked.option)
+        options = run_options.submitting_options(asked.option)
         standing.remember(asked.out, sweep.name, {each.id: each.training.total for each in runs})
-        made = launch.submit(
+        made = submitting.submit(
             asked.sweep, asked.out, stages, cluster=asked.submit, options=options, words=further
         )
         return f"{len(made)} jobs submitted; p2law collect status {asked.out}", 0
     if (asked.workers or 1) > 1 or asked.gpus is not None:
         count = asked.workers or 1
-        gpus = [] if asked.gpus is None else _gpus(asked.gpus, count, sweep.execution.processes)
+        gpus: list[str] = []
+        if asked.gpus is not None:
+            gpus = run_options.shared_gpus(asked.gpus, count, sweep.execution.processes)
         further += ["--only", *(each.id for each in wanted)] if numbers else []
         code = launch.workers(asked.sweep, asked.out, count, gpus, further)
         return standing.report(asked.out), code
@@ -205,68 +207,6 @@ def _run(asked: argparse.Namespace) -> tuple[str, int]:
     said += [f"{name} is being worked on by another process" for name in report.elsewhere]
     said += [f"FAILED {name}: {reason}" for name, reason in report.failed.items()]
     return "\n".join(said), FAILED if report.failed else 0
-
-
-def _numbers(asked: argparse.Namespace, ids: Sequence[str]) -> list[int]:
-    """Numbers of the runs that were asked for, each once; none for all."""
-    for each in asked.only or ():
-        if each not in ids:
-            raise SweepFileError(f"no run {each!r} in this sweep; p2law collect plan lists them")
-    for k in asked.index or ():
-        if not 0 <= k < len(ids):
-            raise SweepFileError(f"there is no run {k}; the sweep has runs 0 to {len(ids) - 1}")
-    return list(dict.fromkeys(asked.index or [ids.index(each) for each in asked.only or ()]))
-
-
-def _check_together(asked: argparse.Namespace) -> None:
-    """Refuse options that would not be looked at beside others."""
-    started = os.environ.get("WORLD_SIZE", "1") != "1"
-    spread = {"--workers": asked.workers, "--gpus": asked.gpus}
-    for option, value in spread.items():
-        if value is not None and (asked.submit or started):
-            by = "--submit" if asked.submit else "torchrun"
-            raise RunError(
-                f"{option} starts processes here, and {by} does so already; leave it out"
-            )
-    if asked.submit and started:
-        raise RunError("--submit is one command for all jobs; give it without torchrun")
-    if asked.option and not asked.submit:
-        raise RunError("--option is for --submit; say where to submit, or leave it out")
-    if asked.workers is not None and asked.workers < 1:
-        raise RunError(f"--workers is {asked.workers}; it must be 1 or more")
-
-
-def _gpus(words: str, workers: int, processes: int) -> list[str]:
-    """GPUs to share out, as many a worker as a run has processes."""
-    import torch
-
-    gpus = [each.strip() for each in words.split(",")]
-    if len(set(gpus)) != len(gpus) or not all(gpus):
-        raise RunError(f"--gpus is {words!r}; name each once, with commas: 0,1,2,3")
-    if len(gpus) != workers * processes:
-        raise RunError(
-            f"--gpus names {len(gpus)}, but {workers} workers times {processes} processes a run "
-            f"(execution.processes) use {workers * processes}; change one of them"
-        )
-    if len(gpus) > torch.cuda.device_count():
-        raise RunError(f"--gpus names {len(gpus)}; torch sees {torch.cuda.device_count()} here")
-    return gpus
-
-
-def _options(words: Sequence[str]) -> dict[str, Any]:
-    """Read NAME=VALUE words; values that are JSON are taken as such."""
-    found: dict[str, Any] = {}
-    for word in words:
-        name, _, value = word.partition("=")
-        if not (name and value):
-            raise RunError(f"--option takes NAME=VALUE, got {word!r}")
-        if name in found:
-            raise RunError(f"--option names {name} twice")
-        try:
-            found[name] = json.loads(value)
-        except ValueError:
-            found[name] = value
-    return found
 
 
 def _status(asked: argparse.Namespace) -> tuple[str, int]:

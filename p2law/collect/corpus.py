@@ -9,7 +9,6 @@ of processes, needs to know nothing but how many tokens it has seen.
 
 import functools
 import hashlib
-import json
 import logging
 import os
 import shutil
@@ -24,6 +23,7 @@ from numpy.typing import NDArray
 
 from p2law.collect.documents import Text, batches, sources
 from p2law.collect.ledger import settle, write_whole
+from p2law.collect.place import read_json
 from p2law.collect.tokenizing import SETTINGS, Tokenizer, check_room, tokenizer, tokenizer_file
 from p2law.errors import P2LawError, RunError
 
@@ -121,15 +121,32 @@ def tokenised(text: Text, by: str, folder: Path, *, vocabulary: int | None = Non
         The text cannot be read, or the model has fewer ids than the tokenizer, or text or
         tokenizer are no longer what they were when it was tokenised.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{folder}.lock"):
-        if not (folder / "meta.json").exists():
-            _make(text, by, folder, vocabulary)
-    meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{folder}.lock"):
+            if not (folder / "meta.json").exists():
+                _make(text, by, folder, vocabulary)
+    except OSError as error:
+        raise RunError(
+            f"cannot write tokens into {folder} ({error.strerror or error}); mend that and give "
+            f"the same command again"
+        ) from error
+    meta = read_json(folder / "meta.json") or {}
     _check_unchanged(text, meta["sources"], folder)
     _check_same_tokenizer(by, meta, folder)
     check_room(by, meta["vocabulary"], vocabulary)
-    return TokenFile(folder / "tokens.bin", int(meta["tokens"]), str(meta["sha256"]))
+    return _whole(TokenFile(folder / "tokens.bin", int(meta["tokens"]), str(meta["sha256"])))
+
+
+def _whole(file: TokenFile) -> TokenFile:
+    """Refuse a file of tokens that has lost some, or gained."""
+    size = file.path.stat().st_size if file.path.exists() else 0
+    if size != 4 * file.count:
+        raise RunError(
+            f"{file.path} has {size:,} bytes, and its {file.count:,} tokens take "
+            f"{4 * file.count:,}: move its folder away, and the text is tokenised again"
+        )
+    return file
 
 
 def _make(text: Text, by: str, folder: Path, vocabulary: int | None) -> None:

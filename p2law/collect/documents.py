@@ -4,12 +4,15 @@ import contextlib
 import gzip
 import importlib.util
 import json
+import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from p2law.errors import MissingExtraError, RunError
+
+LOG = logging.getLogger(__name__)
 
 PIECE = 1 << 22
 """Characters of text that are tokenised at once."""
@@ -189,6 +192,7 @@ def _unpacked(path: Path) -> Iterator[bytes]:
 
 
 def _from_hub(text: Text) -> Iterator[str | None]:
+    LOG.info("asking the hub for the data set %s", text.hub)
     return _from_datasets(text, text.hub, name=text.subset or None, revision=text.revision or None)
 
 

@@ -22,10 +22,11 @@ import math
 from collections.abc import Iterator
 
 from p2law.collect.cuts import SPARSE
-from p2law.collect.jobs import Run, config_of, expand, shape_of
+from p2law.collect.jobs import Run, expand
 from p2law.collect.memory import BYTES, smallest, trained
 from p2law.collect.plan import Forecast, Plan
 from p2law.collect.settings import Corpus, Evaluation, Sweep
+from p2law.collect.sizing import config_of, shape_of
 from p2law.collect.spec import plain_bytes
 from p2law.errors import SweepFileError
 

@@ -209,7 +209,7 @@ def gather(
         left_out += [missing] if missing else []
         if missing and missing.state != "diverged":
             continue
-        lines += [each for each in place.ledger.lines() if "trouble" not in each]
+        lines += [each for each in place.measured() if "trouble" not in each]
         provenance[place.run] = _origin(place)
     table = pd.DataFrame(lines)
     if eval_text and len(table):

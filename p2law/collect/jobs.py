@@ -6,20 +6,19 @@ does. So a sweep can grow, and what is done stays done.
 """
 
 import dataclasses
-import functools
 import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from p2law.collect.cuts import Cut, plan_cut
 from p2law.collect.models import check_fits
 from p2law.collect.settings import Model, Prune, Sweep, TextSource, Training
-from p2law.collect.shapes import SIZES, Shape, from_config, read_config
-from p2law.errors import MissingExtraError, ModelError, PruningError, SweepFileError
+from p2law.collect.shapes import SIZES, Shape
+from p2law.collect.sizing import config_of, shape_of
+from p2law.errors import ModelError, PruningError, SweepFileError
 
 DIGITS = 10
 """Of the hash in a run's id."""
@@ -110,52 +109,6 @@ def expand(sweep: Sweep) -> tuple[Run, ...]:
     runs = (*dense.values(), *pruned)
     _check_different(runs)
     return runs
-
-
-def shape_of(model: Model) -> Shape:
-    """Sizes of a model: from its shape, its folder, or the hub.
-
-    Parameters
-    ----------
-    model : Model
-
-    Returns
-    -------
-    Shape
-
-    Raises
-    ------
-    ModelError
-        There is no config.json, or none that can be used.
-    MissingExtraError
-        A model of the hub, and huggingface_hub is not installed.
-    """
-    if model.shape:
-        return from_config(model.shape, model.name)
-    return from_config(config_of(model), model.name)
-
-
-def config_of(model: Model) -> dict[str, Any]:
-    """Content of a model's config.json; of a hub model this one file is fetched.
-
-    Parameters
-    ----------
-    model : Model
-
-    Returns
-    -------
-    dict
-
-    Raises
-    ------
-    ModelError
-        There is none.
-    MissingExtraError
-        A model of the hub, and huggingface_hub is not installed.
-    """
-    if model.shape:
-        return model.config
-    return read_config(model.folder or _fetched(model.source, model.revision))
 
 
 def describe(run: Run, sweep: Sweep) -> dict[str, Any]:
@@ -339,20 +292,3 @@ def _said_of_text(text: TextSource) -> dict[str, Any]:
     if not text.hub:
         del content["hub"], content["subset"], content["split"], content["revision"]
     return {key: list(value) if key == "files" else value for key, value in content.items()}
-
-
-@functools.lru_cache(maxsize=64)
-def _fetched(name: str, revision: str) -> Path:
-    """The config.json of a hub model, alone."""
-    try:
-        import huggingface_hub  # noqa: PLC0415 - an extra
-    except ImportError as error:
-        raise MissingExtraError("huggingface_hub", "collect", f"reading {name}") from error
-    try:
-        found = huggingface_hub.hf_hub_download(name, "config.json", revision=revision or None)
-    except (OSError, ValueError) as error:
-        raise ModelError(
-            f"the config.json of {name} cannot be fetched from the hub ({error}); "
-            f"give a local folder, or see that the id, the access and the network are right"
-        ) from error
-    return Path(found)

@@ -1,43 +1,25 @@
 """Measurements on disk: one line each, appended and synced, never lost and never twice.
 
-A checkpoint vouches for the lines that were there when it was made. Whoever
-resumes from it cuts off what came later, and measures that again.
+A checkpoint vouches for the lines that were there when it was made, and holds them,
+too. Whoever resumes from it cuts off what came later, and measures that again; where
+the file no longer begins with them it is set aside, and they are put back.
 """
 
 import contextlib
 import errno
-import hashlib
 import json
 import logging
 import os
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
 from p2law.errors import RunError
 
 LOG = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Vouched:
-    """The part of a ledger that a checkpoint stands for.
-
-    Attributes
-    ----------
-    size : int
-        Bytes from the beginning of the file.
-    sha256 : str
-        Of these bytes.
-    """
-
-    size: int
-    sha256: str
-
-
-NOTHING = Vouched(0, hashlib.sha256().hexdigest())
 
 
 @dataclass(frozen=True)
@@ -87,31 +69,53 @@ class Ledger:
         if content and not content.endswith(b"\n"):
             os.truncate(self.path, content.rfind(b"\n") + 1)
 
-    def vouch(self) -> Vouched:
-        """Describe what is there now."""
-        content = self.path.read_bytes() if self.path.exists() else b""
-        return Vouched(len(content), hashlib.sha256(content).hexdigest())
-
-    def cut_back(self, to: Vouched) -> None:
-        """Go back to the lines that a checkpoint vouches for.
+    def vouch(self) -> str:
+        """What is there now, for a checkpoint to hold.
 
         Raises
         ------
         RunError
-            These are not the lines that the file begins with; it is left as it is.
+            A line is not a JSON object, and the ledger is strict.
         """
-        content = self.path.read_bytes() if self.path.exists() else b""
-        if hashlib.sha256(content[: to.size]).hexdigest() != to.sha256:
-            raise RunError(
-                f"{self.path} does not begin with the {to.size} bytes that its checkpoint "
-                f"vouches for: somebody changed it; put it back, or move the folder "
-                f"{self.path.parent} away to start this run over"
-            )
-        if len(content) > to.size:
-            with self.path.open("r+b") as file:
-                file.truncate(to.size)
-                file.flush()
-                os.fsync(file.fileno())
+        self.lines()
+        return self._content().decode()
+
+    def holds(self, vouched: str) -> bool:
+        """Whether the file is what was there once, no more and no less."""
+        return self._content() == vouched.encode()
+
+    def go_back(self, vouched: str) -> None:
+        """Go back to the lines that a checkpoint vouches for.
+
+        Where the file does not begin with them it is set aside, and they are put back.
+
+        Raises
+        ------
+        RunError
+            The disk is full, the folder read-only, or the like.
+        """
+        content, kept = self._content(), vouched.encode()
+        if content == kept:
+            return
+        try:
+            if content.startswith(kept):
+                with self.path.open("r+b") as file:
+                    file.truncate(len(kept))
+                    file.flush()
+                    os.fsync(file.fileno())
+                return
+            aside = f"set aside as {set_aside(self.path, 'damaged').name}" if content else "gone"
+        except OSError as error:
+            raise RunError(f"{self.path}: cannot go back ({error.strerror or error})") from error
+        replace_whole(self.path, vouched)
+        LOG.warning(
+            "%s was not what had been written there: it was %s, and the %d lines that were "
+            "measured are back",
+            *(self.path, aside, vouched.count("\n")),
+        )
+
+    def _content(self) -> bytes:
+        return self.path.read_bytes() if self.path.exists() else b""
 
     def lines(self) -> list[dict[str, Any]]:
         """All whole lines; an unfinished last one is not there yet.
@@ -133,8 +137,8 @@ class Ledger:
                     LOG.warning("%s: line %d is damaged and passed over", self.path, number)
                     continue
                 raise RunError(
-                    f"{self.path}: line {number} is no measurement ({error}); "
-                    f"put the file back as it was, or move {self.path.parent} away"
+                    f"{self.path}: line {number} is no measurement ({error}); give the command "
+                    f"that makes the run again, which puts back what had been measured"
                 ) from error
         return found
 
@@ -147,11 +151,22 @@ def write_whole(path: Path, content: Mapping[str, Any]) -> None:
     RunError
         The disk is full, the folder read-only, or the like.
     """
+    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
+    replace_whole(path, f"{text}\n")
+
+
+def replace_whole(path: Path, text: str) -> None:
+    """Write a small text so that it is there whole or not at all.
+
+    Raises
+    ------
+    RunError
+        The disk is full, the folder read-only, or the like.
+    """
     draft = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.part")
     try:
-        with draft.open("w", encoding="utf-8") as file:
-            json.dump(content, file, indent=1, ensure_ascii=False, allow_nan=False)
-            file.write("\n")
+        with draft.open("wb") as file:
+            file.write(text.encode())
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
@@ -160,6 +175,22 @@ def write_whole(path: Path, content: Mapping[str, Any]) -> None:
         with contextlib.suppress(OSError):  # the first error is the one to tell
             draft.unlink(missing_ok=True)
         raise RunError(f"{path}: cannot write it ({error.strerror or error})") from error
+
+
+def set_aside(path: Path, mark: str) -> Path:
+    """Give a file or folder that is not what it should be another name; that name.
+
+    Raises
+    ------
+    OSError
+        It cannot be renamed.
+    """
+    endings = chain([""], map("-{}".format, count(2)))
+    names = (f"{path.name}.{mark}{each}" for each in endings)
+    aside = next(each for each in map(path.with_name, names) if not each.exists())
+    path.rename(aside)
+    settle(path.parent)
+    return aside
 
 
 def settle(path: Path) -> None:

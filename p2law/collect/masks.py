@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from p2law.errors import RunError
+from p2law.collect.team import Team
 
 
 @dataclass(frozen=True)
@@ -36,19 +36,24 @@ class Masks:
         for name, weight in self.weights.items():
             _local(weight).masked_fill_(_local(self.pruned[name]), 0.0)
 
-    @torch.no_grad()
-    def check(self) -> None:
-        """Make sure that every pruned weight is exactly zero.
+    def check(self, team: Team) -> None:
+        """Make sure that every pruned weight is exactly zero, whichever process holds it.
 
         Raises
         ------
         RunError
-            One is not.
+            One is not; on all processes.
         """
+        team.together(self._strayed())
+
+    @torch.no_grad()
+    def _strayed(self) -> str:
+        """Words for the weights of this process that are no longer zero."""
         for name, weight in self.weights.items():
             strayed = torch.count_nonzero((_local(weight) != 0) & _local(self.pruned[name]))
             if int(strayed):
-                raise RunError(f"{int(strayed)} pruned weights of {name} are no longer zero")
+                return f"{int(strayed)} pruned weights of {name} are no longer zero"
+        return ""
 
 
 def from_zeros(model: nn.Module, names: list[str]) -> Masks:

@@ -7,9 +7,10 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+from p2law.collect.configs import from_config, read_config
 from p2law.collect.reading import read_training
 from p2law.collect.settings import Beta, Model, Positive, Sweep, Training
-from p2law.collect.shapes import SIZES, from_config, read_config
+from p2law.collect.shapes import SIZES
 from p2law.collect.stored import has_weights, locate
 from p2law.collect.tables import KeyPath, build, check_keys, convert, nearest
 from p2law.errors import ModelError

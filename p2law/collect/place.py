@@ -76,6 +76,38 @@ class Place:
         return (self.folder / "done.json").exists()
 
     @property
+    def intact(self) -> bool:
+        """Whether the measurements of a run that has ended are those that it ended with."""
+        told = (self.ending or {}).get("records")
+        return told is None or self.ledger.holds(told)
+
+    def measured(self) -> list[dict[str, Any]]:
+        """All measurements so far.
+
+        Raises
+        ------
+        RunError
+            They are damaged, or no longer those that the run ended with.
+        """
+        if not self.intact:
+            raise RunError(
+                f"{self.ledger.path} is no longer what the run ended with; give the command that "
+                f"makes the run again, which sets this file aside and puts the other back"
+            )
+        return self.ledger.lines()
+
+    def restore(self) -> None:
+        """Put back the measurements of a run that has ended, for whoever holds the lock.
+
+        Raises
+        ------
+        RunError
+            The folder cannot be written to.
+        """
+        if not self.intact:
+            self.ledger.go_back((self.ending or {})["records"])
+
+    @property
     def failure(self) -> str:
         """Why the run stopped the last time it was tried, empty where it did not."""
         return str((read_json(self.folder / "failed.json") or {}).get("reason", ""))
@@ -88,12 +120,27 @@ class Place:
 
     def busy(self) -> bool:
         """Whether some process is at it right now."""
-        if not self.folder.exists():
+        path = self.folder / "lock"
+        if not path.exists():
             return False
         try:
-            from filelock import Timeout  # noqa: PLC0415 - an extra
+            import fcntl  # noqa: PLC0415 - only on POSIX
         except ImportError:
-            return _held(self.folder / "lock")
+            return self._locked()
+        try:
+            with path.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: others may look, too
+                fcntl.flock(file, fcntl.LOCK_UN)
+        except BlockingIOError:
+            return True
+        except OSError:  # gone meanwhile, or not ours to read
+            return False
+        return False
+
+    def _locked(self) -> bool:
+        """Whether the lock cannot be had for a moment, where it cannot be shared."""
+        from filelock import Timeout  # noqa: PLC0415 - an extra
+
         try:
             with self.lock().acquire(timeout=MOMENT, poll_interval=MOMENT / 5):
                 return False
@@ -105,29 +152,19 @@ class Place:
     def tidy(self) -> None:
         """Remove what a killed run left half written and, once it has ended, needs no more.
 
-        For whoever holds the lock, or for anybody once the run has ended.
+        What was set aside stays. For whoever holds the lock, or for anybody once the run
+        has ended.
         """
         checkpoints = self.folder / "checkpoints"
         left = [*self.folder.glob("*.part*"), *checkpoints.glob("*.part")]
         if self.ending is not None:
-            left += [self.start, checkpoints]
+            left += [self.start, *(each for each in checkpoints.glob("*") if not each.suffix)]
         for each in left:
             with contextlib.suppress(OSError):  # it takes room and does no harm
                 shutil.rmtree(each) if each.is_dir() else each.unlink()
-
-
-def _held(path: Path) -> bool:
-    """Whether somebody has a lock, as far as the system tells it where filelock is missing."""
-    try:
-        import fcntl  # noqa: PLC0415 - only on POSIX
-
-        with path.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # given back with the file
-    except BlockingIOError:
-        return True
-    except (ImportError, OSError):
-        return False
-    return False
+        if self.ending is not None:
+            with contextlib.suppress(OSError):  # not there, or it holds what was set aside
+                checkpoints.rmdir()
 
 
 def slug(name: str) -> str:

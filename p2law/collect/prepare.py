@@ -5,7 +5,9 @@ Each thing is made once, by whoever needs it first, and then lies in the sweep's
 
 import hashlib
 import json
+import math
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -134,7 +136,13 @@ def _note(run: Run, place: Place) -> Path:
 
 
 def base_losses(run: Run, sweep: Sweep, place: Place, ruler: Ruler) -> dict[str, float]:
-    """Held-out losses before pruning, measured once for all runs of a model."""
+    """Held-out losses before pruning, measured once for all runs of a model.
+
+    Raises
+    ------
+    RunError
+        One is no number, or they cannot be written down.
+    """
     said, team = describe(run, sweep), ruler.team
     # The evaluations as tokens: another tokenizer reads another loss off the same text.
     tokens = {name: text.sha256 for name, text in ruler.texts.items()}
@@ -142,19 +150,28 @@ def base_losses(run: Run, sweep: Sweep, place: Place, ruler: Ruler) -> dict[str,
     key = _key(said["model"], said["evaluations"], run.base, *how)
     path = place.out / "bases" / f"{slug(run.model.name)}-{key}.json"
     lock = FileLock(f"{path}.lock")
-    if team.leads:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
+    once(team, lambda: path.parent.mkdir(parents=True, exist_ok=True))
+    once(team, lambda: bool(lock.acquire()))
     try:
         found: dict[str, Any] | None = once(team, lambda: read_json(path))
         if found is None:
             folder = once(team, lambda: base(run, place))
             found = ruler.losses(zoo.objective(folder, None, team, dtype=ruler.dtype))
+            _check_numbers(found, folder)
             once(team, lambda: write_whole(path, found))
     finally:
-        if team.leads:
-            lock.release()
+        lock.release()
     return dict(found)
+
+
+def _check_numbers(losses: Mapping[str, float], folder: Path) -> None:
+    """Refuse a model whose loss is no number already before it is pruned."""
+    for name, loss in losses.items():
+        if not math.isfinite(loss):
+            raise RunError(
+                f"the loss of {folder} on {name} is {loss} before anything is pruned; see that "
+                f"its weights are whole, or compute in float32 (dtype)"
+            )
 
 
 def start(run: Run, sweep: Sweep, place: Place, team: Team) -> dict[str, Any]:

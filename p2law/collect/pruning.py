@@ -19,20 +19,14 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from p2law.collect.calibrate import Device, checked_tokens
+from p2law.collect.configs import to_config
 from p2law.collect.cuts import CRITERIA, SPARSE, Cut
-from p2law.collect.shapes import Shape, to_config
+from p2law.collect.depth import block_influence, kept_layers, shallower
+from p2law.collect.shapes import Shape
 from p2law.collect.sparse import sparser
 from p2law.collect.stored import EMBEDDING, HEAD
-from p2law.collect.structured import (
-    Block,
-    block_influence,
-    choose,
-    kept_layers,
-    measure_activity,
-    narrower,
-    shallower,
-)
-from p2law.collect.weights import Source, open_folder, open_module
+from p2law.collect.weights import Block, Source, open_folder, open_module
+from p2law.collect.width import choose, measure_activity, narrower
 from p2law.collect.writing import check_free, write_folder
 from p2law.errors import PruningError
 

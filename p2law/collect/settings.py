@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from p2law.collect.cuts import DEFAULT_AXES, SPARSE
+from p2law.collect.cuts import SPARSE
+from p2law.collect.resizing import DEFAULT_AXES
 from p2law.domains import Domain
 
 Positive = Annotated[float, Domain("> 0")]

@@ -13,11 +13,8 @@ from torch import Tensor, nn
 from p2law.collect.calibrate import SHARED, Decoder, Device, Gram, Mean, embed, layers, watching
 from p2law.collect.cuts import Cut
 from p2law.collect.stored import EMBEDDING, prefix
-from p2law.collect.structured import ending
-from p2law.collect.weights import Source
+from p2law.collect.weights import Block, Source, ending
 from p2law.collect.zeroing import Choice, chooser, curvature, magnitude, sparsegpt, wanda
-
-Block = dict[str, Tensor]
 
 
 def sparser(

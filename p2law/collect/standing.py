@@ -123,7 +123,7 @@ def _begun(out: Path) -> Planned:
 
 def standing(place: Place) -> dict[str, Any]:
     """State, tokens, last loss and reason of one run."""
-    ending, lines = place.ending, place.ledger.lines()
+    ending, lines = place.ending, place.measured()
     measured = [each for each in lines if "loss" in each]
     reason = place.failure
     if ending is not None:

@@ -175,7 +175,7 @@ class _Worker:
         place = Place(self.out, run.id)
         if place.ending is not None:
             place.tidy()
-            return "done", ""
+            return "done" if place.intact else "go", ""
         base = Place(self.out, run.base)
         ending = base.ending if run.base else {"trouble": ""}
         if ending is not None and not ending["trouble"]:

@@ -1,5 +1,6 @@
 """The processes that train one model together: one, or as many as `torchrun` started."""
 
+import errno
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -130,5 +131,29 @@ def once(team: Team, make: Callable[[], _Made]) -> _Made:
 
 
 def told(error: BaseException) -> str:
-    """An error in words: its own where they are ours, otherwise with its kind."""
-    return str(error) if isinstance(error, P2LawError) else f"{type(error).__name__}: {error}"
+    """An error in words: its own where they are ours or a disk's, otherwise with its kind."""
+    if isinstance(error, P2LawError):
+        return str(error)
+    if isinstance(error, OSError) and error.errno in _CURES:
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror}; {_CURES[error.errno]} and give the same command again"
+    if isinstance(error, dist.DistBackendError) or _BACKEND in str(error):
+        return (
+            "another process of the run is gone or cannot be reached; its own words or those of "
+            "the system say why, and the same command goes on from the last checkpoint "
+            f"({str(error).splitlines()[0]})"
+        )
+    return f"{type(error).__name__}: {error}"
+
+
+_BACKEND = "third_party/gloo"
+"""Where errors of torch come from that are told by no type of their own."""
+
+_CURES = {
+    errno.ENOSPC: "make room",
+    errno.EDQUOT: "make room",
+    errno.EROFS: "make it writable",
+    errno.EACCES: "make it yours to use",
+    errno.EPERM: "make it yours to use",
+}
+"""What helps where a disk refuses."""

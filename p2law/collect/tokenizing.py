@@ -1,5 +1,6 @@
 """What turns text into token ids: bytes, or a tokenizer of the `tokenizers` package."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from p2law.errors import RunError
+
+LOG = logging.getLogger(__name__)
 
 
 class Tokenizer(Protocol):
@@ -86,6 +89,8 @@ def tokenizer(name: str) -> Tokenizer:
 
     try:
         local = Path(name).is_dir()
+        if not local:
+            LOG.info("asking the hub for the tokenizer %s", name)
         # Left open, transformers would ask a user whether to run code from the folder.
         found = AutoTokenizer.from_pretrained(name, local_files_only=local, trust_remote_code=False)
     except (OSError, ValueError) as error:

@@ -98,12 +98,9 @@ def train(
         At every measured token count after `start`, and at the start itself where
         no token has been seen. The last one says so where the loss is no number.
     """
-    training, sequence, team = task.training, task.ruler.sequence, task.ruler.team
-    objective, optimizer = task.objective, task.optimizer
-    windows, per_step = task.corpus.windows(sequence), training.batch_tokens // sequence
-    counts, micro = training.counts(), task.ruler.micro_batch
+    training, team = task.training, task.ruler.team
+    counts = training.counts()
     tokens, entropy, since = start.tokens, start.entropy, start.since
-    weights = [weight for weight in objective.model.parameters() if weight.requires_grad]
     kept, asked = time.monotonic(), False
 
     found = Measurement(tokens, {}) if tokens else measure(task, 0, None)
@@ -111,31 +108,7 @@ def train(
         yield found
 
     while tokens < counts[-1] and not found.trouble:
-        # The rate of a step is that of its end, so that the first one does not idle.
-        for group in optimizer.param_groups:
-            group["lr"] = _rate(training, tokens + training.batch_tokens, counts[-1])
-
-        # Forward and backward over this process's share of the batch, a few windows at a time.
-        mine = upcoming(windows, task.seed, tokens // sequence, per_step)[team.rank :: team.size]
-        parts = [mine[k : k + micro] for k in range(0, len(mine), micro)]
-        loss = torch.zeros((), dtype=torch.float64, device=team.device)
-        objective.train()
-        for k, part in enumerate(parts):
-            if team.size > 1:  # gradients meet once a step
-                objective.set_requires_gradient_sync(k == len(parts) - 1)  # type: ignore[operator]
-            batch = torch.from_numpy(task.corpus.read(part, sequence)).to(team.device)
-            with computing(task.ruler.dtype, team):
-                total, parts_entropy = objective(batch)
-            # FSDP averages over processes, so each gives its share times their number.
-            (total * (team.size / training.batch_tokens)).backward()
-            loss += parts_entropy.double()
-
-        # Pruned weights stay pruned: out of the norm, out of the moments, out of the step.
-        task.masks.mask_gradients_()
-        torch.nn.utils.clip_grad_norm_(weights, training.clip)
-        optimizer.step()
-        task.masks.guard_()
-        optimizer.zero_grad(set_to_none=True)
+        loss = _step(task, tokens)
         tokens, since = tokens + training.batch_tokens, since + training.batch_tokens
 
         # What only the first process knows, it tells with the sum that all need anyway.
@@ -158,12 +131,47 @@ def train(
         asked = watch(tokens, step_loss / training.batch_tokens)
 
 
-def _rate(training: Training, tokens: int, total: int) -> float:
+def _step(task: Task, tokens: int) -> torch.Tensor:
+    """Learn one batch; the sum of the cross entropies of this process's share."""
+    training, sequence, team = task.training, task.ruler.sequence, task.ruler.team
+    objective, micro = task.objective, task.ruler.micro_batch
+
+    # The rate of a step is that of its end, so that the first one does not idle.
+    for group in task.optimizer.param_groups:
+        group["lr"] = _rate(training, tokens + training.batch_tokens)
+
+    # Forward and backward over this process's share of the batch, a few windows at a time.
+    windows, per_step = task.corpus.windows(sequence), training.batch_tokens // sequence
+    mine = upcoming(windows, task.seed, tokens // sequence, per_step)[team.rank :: team.size]
+    parts = [mine[k : k + micro] for k in range(0, len(mine), micro)]
+    loss = torch.zeros((), dtype=torch.float64, device=team.device)
+    objective.train()
+    for k, part in enumerate(parts):
+        if team.size > 1:  # gradients meet once a step
+            objective.set_requires_gradient_sync(k == len(parts) - 1)  # type: ignore[operator]
+        batch = torch.from_numpy(task.corpus.read(part, sequence)).to(team.device)
+        with computing(task.ruler.dtype, team):
+            total, entropy = objective(batch)
+        # FSDP averages over processes, so each gives its share times their number.
+        (total * (team.size / training.batch_tokens)).backward()
+        loss += entropy.double()
+
+    # Pruned weights stay pruned: out of the norm, out of the moments, out of the step.
+    task.masks.mask_gradients_()
+    weights = [each for each in objective.model.parameters() if each.requires_grad]
+    torch.nn.utils.clip_grad_norm_(weights, training.clip)
+    task.optimizer.step()
+    task.masks.guard_()
+    task.optimizer.zero_grad(set_to_none=True)
+    return loss
+
+
+def _rate(training: Training, tokens: int) -> float:
     return learning_rate(
         tokens,
         schedule=training.schedule,
         peak=training.learning_rate,
-        total=total,
+        total=training.total,
         warmup=training.warmup_tokens,
         decay=training.decay_tokens,
         final_rate=training.final_rate,
@@ -172,7 +180,7 @@ def _rate(training: Training, tokens: int, total: int) -> float:
 
 def measure(task: Task, tokens: int, train_loss: float | None) -> Measurement:
     """Measure the held-out losses of a model as it is now."""
-    task.masks.check()
+    task.masks.check(task.ruler.team)
     losses = task.ruler.losses(task.objective)
     for name, loss in losses.items():
         if not math.isfinite(loss):

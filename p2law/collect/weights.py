@@ -15,9 +15,13 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from p2law.collect.shapes import Shape, from_config, read_config
-from p2law.collect.stored import EMBEDDING, HEAD, check_sizes, layer_sizes, locate, prefix
+from p2law.collect.configs import from_config, read_config
+from p2law.collect.shapes import Shape
+from p2law.collect.stored import EMBEDDING, HEAD, NORM, check_sizes, layer_sizes, locate, prefix
 from p2law.errors import ModelError
+
+Block = dict[str, Tensor]
+"""Some tensors of a model, by name."""
 
 
 @dataclass(frozen=True)
@@ -151,3 +155,19 @@ def _check_tied(weights: Mapping[str, Tensor], where: str) -> None:
             f"{where}: tie_word_embeddings is true, yet {HEAD} is not {EMBEDDING}; "
             f"set it to false or leave {HEAD} out"
         )
+
+
+def ending(source: Source) -> Iterator[Block]:
+    """The last norm, and the output layer where there is one.
+
+    Parameters
+    ----------
+    source : Source
+
+    Yields
+    ------
+    dict from str to Tensor
+    """
+    yield {NORM: source.weights[NORM]}
+    if not source.shape.tie_word_embeddings:
+        yield {HEAD: source.weights[HEAD]}

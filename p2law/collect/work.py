@@ -26,7 +26,7 @@ from p2law.collect.checkpoint import Checkpoints
 from p2law.collect.corpus import TokenFile
 from p2law.collect.jobs import Run, describe
 from p2law.collect.launch import listening
-from p2law.collect.ledger import NOTHING, Vouched, settle_folder, write_whole
+from p2law.collect.ledger import settle_folder, write_whole
 from p2law.collect.place import Place
 from p2law.collect.spec import Sweep
 from p2law.collect.team import Team, once, told
@@ -71,6 +71,8 @@ def carry_out(run: Run, sweep: Sweep, out: Path, team: Team, tracker: str = "") 
             if once(team, lambda: place.ending) is None:
                 with _reasons(place, team):
                     _carry_out(run, sweep, place, team, tracker)
+            else:
+                once(team, place.restore)
         finally:
             lock.release()
     return True
@@ -99,7 +101,7 @@ def _reasons(place: Place, team: Team) -> Iterator[None]:
     # What torch cannot read of a checkpoint is an error that is no Exception.
     except (Exception, CheckpointException) as error:
         LOG.debug("the run failed", exc_info=True)
-        if team.leads:
+        if not record.exists():  # who fails alone knows why, the others only that it did
             try:
                 write_whole(record, {"reason": told(error), "type": type(error).__name__})
             except RunError as another:
@@ -152,9 +154,8 @@ def _trained(
     ending = Measurement(begin.tokens, {})
 
     def keep(progress: Progress) -> None:
-        task.masks.check()
-        vouched = once(team, place.ledger.vouch)
-        state = {**asdict(progress), "ledger": asdict(vouched)}
+        task.masks.check(team)
+        state = {**asdict(progress), "records": once(team, place.ledger.vouch)}
         checkpoints.save(task.objective.model, task.optimizer, state)
 
     def write(lines: list[dict[str, Any]]) -> None:
@@ -179,13 +180,12 @@ def _ask() -> None:
 
 def _resume(task: Task, checkpoints: Checkpoints, place: Place, team: Team) -> Progress:
     """Go back to the last checkpoint, or to the start where there is none."""
-    found = checkpoints.latest()
-    to = Vouched(**found[1]["ledger"]) if found else NOTHING
-    once(team, lambda: place.ledger.cut_back(to))
+    found = checkpoints.latest(along=place.ledger.path)
+    once(team, lambda: place.ledger.go_back(found[1]["records"] if found else ""))
     if found is None:
         return Progress()
     checkpoints.load(found[0], task.objective.model, task.optimizer)
-    task.masks.check()
+    task.masks.check(team)
     return Progress(found[1]["tokens"], found[1]["entropy"], found[1]["since"])
 
 
@@ -198,6 +198,7 @@ def _finish(run: Run, sweep: Sweep, place: Place, task: Task, ending: Measuremen
         zoo.save(task.objective.model, place.model, team, dtype, _companions(run, place, team))
         once(team, lambda: settle_folder(place.model))
     content = {"tokens": ending.tokens, "trouble": ending.trouble}
+    content["records"] = once(team, place.ledger.vouch)
     once(team, lambda: write_whole(place.folder / "done.json", content))
     once(team, place.tidy)
 

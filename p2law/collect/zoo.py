@@ -63,6 +63,7 @@ def fetch(source: str | Path, revision: str = "") -> Path:
         return Path(source)
     from huggingface_hub import snapshot_download  # noqa: PLC0415 - only for a hub id
 
+    LOG.info("asking the hub for the model %s", source)
     try:
         patterns = ["*.safetensors", "*.json", "tokenizer*"]
         found = snapshot_download(str(source), revision=revision or None, allow_patterns=patterns)

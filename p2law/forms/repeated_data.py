@@ -1,6 +1,6 @@
 """The data-constrained law: what repeated tokens and spare parameters are worth."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -31,10 +31,39 @@ def _worth(used: Array, unique: Array, half_life: float) -> Array:
     return np.asarray(unique + unique * half_life * (1 - np.exp(-repeats / half_life)))
 
 
+def _optimal(params: Array, unique: Array, A: Any, B: Any, alpha: Any, beta: Any) -> Array:
+    """Size that is compute-optimal for so many unique tokens, at most the size itself."""
+    raw = (alpha * A / (beta * B) * unique**beta) ** (1 / alpha)
+    return np.asarray(np.minimum(params, raw))
+
+
+def _derivatives(params: Array, tokens: Array, unique_tokens: Array, **at: Any) -> dict[str, Array]:
+    """Derivatives of the law with respect to all coefficients but E."""
+    A, B, alpha, beta, R_D, R_N = (at[name] for name in ("A", "B", "alpha", "beta", "R_D", "R_N"))
+    unique = np.minimum(unique_tokens, tokens)
+    optimal = _optimal(params, unique, A, B, alpha, beta)
+    size, data = _worth(params, optimal, R_N), _worth(tokens, unique, R_D)
+    by_size, by_data = -alpha * A * size ** (-alpha - 1), -beta * B * data ** (-beta - 1)
+    spare, again = (params / optimal - 1) / R_N, (tokens / unique - 1) / R_D
+    fades, fades_again = np.exp(-spare), np.exp(-again)
+    # What a relative change of the optimal size does to the loss; nothing where it is clipped.
+    moves = by_size * optimal * (1 + R_N * (1 - fades) - fades * params / optimal)
+    moves = np.where(optimal < params, moves, 0.0)
+    return {
+        "A": size**-alpha + moves / (alpha * A),
+        "B": data**-beta - moves / (alpha * B),
+        "alpha": -A * np.log(size) * size**-alpha + moves * (1 / alpha - np.log(optimal)) / alpha,
+        "beta": -B * np.log(data) * data**-beta + moves * (np.log(unique) - 1 / beta) / alpha,
+        "R_D": by_data * unique * (1 - fades_again * (1 + again)),
+        "R_N": by_size * optimal * (1 - fades * (1 + spare)),
+    }
+
+
 @form(
     linear=("E",),
     reference="arXiv:2305.16264",
     published=PUBLISHED,
+    derivatives=_derivatives,
 )
 def repeated_data(
     params: DenseParams,
@@ -55,10 +84,10 @@ def repeated_data(
 
     L = E + A/N'^alpha + B/D'^beta with D' = U + U R_D (1 - exp(-(D/U - 1)/R_D)) and
     N' likewise from the size that is compute-optimal for U unique tokens,
-    N_opt = (U G)^(beta/alpha) G with G = (alpha A / (beta B))^(1/(alpha + beta)).
+    N_opt = (alpha A U^beta / (beta B))^(1/alpha), which is Muennighoff's (U G)^(beta/alpha) G
+    with G = (alpha A / (beta B))^(1/(alpha + beta)).
     """
     unique = np.minimum(unique_tokens, tokens)
-    balance = (alpha * A / (beta * B)) ** (1 / (alpha + beta))
-    optimal = np.minimum(params, (unique * balance) ** (beta / alpha) * balance)
+    optimal = _optimal(params, unique, A, B, alpha, beta)
     size, data = _worth(params, optimal, R_N), _worth(tokens, unique, R_D)
     return E + A * size**-alpha + B * data**-beta

@@ -53,7 +53,7 @@ def described(log: Log, facts: Facts | None, accept: Sequence[str] = ()) -> Log:
         raise RecordError(f"facts is a mapping, as {{'params': 1.2e9}}, got {got(facts)}")
     runs, table = log.records["run"], log.records.copy()
     notes = list(log.notes)
-    _check_names([*(facts or {})], [*table.columns])
+    _check_names([*(facts or {})], list(table.columns))
     for name, value in (facts or {}).items():
         own = _by_run(name, value, list(runs.unique()), list(log.records.columns))
         table[name] = [_plain(own[run]) for run in runs]

@@ -10,7 +10,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, LogNorm, Normalize, to_hex
 from matplotlib.lines import Line2D
 
-from p2law.plotting.quantities import amount, is_log
+from p2law.plotting.quantities import apart, is_log
 
 BLUE, ORANGE, GREEN, VERMILION = "#0072b2", "#e69f00", "#009e73", "#d55e00"
 PURPLE, SKY, BLACK = "#cc79a7", "#56b4e9", "#000000"
@@ -92,9 +92,9 @@ class Hues:
                 color=self.colour(each),
                 marker=self.marker(each),
                 markersize=4,
-                label=amount(each, self.column),
+                label=label,
             )
-            for each in self.values
+            for each, label in zip(self.values, apart(self.values, self.column), strict=True)
         ]
 
     @property

@@ -19,9 +19,6 @@ from p2law.wording import got, several
 POINTS = 80
 """Places at which a curve is drawn."""
 
-SOUND = (Status.CONVERGED, Status.AT_BOUND)
-
-
 CURVE = "(curve)"
 """Column that numbers the curves; no input can be called so."""
 
@@ -222,14 +219,21 @@ def _lone(axes: Axes, x: Array, y: Array, ends: tuple[Array, Array], colour: str
 
 
 def status(fit: Fit) -> list[str]:
-    """A status that is not sound, with the first of its reasons."""
-    if fit.status in SOUND:
-        return []
-    return [f"{fit.status.words}: {(*fit.trouble, fit.status.value)[0]}"]
+    """The first sentence of trouble, after a status that is not sound, and how many more."""
+    said = first(fit.trouble)
+    if fit.status is Status.CONVERGED:
+        return said
+    return [": ".join([fit.status.words, *(said or [fit.status.value])])]
+
+
+def first(trouble: Sequence[str]) -> list[str]:
+    """The first of some sentences of trouble, and how many more there are."""
+    more = f" (+{len(trouble) - 1} more)" if len(trouble) > 1 else ""
+    return [f"{each}{more}" for each in trouble[:1]]
 
 
 def doubts(fit: Fit, told: pd.DataFrame) -> list[str]:
-    """What a picture of a fit must say: a status that is not sound, and where it tells nothing."""
+    """What a picture of a fit must say: its trouble, and where it tells nothing."""
     said = status(fit)
     lacking = ~told["determined"].to_numpy()
     if lacking.any() and CURVE in told:
@@ -239,7 +243,8 @@ def doubts(fit: Fit, told: pd.DataFrame) -> list[str]:
             f"which the records leave undetermined"
         )
     if (~lacking & np.isnan(told["low"].to_numpy())).any():
-        said.append(f"no band: {(*fit.known.doubts, 'the interval is unknown')[0]}")
+        why = (*fit.known.doubts, "the interval is unknown")[0]
+        said.append("no band" if why in fit.trouble[:1] else f"no band: {why}")
     return said
 
 

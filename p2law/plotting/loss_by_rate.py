@@ -25,7 +25,7 @@ from p2law.plotting.families import (
     stretch,
     varies,
 )
-from p2law.plotting.quantities import lay, named, target_title, title
+from p2law.plotting.quantities import apart, lay, named, target_title, title
 from p2law.result import Fit
 from p2law.wording import got, several
 
@@ -133,7 +133,8 @@ class _Picture:
         self._base(axes, records)
         plain(axes)
         if self.by:
-            place.head(axes, named(float(key), self.by))
+            texts = dict(zip(self.keys, apart(self.keys, self.by), strict=True))
+            place.head(axes, named(float(key), self.by, texts[key]))
         return pd.concat(told, ignore_index=True)
 
     def finish(self, place: Canvas, shown: int, told: pd.DataFrame) -> None:

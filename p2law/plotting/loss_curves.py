@@ -27,7 +27,7 @@ from p2law.plotting.families import (
     still,
 )
 from p2law.plotting.panelling import ALL, AUTO, Panelling, panelling
-from p2law.plotting.quantities import is_log, lay, named, plain_ticks, target_title, title
+from p2law.plotting.quantities import apart, is_log, lay, named, plain_ticks, target_title, title
 from p2law.result import Fit
 from p2law.wording import several
 
@@ -143,7 +143,7 @@ class _Picture:
             axes.set_ylabel(target_title(self.family.fit))
             plain(axes)
             if self.panels.by != ALL:
-                self.place.head(axes, _heading(self.panels.by, key))
+                self.place.head(axes, self._headings[k])
         for axes in self.place.axes if self._log else ():
             plain_ticks(axes.xaxis, TOKENS)
         self.place.outer_labels()
@@ -163,6 +163,15 @@ class _Picture:
         """The values that have a panel: as many as there are axes, spread evenly."""
         values = self.panels.values
         return [values[k] for k in evenly(len(values), len(self.place.axes))]
+
+    @property
+    def _headings(self) -> list[str]:
+        """The titles of the panels."""
+        if any(isinstance(key, str) for key in self._shown):
+            return [str(key) for key in self._shown]
+        values, by = [float(key) for key in self._shown], self.panels.by
+        texts = apart(values, by)
+        return [named(each, by, text) for each, text in zip(values, texts, strict=True)]
 
     def _rows(self, key: Any) -> Mask:
         """The rows of a panel."""
@@ -235,8 +244,3 @@ class _Picture:
         out += ["dashed beyond the records"] if (told["beyond"] != "").any() else []
         out += ["dotted: the loss before pruning"] * (self.panels.hues.many and self._has_base)
         return out
-
-
-def _heading(by: str, key: Any) -> str:
-    """The title of a panel."""
-    return key if isinstance(key, str) else named(float(key), by)

@@ -21,8 +21,9 @@ from p2law.plotting.families import (
     is_base,
     reads,
     stretch,
+    varies,
 )
-from p2law.plotting.quantities import amount, lay, plain_ticks, target_title
+from p2law.plotting.quantities import amount, apart, lay, plain_ticks, target_title, title
 from p2law.result import Fit
 from p2law.sufficing import Budget
 from p2law.views import number
@@ -31,6 +32,12 @@ SETTINGS = 5
 """Settings on record that are drawn where none is asked for."""
 
 SIZE = (6.0, 4.2)
+
+ALL_OF = {"params": "all sizes", "params_after": "all sizes left", "pruning_rate": "all rates"}
+"""What a curve is called that is the same for all values of a column."""
+
+EQUAL = 8
+"""Curves that agree in so many digits of the largest gain are one."""
 
 LITTLE = 1e-4
 """A fit that leaves less over than this share of the median target says nothing of noise."""
@@ -70,7 +77,7 @@ def gain(
         Where to draw.
     **columns : float or sequence of float
         The other inputs, as `Fit.predict` takes them, one curve a row. Without any, settings
-        on record, spread evenly.
+        on record, spread evenly; those that have the same curve are one.
 
     Returns
     -------
@@ -88,14 +95,18 @@ def gain(
     reads(checked_fit(fit), TOKENS, "so no number of them can be drawn")
     asking.interval(level, "mean")
     least, why = _usual(fit) if gain is None else (asking.positive("gain", gain), "")
-    settings, hidden = _settings(fit, columns)
+    groups = _alike(fit, _settings(fit, columns), level)
+    chosen = range(len(groups)) if columns else evenly(len(groups), SETTINGS)
+    hidden = len(groups) - len(chosen)
+    names = _names(fit, [groups[k] for k in chosen])
+    settings = pd.concat([groups[k].iloc[:1] for k in chosen], ignore_index=True)
     asked: list[dict[str, Any]] = settings.to_dict("records")  # type: ignore[assignment]
     points = [planning.saturation(fit, gain=least, level=level, **each) for each in asked]
     last = asking.positive("until", _reach(fit, points) if until is None else until)
     place = canvas(ax, 1, size=SIZE)
-    picture = _Picture(fit, settings, least, level, last)
+    picture = _Picture(fit, settings, names, least, level, last)
     told = picture.draw(place.axes[0], points)
-    missing = [f"{hidden} more settings on record not shown"] if hidden else []
+    missing = [f"{hidden} more curves of settings on record not shown"] if hidden else []
     place.say(doubts(fit, told), missing, picture.key(told, points, why))
     picture.legend(place, points)
     return place.axes[0]
@@ -103,10 +114,11 @@ def gain(
 
 @dataclass(frozen=True, eq=False)
 class _Picture:
-    """Settings of the other inputs, one curve each."""
+    """Settings of the other inputs, one curve each, and what they are called."""
 
     fit: Fit
     settings: pd.DataFrame
+    names: list[str]
     worth: float
     level: float
     last: float
@@ -125,7 +137,7 @@ class _Picture:
             axes.set_yscale("log")
             # A band that falls to nothing would leave the curves no room.
             least = min(self.worth, told["gain"].min()) / DEEPEST
-            axes.set_ylim(bottom=max(axes.get_ylim()[0], least))
+            axes.set_ylim(bottom=max(axes.get_ylim()[0], least), auto=None)
             plain_ticks(axes.yaxis, "")
         axes.set_xlim(told[TOKENS].min(), self.last)
         target = self.fit.form.target
@@ -158,20 +170,21 @@ class _Picture:
         axes.plot(np.clip(point.tokens, first, self.last), self.worth, marker, **look)
 
     def legend(self, place: Canvas, points: list[Budget]) -> None:
-        """Settings, and where each is saturated."""
+        """Settings, and, beside an own figure, where each is saturated."""
         handles = [
             Line2D(
                 [],
                 [],
                 color=self._colour(k),
                 marker=MARKERS[k % len(MARKERS)],
-                label=f"{self._name(k)}\n  {_words(point)}",
+                label=f"{self.names[k]}\n  {_words(point)}" if place.own else self.names[k],
             )
             for k, point in enumerate(points)
         ]
-        place.legend(
-            handles, f"until a doubling wins less\nthan {number(self.worth, 3)} {self.fit.unit}"
-        )
+        # On somebody else's axes it stands on the curves, so it only names them.
+        level = f"{number(self.worth, 3)} {self.fit.unit}"
+        title = f"until a doubling wins less\nthan {level}" if place.own else f"line: {level}"
+        place.legend(handles, title)
 
     def key(self, told: pd.DataFrame, points: list[Budget], why: str) -> list[str]:
         """What is what."""
@@ -189,12 +202,6 @@ class _Picture:
         tokens = self.fit.records[TOKENS]
         return float(tokens[tokens > 0].min())
 
-    def _name(self, k: int) -> str:
-        """A setting in short."""
-        row = self.settings.iloc[k]
-        telling = [n for n in row.index if not is_base(n)] or list(row.index)
-        return ", ".join(amount(row[name], name) for name in telling) or self.fit.form.name
-
     def _colour(self, k: int) -> str:
         """The colour of a setting."""
         return Hues.of("", range(len(self.settings))).colour(k)
@@ -210,15 +217,50 @@ def _usual(fit: Fit) -> tuple[float, str]:
     return LITTLE * typical, f"{few}, for the fit leaves hardly anything over"
 
 
-def _settings(fit: Fit, columns: dict[str, Any]) -> tuple[pd.DataFrame, int]:
-    """Rows of the other inputs, and how many on record are left out."""
+def _settings(fit: Fit, columns: dict[str, Any]) -> pd.DataFrame:
+    """Rows of the other inputs: those asked for, else all on record."""
     if columns:
-        asked = asking.inputs(fit.form, None, {**columns, TOKENS: 1.0})
-        return asked.drop(columns=TOKENS), 0
+        return asking.inputs(fit.form, None, {**columns, TOKENS: 1.0}).drop(columns=TOKENS)
     found = family(fit, TOKENS)
-    rows = found.curves[found.others]
-    chosen = evenly(len(rows), SETTINGS)
-    return rows.iloc[list(chosen)], len(rows) - len(chosen)
+    return found.curves[found.others].reset_index(drop=True)
+
+
+def _alike(fit: Fit, settings: pd.DataFrame, level: float) -> list[pd.DataFrame]:
+    """Settings in groups that have the same curve: where tokens stand in a term of their own."""
+    tokens = fit.records[TOKENS][fit.records[TOKENS] > 0]
+    places = [tokens.min(), tokens.max()]
+    index = np.repeat(np.arange(len(settings)), len(places))
+    asked = settings.iloc[index].assign(**{TOKENS: np.tile(places, len(settings))})
+    told = planning.marginal(fit, asked, level=level)[["gain", "low", "high"]].to_numpy()
+    rows = told.reshape(len(settings), -1)
+    # Ends of bands near zero are differences of equal losses; so digits count from the gain on.
+    digits = np.round(rows / np.nanmax(np.abs(rows), initial=0.0), EQUAL)
+    # What is not determined is like nothing else.
+    keys = [str(row if np.isfinite(row[0]) else k) for k, row in enumerate(digits.tolist())]
+    return [group for _, group in settings.groupby(np.array(keys), sort=False)]
+
+
+def _names(fit: Fit, groups: list[pd.DataFrame]) -> list[str]:
+    """What groups of settings are called; the loss before pruning only where it is needed."""
+    columns = list(groups[0].columns)
+    telling = [name for name in columns if not is_base(name)] or columns
+    for chosen in (telling, columns):
+        names = _called(groups, chosen)
+        if len(set(names)) == len(names):
+            break
+    return [each or fit.form.name for each in names]
+
+
+def _called(groups: list[pd.DataFrame], columns: list[str]) -> list[str]:
+    """Values of some columns, group by group; what varies in a group has all its values."""
+    parts = []
+    for name in columns:
+        lone = [not varies(rows[name]) for rows in groups]
+        texts = apart([float(rows[name].iloc[0]) for rows in groups], name)
+        whole = ALL_OF.get(name, f"any {title(name)}")
+        texts = [f"{title(name)} {text}" if is_base(name) else text for text in texts]
+        parts.append([text if one else whole for text, one in zip(texts, lone, strict=True)])
+    return [", ".join(each) for each in zip(*parts, strict=True)] or [""] * len(groups)
 
 
 def _reach(fit: Fit, points: list[Budget]) -> float:

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from p2law.errors import PlotError
 from p2law.plotting.canvas import Place, canvas, plain
 from p2law.plotting.colours import BLUE, GREY, MANY, VERMILION
-from p2law.plotting.families import status
+from p2law.plotting.families import first, status
 from p2law.plotting.quantities import target_title
 from p2law.result import Fit
 from p2law.scoring import Score, score
@@ -84,9 +84,16 @@ def predicted(
         missing, key = _remarks(told)
     _square(axes, shown, sides)
     plain(axes)
-    axes.legend(loc="upper left", fontsize="small", frameon=False)
-    place.say(status(shown) if isinstance(shown, Fit) else shown.trouble[:1], missing, key)
+    place.say(_warnings(shown, told), missing, key)
+    place.corner_legend(axes, axes.get_legend_handles_labels()[0], "", "upper left")
     return axes
+
+
+def _warnings(shown: Fit | Score, told: Score | None) -> list[str]:
+    """The trouble of the fit, and what else the score has."""
+    known = shown.trouble if isinstance(shown, Fit) else ()
+    own = [each for each in told.trouble if each not in known] if told is not None else []
+    return [*(status(shown) if isinstance(shown, Fit) else []), *first(own)]
 
 
 def _remarks(told: Score) -> tuple[list[str], list[str]]:

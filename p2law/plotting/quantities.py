@@ -1,7 +1,11 @@
 """What columns are called on axes, and how their values are written there."""
 
+from collections.abc import Sequence
+
+import matplotlib as mpl
 import numpy as np
 from matplotlib.axis import Axis, XAxis
+from matplotlib.font_manager import FontProperties
 from matplotlib.ticker import (
     FuncFormatter,
     Locator,
@@ -38,11 +42,14 @@ STEPS = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 TALL = 1e15
 """From here on a count is written by its power of ten."""
 
+DIGITS, MOST_DIGITS = 3, 9
+"""Of a value in short; more only where values are told apart."""
+
 MOST = 9
 """Labels of an axis that has much room."""
 
 
-def amount(value: float, column: str = "tokens", digits: int = 3) -> str:
+def amount(value: float, column: str = "tokens", digits: int = DIGITS) -> str:
     """A value of a column in short.
 
     Examples
@@ -61,11 +68,30 @@ def amount(value: float, column: str = "tokens", digits: int = 3) -> str:
     return number(value, digits)
 
 
-def named(value: float, column: str) -> str:
-    """A value with what it is of, as a title says it: "8B parameters", "30 % pruned"."""
+def apart(values: Sequence[float], column: str) -> list[str]:
+    """Values of a column in short, in as many digits as tell different ones apart.
+
+    Examples
+    --------
+    >>> apart([3.7412, 3.7449, 3.9], "base_loss"), apart([1e9, 8e9], "params")
+    (['3.741', '3.745', '3.9'], ['1B', '8B'])
+    """
+    for digits in range(DIGITS, MOST_DIGITS + 1):
+        texts = [amount(each, column, digits) for each in values]
+        if len(set(texts)) == len(set(values)):
+            break
+    return texts
+
+
+def named(value: float, column: str, told: str = "") -> str:
+    """A value with what it is of, as a title says it: "8B parameters", "30 % pruned".
+
+    `told` is the value as it is written beside others.
+    """
+    told = told or amount(value, column)
     if column in COUNTS or column in SHARES:
-        return f"{amount(value, column)} {SHORT.get(column) or title(column)}"
-    return f"{title(column)} {amount(value, column)}"
+        return f"{told} {SHORT.get(column) or title(column)}"
+    return f"{title(column)} {told}"
 
 
 def title(column: str) -> str:
@@ -95,25 +121,62 @@ def lay(axis: Axis, column: str, *, log: bool) -> None:
         set_scale("log")
         plain_ticks(axis, column)
     elif column in COUNTS or column in SHARES:
-        axis.set_major_formatter(FuncFormatter(lambda value, _: amount(value, column)))
+        axis.set_major_formatter(_labels(axis, column))
 
 
 def plain_ticks(axis: Axis, column: str) -> None:
-    """Ticks of a logarithmic axis as plain amounts: as many as there is room for."""
+    """Ticks of a logarithmic axis as plain amounts; labels are as many as there is room for."""
     low, high = axis.get_view_interval()
-    room, fine, coarse = _room(axis), (1.0, 2.0, 5.0), (1.0,)
-    decades = np.log10(high / low) if 0 < low < high else 0.0
-    major: Locator = MaxNLocator(max(1, min(4, room - 1)), steps=[1, 2, 5, 10])
+    fine, coarse = (1.0, 2.0, 5.0), (1.0,)
+    major: Locator = MaxNLocator(4, steps=[1, 2, 5, 10])
     minor: Locator = NullLocator()
-    if 3 <= _between(fine, low, high) <= MOST and decades <= room * np.log10(2):
-        major = LogLocator(10, subs=fine, numticks=room)
+    if 3 <= _between(fine, low, high) <= MOST:
+        major = LogLocator(10, subs=fine, numticks=MOST)
     elif _between(coarse, low, high) > 1:
-        major = LogLocator(10, subs=coarse, numticks=max(2, min(room, MOST)))
+        major = LogLocator(10, subs=coarse, numticks=MOST)
         minor = LogLocator(10, subs=fine, numticks=24)
     axis.set_major_locator(major)
     axis.set_minor_locator(minor)
-    axis.set_major_formatter(FuncFormatter(lambda value, _: amount(value, column)))
+    axis.set_major_formatter(_labels(axis, column))
     axis.set_minor_formatter(NullFormatter())
+
+
+def _labels(axis: Axis, column: str) -> FuncFormatter:
+    """Plain amounts, some left out where all would touch.
+
+    A panel finds its place only when it is drawn, so room is measured then.
+    """
+
+    def label(value: float, place: int | None = None) -> str:
+        """An amount, or nothing; a cursor, which has no place among the ticks, has its amount."""
+        left_out = place is not None and value not in _with_room(axis, column)
+        return "" if left_out else amount(value, column)
+
+    return FuncFormatter(label)
+
+
+def _with_room(axis: Axis, column: str) -> list[float]:
+    """The ticks that have a label: all, or powers of ten, or every second one, and so on."""
+    low, high = sorted(axis.get_view_interval())
+    ticks = [float(each) for each in axis.get_majorticklocs() if low <= each <= high]
+    powers = [each for each in ticks if each > 0 and np.isclose(np.log10(each) % 1, [0, 1]).any()]
+    choices = [ticks, *([powers] if 1 < len(powers) < len(ticks) else [])]
+    base = choices[-1]
+    choices += [base[::step] for step in range(2, len(base))]
+    return next((each for each in choices if not _touch(axis, column, each)), base[:1])
+
+
+def _touch(axis: Axis, column: str, ticks: list[float]) -> bool:
+    """Tell whether labels at these ticks would touch."""
+    along = isinstance(axis, XAxis)
+    size = FontProperties(size=mpl.rcParams["xtick.labelsize" if along else "ytick.labelsize"])
+    letter = size.get_size_in_points() / 72 * axis.axes.figure.dpi
+    span = axis.get_transform().transform(np.array([*ticks, *axis.get_view_interval()]))
+    whole = axis.axes.bbox.width if along else axis.axes.bbox.height
+    places = whole * span[:-2] / abs(span[-1] - span[-2])
+    wide = [0.66 * len(amount(each, column)) + 0.5 if along else 1.3 for each in ticks]
+    needed = 0.5 * letter * (np.array(wide[1:]) + np.array(wide[:-1]))
+    return bool((np.abs(np.diff(places)) < needed).any())
 
 
 def _between(digits: tuple[float, ...], low: float, high: float) -> int:
@@ -123,10 +186,3 @@ def _between(digits: tuple[float, ...], low: float, high: float) -> int:
     powers = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
     ticks = np.outer(powers, digits)
     return int(np.sum((ticks >= low) & (ticks <= high)))
-
-
-def _room(axis: Axis) -> int:
-    """How many labels an axis has room for, before the panel has found its place."""
-    along = isinstance(axis, XAxis)
-    box, letter = axis.axes.bbox, 10.0 / 72 * axis.axes.figure.dpi
-    return int((box.width if along else box.height) / (letter * (3.6 if along else 1.8)))

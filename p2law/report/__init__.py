@@ -26,7 +26,7 @@ LARGEST = 1_000_000
 
 
 class Asked(TypedDict, total=False):
-    """What a report may be asked for.
+    """What a report may be asked for; None asks for what it does by default.
 
     Attributes
     ----------
@@ -51,14 +51,14 @@ class Asked(TypedDict, total=False):
         True by default; without them the page is small, and matplotlib is not needed.
     """
 
-    title: str
-    level: float
-    held: pd.DataFrame
-    holdouts: Sequence[Split]
-    cases: pd.DataFrame
-    tokens: Sequence[float]
-    losses: Sequence[float]
-    pictures: bool
+    title: str | None
+    level: float | None
+    held: pd.DataFrame | None
+    holdouts: Sequence[Split] | None
+    cases: pd.DataFrame | None
+    tokens: Sequence[float] | None
+    losses: Sequence[float] | None
+    pictures: bool | None
 
 
 def html(fit: Fit, **asked: Unpack[Asked]) -> str:
@@ -87,24 +87,26 @@ def html(fit: Fit, **asked: Unpack[Asked]) -> str:
     if not isinstance(fit, Fit):
         raise FitError(f"a report is of what p2law.fit returns, got {got(fit)}")
     wishes.check(asked)
-    level = asked.get("level", 0.9)
+    given: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
+    level = given.get("level", 0.9)
     asking.interval(level, "mean")
-    trials = holding.tried(fit, asked.get("holdouts"), asked.get("held"))
+    trials = holding.tried(fit, given.get("holdouts"), given.get("held"))
     about = contents.summary(fit)
     first = next((each.score for each in trials if each.score), None)
-    drawn = figures.pictures(fit, first, level) if asked.get("pictures", True) else ([], [])
+    drawn = figures.pictures(fit, first, level) if given.get("pictures", True) else ([], [])
     return render(
         {
-            "title": asked.get("title") or f"{about['law']} fitted to {about['about']}",
+            "title": given.get("title") or f"{about['law']} fitted to {about['about']}",
             "about": about,
             "level": f"{100 * level:g}",
-            "trouble": fit.trouble,
+            "trouble": (*fit.trouble, *holding.trouble(trials)),
             "unit": budget.plain_unit(fit),
             "start_level": f"{min(100 * level, 100 * planner.HIGHEST):g}",
             **_planner(fit),
             "budgets": budget.tables(
-                fit, asked.get("cases"), asked.get("tokens"), asked.get("losses"), level
+                fit, given.get("cases"), given.get("tokens"), given.get("losses"), level
             ),
+            "caption": contents.caption(fit, level),
             "coefficients": contents.coefficients(fit, level),
             "unknowns": contents.unknowns(fit),
             "hardly": contents.hardly(fit),

@@ -11,9 +11,9 @@ from p2law import asking, planning
 from p2law.errors import UnreachableLossError
 from p2law.foresight import TOKENS
 from p2law.report import cases
-from p2law.report.rounding import together
+from p2law.report.rounding import amount
 from p2law.result import Fit
-from p2law.views import number
+from p2law.views import number, together
 
 CASES, MANY = 6, 20
 """Cases that a table shows, side by side or below each other, where none are named."""
@@ -120,9 +120,7 @@ def _after(fit: Fit, table: pd.DataFrame, tokens: Sequence[float], level: float)
     rows[TOKENS] = np.tile(amounts, len(table))
     found = fit.predict(rows, level=level)
     cells = [_cell(fit, row) for row in found.to_dict("records")]
-    lines = tuple(
-        (f"{number(each)}", tuple(cells[k :: len(amounts)])) for k, each in enumerate(amounts)
-    )
+    lines = tuple((amount(each), tuple(cells[k :: len(amounts)])) for k, each in enumerate(amounts))
     return Table(
         f"{fit.form.target.capitalize()} ({plain_unit(fit)}) after so many tokens, with "
         f"{100 * level:g} % intervals of the law",
@@ -186,7 +184,7 @@ def _tokens(found: planning.Budget) -> Cell:
 def _count(tokens: float) -> str:
     if np.isinf(tokens):
         return "never"
-    return number(tokens, 2) if tokens <= SENSIBLE else f"over {number(SENSIBLE)}"
+    return amount(tokens, digits=2) if tokens <= SENSIBLE else f"over {number(SENSIBLE)}"
 
 
 def _reaching(fit: Fit, table: pd.DataFrame, losses: Sequence[float], level: float) -> Table:

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from p2law.foresight import TOKENS
+from p2law.report.rounding import amount
 from p2law.result import Fit
-from p2law.views import number
 
 MOST = 60
 """Cases that one can choose from on the page."""
@@ -47,7 +47,7 @@ def recorded(fit: Fit, most: int = MOST) -> pd.DataFrame:
 def named(case: Mapping[str, float], varying: Sequence[str]) -> str:
     """A case in words, by the inputs in which it differs from others."""
     shown = [name for name in case if name in varying] or list(case)
-    return ", ".join(f"{name.replace('_', ' ')} {number(case[name])}" for name in shown)
+    return ", ".join(f"{name.replace('_', ' ')} {amount(case[name], name)}" for name in shown)
 
 
 def names(table: pd.DataFrame) -> list[str]:

@@ -9,9 +9,9 @@ import numpy as np
 from p2law import causes, forms, identify, scoring
 from p2law.conditions import FAMILY
 from p2law.identify import listed
-from p2law.report.rounding import span, together
+from p2law.report.rounding import span
 from p2law.result import Fit
-from p2law.views import number
+from p2law.views import number, together
 from p2law.wording import several
 
 PACKAGES = ("numpy", "scipy", "pandas", "lmfit", "matplotlib", "jinja2")
@@ -37,11 +37,11 @@ def coefficients(fit: Fit, level: float) -> list[dict[str, str]]:
     lines = []
     for name, row in fit.table(level=level).to_dict("index").items():
         known = bool(np.isfinite([row["low"], row["high"]]).all())
-        low, high = (number(row[end], 3) for end in ("low", "high"))
+        estimate, low, high = together(row["estimate"], row["low"], row["high"])
         lines.append(
             {
                 "name": str(name),
-                "estimate": number(row["estimate"]),
+                "estimate": estimate if known else number(row["estimate"]),
                 "interval": f"{low} to {high}" if known else "",
                 "term": "" if np.isnan(row["term"]) else number(row["term"], 3),
                 "unit": "" if row["unit"] == "1" else row["unit"],
@@ -50,6 +50,14 @@ def coefficients(fit: Fit, level: float) -> list[dict[str, str]]:
             }
         )
     return lines
+
+
+def caption(fit: Fit, level: float) -> str:
+    """What the table of coefficients holds, and what its intervals come from."""
+    of = fit.known.resampled
+    if not of:
+        return "Coefficients, intervals unknown (NaN)"
+    return f"Coefficients with {100 * level:g} % intervals from refits that resample {of}"
 
 
 def unknowns(fit: Fit) -> list[tuple[str, str, str]]:
@@ -106,7 +114,7 @@ def covered(fit: Fit) -> list[tuple[str, str, str]]:
         (
             name.replace("_", " "),
             str(fit.records[name].nunique()),
-            span(fit.records[name].min(), fit.records[name].max()),
+            span(fit.records[name].min(), fit.records[name].max(), name),
         )
         for name in names
     ]
@@ -124,7 +132,7 @@ def settings(fit: Fit) -> list[tuple[str, str]]:
         ("held by the user", _pairs(asked.fixed)),
         ("tied by the user", _pairs(asked.tied)),
         ("seed", str(asked.seed)),
-        ("refits", f"{len(fit.draws)}, of whole runs where there are enough"),
+        ("refits", _refits(fit)),
         ("distinct minima", f"{len(search.minima)}: {', '.join(map(number, search.minima[:5]))}"),
         ("gradient at the end", f"{search.gradient:.1e} (largest cosine; 0 at a minimum)"),
         ("engine", f"{search.engine}, {search.derivatives} derivatives"),
@@ -132,6 +140,11 @@ def settings(fit: Fit) -> list[tuple[str, str]]:
     ]
     lines += [("left out", f"{several(n, 'row')}: {why}") for why, n in search.left_out]
     return lines + [("note", each) for each in fit.notes]
+
+
+def _refits(fit: Fit) -> str:
+    of = fit.known.resampled
+    return f"{len(fit.draws)}, of {of}" if of else "none: nothing tells the noise"
 
 
 def _pairs(given: Mapping[str, object]) -> str:

@@ -10,6 +10,7 @@ from p2law import fitting, forms, holdout, objectives, scoring
 from p2law.errors import P2LawError
 from p2law.gathering import WEIGHT
 from p2law.holdout import Split
+from p2law.judging import beaten
 from p2law.result import Fit
 from p2law.scoring import Score
 from p2law.views import View, number
@@ -92,6 +93,16 @@ def tried(fit: Fit, asked: Iterable[Split] | None, held: pd.DataFrame | None) ->
     if asked is not None:
         return found + [_tried(fit, each) for each in asked]
     return found + [_usual(fit, name) for name, needs in NEEDS.items() if needs in fit.form.columns]
+
+
+def trouble(trials: Iterable[Trial]) -> list[str]:
+    """Sentences about hold-outs in which what needs no law does better."""
+    return [
+        f"{trial.words}: {said}"
+        for trial in trials
+        if trial.score
+        for said in beaten(trial.score.baselines, trial.score.unit)
+    ]
 
 
 def _usual(fit: Fit, name: str) -> Trial:

@@ -16,7 +16,7 @@ from p2law.errors import FormError
 from p2law.identify import AMPLIFIED, STILL, Directions
 from p2law.knowing import Knowledge
 from p2law.report import cases
-from p2law.report.rounding import span
+from p2law.report.rounding import kind, span
 from p2law.report.sliders import slider
 from p2law.report.tape import Tape
 from p2law.report.tracing import trace
@@ -117,7 +117,8 @@ def _input(each: Input, fit: Fit) -> dict[str, Any]:
             "highOpen": high_open,
         },
         "records": [float(values.min()), float(values.max())],
-        "span": span(float(values.min()), float(values.max())),
+        "span": span(float(values.min()), float(values.max()), each.name),
+        "kind": kind(each.name),
         **slider(each, values),
     }
 

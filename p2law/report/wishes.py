@@ -13,7 +13,7 @@ from p2law.wording import got
 
 
 def check(asked: Mapping[str, Any]) -> None:
-    """Refuse what no report can be asked for.
+    """Refuse what no report can be asked for; None stands for what a report does unasked.
 
     Raises
     ------
@@ -24,7 +24,7 @@ def check(asked: Mapping[str, Any]) -> None:
         if name not in KINDS:
             raise FitError(f"a report has no {name}; it can be asked for {', '.join(KINDS)}")
         fits, words = KINDS[name]
-        if not fits(value):
+        if value is not None and not fits(value):
             raise FitError(f"{name} of a report is {words}, got {got(value)}")
 
 

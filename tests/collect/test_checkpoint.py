@@ -1,9 +1,12 @@
 """A checkpoint is whole or not there, and one that cannot be read is set aside."""
 
+import dataclasses
 import json
 import os
+import pickle
 import shutil
 import subprocess
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -13,7 +16,7 @@ pytest.importorskip("transformers")
 
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from p2law.collect import checkpoint
+from p2law.collect import checkpoint, trusting
 from p2law.collect.checkpoint import Checkpoints
 from p2law.collect.team import Team
 from p2law.errors import RunError
@@ -109,29 +112,105 @@ def test_an_unfinished_checkpoint_is_none(checkpoints):
     assert 16 == checkpoints.latest()[1]["tokens"]
 
 
-@pytest.mark.parametrize("damage", ["bytes", "file", "manifest"])
-def test_a_damaged_checkpoint_is_set_aside_and_kept(checkpoints, damage):
+def damage(place, kind):
+    """Spoil a checkpoint in one of the ways that disks know."""
+    manifest, data = place / "manifest.json", next(place.glob("__*"))
+    content = bytearray(data.read_bytes())
+    if kind == "a bit turned over":
+        content[len(content) // 2] ^= 1
+        data.write_bytes(content)
+    elif kind == "cut short":
+        data.write_bytes(content[: len(content) // 2])
+    elif kind == "empty":
+        data.write_bytes(b"")
+    elif kind == "a file is missing":
+        data.unlink()
+    elif kind == "manifest cut short":
+        manifest.write_text("{")
+    elif kind == "manifest of another kind":
+        manifest.write_text("[]")
+    else:
+        manifest.write_text(manifest.read_text().replace('"tokens": 16', '"tokens": 17'))
+
+
+DAMAGES = (
+    *("a bit turned over", "cut short", "empty", "a file is missing"),
+    *("manifest cut short", "manifest of another kind", "another number in the manifest"),
+)
+
+
+@pytest.mark.parametrize("kind", DAMAGES)
+def test_a_damaged_checkpoint_is_set_aside_with_what_was_measured(
+    checkpoints, kind, tmp_path, caplog
+):
     """
-    The error says what is wrong, under which name it lies now, and what to do.
+    The run goes on from the start; why, and where the checkpoint lies now, is said.
+    """
+    model, optimizer = trained(1)
+    records = tmp_path / "records.jsonl"
+    records.write_text("measured")
+    for aside in ("step-000000000000016.unreadable", "step-000000000000016.unreadable-2"):
+        checkpoints.save(model, optimizer, {"tokens": 16})
+        damage(checkpoints.folder / "step-000000000000016", kind)
+
+        assert checkpoints.latest(along=records) is None
+
+        assert "measured" == (checkpoints.folder / aside / "records.jsonl").read_text()
+        said = caplog.records[-1].getMessage()
+        assert "it was set aside, and the run goes on from the start" in said
+        assert "step-000000000000016 cannot be read (" in said
+
+
+def test_the_checkpoint_before_a_damaged_one_is_gone_on_from(checkpoints, caplog):
+    """
+    Where a kill left two of them and the newer one cannot be read.
     """
     model, optimizer = trained(1)
     checkpoints.save(model, optimizer, {"tokens": 16})
-    place = checkpoints.folder / "step-000000000000016"
-    data = next(place.glob("__*"))
-    if damage == "bytes":
-        content = bytearray(data.read_bytes())
-        content[len(content) // 2] ^= 1
-        data.write_bytes(content)
-    elif damage == "file":
-        data.unlink()
-    else:
-        (place / "manifest.json").write_text("{")
+    shutil.copytree(checkpoints.folder, checkpoints.folder.with_name("before"))
+    checkpoints.save(model, optimizer, {"tokens": 32})
+    shutil.copytree(checkpoints.folder.with_name("before"), checkpoints.folder, dirs_exist_ok=True)
+    damage(checkpoints.folder / "step-000000000000032", "cut short")
 
-    with pytest.raises(RunError, match=r"cannot be read .* set aside as step-\d+.unreadable"):
+    assert 16 == checkpoints.latest()[1]["tokens"]
+    assert "goes on from step-000000000000016" in caplog.text
+
+
+def test_a_damaged_checkpoint_that_cannot_be_set_aside_is_told(checkpoints, monkeypatch):
+    """
+    What is wrong, what stands in the way, and the cure.
+    """
+    model, optimizer = trained(1)
+    checkpoints.save(model, optimizer, {"tokens": 16})
+    damage(checkpoints.folder / "step-000000000000016", "empty")
+
+    def refuse(self, _target):
+        raise OSError(30, "Read-only file system", str(self))
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(
+        RunError, match=r"is damaged\), nor be set aside \(Read-only.* move it away"
+    ):
         checkpoints.latest()
 
-    assert ["step-000000000000016.unreadable"] == [e.name for e in checkpoints.folder.iterdir()]
-    assert checkpoints.latest() is None
+
+def test_no_draft_is_written_to_twice(checkpoints, monkeypatch):
+    """
+    What is left of a team that was killed may still be writing to the draft of before.
+    """
+    model, optimizer = trained(1)
+    drafts = []
+
+    def broken(_state, checkpoint_id):
+        drafts.append(checkpoint_id.name)
+        raise RuntimeError("no")
+
+    monkeypatch.setattr(checkpoint, "save_distributed", broken)
+    for _ in range(2):
+        with pytest.raises(RunError, match="no"):
+            checkpoints.save(model, optimizer, {"tokens": 16})
+
+    assert 2 == len(set(drafts))
 
 
 def test_a_full_disk_leaves_the_checkpoint_before(checkpoints, monkeypatch):
@@ -180,9 +259,8 @@ def test_a_disk_that_fills_up_is_left_as_it_was(small_disk):
 
     filler = small_disk / "filler"
     filler.write_bytes(bytes(before - needed // 2))
-    with pytest.raises(
-        RunError, match=rf"has [\d,]+ bytes left, and a checkpoint takes {needed:,}"
-    ):
+    words = rf"checkpoint: No space left .*[\d,]+ bytes left, and a checkpoint takes {needed:,}"
+    with pytest.raises(RunError, match=words):
         checkpoints.save(model, optimizer, {"tokens": 32})
     (small_disk / "failed.json").write_text("the reason")
 
@@ -220,11 +298,11 @@ def test_a_checkpoint_names_its_files_and_what_it_vouches_for(checkpoints):
     """
     model, optimizer = trained(1)
 
-    checkpoints.save(model, optimizer, {"tokens": 16, "ledger": {"size": 3, "sha256": "0"}})
+    checkpoints.save(model, optimizer, {"tokens": 16, "records": "{}\n"})
 
     place, _ = checkpoints.latest()
     manifest = json.loads((place / "manifest.json").read_text())
-    assert {"size": 3, "sha256": "0"} == manifest["ledger"]
+    assert "{}\n" == manifest["records"]
     assert {each.name for each in place.iterdir()} == {"manifest.json", *manifest["files"]}
 
 
@@ -244,3 +322,67 @@ def test_a_checkpoint_is_there_after_a_power_cut(checkpoints, monkeypatch):
 
     both = ["step-000000000000016", "step-000000000000032"]
     assert [(checkpoints.folder, both)] == synced
+
+
+class Bomb:
+    """What runs when it is unpickled."""
+
+    def __init__(self, file):
+        self.file = str(file)
+
+    def __reduce__(self):
+        return os.mkdir, (self.file,)
+
+
+@pytest.fixture
+def kept(checkpoints):
+    """A checkpoint, and what it was made of."""
+    model, optimizer = trained(1)
+    checkpoints.save(model, optimizer, {"tokens": 1})
+    return checkpoints.latest()[0], model, optimizer
+
+
+def test_a_checkpoint_whose_list_could_run_code_is_refused(checkpoints, kept, tmp_path):
+    """
+    Torch would unpickle what lies where; nothing of it runs.
+    """
+    place, model, optimizer = kept
+    (place / ".metadata").write_bytes(pickle.dumps(Bomb(tmp_path / "ran")))
+
+    with pytest.raises(RunError, match=r"it names \w+\.mkdir, which no checkpoint needs.*code"):
+        checkpoints.load(place, model, optimizer)
+
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_checkpoint_whose_numbers_could_run_code_is_refused(checkpoints, kept, tmp_path):
+    """
+    Learning rates and the like are pickles of their own.
+    """
+    place, model, optimizer = kept
+    about = pickle.loads((place / ".metadata").read_bytes())  # noqa: S301 - made above
+    index = next(each for each in about.storage_data if each.fqn.endswith("lr"))
+    torch.save(Bomb(tmp_path / "ran"), place / "bomb")
+    size = (place / "bomb").stat().st_size
+    part = dataclasses.replace(
+        about.storage_data[index], relative_path="bomb", offset=0, length=size
+    )
+    about.storage_data[index] = part
+    (place / ".metadata").write_bytes(pickle.dumps(about))
+
+    with pytest.raises(RunError, match=r"is not read: Weights only load failed.*your own runs"):
+        checkpoints.load(place, model, optimizer)
+
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("name", ["os.system", "load", "Path", "io"])
+def test_names_that_only_lie_in_modules_of_torch_are_refused(tmp_path, name):
+    """
+    A module that a checkpoint names has imported others, which must not be reached through it.
+    """
+    code = f"ctorch.distributed.checkpoint.filesystem\n{name}\n."
+    (tmp_path / ".metadata").write_bytes(code.encode())
+
+    with pytest.raises(RunError, match=f"names torch.distributed.checkpoint.filesystem.{name}"):
+        trusting.check(tmp_path)

@@ -265,11 +265,11 @@ def test_jobs_name_their_runs_and_pass_the_tracker_on(path, tmp_path, capsys, mo
     Dense runs first, each by its id.
     """
     pytest.importorskip("torch")
-    from p2law.collect import launch
+    from p2law.collect import submitting
 
     asked = []
     monkeypatch.setattr(
-        launch, "submit", lambda *found, **further: asked.append((found, further)) or [1, 2]
+        submitting, "submit", lambda *found, **further: asked.append((found, further)) or [1, 2]
     )
     words = ("--submit", "local", "--index", "2", "0", "2", "--tracker", "json:loads")
 

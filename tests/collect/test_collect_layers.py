@@ -9,7 +9,9 @@ PACKAGE = Path(__file__).parents[2] / "p2law" / "collect"
 
 WITHOUT_TORCH = (
     "shapes",
+    "configs",
     "stored",
+    "resizing",
     "cuts",
     "schedule",
     "tables",
@@ -17,6 +19,7 @@ WITHOUT_TORCH = (
     "reading",
     "models",
     "spec",
+    "sizing",
     "jobs",
     "memory",
     "columns",
@@ -28,13 +31,15 @@ WITHOUT_TORCH = (
     "standing",
     "gathering",
     "launch",
+    "submitting",
 )
 LAYERS = (
     *WITHOUT_TORCH,
     "weights",
     "writing",
     "calibrate",
-    "structured",
+    "depth",
+    "width",
     "zeroing",
     "sparse",
     "pruning",
@@ -45,6 +50,7 @@ LAYERS = (
     "loss",
     "masks",
     "zoo",
+    "trusting",
     "checkpoint",
     "ruler",
     "tracking",
@@ -53,6 +59,7 @@ LAYERS = (
     "work",
     "sweep",
     "alone",
+    "run_options",
     "cli",
 )
 """The order of the rooms, from the ground up; CONTRIBUTING.md explains it."""

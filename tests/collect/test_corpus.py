@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import json
+import os
 import sys
 
 import numpy as np
@@ -138,10 +139,11 @@ def test_without_the_package_of_a_format_the_extra_is_named(tmp_path, monkeypatc
         tokenised(Text(files=(tmp_path / name,)), "bytes", tmp_path / "tokens")
 
 
-def test_a_hub_that_does_not_answer_is_said_to(tmp_path, monkeypatch):
+def test_a_hub_that_does_not_answer_is_said_to(tmp_path, monkeypatch, caplog):
     """
-    Nothing is to be mended in a file; what can be done without a network is said.
+    What is waited for, and then what can be done without a network; no file is to be mended.
     """
+    caplog.set_level("INFO", "p2law")
     datasets = pytest.importorskip("datasets")
 
     def nobody(*_, **__):
@@ -156,6 +158,7 @@ def test_a_hub_that_does_not_answer_is_said_to(tmp_path, monkeypatch):
 
     assert "download it elsewhere and name its files (files = ...)" in str(e.value)
     assert "mend the file" not in str(e.value)
+    assert "asking the hub for the data set some/text" in caplog.text
 
 
 def test_at_most_so_many_tokens_are_read(tmp_path):
@@ -249,6 +252,32 @@ def test_what_was_tokenised_is_not_tokenised_again(tmp_path):
     path.unlink()
 
     assert first == tokenised(Text(files=(path,)), "bytes", tmp_path / "tokens")
+
+
+def test_a_disk_that_is_full_is_told_and_nothing_is_left(tmp_path, monkeypatch):
+    """
+    Which folder, why, and what to do.
+    """
+
+    def full(_descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(RunError, match=r"into .*tokens \(No space left on device\); mend that and"):
+        made(tmp_path, "abc")
+
+    assert {"text.txt", "tokens.lock"} >= {each.name for each in tmp_path.iterdir()}
+
+
+def test_tokens_that_were_lost_are_noticed(tmp_path):
+    """
+    A file that is shorter than what was written is not trained on.
+    """
+    file = made(tmp_path, "abc").path
+    file.write_bytes(file.read_bytes()[:-4])
+
+    with pytest.raises(RunError, match=r"has 12 bytes, and its 4 tokens take 16: move its folder"):
+        made(tmp_path, "abc")
 
 
 def test_a_text_that_has_changed_is_refused(tmp_path):

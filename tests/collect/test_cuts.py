@@ -7,17 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p2law.collect.cuts import (
-    AXES,
-    CRITERIA,
-    DEFAULT_AXES,
-    TOLERANCE,
-    Cut,
-    group_zeros,
-    plan_cut,
-    zeros,
-)
-from p2law.collect.shapes import Shape, from_config, read_config
+from p2law.collect.configs import from_config, read_config
+from p2law.collect.cuts import CRITERIA, Cut, group_zeros, plan_cut, zeros
+from p2law.collect.resizing import AXES, DEFAULT_AXES, TOLERANCE
+from p2law.collect.shapes import Shape
 from p2law.errors import PruningError
 
 CONFIGS = Path(__file__).parent / "configs"

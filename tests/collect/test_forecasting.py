@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from p2law.collect import forecasting, jobs
+from p2law.collect import forecasting, jobs, sizing
+from p2law.collect.configs import from_config, read_config, to_config
 from p2law.collect.forecasting import forecast
 from p2law.collect.memory import CHUNK_ELEMENTS, activations, memory_terms
 from p2law.collect.settings import (
@@ -22,7 +23,7 @@ from p2law.collect.settings import (
     Sweep,
     Training,
 )
-from p2law.collect.shapes import Shape, from_config, read_config, to_config
+from p2law.collect.shapes import Shape
 from p2law.errors import SweepFileError
 
 HERE = Path(__file__).parent
@@ -407,8 +408,8 @@ def test_downloads_are_counted_once_a_model(monkeypatch):
     In the dtype that the hub has them in; models of folders are there already.
     """
     config = read_config(CONFIGS / "Llama-3.2-1B.json")
-    monkeypatch.setattr(jobs, "config_of", lambda _: config)
-    monkeypatch.setattr(forecasting, "config_of", lambda _: config)
+    for module in (sizing, jobs, forecasting):
+        monkeypatch.setattr(module, "config_of", lambda _: config)
     hub = replace(public("meta/1B"), folder=None)
 
     plan = forecast(sweep("Qwen2.5-0.5B", models=(public("Qwen2.5-0.5B"), hub)))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from p2law.collect import jobs
+from p2law.collect import jobs, sizing
 from p2law.collect.settings import (
     Calibration,
     Corpus,
@@ -319,17 +319,19 @@ def hub(monkeypatch):
 
     module = types.SimpleNamespace(hf_hub_download=download)
     monkeypatch.setitem(sys.modules, "huggingface_hub", module)
-    jobs._fetched.cache_clear()
+    sizing._fetched.cache_clear()
     yield asked
-    jobs._fetched.cache_clear()
+    sizing._fetched.cache_clear()
 
 
-def test_of_a_hub_model_only_the_config_is_fetched_and_once(hub):
+def test_of_a_hub_model_only_the_config_is_fetched_and_once(hub, caplog):
     """
-    Planning for 72B costs a few hundred bytes.
+    Planning for 72B costs a few hundred bytes; whoever waits for them is told what for.
     """
-    assert 1_235_814_400 == jobs.shape_of(HUB).params == jobs.shape_of(HUB).params
+    caplog.set_level("INFO", "p2law")
+    assert 1_235_814_400 == sizing.shape_of(HUB).params == sizing.shape_of(HUB).params
     assert [("owner/1B", "config.json", "v1")] == hub
+    assert "asking the hub for the config.json of owner/1B" in caplog.text
 
 
 @pytest.mark.usefixtures("hub")
@@ -346,7 +348,7 @@ def test_a_hub_that_does_not_answer_is_said_to(hub):
     With the way out.
     """
     with pytest.raises(ModelError, match=r"owner/2B cannot be fetched .*give a local folder"):
-        jobs.shape_of(replace(HUB, source="owner/2B"))
+        sizing.shape_of(replace(HUB, source="owner/2B"))
     assert ("owner/2B", "config.json", "v1") in hub
 
 
@@ -355,7 +357,7 @@ def test_without_huggingface_hub_the_extra_is_named(monkeypatch):
     Plans of local models need no extra.
     """
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    jobs._fetched.cache_clear()
+    sizing._fetched.cache_clear()
 
     with pytest.raises(MissingExtraError, match=r"pip install 'p2law\[collect\]'"):
-        jobs.shape_of(HUB)
+        sizing.shape_of(HUB)

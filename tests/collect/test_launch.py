@@ -13,7 +13,7 @@ import pytest
 
 pytest.importorskip("filelock")
 
-from p2law.collect import launch
+from p2law.collect import launch, submitting
 from p2law.collect.place import Place
 from p2law.errors import RunError, StoppedError
 
@@ -119,7 +119,7 @@ def test_a_job_that_must_make_room_keeps_what_it_has(tmp_path, started):
     """
     pytest.importorskip("submitit")
     ready, found = started
-    job, queued = launch.Job(("p2law",)), []
+    job, queued = submitting.Job(("p2law",)), []
 
     def make_room():
         while not ready.exists():
@@ -134,7 +134,7 @@ def test_a_job_that_must_make_room_keeps_what_it_has(tmp_path, started):
 
     assert "checkpoint" == (tmp_path / "kept0").read_text()
     assert [143] == [each.returncode for each in found]
-    assert launch.Job(("p2law",)) == queued[0].function
+    assert submitting.Job(("p2law",)) == queued[0].function
 
 
 def test_a_second_interrupt_stops_at_once():

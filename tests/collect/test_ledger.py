@@ -1,7 +1,6 @@
 """Measurements are never lost and never twice."""
 
 import errno
-import hashlib
 import json
 import os
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from p2law.collect import ledger as ledgers
-from p2law.collect.ledger import NOTHING, Ledger, Vouched, settle, write_whole
+from p2law.collect.ledger import Ledger, settle, write_whole
 from p2law.errors import RunError
 
 
@@ -29,16 +28,18 @@ def test_lines_come_back_as_they_were_written(ledger):
     assert [{"tokens": 0, "loss": 3.5}, {"tokens": 128, "loss": 3.25}] == ledger.lines()
 
 
-def test_a_checkpoint_vouches_for_what_was_there(ledger):
+def test_a_checkpoint_holds_what_was_there(ledger):
     """
-    Size and checksum describe the file as it was.
+    It vouches for the file as it was, in full.
     """
-    content = ledger.path.read_bytes()
+    content = ledger.path.read_text(encoding="utf-8")
 
-    assert Vouched(len(content), hashlib.sha256(content).hexdigest()) == ledger.vouch()
+    assert content == ledger.vouch()
+    assert ledger.holds(content)
+    assert not ledger.holds(content[:-1])
 
 
-def test_cutting_back_drops_what_came_later(ledger):
+def test_going_back_drops_what_came_later(ledger):
     """
     Lines that no checkpoint vouches for go, the others stay byte by byte.
     """
@@ -47,43 +48,59 @@ def test_cutting_back_drops_what_came_later(ledger):
     with ledger.path.open("ab") as file:
         file.write(b'{"tokens": 384, "lo')
 
-    ledger.cut_back(vouched)
+    ledger.go_back(vouched)
 
     assert before == ledger.path.read_bytes()
 
 
-def test_cutting_back_to_nothing_starts_over(ledger):
+def test_going_back_to_nothing_starts_over(ledger):
     """
     Without a checkpoint, nothing is vouched for.
     """
-    ledger.cut_back(NOTHING)
+    ledger.go_back("")
 
     assert [] == ledger.lines()
 
 
-def test_a_changed_ledger_is_refused_and_left_alone(ledger):
+@pytest.mark.parametrize("damage", ["changed", "cut", "zeros"])
+def test_what_is_not_what_was_measured_is_set_aside_and_that_put_back(ledger, damage, caplog):
     """
-    Lines that are not those of the checkpoint are somebody's, and stay.
+    The damaged file is kept under another name, twice as well as once, and the user told.
     """
-    vouched = ledger.vouch()
-    changed = ledger.path.read_bytes().replace(b"3.5", b"9.5")
-    ledger.path.write_bytes(changed)
+    vouched, before = ledger.vouch(), ledger.path.read_bytes()
+    changes = {"changed": before.replace(b"3.5", b"9.5"), "cut": before[:-9], "zeros": bytes(90)}
+    for name in ("records.jsonl.damaged", "records.jsonl.damaged-2"):
+        ledger.path.write_bytes(changes[damage])
 
-    with pytest.raises(RunError, match=r"does not begin with the \d+ bytes .* somebody changed it"):
-        ledger.cut_back(vouched)
+        ledger.go_back(vouched)
 
-    assert changed == ledger.path.read_bytes()
+        assert before == ledger.path.read_bytes()
+        assert changes[damage] == ledger.path.with_name(name).read_bytes()
+        assert f"set aside as {name}, and the 2 lines that were measured are back" in caplog.text
 
 
-def test_a_lost_ledger_is_noticed(ledger):
+def test_a_lost_ledger_is_put_back(ledger, caplog):
     """
-    A checkpoint whose records are gone cannot be gone on from.
+    A checkpoint whose records are gone holds them.
     """
     vouched = ledger.vouch()
     ledger.path.unlink()
 
-    with pytest.raises(RunError, match=r"move the folder .* away to start this run over"):
-        ledger.cut_back(vouched)
+    ledger.go_back(vouched)
+
+    assert vouched == ledger.path.read_text(encoding="utf-8")
+    assert "it was gone, and the 2 lines that were measured are back" in caplog.text
+
+
+def test_damaged_lines_are_not_vouched_for(ledger):
+    """
+    What is no measurement is named before a checkpoint holds it.
+    """
+    with ledger.path.open("ab") as file:
+        file.write(b"?\n")
+
+    with pytest.raises(RunError, match="line 3 is no measurement"):
+        ledger.vouch()
 
 
 def test_an_unfinished_last_line_is_not_there_yet(ledger):
@@ -102,7 +119,9 @@ def test_a_damaged_line_is_named(ledger):
     """
     ledger.path.write_bytes(b'{"tokens": 0}\n?\n')
 
-    with pytest.raises(RunError, match="line 2 is no measurement"):
+    with pytest.raises(
+        RunError, match=r"line 2 is no measurement .* puts back what had been measured"
+    ):
         ledger.lines()
 
 
@@ -151,6 +170,16 @@ def test_a_small_file_is_there_whole_or_not_at_all(tmp_path, monkeypatch):
 
     assert {"tokens": 1} == json.loads(path.read_text())
     assert ["done.json"] == [each.name for each in tmp_path.iterdir()]
+
+
+def test_no_number_leaves_no_draft(tmp_path):
+    """
+    NaN is not JSON; what cannot be written leaves nothing behind.
+    """
+    with pytest.raises(ValueError, match="JSON compliant"):
+        write_whole(tmp_path / "base.json", {"loss": float("nan")})
+
+    assert [] == list(tmp_path.iterdir())
 
 
 def test_the_first_error_is_told_where_a_draft_cannot_be_removed_either(tmp_path, monkeypatch):

@@ -1,10 +1,13 @@
 """Pruned weights stay exactly zero while the others learn."""
 
+from types import SimpleNamespace
+
 import pytest
 
 torch = pytest.importorskip("torch")
 
 from p2law.collect.masks import from_zeros
+from p2law.collect.team import Team
 from p2law.errors import RunError
 
 
@@ -40,7 +43,7 @@ def test_zeros_survive_training_and_nothing_else_does(layer):
 
     train(layer, masks)
 
-    masks.check()
+    masks.check(Team())
     assert 0 == int(torch.count_nonzero(layer.weight[:, ::2]))
     assert bool((layer.weight[:, 1::2] != before[:, 1::2]).all())
 
@@ -78,7 +81,7 @@ def test_weights_that_become_nan_leave_the_zeros_alone(layer):
         layer.weight.fill_(float("nan"))
     masks.guard_()
 
-    masks.check()
+    masks.check(Team())
     assert 0 == int(torch.count_nonzero(layer.weight[:, ::2]))
     assert bool(layer.weight[:, 1::2].isnan().all())
 
@@ -92,7 +95,7 @@ def test_a_zero_that_becomes_nan_is_named(layer):
         layer.weight[0, 0] = float("nan")
 
     with pytest.raises(RunError, match="1 pruned weights of weight are no longer zero"):
-        masks.check()
+        masks.check(Team())
 
 
 def test_a_weight_that_strays_is_named(layer):
@@ -104,4 +107,15 @@ def test_a_weight_that_strays_is_named(layer):
         layer.weight[0, 0] = 1e-30
 
     with pytest.raises(RunError, match="1 pruned weights of weight are no longer zero"):
-        masks.check()
+        masks.check(Team())
+
+
+def test_all_processes_learn_of_a_weight_that_one_holds(layer):
+    """
+    A process whose own part is as it should be raises with the words of another.
+    """
+    fellow = "3 pruned weights of another are no longer zero"
+    team = SimpleNamespace(together=lambda mine: Team().together(mine or fellow))
+
+    with pytest.raises(RunError, match=fellow):
+        from_zeros(layer, ["weight"]).check(team)

@@ -1,5 +1,6 @@
 """Where files lie: names that cannot lead away, locks that a look does not take for long."""
 
+import json
 import sys
 import threading
 
@@ -8,6 +9,7 @@ import pytest
 pytest.importorskip("filelock")
 
 from p2law.collect.place import Place, slug
+from p2law.errors import RunError
 
 
 @pytest.fixture
@@ -103,14 +105,24 @@ def test_a_lock_is_seen_where_filelock_is_missing(place, monkeypatch):
     assert not place.busy()
 
 
+def test_a_lock_is_seen_where_none_can_be_shared(place, monkeypatch):
+    """
+    Not every system has locks that several may hold.
+    """
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    with place.lock():
+        assert place.busy()
+    assert not place.busy()
+
+
 @pytest.mark.parametrize("ended", [False, True])
 def test_what_a_killed_run_left_is_cleared_away(place, ended):
     """
-    Drafts always; checkpoints and the start once the run has ended; all else stays.
+    Drafts always; checkpoints and the start once the run has ended; what was set aside stays.
     """
-    checkpoints = place.folder / "checkpoints"
     kept = ["records.jsonl", "lock", "model/config.json"]
-    needed = ["start/config.json", "checkpoints/step-1/a", "checkpoints/step-2.unreadable/a"]
+    kept += ["checkpoints/step-2.unreadable/a"]
+    needed = ["start/config.json", "checkpoints/step-1/a"]
     drafts = ["run.json.1.2.part", "model.partial/config.json", "checkpoints/step-3.part/a"]
     for name in [*kept, *needed, *drafts]:
         (place.folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -124,5 +136,37 @@ def test_what_a_killed_run_left_is_cleared_away(place, ended):
         assert (place.folder / name).exists()
     for name in drafts:
         assert not (place.folder / name).exists()
-    assert [not ended] * 3 == [(place.folder / name).exists() for name in needed]
-    assert checkpoints.exists() is not ended
+    assert [not ended] * 2 == [(place.folder / name).exists() for name in needed]
+
+
+def test_nothing_is_left_of_checkpoints_that_nobody_needs(place):
+    """
+    Their folder goes with them once the run has ended.
+    """
+    (place.folder / "checkpoints" / "step-1").mkdir(parents=True)
+    (place.folder / "done.json").write_text('{"tokens": 1, "trouble": ""}')
+
+    place.tidy()
+
+    assert not (place.folder / "checkpoints").exists()
+
+
+def test_measurements_of_a_run_that_has_ended_are_those_that_it_ended_with(place):
+    """
+    Half a last line, which a run at work would overwrite, is not passed over; it can be put back.
+    """
+    place.folder.mkdir(parents=True, exist_ok=True)
+    place.ledger.append({"tokens": 0, "loss": 3.5}, {"tokens": 16, "loss": 3.25})
+    content = place.ledger.vouch()
+    done = {"tokens": 16, "trouble": "", "records": content}
+    (place.folder / "done.json").write_text(json.dumps(done))
+    assert [0, 16] == [each["tokens"] for each in place.measured()]
+
+    place.ledger.path.write_text(content[:-5])
+
+    with pytest.raises(RunError, match=r"records.jsonl is no longer what the run ended with; give"):
+        place.measured()
+    place.restore()
+    assert place.intact
+    assert content == place.ledger.path.read_text()
+    assert content[:-5] == (place.folder / "records.jsonl.damaged").read_text()

@@ -9,9 +9,9 @@ from small_models import FOUR, LLAMA3_ROPE, WAYS, cut_of, logits, make, tokens
 from transformers import AutoModelForCausalLM
 
 from p2law.collect import writing
+from p2law.collect.configs import from_config, read_config
 from p2law.collect.cuts import CRITERIA, plan_cut
 from p2law.collect.pruning import Pruned, prune
-from p2law.collect.shapes import Shape, from_config, read_config
 from p2law.collect.weights import Folder, open_module
 from p2law.errors import PruningError, RunError
 
@@ -319,7 +319,7 @@ def test_rates_of_what_was_written_are_counted(tmp_path):
 
     found = prune(tmp_path / "model", cut, tokens=tokens(), out=tmp_path / "out")
 
-    shape: Shape = cut.before
+    shape = cut.before
     assert 12 * 16 <= found.removed - cut.removed
     assert found.removed / shape.params == found.pruning_rate
     assert found.removed / (4 * shape.matrix_params) == found.nominal_rate

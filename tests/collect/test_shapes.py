@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from p2law.collect.shapes import SIZES, Shape, from_config, read_config, to_config
+from p2law.collect.configs import from_config, read_config, to_config
+from p2law.collect.shapes import SIZES, Shape
 from p2law.errors import ModelError
 
 HERE = Path(__file__).parent

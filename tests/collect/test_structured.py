@@ -10,19 +10,13 @@ from small_models import FOUR, cut_of, logits, make, tokens
 from torch.nn import functional
 from transformers import AutoConfig, AutoModelForCausalLM
 
+from p2law.collect.configs import from_config, read_config, to_config
 from p2law.collect.cuts import plan_cut
+from p2law.collect.depth import block_influence, kept_layers
 from p2law.collect.pruning import prune
-from p2law.collect.shapes import from_config, read_config, to_config
 from p2law.collect.stored import NORM
-from p2law.collect.structured import (
-    Activity,
-    block_influence,
-    choose,
-    kept_layers,
-    measure_activity,
-    narrower,
-)
 from p2law.collect.weights import open_module
+from p2law.collect.width import Activity, choose, measure_activity, narrower
 
 CONFIGS = sorted((Path(__file__).parent / "configs").glob("*.json"))
 

@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import shutil
+import subprocess
 import threading
 
 import pytest
@@ -14,7 +15,7 @@ pytest.importorskip("transformers")
 
 import p2law
 from p2law import collect
-from p2law.collect import launch, sweep, work
+from p2law.collect import launch, submitting, sweep, work
 from p2law.collect.place import Place
 from p2law.errors import MissingExtraError, RunError, StoppedError
 
@@ -72,6 +73,25 @@ def test_two_at_once_do_the_work_of_one(finished, tmp_path):
         assert studies.records(out, run) == studies.records(tmp_path / "out", run)
 
 
+def test_records_of_a_run_that_has_ended_are_put_back(finished, tmp_path):
+    """
+    A last line that is no longer whole is told by status and gather, and mended by the command.
+    """
+    path, whole, runs = finished
+    out = tmp_path / "out"
+    shutil.copytree(whole, out)
+    records = out / "runs" / runs[1].id / "records.jsonl"
+    records.write_bytes(records.read_bytes()[:-7])
+
+    for look in (collect.status, collect.gather):
+        with pytest.raises(RunError, match="no longer what the run ended with; give the command"):
+            look(out)
+    report = collect.run(path, out)
+
+    assert 3 == len(report.done)
+    assert studies.records(whole, runs[1]) == studies.records(out, runs[1])
+
+
 def test_a_growing_sweep_keeps_what_is_done(finished, tmp_path):
     """
     Another way to prune, written into the file, adds runs and repeats none.
@@ -105,6 +125,30 @@ def test_a_run_that_is_not_pruned_has_rate_zero(finished, tmp_path):
     assert {0.0} == set(control["pruning_rate"]) | set(control["nominal_rate"])
     first = control[control["tokens"] == 0]
     assert first["loss"].tolist() == first["base_loss"].tolist()
+
+
+@pytest.fixture
+def read_only(tmp_path):
+    """A folder that not even root may write to, where mounting one is allowed."""
+    folder = tmp_path / "read-only"
+    folder.mkdir()
+    mount, umount = shutil.which("mount"), shutil.which("umount")
+    words = ["-t", "tmpfs", "-o", "ro", "tmpfs", folder]
+    if (
+        not (mount and umount)
+        or subprocess.run([mount, *words], stderr=subprocess.DEVNULL, check=False).returncode
+    ):
+        pytest.skip("nothing can be mounted here")
+    yield folder
+    subprocess.run([umount, folder], check=True)
+
+
+def test_a_folder_that_is_read_only_is_named_with_the_cure(finished, read_only):
+    """
+    Before anything is done.
+    """
+    with pytest.raises(RunError, match=r"read-only: Read-only file system; name another, or make"):
+        collect.run(finished[0], read_only)
 
 
 def test_only_the_runs_that_were_asked_for(tmp_path):
@@ -209,7 +253,7 @@ def test_what_a_kill_left_of_a_finished_run_is_cleared_away(finished, tmp_path):
     shutil.copytree(out, tmp_path / "out")
     place = Place(tmp_path / "out", runs[1].id)
     (place.start / "deep").mkdir(parents=True)
-    (place.folder / "checkpoints" / "step-1.unreadable").mkdir(parents=True)
+    (place.folder / "checkpoints" / "step-1").mkdir(parents=True)
     (place.folder / "done.json.1.2.part").touch()
 
     collect.run(path, tmp_path / "out")
@@ -412,6 +456,8 @@ def test_what_is_left_out_is_listed(finished, tmp_path):
     depth, sparse = (Place(tmp_path / "out", run.id) for run in runs[1:])
     (depth.folder / "done.json").unlink()
     sparse.ledger.append({"run": sparse.run, "tokens": 9999, "trouble": "the loss became nan"})
+    done = {**sparse.ending, "records": sparse.ledger.vouch()}
+    (sparse.folder / "done.json").write_text(json.dumps(done))
 
     found = collect.gather(tmp_path / "out")
 
@@ -474,13 +520,13 @@ def test_jobs_of_a_cluster_do_the_runs(finished, tmp_path):
     path, out, runs = finished
     shutil.copytree(out, tmp_path / "out")
 
-    (job,) = launch.submit(path, tmp_path / "out", [[runs[0].id]], cluster="local")
+    (job,) = submitting.submit(path, tmp_path / "out", [[runs[0].id]], cluster="local")
 
     assert 0 == job.result()
     with pytest.raises(RunError, match=r"submitit: .*no_such_option"):
-        launch.submit(path, out, [["x"]], cluster="local", options={"no_such_option": 1})
+        submitting.submit(path, out, [["x"]], cluster="local", options={"no_such_option": 1})
     with pytest.raises(RunError, match="nodes = 2: a job is one task on one node"):
-        launch.submit(path, out, [["x"]], cluster="local", options={"nodes": 2})
+        submitting.submit(path, out, [["x"]], cluster="local", options={"nodes": 2})
 
 
 def test_jobs_wait_for_those_that_make_their_models(tmp_path, monkeypatch):
@@ -507,7 +553,7 @@ def test_jobs_wait_for_those_that_make_their_models(tmp_path, monkeypatch):
 
     monkeypatch.setattr(submitit, "AutoExecutor", Executor)
 
-    jobs = launch.submit(
+    jobs = submitting.submit(
         tmp_path / "s.toml",
         tmp_path,
         [["a", "b"], ["c"]],
@@ -531,4 +577,4 @@ def test_without_submitit_the_extra_is_named(tmp_path, monkeypatch):
     with pytest.raises(
         MissingExtraError, match=r"'submitit'.*pip install 'p2law\[collect-slurm\]'"
     ):
-        launch.submit(tmp_path, tmp_path, [["a"]])
+        submitting.submit(tmp_path, tmp_path, [["a"]])

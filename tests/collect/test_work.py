@@ -1,5 +1,6 @@
 """A run from start to end, interrupted or not: the same records, byte by byte."""
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import studies
@@ -24,7 +26,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 import p2law
 from p2law.collect import checkpoint, masks, prepare, spec, work, zoo
 from p2law.collect.place import Place
-from p2law.collect.team import Team
+from p2law.collect.team import Team, told
 from p2law.errors import ModelError, RecordError, RunError, StoppedError
 
 
@@ -316,6 +318,96 @@ def test_masks_are_checked_before_a_checkpoint_is_kept(study, tmp_path, monkeypa
     assert steps[-1] not in counts
     kept = [each.name for each in (folder / "checkpoints").iterdir()]
     assert [f"step-{steps[-2]:015d}"] == kept
+
+
+@pytest.mark.parametrize("damage", ["records", "checkpoint"])
+def test_damage_to_a_run_costs_time_and_no_measurement(study, tmp_path, damage):
+    """
+    Of the file of records or of the checkpoint: it lies aside, and the records are the same.
+    """
+    path, whole, runs = study
+    with pytest.raises(StoppedError):
+        work.carry_out(runs[0], spec.read(path), tmp_path, Team(), f"{__name__}:Asking")
+    folder = Place(tmp_path, runs[0].id).folder
+    records, place = folder / "records.jsonl", next((folder / "checkpoints").iterdir())
+    before = records.read_bytes()
+    if damage == "records":
+        records.write_bytes(before[:-20] + bytes(20))
+    else:
+        (place / ".metadata").write_bytes(b"")
+
+    carry_out(path, tmp_path, 0)
+
+    assert studies.records(whole, runs[0]) == studies.records(tmp_path, runs[0])
+    kept = {each.name: each.read_bytes() for each in folder.rglob("*") if each.is_file()}
+    if damage == "records":
+        assert before[:-20] + bytes(20) == kept["records.jsonl.damaged"]
+    else:
+        assert (
+            before
+            == (folder / "checkpoints" / f"{place.name}.unreadable" / "records.jsonl").read_bytes()
+        )
+
+
+def test_clocks_that_jump_change_nothing(study, tmp_path, monkeypatch):
+    """
+    Back and forth by up to 40 minutes at every look: no lock, no checkpoint, no record minds.
+    """
+    path, whole, runs = study
+    rng = random.Random(3)
+    for name in ("time", "monotonic", "perf_counter"):
+        true = getattr(time, name)
+        monkeypatch.setattr(time, name, lambda true=true: true() + rng.uniform(-2_400, 2_400))
+
+    carry_out(path, tmp_path, 0)
+
+    assert studies.records(whole, runs[0]) == studies.records(tmp_path, runs[0])
+
+
+def test_a_process_that_fails_alone_leaves_its_own_words(tmp_path):
+    """
+    The others only learn that it is gone, and do not write over them.
+    """
+    place = Place(tmp_path, "some-run")
+    place.folder.mkdir(parents=True)
+    follower = SimpleNamespace(leads=False, size=2, together=str, share=lambda _: None)
+
+    with contextlib.suppress(RunError), work._reasons(place, Team()):
+        with contextlib.suppress(RunError), work._reasons(place, follower):
+            raise RunError("pruned weights came back")
+        raise RunError("a connection is closed")
+
+    assert "pruned weights came back" == place.failure
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(28, "No space left on device"), "No space left on device; make room and give"),
+        (OSError(30, "Read-only", "/a/b"), "/a/b: Read-only; make it writable and give the same"),
+        (OSError(5, "Input/output error"), "OSError: [Errno 5] Input/output error"),
+        (RuntimeError("[x/third_party/gloo/a.cc:1] Connection reset"), "another process of the ru"),
+    ],
+)
+def test_what_others_break_is_told_with_the_cure(error, words):
+    """
+    Disks and fellows, wherever it happens; what has no cure is told with its kind.
+    """
+    assert told(error).startswith(words)
+
+
+def test_a_model_without_a_loss_is_not_pruned(tmp_path):
+    """
+    Where it is no number before anything is done to it, the model and the text are named.
+    """
+    path, out = of_a_folder(tmp_path), tmp_path / "out"
+    file = tmp_path / "model" / "model.safetensors"
+    weights = load_file(file)
+    weights["model.norm.weight"] *= float("nan")
+    save_file(weights, file)
+
+    with pytest.raises(RunError, match=r"the loss of .*model on held-out is nan before anything"):
+        carry_out(path, out, 0)
 
 
 # -- weights and tokenizers ----------------------------------------------------------

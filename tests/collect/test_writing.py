@@ -8,8 +8,8 @@ from small_models import FOUR, make
 from transformers import AutoModelForCausalLM
 
 from p2law.collect import writing
+from p2law.collect.depth import shallower
 from p2law.collect.stored import EMBEDDING, FILE, INDEX
-from p2law.collect.structured import shallower
 from p2law.collect.weights import open_folder, open_module
 from p2law.collect.writing import write_folder
 from p2law.errors import RunError

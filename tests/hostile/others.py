@@ -88,7 +88,9 @@ def _table_of_log(rng: Generator) -> bytes:
         cells[int(rng.integers(len(cells)))] = pick(rng, CELLS)
         lines[at] = ",".join(cells)
         text = "\n".join(lines)
-    content = text.encode("utf-8", "surrogatepass")
+    if rng.random() < 0.05:  # a column twice
+        text = "\n".join(line + "," + line.split(",")[-1] for line in text.split("\n"))
+    content = _encoded(text, rng)
     return spoiled_bytes(content, rng) if rng.random() < 0.2 else content
 
 
@@ -127,6 +129,8 @@ def saved_fit(rng: Generator, folder: Path) -> Any:
         for _ in range(int(rng.integers(1, 3))):
             tree = spoiled_tree(tree, rng)
         text = json.dumps(tree)
+    if rng.random() < 0.05:
+        text = pick(rng, ("\ufeff", " ", "\x00", "\u2028")) + text
     fit = p2law.Fit.from_json(text)
     return str(fit), fit.predict(fit.records), fit.to_json()
 
@@ -140,7 +144,7 @@ def sweep_file(rng: Generator, folder: Path) -> Any:
     text = SWEEP.read_text(encoding="utf-8")
     for _ in range(int(rng.integers(1, 3))):
         text = _spoiled_toml(text, rng)
-    content = text.encode("utf-8", "surrogatepass")
+    content = _encoded(text, rng)
     path = folder / "sweep.toml"
     path.write_bytes(spoiled_bytes(content, rng) if rng.random() < 0.1 else content)
     sweep = spec.read(path)
@@ -289,6 +293,12 @@ def law(rng: Generator, folder: Path) -> Any:
     )(_function(rng))
     testing.check_form(made)
     return str(p2law.fit(tables.table(rng), made))
+
+
+def _encoded(text: str, rng: Generator) -> bytes:
+    """A text as most programs write it, or in another encoding."""
+    encoding = pick(rng, tables.ENCODINGS) if rng.random() < 0.2 else "utf-8"
+    return text.encode(encoding, "backslashreplace")
 
 
 def _mostly(rng: Generator, usual: Any, odd: Any) -> Any:

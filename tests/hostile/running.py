@@ -3,6 +3,7 @@
 import resource
 import signal
 import tempfile
+import traceback
 import warnings
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -58,24 +59,35 @@ def case(number: int, seconds: float = SECONDS) -> Outcome:
     names = list(TARGETS)
     target = names[number % len(names)]
     rng = np.random.default_rng([20261125, number])
+    return Outcome(number, target, *outcome(lambda folder: TARGETS[target](rng, folder), seconds))
+
+
+def outcome(work: Callable[[Path], Any], seconds: float = SECONDS) -> tuple[str, str]:
+    """What became of work in a folder of its own: kind and words, as in `Outcome`."""
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", RuntimeWarning)
         warnings.simplefilter("error", np.exceptions.ComplexWarning)
         try:
             with _alarm(seconds):
-                TARGETS[target](rng, Path(folder))
+                work(Path(folder))
         except P2LawError as error:
             if len(str(error).strip()) < 10:
-                return Outcome(number, target, "unexplained", f"no words: {error!r}")
-            return Outcome(number, target, "refused", str(error))
+                return "unexplained", f"no words: {error!r}"
+            return "refused", str(error)
         except OSError as error:
             # A path that is none: the operating system's own words are the best there are.
             named = bool(error.strerror and error.filename)
-            return Outcome(number, target, "refused" if named else "unexplained", repr(error))
+            return ("refused", str(error)) if named else ("unexplained", repr(error))
         except (Exception, TookTooLong) as error:  # noqa: BLE001 - that is what is looked for
-            return Outcome(number, target, "unexplained", f"{type(error).__name__}: {error}"[:500])
-    return Outcome(number, target, "result")
+            return "unexplained", f"{type(error).__name__} {_place(error)}: {error}"[:500]
+    return "result", ""
+
+
+def _place(error: BaseException) -> str:
+    """Where in the library an exception came from."""
+    inside = [f for f in traceback.extract_tb(error.__traceback__) if "p2law" in f.filename]
+    return f"in {Path(inside[-1].filename).name}:{inside[-1].lineno}" if inside else "elsewhere"
 
 
 def limit_memory() -> None:
@@ -87,13 +99,23 @@ def limit_memory() -> None:
 
 @contextmanager
 def _alarm(seconds: float) -> Any:
+    """Stop after so many seconds of the processor, or ten times as many of the clock."""
+
     def stop(*_: Any) -> None:
         raise TookTooLong(f"more than {seconds:g} s")
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    # A busy machine makes nothing slow; what sleeps for ever takes no processor.
+    clocks = {
+        signal.SIGPROF: (signal.ITIMER_PROF, seconds),
+        signal.SIGALRM: (signal.ITIMER_REAL, 10 * seconds),
+    }
+    before = {each: signal.signal(each, stop) for each in clocks}
+    for timer, most in clocks.values():
+        signal.setitimer(timer, most)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        for timer, _ in clocks.values():
+            signal.setitimer(timer, 0)
+        for each, handler in before.items():
+            signal.signal(each, handler)

@@ -62,6 +62,22 @@ def test_panels_are_named_in_plain_words_with_units(p2_fit, figure, said):
     assert {"100M", "1B"} <= {t.get_text() for t in panels[0].get_xticklabels()}
 
 
+def test_titles_have_as_many_digits_as_tell_them_apart(one_rate, figure):
+    """
+    Three panels called "base loss 3.74" are one too many, twice.
+    """
+    import p2law
+
+    which = one_rate.records["params"].rank(method="dense").astype(int)
+    named = {"model": which.astype(str), "params": 1e9, "base_loss": 3.737 + 0.003 * which}
+    fit = p2law.fit(one_rate.records.assign(**named), p2law.forms.p2_no_delta)
+
+    titles = [axes.get_title("left") for axes in plotting.curves(fit, ax=figure)]
+
+    assert "base loss 3.743" in titles
+    assert len(titles) == len(set(titles)) > 1
+
+
 def test_the_loss_before_pruning_is_a_dotted_line(p2_fit, figure):
     """
     In each panel, and in the legend.

@@ -1,5 +1,7 @@
 """What pictures share: words on axes, colours, room, and what is said beside."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from matplotlib.colors import to_rgb  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 
 import p2law  # noqa: E402
-from p2law import plotting  # noqa: E402
+from p2law import forms, plotting  # noqa: E402
 from p2law.errors import PlotError  # noqa: E402
 from p2law.plotting.canvas import canvas, grid, shortened  # noqa: E402
 from p2law.plotting.colours import FEW, Hues, evenly  # noqa: E402
@@ -242,16 +244,53 @@ def test_a_sound_fit_has_no_warning(name, p2_fit, figure):
     assert "" == figure.get_suptitle()
 
 
-def test_notes_on_given_axes_stand_under_the_title(two_sizes, figure):
+@pytest.mark.parametrize("name", ["curves", "residuals", "predicted", "coefficients", "gain"])
+def test_trouble_of_a_sound_fit_stands_above(name, one_run, figure, said):
     """
-    The figure belongs to somebody else; its own title is not touched.
+    A fit that converged on two schedules at once is no fit to trust, and the picture says so.
     """
-    figure.suptitle("mine")
-    axes = plotting.gain(two_sizes, ax=figure.subplots())
+    mixed = one_run.records.assign(schedule=["constant", "cosine"] * 6)
+    fit = p2law.fit(mixed, forms.token_power)
+    getattr(plotting, name)(fit, ax=figure)
 
-    (note,) = [each for each in axes.texts if "NOT IDENTIFIED" in each.get_text()]
+    assert "! 2 values of schedule in one fit (constant, cosine)" in said(figure)
+    assert "fit one at a time (+1 more)" in said(figure)
+
+
+def test_a_coefficient_at_a_bound_is_said_above(one_run, figure, said):
+    """
+    Curves of a law that lacks a term look like any others.
+    """
+    tokens = one_run.records["tokens"].to_numpy()
+    fit = p2law.fit(one_run.records.assign(loss=9e3 / tokens**0.3), forms.token_power)
+    plotting.curves(fit, ax=figure)
+
+    assert f"! AT BOUND: {fit.trouble[0]}" in said(figure)
+
+
+@pytest.mark.parametrize("name", ["curves", "rates", "gain", "predicted"])
+@pytest.mark.parametrize("shape", [(1, 1, (4, 3)), (2, 2, (6.4, 4.8))])
+def test_notes_and_legends_stay_inside_given_axes(name, shape, two_sizes):
+    """
+    The figure belongs to somebody else: its title and other panels are not touched, nothing is
+    cut off, and no legend lies on a note.
+    """
+    rows, columns, inches = shape
+    figure = Figure(figsize=inches, dpi=80)
+    figure.suptitle("mine")
+    given = figure.subplots(rows, columns, squeeze=False)[-1, 0]
+    getattr(plotting, name)(two_sizes, ax=given)
+    figure.draw_without_rendering()
+
+    (note,) = [each for each in given.texts if "NOT IDENTIFIED" in each.get_text()]
+    panel = given.get_window_extent()
+    inside = [note.get_window_extent()]
+    inside += [given.get_legend().get_window_extent()] if given.get_legend() else []
     assert "mine" == figure.get_suptitle()
-    assert (0.0, 1.0) == note.xy
+    for box in inside:
+        assert panel.y0 - 1 <= box.y0 <= box.y1 <= panel.y1 + 1
+        assert box.x1 <= panel.x1 + 1
+    assert not any(one.padded(-1).overlaps(two) for one, two in itertools.pairwise(inside))
 
 
 @pytest.mark.parametrize("name", plotting.__all__)
@@ -275,6 +314,37 @@ def test_no_two_texts_of_a_picture_overlap(name, which, some_frontier, figure, r
         if boxes[one].overlaps(boxes[other])
     ]
     assert [] == clashes
+
+
+@pytest.fixture(scope="module", params=[15, 400])
+def wide(request):
+    """A law over tokens that span so many times the least of them."""
+    tokens = np.geomspace(1.7e8, 1.7e8 * request.param, 5)
+    table = p2law.grid(params=[6e7, 5e9, 3e10], tokens=tokens)
+    truth = {"E": 1.7, "A": 400.0, "B": 2000.0, "alpha": 0.34, "beta": 0.37}
+    rows = p2law.testing.synthesize(forms.chinchilla, truth, table, noise=0.01, seed=1)
+    return p2law.fit(rows, forms.chinchilla)
+
+
+@pytest.mark.parametrize("inches", [(3.3, 2.8), (6.4, 4.6)])
+@pytest.mark.parametrize("name", ["curves", "contour", "gain"])
+def test_labels_of_ticks_keep_clear_of_each_other(name, wide, inches):
+    """
+    Room is measured on the panel as it is drawn, beside colour bars and legends.
+    """
+    figure = Figure(figsize=inches, dpi=90)
+    wish = {"by": "params", "until": 6e12} if name == "curves" else {}
+    getattr(plotting, name)(wide, ax=figure, **wish)
+    figure.draw_without_rendering()
+
+    for side in (side for axes in figure.axes for side in (axes.xaxis, axes.yaxis)):
+        low, high = sorted(side.get_view_interval())
+        ticks = [each for each in side.get_major_ticks() if low <= each.get_loc() <= high]
+        both = [label for each in ticks for label in (each.label1, each.label2)]
+        shown = [each for each in both if each.get_visible() and each.get_text()]
+        boxes = [each.get_window_extent() for each in shown]
+        clash = [one for one, two in itertools.pairwise(boxes) if one.overlaps(two)]
+        assert [] == clash, [each.get_text() for each in shown]
 
 
 def seen(figure):

@@ -69,7 +69,8 @@ def test_a_fit_that_leaves_nothing_over_has_a_level_too(figure, said):
     plotting.gain(fit, ax=figure)
 
     assert "level: 0.00026 nat, 0.01 % of the median loss" in said(figure)
-    assert "no band: 3 rows leave nothing over" in said(figure)
+    assert "! 3 rows leave nothing over" in said(figure)
+    assert "! no band" in said(figure)
 
 
 def test_settings_on_record_that_are_not_drawn_are_counted(p2_fit, figure, said):
@@ -79,7 +80,32 @@ def test_settings_on_record_that_are_not_drawn_are_counted(p2_fit, figure, said)
     plotting.gain(p2_fit, ax=figure)
 
     assert 5 == len(figure.legends[0].get_texts())
-    assert "4 more settings on record not shown" in said(figure)
+    assert "4 more curves of settings on record not shown" in said(figure)
+
+
+def test_settings_with_the_same_curve_are_one(dense_fit, figure, lines, said):
+    """
+    Where tokens stand in a term of their own, the size has no part in what they win.
+    """
+    axes = plotting.gain(dense_fit, ax=figure)
+
+    assert 1 == len([each for each in lines(axes, "-") if len(each.get_xdata()) > 20])
+    (entry,) = figure.legends[0].get_texts()
+    assert entry.get_text().startswith("all sizes\n")
+    assert "not shown" not in said(figure)
+
+
+def test_settings_that_only_the_loss_before_pruning_tells_apart_have_it_in_their_names(p2_fit):
+    """
+    Of two lines called the same, one cannot know which is which.
+    """
+    from p2law.plotting.marginal_gain import _names
+
+    settings = pd.DataFrame({"params": 8e9, "pruning_rate": 0.25, "base_loss": [2.0, 2.001]})
+    groups = [settings.iloc[[k]] for k in range(2)]
+
+    assert ["8B, 25 %, base loss 2", "8B, 25 %, base loss 2.001"] == _names(p2_fit, groups)
+    assert ["8B, 25 %"] == _names(p2_fit, [settings])
 
 
 def test_a_saturation_point_outside_the_picture_is_an_arrow(p2_fit, figure, said):

@@ -96,7 +96,7 @@ function axes(frame, x, y, axis, plan) {
   }
   for (const each of ticks(from, to, axis.log, width < 480 ? 4 : 7)) {
     group.append(svg("line", { x1: x(each), x2: x(each), y1: bottom, y2: bottom + 5 }));
-    group.append(svg("text", { x: x(each), y: bottom + 19, "text-anchor": "middle" }, number(each)));
+    group.append(svg("text", { x: x(each), y: bottom + 19, "text-anchor": "middle" }, amount(axis, each)));
   }
   const unit = ["", "1", axis.unit === "param" ? "param" : ""].includes(axis.unit) ? "" : axis.unit;
   const label = unit && !named(axis.name).includes(unit) ? `${named(axis.name)}, ${unit}` : named(axis.name);
@@ -208,6 +208,7 @@ function told(plan, axis, points, range) {
   const [first, last] = [known[0], known[known.length - 1]];
   return (
     `Predicted ${named(plan.target)} against ${named(axis.name)}: ` +
-    `${number(first.estimate)} at ${number(first.at)}, ${number(last.estimate)} at ${number(last.at)}.`
+    `${number(first.estimate)} at ${amount(axis, first.at)}, ` +
+    `${number(last.estimate)} at ${amount(axis, last.at)}.`
   );
 }

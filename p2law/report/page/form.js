@@ -1,19 +1,20 @@
 // The planner's form: reads inputs, shows the answer, and draws the curve.
 
+// A number as people write it: 4e6, 4M, 4,000,000, 0.3 or 30 %.
 function readNumber(text) {
-  const plain = text.trim().replaceAll("_", "").replaceAll("−", "-");
-  return /^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$/.test(plain) ? Number(plain) : NaN;
+  const plain = text.trim().replaceAll("_", "").replaceAll("−", "-").replace(/^\+/, "");
+  const found = /^(-?(?:\d+\.?\d*|\.\d+|\d{1,3}(?:,\d{3})+(?:\.\d*)?)(?:e[-+]?\d+)?)\s*([kmbt%]?)$/i.exec(plain);
+  if (!found) return NaN;
+  const [digits, power] = found[1].replaceAll(",", "").toLowerCase().split("e");
+  return Number(`${digits}e${Number(power || 0) + POWERS[found[2].toLowerCase()]}`);
 }
 
-function written(value) {
-  const short = Number(value.toPrecision(4));
-  return Math.abs(short) >= 1e5 ? short.toExponential().replace("e+", "e") : String(short);
-}
-
-// The same number, in whichever way is short.
-function exactly(value) {
-  const [plain, short] = [String(value), value.toExponential().replace("e+", "e")];
-  return short.length < plain.length && Math.abs(value) >= 1e5 ? short : plain;
+// The same number to the last bit, as the tables write it where that is possible.
+function exactly(each, value) {
+  const short = amount(each, value, 15).replace("−", "-");
+  if (readNumber(short) === value) return short;
+  const [plain, power] = [String(value), value.toExponential().replace("e+", "e")];
+  return power.length < plain.length && Math.abs(value) >= 1e5 ? power : plain;
 }
 
 // Where a value stands on its slider of 0 to 1000, and back.
@@ -51,7 +52,7 @@ function planner(plan, form) {
     const wrong = new Map(refusals(plan, inputs).map((each) => [each.name, each.words]));
     for (const each of plan.inputs) {
       const isNumber = !Number.isNaN(inputs[each.name]);
-      const words = isNumber ? wrong.get(each.name) : "write a number, for instance 4e6 or 0.3";
+      const words = isNumber ? wrong.get(each.name) : "write a number, for instance 4e6, 4M, 0.3 or 30 %";
       blame(field(each.name), form.querySelector(`[data-error="${each.name}"]`), words);
     }
     const sound = level > 0 && level <= plan.highest;
@@ -65,7 +66,15 @@ function planner(plan, form) {
     place.textContent = words || "";
   }
 
+  // What a reader of screens says of a slider: the number beside it, not a place from 0 to 1000.
+  function tell() {
+    for (const each of plan.inputs) {
+      slide(each.name).setAttribute("aria-valuetext", field(each.name).value);
+    }
+  }
+
   function update() {
+    tell();
     const question = asked();
     if (!checked(question)) return refuse();
     const found = predict(plan, question.inputs, question.level, question.kind);
@@ -111,7 +120,7 @@ function planner(plan, form) {
   function fill(inputs) {
     for (const each of plan.inputs) {
       if (!(each.name in inputs)) continue;
-      field(each.name).value = exactly(inputs[each.name]);
+      field(each.name).value = exactly(each, inputs[each.name]);
       slide(each.name).value = position(each, inputs[each.name]);
     }
   }
@@ -120,7 +129,7 @@ function planner(plan, form) {
   function changed({ target }) {
     const each = plan.inputs.find(({ name }) => name === target.dataset.input);
     if (each && target.type === "range") {
-      field(each.name).value = written(fromPosition(each, Number(target.value)));
+      field(each.name).value = exactly(each, fromPosition(each, Number(target.value)));
     } else if (each) {
       const value = readNumber(target.value);
       if (allows(each.domain, value)) slide(each.name).value = position(each, value);
@@ -141,7 +150,9 @@ function planner(plan, form) {
 // What scrolls can be reached by keys; what does not, is no stop on the way.
 function reachable() {
   for (const each of document.querySelectorAll(".wide, .paper")) {
-    if (each.scrollWidth > each.clientWidth) each.setAttribute("tabindex", "0");
+    const scrolls = each.scrollWidth > each.clientWidth;
+    each.classList.toggle("scrolls", scrolls);
+    if (scrolls) each.setAttribute("tabindex", "0");
     else each.removeAttribute("tabindex");
   }
 }

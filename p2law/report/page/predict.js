@@ -41,7 +41,14 @@ function allows({ low, lowOpen, high, highOpen }, value) {
 function refusals(plan, inputs) {
   return plan.inputs
     .filter((each) => !allows(each.domain, inputs[each.name]))
-    .map((each) => ({ name: each.name, words: `must be ${each.domain.words}` }));
+    .map((each) => ({ name: each.name, words: `must be ${each.domain.words}${share(each, inputs)}` }));
+}
+
+// What to write where a percentage stands in place of a share.
+function share(each, inputs) {
+  const value = inputs[each.name];
+  const meant = each.kind === "share" && value > 1 && value <= 100;
+  return meant ? `: a share, ${Number((value / 100).toPrecision(12))} for ${value} %` : "";
 }
 
 // Quantile of sorted numbers, with straight lines between them.

@@ -11,16 +11,44 @@ function number(value, digits = 4) {
   return String(short).replace("-", "−");
 }
 
-// An estimate and its interval, to two digits of how far its nearer end lies off.
+// Powers of ten that letters stand for.
+const POWERS = { "": 0, k: 3, m: 6, b: 9, t: 12, "%": -2 };
+const LETTERS = [[1e12, "T"], [1e9, "B"], [1e6, "M"], [1e3, "k"]];
+
+// A value of an input in short, as tables and pictures have it: 8B, 250k, 30 %.
+function amount(each, value, digits = 4) {
+  if (each.kind === "share") return `${number(100 * value, digits)} %`;
+  if (each.kind !== "count" || Math.abs(value) >= 1e15) return number(value, digits);
+  const rounded = Number(value.toPrecision(digits));
+  const found = LETTERS.find(([step]) => Math.abs(rounded) >= step);
+  return found ? `${number(rounded / found[0], digits)}${found[1]}` : number(value, digits);
+}
+
+// An estimate and its interval, to two digits of how far its nearer end lies off; an end that
+// would be written as 0 so, and is none, keeps a digit. As `p2law.views.together` has it.
 function together(estimate, low, high) {
   const every = [estimate, low, high];
   const width = high - low;
   const most = Math.max(...every.map(Math.abs));
-  if (!(width > 0 && Number.isFinite(width)) || most >= 1e6) return every.map((v) => number(v, 5));
+  if (!(width > 0 && Number.isFinite(width))) return every.map((v) => number(v, 5));
   const nearer = Math.min(...[estimate - low, high - estimate].filter((each) => each > 0));
-  const room = Math.max(2 * nearer, width / 50);
-  const decimals = Math.min(Math.max(1 - Math.floor(Math.log10(room)), 0), 9);
-  return every.map((v) => v.toFixed(decimals).replace("-", "−"));
+  const last = Math.floor(Math.log10(Math.max(2 * nearer, width / 50))) - 1;
+  const write = most >= 1e6 || most < 1e-3 ? withExponent : plainly;
+  return every.map((v) => write(v, last).replace("-", "−"));
+}
+
+// A number up to a power of ten, three to nine digits.
+function withExponent(value, last) {
+  const size = value ? Math.floor(Math.log10(Math.abs(value))) : 0;
+  return number(value, Math.min(Math.max(size - last + 1, 3), 9));
+}
+
+// A number up to a power of ten, or to one digit where that would make it 0.
+function plainly(value, last) {
+  const step = 10 ** Math.max(last, 0);
+  const text = (Math.round(value / step) * step).toFixed(0);
+  const rounded = last > 0 ? text : value.toFixed(Math.min(-last, 100));
+  return Number(rounded) === 0 && value !== 0 ? number(value, 1) : rounded;
 }
 
 function listed(words) {

@@ -1,9 +1,7 @@
-"""Which layers, neurons, attention groups and channels go, and the tensors that stay.
+"""Which neurons, attention groups and channels go, and the tensors that stay.
 
-Depth: the layers that change the residual stream least (block influence, Men et
-al. 2024, "ShortGPT"). Width: what is least active on the calibration tokens
-(Muralidharan et al. 2024, "Minitron"). One pass over the whole, unpruned model
-gives all importances.
+What is least active on the calibration tokens goes (Muralidharan et al. 2024,
+"Minitron"). One pass over the whole, unpruned model gives all importances.
 
 When channels of the residual stream go, the mean square that an RMS norm divides by
 changes: over fewer channels, the more active ones, it is larger. What is normalised
@@ -13,19 +11,17 @@ on the calibration tokens at that norm; eps is what the norm adds to it. Nothing
 measured, and nothing changes, at full size.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from p2law.collect.calibrate import (
     ATTENTION_IN,
     ATTENTION_OUT,
     FFN_IN,
     FFN_OUT,
-    Decoder,
     Device,
     Mean,
     embed,
@@ -36,9 +32,7 @@ from p2law.collect.calibrate import (
 from p2law.collect.cuts import Cut
 from p2law.collect.shapes import Shape
 from p2law.collect.stored import EMBEDDING, HEAD, NORM, prefix
-from p2law.collect.weights import Source
-
-Block = dict[str, Tensor]
+from p2law.collect.weights import Block, Source
 
 EPS = 1e-6
 """What transformers takes for `rms_norm_eps` where a config.json has none."""
@@ -86,95 +80,6 @@ class Kept:
     ffn: Tensor
     groups: Tensor
     norms: Mapping[str, float]
-
-
-# -- depth ---------------------------------------------------------------------------
-
-
-def block_influence(source: Source, tokens: Tensor, device: Device = "cpu") -> tuple[float, ...]:
-    """How much each decoder layer changes the residual stream.
-
-    Parameters
-    ----------
-    source : Source
-    tokens : Tensor of int64, (sequences, length)
-    device : str or torch.device
-
-    Returns
-    -------
-    tuple of float
-        For each layer, the mean over tokens of 1 - cosine similarity of what goes in
-        and what comes out.
-    """
-    hidden = embed(source, tokens)
-    return tuple(_change(decoder, hidden) for _, decoder in layers(source, device))
-
-
-def _change(decoder: Decoder, hidden: list[Tensor]) -> float:
-    """Advance hidden states; mean over tokens of 1 - cosine similarity."""
-    total, count = 0.0, 0
-    for number, states in enumerate(hidden):
-        hidden[number] = decoder(states)
-        change = 1 - functional.cosine_similarity(states.double(), hidden[number].double(), dim=-1)
-        total += float(change.sum())
-        count += change.numel()
-    return total / count
-
-
-def kept_layers(influence: Sequence[float], count: int) -> tuple[int, ...]:
-    """The layers that stay: those of most influence, in their order.
-
-    Parameters
-    ----------
-    influence : sequence of float
-    count : int
-        How many stay. Of equally influential layers the later ones go.
-
-    Returns
-    -------
-    tuple of int
-    """
-    order = sorted(range(len(influence)), key=lambda index: (-influence[index], index))
-    return tuple(sorted(order[:count]))
-
-
-def shallower(source: Source, kept: Sequence[int]) -> Iterator[Block]:
-    """Tensors of the model with these layers alone, numbered anew.
-
-    Parameters
-    ----------
-    source : Source
-    kept : sequence of int
-        Layers that stay, ascending.
-
-    Yields
-    ------
-    dict from str to Tensor
-        The embedding, each layer, the last norm, the output layer.
-    """
-    yield {EMBEDDING: source.weights[EMBEDDING]}
-    for new, old in enumerate(kept):
-        yield {prefix(new) + name: tensor for name, tensor in source.layer(old)}
-    yield from ending(source)
-
-
-def ending(source: Source) -> Iterator[Block]:
-    """The last norm, and the output layer where there is one.
-
-    Parameters
-    ----------
-    source : Source
-
-    Yields
-    ------
-    dict from str to Tensor
-    """
-    yield {NORM: source.weights[NORM]}
-    if not source.shape.tie_word_embeddings:
-        yield {HEAD: source.weights[HEAD]}
-
-
-# -- width ---------------------------------------------------------------------------
 
 
 def measure_activity(source: Source, tokens: Tensor, device: Device = "cpu") -> Activity:

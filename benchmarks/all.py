@@ -1,0 +1,91 @@
+"""Every figure that the documentation quotes, by one command.
+
+Runs each benchmark with `--save`, one after the other, into `benchmarks/figures`, and then the
+scripts that make pages of these files. What is there already is not measured again.
+
+    python benchmarks/all.py                       # what is missing
+    python benchmarks/all.py --again --only speed growth
+    python benchmarks/all.py --list                # names, commands, about how long each takes
+"""
+
+import argparse
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import keeping
+from keeping import FIGURES
+
+HERE = Path(__file__).parent
+PAGES = ("performance_page.py", "reliability_page.py")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One file of figures: the command without `--save`, and minutes of an idle core."""
+
+    command: str
+    minutes: float
+
+
+JOBS = {
+    "peers": Job("peers.py", 12),
+    "speed": Job("speed.py", 1),
+    "growth": Job("growth.py", 3),
+    "recovery": Job("recovery.py", 2),
+    "plans": Job("planning.py --speed", 0.2),
+    "round_trips": Job("planning.py --round-trip 1000", 10),
+    "ends": Job("continuing.py", 4),
+    "readings": Job("continuing.py --speed", 0.2),
+    "pictures": Job("plotting.py --turns 7", 2),
+    "next_runs": Job("next_runs.py --tasks 100", 60),
+    "loop": Job("loop.py --own-seconds", 4),
+    "calibration_memory": Job("calibration_memory.py", 2),
+    "real_shapes": Job("real_shapes.py", 45),
+    "fuzz": Job("fuzz.py", 60),
+    "coverage_fuzz": Job("coverage_fuzz.py", 60),
+    "faults": Job("faults.py", 30),
+    "scale": Job("scale.py", 5),
+    "versions": Job("versions.py", 15),
+    "licences": Job("licences.py", 2),
+}
+
+
+def run(name: str) -> dict[str, object]:
+    """Run one benchmark; how long it took, and whether it ended well."""
+    began = time.monotonic()
+    script, *more = JOBS[name].command.split()
+    command = [sys.executable, str(HERE / script), *more, "--save", str(FIGURES / f"{name}.json")]
+    done = subprocess.run(command, check=False)  # noqa: S603 - our own scripts
+    took = (time.monotonic() - began) / 60
+    return {"figures": name, "minutes": took, "ended": "well" if done.returncode == 0 else "BADLY"}
+
+
+def main() -> int:
+    """Measure what is asked for and missing, then write the pages; 0 where all ended well."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", nargs="+", choices=JOBS, default=list(JOBS))
+    parser.add_argument("--again", action="store_true", help="also what is there")
+    parser.add_argument("--list", action="store_true", help="say what there is, and do nothing")
+    asked = parser.parse_args()
+    there = {name for name in JOBS if (FIGURES / f"{name}.json").exists()}
+    if asked.list:
+        keeping.show({"benchmarks": [_told(name, name in there) for name in asked.only]})
+        return 0
+    done = [run(name) for name in asked.only if asked.again or name not in there]
+    for page in PAGES:
+        subprocess.run([sys.executable, str(HERE / page)], check=True)  # noqa: S603
+    keeping.show({"benchmarks": done})
+    return int(any(each["ended"] != "well" for each in done))
+
+
+def _told(name: str, there: bool) -> dict[str, object]:  # noqa: FBT001 - what a row says
+    """A row of the list."""
+    row = {"figures": name, "command": JOBS[name].command, "about, minutes": JOBS[name].minutes}
+    return row | {"there": "yes" if there else "no"}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,73 @@
+"""An environment of its own for every peer, made by venv and pip with exact versions."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+FOLDER = Path(__file__).parent / ".venvs"
+BASE = ("numpy==2.4.6", "scipy==1.17.1")
+NEEDS = {
+    "lmfit": ("lmfit==1.3.4", *BASE),
+    "scipy": BASE,
+    "chinchilla": ("chinchilla==0.2.0", *BASE),
+    "statsmodels": ("statsmodels==0.15.0", *BASE),
+    "simple-scaling-laws": ("simple-scaling-laws==0.2.0", *BASE),
+}
+PYTHONS = {"simple-scaling-laws": (3, 12)}
+"""Least Python of a peer, where ours may be too old for it."""
+QUIET = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+
+
+class MissingPythonError(Exception):
+    """No Python here is new enough for a peer."""
+
+
+def python_of(name: str) -> Path:
+    """The Python of a peer's environment, which is made where it is not there as it should be."""
+    home = FOLDER / name
+    python, note = home / "bin" / "python", home / "needs.txt"
+    needs = "\n".join(NEEDS[name])
+    if python.exists() and note.exists() and note.read_text(encoding="utf-8") == needs:
+        return python
+    base = _new_enough(PYTHONS.get(name, (3, 11)))
+    _quietly([base, "-m", "venv", "--clear", home])
+    _quietly([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *NEEDS[name]])
+    note.write_text(needs, encoding="utf-8")
+    return python
+
+
+def run(python: Path | str, command: list[object], **more: str) -> None:
+    """Run a command with one thread, and without what this process's Python was told."""
+    keep = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+    environment = keep | QUIET | more
+    done = subprocess.run(  # noqa: S603 - our own scripts
+        [str(each) for each in (python, *command)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{command[0]} failed:\n{done.stderr[-2000:]}")
+
+
+def _quietly(command: list[object]) -> None:
+    """Run a step of the making; what it prints is shown only where it fails."""
+    run(str(command[0]), command[1:])
+
+
+def _new_enough(least: tuple[int, int]) -> str:
+    """A Python of at least this version: this one, one on the path, or one of pyenv's."""
+    if sys.version_info[:2] >= least:
+        return sys.executable
+    names = [f"python3.{minor}" for minor in range(least[1], least[1] + 4)]
+    found = [shutil.which(name) for name in names]
+    found += sorted(map(str, Path.home().glob(".pyenv/versions/3.*/bin/python")))
+    for each in filter(None, found):
+        code = f"import sys; sys.exit(sys.version_info[:2] < {least})"
+        done = subprocess.run([each, "-c", code], capture_output=True, check=False)  # noqa: S603
+        if done.returncode == 0:
+            return each
+    raise MissingPythonError(f"needs Python {least[0]}.{least[1]}, which was not found here")

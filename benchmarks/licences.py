@@ -1,0 +1,172 @@
+"""Under which licences comes what p2law needs: the core and each extra, with all they need.
+
+Read from the metadata of what is installed here. Permissive licences ask for a notice; weak
+copyleft (MPL, LGPL) asks that changes of those very files be published; anything beyond is refused,
+with exit code 1, and so is what states no licence that this script knows.
+
+    python benchmarks/licences.py [--save FILE]
+"""
+
+import argparse
+import re
+import sys
+import tomllib
+from collections.abc import Iterator, Sequence
+from importlib import metadata
+from pathlib import Path
+
+import keeping
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+EXTRAS = (
+    "",
+    "plot",
+    "report",
+    "parquet",
+    "progress",
+    "parallel",
+    "collect",
+    "collect-data",
+    "collect-slurm",
+)
+PERMISSIVE = (
+    r"\bMIT\b",
+    r"\bBSD\b",
+    r"\b[02]BSD\b",
+    r"Apache",
+    r"\bISC\b",
+    r"\bPSF\b|Python Software Foundation",
+    r"\bHPND\b",
+    r"\bZlib\b",
+    r"\bUnlicense\b",
+    r"\bCC0\b",
+    r"\bBSL-1.0\b|Boost",
+    r"\bCNRI-Python\b",
+)
+WEAK = (r"\bMPL\b|Mozilla Public", r"\bLGPL|Lesser General Public")
+STRONG = (r"\bA?GPL", r"(?<!Lesser )General Public License", r"\bEUPL|\bSSPL|\bCC-BY-(SA|NC)")
+PROPRIETARY = (r"NVIDIA|Proprietary",)
+KINDS = {
+    "copyleft": STRONG,
+    "weak copyleft": WEAK,
+    "proprietary": PROPRIETARY,
+    "permissive": PERMISSIVE,
+}
+ORDER = ("permissive", "weak copyleft", "proprietary", "copyleft", "unknown")
+LIBRARIES = re.compile(r"^(nvidia|cuda)-")
+"""CUDA comes with torch for GPUs and is Nvidia's own; it is listed, and nothing else may be so."""
+
+
+def needs(package: str, extras: Sequence[str]) -> Iterator[Requirement]:
+    """What an installed package needs here, with some of its extras."""
+    for text in _own(extras) if package == "p2law" else metadata.requires(package) or []:
+        asked = Requirement(text)
+        settings = [{"extra": extra} for extra in (extras or [""])]
+        if asked.marker is None or any(asked.marker.evaluate(each) for each in settings):
+            yield asked
+
+
+def _own(extras: Sequence[str]) -> list[str]:
+    """What pyproject.toml says that the core and some extras need."""
+    optional = PROJECT["optional-dependencies"]
+    return [*PROJECT["dependencies"], *(each for name in extras for each in optional.get(name, ()))]
+
+
+def all_needs(extra: str) -> tuple[dict[str, tuple[str, ...]], list[str]]:
+    """Packages under an extra, each with what asked for it; and those that are not installed."""
+    found: dict[str, tuple[str, ...]] = {}
+    missing: list[str] = []
+    waiting = [("p2law", (extra,) if extra else ())]
+    seen = set(waiting)
+    while waiting:
+        package, extras = waiting.pop()
+        for asked in needs(package, ("", *extras)):
+            name = canonicalize_name(asked.name)
+            try:
+                metadata.distribution(name)
+            except metadata.PackageNotFoundError:
+                missing.append(name)
+                continue
+            found[name] = tuple(sorted({*found.get(name, ()), package}))
+            step = (name, tuple(sorted(asked.extras)))
+            if step not in seen:
+                seen.add(step)
+                waiting.append(step)
+    return found, sorted(set(missing))
+
+
+def licence(name: str) -> str:
+    """What a package says of its licence: SPDX where it does, else classifiers, else its text."""
+    about = metadata.metadata(name)
+    if spdx := about.get("License-Expression"):
+        return spdx
+    stated = [each for each in about.get_all("Classifier") or [] if each.startswith("License ::")]
+    words = [each.split(" :: ")[-1] for each in stated]
+    words = [each for each in words if each != "OSI Approved"]
+    if words:
+        return "; ".join(words)
+    return ((about.get("License") or "").strip().splitlines() or ["not stated"])[0][:80]
+
+
+def kind(stated: str) -> str:
+    """The strictest kind of all that is stated; where there is a choice, the mildest of it."""
+    if len(choices := re.split(r"\s+OR\s+", stated)) > 1:
+        return min(map(kind, choices), key=ORDER.index)
+    if len(parts := re.split(r"\s+AND\s+|;\s*", stated)) > 1:
+        return max(map(kind, parts), key=ORDER.index)
+    fits = (name for name, rules in KINDS.items() if any(re.search(r, stated) for r in rules))
+    return next(fits, "unknown")
+
+
+def listed() -> tuple[list[dict[str, object]], list[dict[str, object]]]:
+    """A row for each package, and a row for each that is not installed here."""
+    rows: dict[str, dict[str, object]] = {}
+    lacking: list[dict[str, object]] = []
+    for extra in EXTRAS:
+        found, missing = all_needs(extra)
+        title = extra or "core"
+        lacking += [{"extra": title, "package": name} for name in missing]
+        for name in found:
+            stated = licence(name)
+            row = {"version": metadata.version(name), "licence": stated, "kind": kind(stated)}
+            rows.setdefault(name, {"package": name, **row, "needed by": []})
+            rows[name]["needed by"].append(title)  # type: ignore[attr-defined]
+    whole = [
+        each | {"needed by": "core" if "core" in said else ", ".join(said)}
+        for each in sorted(rows.values(), key=lambda each: str(each["package"]))
+        for said in [list(each["needed by"])]  # type: ignore[call-overload]
+    ]
+    return whole, lacking
+
+
+def refused(rows: Sequence[dict[str, object]]) -> list[dict[str, object]]:
+    """Rows of licences that p2law does not want: strong copyleft, unknown, others' property."""
+    allowed = ("permissive", "weak copyleft")
+    return [
+        each
+        for each in rows
+        if each["kind"] not in allowed and not LIBRARIES.match(str(each["package"]))
+    ]
+
+
+def main() -> None:
+    """List, keep, and refuse."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--save", type=Path)
+    options = parser.parse_args()
+    rows, lacking = listed()
+    for each in rows:
+        print("{package:28}{version:20}{kind:16}{licence:50}  {needed by}".format(**each))
+    for each in lacking:
+        print("{package} (of {extra}) is not installed here and not listed".format(**each))
+    if options.save:
+        keeping.keep(options.save, {"packages": rows, "not installed": lacking})
+    if odd := refused(rows):
+        sys.exit(f"not wanted: {', '.join(str(each['package']) for each in odd)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,238 @@
+"""docs/performance.md, made of the files of benchmarks/figures alone.
+
+python benchmarks/performance_page.py
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import performance_text as text
+from keeping import FIGURES, kept
+
+PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
+
+Row = Mapping[str, Any]
+Columns = Mapping[str, tuple[str, str]]
+"""Title of a column to the key of its value and how that is formatted ("" as it is)."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A section: the file of its figures, what is said before, and its tables."""
+
+    figures: str
+    title: str
+    intro: str
+    tables: Mapping[str, Columns]
+    told: Callable[[dict[str, Any]], Sequence[str]] = lambda _: ()
+    """Sentences that the figures make."""
+
+
+PARTS = (
+    Part(
+        "peers",
+        "Beside other tools",
+        text.PEERS,
+        {
+            "known": {
+                "problem": ("problem", ""),
+                "tool": ("tool", ""),
+                "excess of the objective": ("excess", ".2e"),
+                "CPU ms": ("cpu_ms", ",.1f"),
+                "times p2law": ("times_p2law", ",.2f"),
+            },
+            "draws": {
+                "240 points with 1,000 draws": ("tool", ""),
+                "CPU s": ("cpu_s", ".2f"),
+                "times p2law": ("times_p2law", ".1f"),
+            },
+            "random": {
+                "law": ("law", ""),
+                "tool": ("tool", ""),
+                "problems": ("problems", ""),
+                "best found": ("found", ""),
+                "no answer": ("no_answer", ""),
+                "outside bounds": ("outside_bounds", ""),
+                "median excess": ("median_excess", ".1e"),
+                "worst excess": ("worst_excess", ".1e"),
+                "CPU ms": ("cpu_ms", ",.1f"),
+            },
+        },
+        text.of_peers,
+    ),
+    Part(
+        "growth",
+        "Growth with rows",
+        text.GROWTH,
+        {
+            "growth": {
+                "rows": ("rows", ","),
+                "tool": ("tool", ""),
+                "CPU s": ("cpu_s", ".3g"),
+                "times p2law": ("times_p2law", ".2f"),
+                "excess of the objective": ("excess", ".1e"),
+                "peak, MiB": ("peak_mb", ",.0f"),
+                "records alone, MiB": ("columns_mb", ",.1f"),
+            }
+        },
+        text.of_growth,
+    ),
+    Part(
+        "speed",
+        "Refits, intervals, import",
+        text.SPEED,
+        {
+            "refits": {
+                "problem": ("problem", ""),
+                "refits": ("refits", ","),
+                "CPU s": ("cpu_s", ".2f"),
+                "from the same one by one, nat": ("nat", ".0e"),
+            },
+            "interval": {"fit and an interval": ("problem", ""), "CPU s": ("cpu_s", ".2f")},
+            "import": {
+                "import": ("module", ""),
+                "seconds": ("wall_s", ".2f"),
+                "times pandas": ("times_pandas", ".2f"),
+            },
+        },
+    ),
+    Part(
+        "plans",
+        "Plans",
+        text.PLANS,
+        {
+            "plans": {
+                "what": ("what", ""),
+                "CPU s": ("CPU s", ".2f"),
+                "wall clock, s": ("wall s", ".2f"),
+            }
+        },
+    ),
+    Part(
+        "round_trips",
+        "There and back",
+        text.ROUND_TRIPS,
+        {
+            "round trips": {
+                "law": ("law", ""),
+                "fits": ("fits", ","),
+                "no answer": ("without an answer", ""),
+                "loss within, nat": ("loss within, nat", ".0e"),
+                "steep enough": ("where the slope allows 1e-6", ","),
+                "tokens within": ("tokens within", ".0e"),
+            }
+        },
+    ),
+    Part(
+        "ends",
+        "Ends of real curves",
+        text.ENDS,
+        {
+            "ends": {
+                "curves": ("curves", ""),
+                "runs": ("runs", ""),
+                **{
+                    name: (name, ".2f")
+                    for name in (
+                        "calibrated",
+                        "worst",
+                        "law alone",
+                        "last value",
+                        "power law",
+                        "calibrated / naive",
+                    )
+                },
+                "held, %": ("held", ".0f"),
+            }
+        },
+    ),
+    Part(
+        "readings",
+        "A reading of a running run",
+        text.READINGS,
+        {
+            "readings": {
+                "checkpoints": ("checkpoints", ","),
+                "first, CPU ms": ("first, CPU ms", ",.0f"),
+                "then, CPU ms": ("then, CPU ms", ",.0f"),
+            }
+        },
+    ),
+    Part(
+        "pictures",
+        "Pictures",
+        text.PICTURES,
+        {
+            "pictures": {
+                "picture": ("picture", ""),
+                "PNG, CPU s": ("png, CPU s", ".2f"),
+                "SVG, CPU s": ("svg, CPU s", ".2f"),
+            }
+        },
+    ),
+    Part(
+        "calibration_memory",
+        "Memory of calibration",
+        text.MEMORY,
+        {
+            "memory": {"pruned": ("pruned", ""), "MiB": ("MiB", ",.0f")},
+            "parts": {"of which the part": ("part", ""), "MiB": ("MiB", ",.0f")},
+        },
+    ),
+    Part(
+        "loop",
+        "The training loop",
+        text.LOOP,
+        {
+            "loop": {
+                "model": ("model", ""),
+                "loop": ("loop", ""),
+                "seconds of": ("seconds", ""),
+                "tokens/s": ("tokens/s", ",.0f"),
+                "of the bare loop": ("of the bare loop", ".1%"),
+            }
+        },
+    ),
+)
+
+
+def page() -> str:
+    """Text of the page."""
+    return "\n".join([text.INTRO, *(section(each) for each in PARTS)])
+
+
+def section(part: Part) -> str:
+    """One section, or a line that says that it was not measured yet."""
+    head = f"## {part.title}\n\n{part.intro.strip()}\n"
+    if not (FIGURES / f"{part.figures}.json").exists():
+        return f"{head}\nNot measured for this version.\n"
+    found = kept(part.figures)
+    tables = [
+        _table(found["tables"][name], columns)
+        for name, columns in part.tables.items()
+        if found["tables"].get(name)
+    ]
+    where = f"{found['date']}, {found['machine']}, Python {found['python']}"
+    load = found.get("load")
+    if load is not None:
+        where += f", load {load:g} at the end"
+    said = "".join(f"\n{sentence}\n" for sentence in part.told(found["tables"]))
+    return f"{head}\n    {found['command']}\n\n{where}.\n\n{chr(10).join(tables)}{said}"
+
+
+def _table(rows: Sequence[Row], columns: Columns) -> str:
+    cells = [[_cell(row.get(key), how) for key, how in columns.values()] for row in rows]
+    lines = [list(columns), ["---"] * len(columns), *cells]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def _cell(value: object, how: str) -> str:
+    if value is None:
+        return "-"
+    return format(value, how) if how else str(value)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

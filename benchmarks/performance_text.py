@@ -1,0 +1,127 @@
+"""What docs/performance.md says around its tables; every number in it comes from the figures."""
+
+import itertools
+from typing import Any
+
+INTRO = """# Performance
+
+How fast `p2law` is, how much memory it takes, and how often it finds the best fit, beside what
+else one would use. Every number is written by the command above its table; `python
+benchmarks/all.py` runs all of them. The load of the machine says how many processes wanted its
+cores at the end: where it is more than the cores, trust CPU time and ratios, not the wall clock.
+"""
+
+PEERS = """Each tool in an environment of its own, on one thread, the tools taking turns; one
+function judges all answers. The excess is how far an objective lies above the best known one, as
+a share of it.
+
+- **expert**: logarithms, starts taken from the papers, exact derivatives, and Huber's function
+  where that is judged. `NonlinearLS` of statsmodels takes neither derivatives nor a robust loss.
+- **beginner**: the formula in plain counts, every coefficient from 1, the tool's defaults.
+- **GenericLikelihoodModel** of statsmodels: starts of the expert, its default optimiser.
+- **simple-scaling-laws** fits squares of its own Chinchilla-like law only, and **chinchilla**
+  that law only, from the 3,125 starts of its README, with the loss that is judged.
+- **p2law**: records, the name of the law, nothing else.
+
+The random problems are random laws on random designs with noise, judged by squares. The best
+known objective is the least that any tool found within the bounds of the law, or `p2law` from 40
+random starts and from the truth. "Best found" counts an excess of at most 1e-4.
+"""
+
+GROWTH = """The P² law on nine runs with ever more checkpoints, each fit in a fresh process. The
+peak is that of the whole process, with Python, the packages and the records. The experts of the
+section above take one step after another from good starts; `p2law` also searches.
+"""
+
+SPEED = """Refits are what intervals are made of; some were made again one by one, with `fit`.
+Modules are imported by fresh interpreters in turn, so that a busy machine slows all alike."""
+
+PLANS = (
+    """20 base models x 20 rates x 3 methods, a P² fit for each method, 1,000 refits, one thread."""
+)
+
+ROUND_TRIPS = """Random fits of each law: tokens for a loss that the law predicts at random
+tokens, and the loss that it predicts there again. The tokens are compared where a last digit of
+the loss is worth less than 1e-8 of them."""
+
+ENDS = """Each run of `data/` is shown to a quarter of its tokens, a law is fitted to other runs,
+and the loss of the run's last checkpoint is forecast by `continue_run`. "Others": the other runs
+of the same table and method; "family": runs of the other family; "method": runs pruned in depth,
+where the run asked about is not. Mean relative errors in per cent; naive is whichever of the last
+value shown and a power law of that run alone errs less in the mean; "held" is how often the 90 %
+interval held the loss.
+
+It is not good everywhere. `qwen3_distill` has two runs, so that one tells all that is known of
+the other. In `gpt2_sparse_retrain` the first quarter holds the pruned model before any token and
+nothing else, so that nothing calibrates the law ("all with checkpoints to go by" leaves such runs
+out)."""
+
+READINGS = """A forecast and a gain from so many checkpoints, as the live callback asks for them.
+At the first the deviations of the fitted runs are measured."""
+
+PICTURES = """60 runs of 200 points each, ten sizes and six rates, from the call to the bytes of a
+file; the fit and its refits are made before."""
+
+MEMORY = """How much the largest resident set grows while a Llama of which a layer is less than a
+tenth is pruned from its folder on 16 sequences of 128 tokens, beside loading it whole."""
+
+LOOP = """The loop of `collect` beside a bare loop: transformers' forward, torch's cross entropy,
+backward, clip, AdamW, fresh windows from the same file. Llama shapes, float32, medians of turns
+that the loops took one after the other. Beside other work ratios of single turns differ by
+several per cent."""
+
+SLOWEST = 1.5
+"""What the expert's lmfit may be beaten by, at most."""
+
+
+def of_peers(tables: dict[str, list[dict[str, Any]]]) -> list[str]:
+    """What the comparison comes to, and where it falls short."""
+    return [*_known(tables["known"]), *_random(tables["random"]), *_missing(tables)]
+
+
+def _known(rows: list[dict[str, Any]]) -> list[str]:
+    told = []
+    for row in rows:
+        ratio, problem = row["times_p2law"], row["problem"]
+        if row["tool"] == "chinchilla":
+            told.append(
+                f"`chinchilla` takes {ratio:,.0f} times as long as `p2law` on the {problem}."
+            )
+        if row["tool"] == "lmfit, expert" and 1 / ratio > SLOWEST:
+            told.append(
+                f"`p2law` falls short on {problem}: it takes {1 / ratio:.1f} times as long as "
+                f"lmfit by an expert, who starts next to the minimum and searches nothing."
+            )
+    return told
+
+
+def _random(rows: list[dict[str, Any]]) -> list[str]:
+    """How many of the random problems each tool that does both laws solves."""
+    totals: dict[str, list[int]] = {}
+    for row in rows:
+        total = totals.setdefault(row["tool"], [0, 0])
+        total[0] += row["found"]
+        total[1] += row["problems"]
+    own, asked = totals.pop("p2law")
+    others = ", ".join(f"{name} {found} of {of}" for name, (found, of) in totals.items())
+    return [
+        f"Of {asked} random problems `p2law` finds the best known objective in {own}. {others}."
+    ]
+
+
+def _missing(tables: dict[str, list[dict[str, Any]]]) -> list[str]:
+    told = [
+        f"`p2law` missed {each['problem']}: {each['objective']:.9g}, best known {each['best']:.9g}."
+        for each in tables["missed"]
+    ]
+    return told + [f"{each['tool']} is left out: {each['why']}." for each in tables["left_out"]]
+
+
+def of_growth(tables: dict[str, list[dict[str, Any]]]) -> list[str]:
+    """How the time grows from one size to the next."""
+    own = [row for row in tables["growth"] if row["tool"] == "p2law"]
+    steps = [
+        f"{later['cpu_s'] / row['cpu_s']:.1f} from {row['rows']:,} to {later['rows']:,}"
+        for row, later in itertools.pairwise(own)
+    ]
+    return [f"The time of `p2law` grows by a factor of {', '.join(steps)} rows."]

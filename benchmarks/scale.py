@@ -1,0 +1,221 @@
+"""How far it goes: many rows, many runs, many machines.
+
+Each measurement has a fresh process; memory is the most that process ever held (VmHWM), time is CPU
+time. A cluster here is two processes of one machine: what is shown is that every backend of joblib
+gives the same bits, not that it is faster.
+
+    python benchmarks/scale.py [--save FILE] [--rows 1e7] [--runs 10000] [--only rows runs jobs]
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import keeping
+import numpy as np
+import pandas as pd
+
+import p2law
+from p2law import forms, holdout, testing
+
+TRUTH = {
+    "alpha": 0.5,
+    "beta": 0.35,
+    "gamma": -1.3,
+    "delta": 0.25,
+    "N_C": 0.3 * 1e9**0.75,
+    "D_C": 0.3 * 1e9**0.6,
+    "E": 0.2 * 1e9**0.25,
+}
+Row = dict[str, object]
+
+
+def part(sizes: np.ndarray, rates: np.ndarray, rows: int, seed: int) -> pd.DataFrame:
+    """Runs of some sizes at some rates, each of so many rows."""
+    tokens = np.geomspace(2e7, 1e9, rows)
+    table = testing.design(sizes.tolist(), rates.tolist(), tokens)
+    noise = {"noise": 0.01, "run_noise": 0.01, "seed": seed}
+    return testing.synthesize(forms.p2, TRUTH, table, **noise)
+
+
+def write(path: Path, rows: int) -> None:
+    """Write a Parquet file of 1,000 runs, one row group a model size."""
+    from pyarrow import Table, parquet
+
+    writer = None
+    for k, size in enumerate(np.geomspace(0.25e9, 8e9, 25)):
+        table = part(np.array([size]), np.linspace(0.1, 0.6, 40), rows // 1000, k)
+        arrow = Table.from_pandas(table, preserve_index=False)
+        writer = writer or parquet.ParquetWriter(path, arrow.schema)
+        writer.write_table(arrow)
+    if writer:
+        writer.close()
+
+
+def held() -> float:
+    """Most memory that this process ever held, in MB."""
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    return int(status.split("VmHWM:")[1].split()[0]) * 1024 / 1e6
+
+
+def rows_in_a_file(path: str) -> Iterator[Row]:
+    """Load a file and fit it; then its intervals and its view."""
+    yield _step("import p2law")
+    records = p2law.load(path)
+    yield _step(f"load {len(records):,} rows")
+    fit = p2law.fit(records, forms.p2)
+    yield _step(f"fit, {fit.status.words}")
+    _ = fit.draws
+    yield _step(f"{len(fit.draws)} refits, one linear step each")
+    _ = str(fit)
+    yield _step("view")
+
+
+def many_runs(runs: str) -> Iterator[Row]:
+    """Fit many short runs, with 1,000 refits; the view must stay readable."""
+    rates = np.linspace(0.1, 0.6, 100)
+    records = part(np.geomspace(0.25e9, 8e9, int(runs) // 100), rates, 20, 0)
+    yield _step(f"made {len(records):,} rows of {records['run'].nunique():,} runs")
+    fit = p2law.fit(records, forms.p2)
+    yield _step(f"fit, {fit.status.words}")
+    view = str(fit)
+    lines = view.splitlines()
+    yield _step(f"view of {len(lines)} lines, the longest of {max(map(len, lines))} letters")
+    draws = fit.known.of_refits(1000).draws
+    errors = draws.std()
+    off = max(abs(fit.values[name] - true) / errors[name] for name, true in TRUTH.items())
+    yield _step(f"{len(draws)} refits; the truth lies within {off:.1f} standard errors")
+
+
+def _step(what: str) -> Row:
+    return {"after": what, "CPU seconds": round(time.process_time(), 1), "peak MB": round(held())}
+
+
+# -- the same bits wherever --------------------------------------------------------------------
+
+
+def answer() -> str:
+    """Refits, hold-outs and coverage studies; a hash of every bit of them."""
+    import coverage
+
+    records = part(np.geomspace(0.25e9, 8e9, 5), np.array([0.15, 0.25, 0.35, 0.5]), 40, 0)
+    fit = p2law.fit(records, forms.p2)
+    told = p2law.compare(records, [forms.p2, forms.p2_no_delta], holdout.rollout)
+    studies = coverage.repeats("3 x 3", "independent", "squared()", range(4))
+    found = [fit.draws.to_json(double_precision=15), fit.draws.to_numpy().tobytes().hex()]
+    found += [told.table.to_json(double_precision=15), json.dumps(studies)]
+    return hashlib.sha256("".join(found).encode()).hexdigest()[:16]
+
+
+@contextmanager
+def dask() -> Iterator[None]:
+    """Two Dask workers."""
+    import joblib
+    from distributed import Client, LocalCluster
+
+    size = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    with LocalCluster(**size) as cluster, Client(cluster), joblib.parallel_config("dask"):
+        yield
+
+
+@contextmanager
+def ray() -> Iterator[None]:
+    """Two Ray workers."""
+    import joblib
+    import ray as cluster
+    from ray.util.joblib import register_ray
+
+    cluster.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    register_ray()
+    with joblib.parallel_config("ray", n_jobs=2):
+        yield
+    cluster.shutdown()
+
+
+@contextmanager
+def local(backend: str) -> Iterator[None]:
+    """Two processes or threads of joblib's own."""
+    import joblib
+
+    with joblib.parallel_config(backend, n_jobs=2):
+        yield
+
+
+@contextmanager
+def nothing() -> Iterator[None]:
+    """No joblib at all."""
+    yield
+
+
+BACKENDS: dict[str, Callable[[], object]] = {
+    "without joblib": nothing,
+    "joblib, loky, 2 processes": lambda: local("loky"),
+    "joblib, 2 threads": lambda: local("threading"),
+    "Dask, 2 workers": dask,
+    "Ray, 2 workers": ray,
+}
+
+
+def backend(name: str) -> Iterator[Row]:
+    """The same work by one backend."""
+    with BACKENDS[name]():  # type: ignore[attr-defined]
+        yield {"backend": name, "hash of all answers": answer()}
+
+
+# -- processes ---------------------------------------------------------------------------------
+
+KINDS = {"rows": rows_in_a_file, "runs": many_runs, "jobs": backend}
+
+
+def apart(kind: str, argument: object) -> list[Row]:
+    """Measure in a fresh process."""
+    command = [sys.executable, __file__, "--alone", kind, str(argument)]
+    path = os.pathsep.join([str(Path(__file__).parents[1]), str(Path(__file__).parent)])
+    environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)  # noqa: S603
+    found = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no word of why"])[-1]
+        found.append({"backend" if kind == "jobs" else "after": str(argument), "why not": last})
+    for row in found:
+        print(json.dumps(row), flush=True)
+    return found
+
+
+def main() -> None:
+    """Measure what is asked for; keep it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--save", type=Path)
+    parser.add_argument("--rows", type=float, default=1e7)
+    parser.add_argument("--runs", type=int, default=10_000)
+    parser.add_argument("--only", nargs="*", choices=[*KINDS], default=[*KINDS])
+    parser.add_argument("--alone", nargs=2, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.alone:
+        for row in KINDS[options.alone[0]](options.alone[1]):
+            print(json.dumps(row), flush=True)
+        return
+    tables: dict[str, list[Row]] = {}
+    if "rows" in options.only:
+        with tempfile.TemporaryDirectory() as folder:
+            write(Path(folder) / "records.parquet", int(options.rows))
+            tables["rows"] = apart("rows", Path(folder) / "records.parquet")
+    if "runs" in options.only:
+        tables["runs"] = apart("runs", options.runs)
+    if "jobs" in options.only:
+        tables["jobs"] = [row for name in BACKENDS for row in apart("jobs", name)]
+    if options.save:
+        packages = ("pyarrow", "joblib", "distributed", "ray")
+        keeping.keep(options.save, tables, packages)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""What an expert writes around an optimiser: logarithms, sane starts, exact derivatives.
+
+Sizes and tokens of the P² law are counted in 1e9, and its constants start in the middle of what
+papers report; the Chinchilla law starts at the coefficients of Hoffmann et al.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+BILLION = 1e9
+STARTS = {
+    "chinchilla": {"E": 1.69, "A": 406.4, "B": 410.7, "alpha": 0.34, "beta": 0.28},
+    "p2": {
+        "N_C": 0.3,
+        "D_C": 0.3,
+        "E": 0.3,
+        "alpha": 0.4,
+        "beta": 0.4,
+        "gamma": -1.0,
+        "delta": 0.2,
+    },
+}
+IN_LOGS = {"chinchilla": ("E", "A", "B"), "p2": ("N_C", "D_C")}
+
+
+@dataclass(frozen=True)
+class Model:
+    """Residuals and derivatives of one problem at coordinates that an optimiser likes."""
+
+    law: str
+    names: tuple[str, ...]
+    start: np.ndarray
+    predict: object
+    derivatives: object
+    loss: np.ndarray
+    log: bool
+
+    def residuals(self, q: np.ndarray) -> np.ndarray:
+        """Differences of losses, or of their logarithms."""
+        found = self.predict(q)
+        return np.log(found / self.loss) if self.log else found - self.loss
+
+    def jacobian(self, q: np.ndarray) -> np.ndarray:
+        """Derivatives of the residuals, (rows, coordinates)."""
+        found = self.derivatives(q)
+        return (found / self.predict(q) if self.log else found).T
+
+    def values(self, q: np.ndarray) -> dict[str, float]:
+        """Coefficients in plain counts."""
+        at = dict(zip(self.names, q, strict=True))
+        at |= {name: np.exp(at[name]) for name in IN_LOGS[self.law]}
+        if self.law == "p2":
+            at["N_C"] *= BILLION ** (at["alpha"] + at["delta"])
+            at["D_C"] *= BILLION ** (at["beta"] + at["delta"])
+            at["E"] *= BILLION ** at["delta"]
+        return at
+
+
+def model(problem) -> Model:  # noqa: ANN001 - a Problem of run.py
+    """Lay out a problem as an expert would."""
+    start = dict(STARTS[problem.law])
+    start |= {name: np.log(start[name]) for name in IN_LOGS[problem.law]}
+    predict, derivatives = {"chinchilla": _chinchilla, "p2": _p2}[problem.law](problem.columns)
+    return Model(
+        problem.law,
+        tuple(start),
+        np.array(list(start.values())),
+        predict,
+        derivatives,
+        problem.loss,
+        problem.delta is not None,
+    )
+
+
+def _chinchilla(columns: dict[str, np.ndarray]):  # noqa: ANN202 - two functions
+    size, tokens = np.log(columns["params"]), np.log(columns["tokens"])
+
+    def terms(q: np.ndarray) -> np.ndarray:
+        e, a, b, alpha, beta = q
+        return np.exp(np.stack([np.full_like(size, e), a - alpha * size, b - beta * tokens]))
+
+    def derivatives(q: np.ndarray) -> np.ndarray:
+        found = terms(q)
+        return np.stack([*found, -found[1] * size, -found[2] * tokens])
+
+    return (lambda q: terms(q).sum(axis=0)), derivatives
+
+
+def _p2(columns: dict[str, np.ndarray]):  # noqa: ANN202 - two functions
+    size, tokens = np.log(columns["params"] / BILLION), np.log(columns["tokens"] / BILLION)
+    rate, base = np.log(columns["pruning_rate"]), columns["base_loss"]
+
+    def parts(q: np.ndarray) -> tuple[np.ndarray, ...]:
+        n, d, rest, alpha, beta, gamma, delta = q
+        scale = np.exp(-gamma * rate - delta * size)
+        return scale, scale * np.exp(n - alpha * size), scale * np.exp(d - beta * tokens), rest
+
+    def predict(q: np.ndarray) -> np.ndarray:
+        scale, lasting, transient, rest = parts(q)
+        return base + lasting + transient + scale * rest
+
+    def derivatives(q: np.ndarray) -> np.ndarray:
+        scale, lasting, transient, rest = parts(q)
+        damage = lasting + transient + scale * rest
+        return np.stack(
+            [
+                lasting,
+                transient,
+                scale,
+                -size * lasting,
+                -tokens * transient,
+                -rate * damage,
+                -size * damage,
+            ]
+        )
+
+    return predict, derivatives

@@ -1,0 +1,27 @@
+"""lmfit by a beginner: plain counts, every coefficient from 1, all else as it comes.
+
+Without bounds lmfit stops at the first NaN and its message asks for bounds; so what the papers
+say is positive has the bound 0.
+"""
+
+import lmfit
+import plain
+
+LAWS = ("chinchilla", "p2")
+POSITIVE = {"A", "B", "N_C", "D_C", "alpha", "beta"}
+
+
+def fit(problem):  # noqa: ANN001, ANN201
+    """`lmfit.Model` of the law."""
+    names, inputs = plain.NAMES[problem.law], plain.INPUTS[problem.law]
+    own = lmfit.Model(plain.LAWS[problem.law], independent_vars=list(inputs))
+    params = own.make_params(**dict.fromkeys(names, 1.0))
+    for name in POSITIVE.intersection(names):
+        params[name].min = 0.0
+    columns = dict(zip(inputs, problem.columns.values(), strict=True))
+    return own.fit(problem.loss, params, **columns).params.valuesdict()
+
+
+def version() -> str:
+    """Of the package."""
+    return f"lmfit {lmfit.__version__}"

@@ -1,0 +1,20 @@
+"""p2law with its defaults: records and the name of a law, nothing else."""
+
+import pandas as pd
+
+import p2law
+from p2law import forms
+
+LAWS = ("chinchilla", "p2")
+
+
+def fit(problem):  # noqa: ANN001, ANN201
+    """Fit from records alone."""
+    records = pd.DataFrame({**problem.columns, "loss": problem.loss})
+    objective = p2law.huber(problem.delta, log=True) if problem.delta else p2law.squared()
+    return dict(p2law.fit(records, getattr(forms, problem.law), objective=objective).values)
+
+
+def version() -> str:
+    """Of the package."""
+    return f"p2law {p2law.__version__}"

@@ -1,0 +1,234 @@
+"""Does what is built work away from the source tree: lowest and newest versions, wheel and sdist.
+
+The wheel and the sdist are built twice from one commit; their sha256 must agree. Then each
+environment is made afresh, what was built is installed into it, and the tests run from a copy of
+`tests`, `data` and `examples` in an empty folder, so that no module can come from the tree.
+The lowest versions are those that pyproject.toml names; the newest are what pip finds.
+
+    python benchmarks/versions.py [--save FILE] [--only NAME ...] [--python python3.13 ...]
+    python benchmarks/versions.py --collect       # torch and transformers too; many gigabytes
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import keeping
+
+ROOT = Path(__file__).parents[1]
+VENVS = Path(__file__).parent / ".venvs"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+EXTRAS = ("plot", "report", "parquet", "progress", "parallel")
+TOOLS = ("pytest>=8.2", "pytest-randomly", "pytest-xdist", "hypothesis")
+ABOUT_THE_TREE = (
+    "test_layers.py",
+    "test_notebooks.py",
+    "test_pages.py",
+    "test_readme.py",
+    "test_report_page.py",
+    "test_site.py",
+    "test_supply.py",
+)
+"""Tests that read the source or the documentation, or need a browser or a notebook's kernel."""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What is installed, and what is tested there."""
+
+    title: str
+    extras: Sequence[str] = EXTRAS
+    lowest: bool = False
+    built: str = "whl"
+    tests: str = "core"
+
+
+ENVIRONMENTS = (
+    Environment("newest"),
+    Environment("lowest", lowest=True),
+    Environment("core alone, lowest", extras=(), lowest=True),
+    Environment("core alone, newest", extras=()),
+    Environment("from the sdist, newest", built="tar.gz"),
+)
+COLLECTING = (
+    Environment("collect, newest", extras=("collect",), tests="collect"),
+    Environment("collect, lowest", extras=("collect",), lowest=True, tests="collect"),
+)
+
+
+def told(command: Sequence[object], **options: object) -> subprocess.CompletedProcess[str]:
+    """Run a command and catch what it says."""
+    texts = [str(each) for each in command]
+    return subprocess.run(texts, capture_output=True, text=True, check=False, **options)  # type: ignore[call-overload, no-any-return] # noqa: S603
+
+
+def fresh(name: str, python: str, packages: Sequence[object]) -> Path | str:
+    """Make an environment; its interpreter, or the last line of what went wrong."""
+    place = VENVS / name.replace(", ", "-").replace(" ", "_")
+    found = place / "bin" / "python"
+    steps = (
+        [python, "-m", "venv", "--clear", place],
+        [found, "-m", "pip", "install", "-q", "--disable-pip-version-check", *packages],
+    )
+    for step in steps:
+        done = told(step)
+        if done.returncode:
+            errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
+            return (errors or ["the interpreter is not there"])[-1].removeprefix("ERROR: ")
+    return found
+
+
+# -- building -------------------------------------------------------------------------------
+
+
+def built(folder: Path) -> tuple[list[dict[str, object]], list[Path]]:
+    """Build twice; a row for each file, and the files."""
+    python = fresh("build", sys.executable, ["build"])
+    if isinstance(python, str):
+        raise SystemExit(python)
+    epoch = told(["git", "log", "-1", "--format=%ct"], cwd=ROOT).stdout.strip()
+    for part in ("one", "two"):
+        done = told(
+            [python, "-m", "build", "-o", folder / part, ROOT],
+            env={**os.environ, "SOURCE_DATE_EPOCH": epoch or "1577836800"},
+        )
+        if done.returncode:
+            raise SystemExit(done.stdout[-2000:] + done.stderr[-2000:])
+    files = sorted((folder / "one").iterdir())
+    rows = [
+        {
+            "file": each.name,
+            "bytes": each.stat().st_size,
+            "sha256": _sum(each),
+            "same the second time": _sum(each) == _sum(folder / "two" / each.name),
+        }
+        for each in files
+    ]
+    return rows, files
+
+
+def _sum(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def needed(extras: Sequence[str]) -> list[str]:
+    """What the project asks for, as it is written."""
+    optional = PROJECT["optional-dependencies"]
+    return [*PROJECT["dependencies"], *(each for extra in extras for each in optional[extra])]
+
+
+def lowest(asked: str) -> str:
+    """Pin a requirement to the lowest version that it allows."""
+    return asked.split(",", maxsplit=1)[0].replace(">=", "==")
+
+
+# -- testing --------------------------------------------------------------------------------
+
+
+def tested(each: Environment, python: str, files: Sequence[Path]) -> dict[str, object]:
+    """Install, test, and say what came out."""
+    asked = list(dict.fromkeys(needed(each.extras)))
+    name = next(path for path in files if path.name.endswith(each.built))
+    extras = f"[{','.join(each.extras)}]" if each.extras else ""
+    pins = [lowest(one) for one in asked] if each.lowest else []
+    row: dict[str, object] = {"environment": each.title, "built": each.built}
+    interpreter = fresh(
+        f"{each.title}, {Path(python).name}", python, [f"{name}{extras}", *pins, *TOOLS]
+    )
+    if isinstance(interpreter, str):
+        return row | {"why not": interpreter}
+    with tempfile.TemporaryDirectory() as folder:
+        return row | _versions(interpreter, asked) | _outcome(interpreter, Path(folder), each.tests)
+
+
+def _versions(interpreter: Path, asked: Sequence[str]) -> dict[str, object]:
+    """Python's version, and those of what was asked for."""
+    done = told(
+        [interpreter, "-m", "pip", "list", "--format", "json", "--disable-pip-version-check"]
+    )
+    there = {each["name"].lower(): each["version"] for each in json.loads(done.stdout)}
+    names = [one.split(">=")[0].lower() for one in asked]
+    python = told([interpreter, "-c", "import platform; print(platform.python_version())"])
+    found = ", ".join(f"{name} {there.get(name, '?')}" for name in names)
+    return {"python": python.stdout.strip(), "versions": found}
+
+
+def _outcome(interpreter: Path, folder: Path, which: str) -> dict[str, object]:
+    """Run the tests of a copy, and count what became of them."""
+    for part in ("tests", "data", "examples"):
+        shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", folder)  # what pytest is told
+    place = told([interpreter, "-c", "import p2law; print(p2law.__file__)"], cwd=folder).stdout
+    if not place.startswith(str(interpreter.parents[1])):
+        raise SystemExit(f"p2law comes from {place}, not from the environment")
+    left = [folder / "tests" / name for name in ABOUT_THE_TREE]
+    left += [folder / "tests" / "collect"] if which == "core" else []
+    tests = folder / "tests" / ("" if which == "core" else "collect")
+    told(
+        [interpreter, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "--tb=line"]
+        + [f"--ignore={each}" for each in left]
+        + ["--junitxml", folder / "told.xml", tests],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": "", "OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"},
+    )
+    return _counted(folder / "told.xml")
+
+
+def _counted(file: Path) -> dict[str, object]:
+    """Tests that passed, failed and were skipped; which failed, and why others were skipped."""
+    cases = list(ET.parse(file).iter("testcase"))  # noqa: S314 - pytest wrote it
+    bad = [
+        case for case in cases if case.find("failure") is not None or case.find("error") is not None
+    ]
+    skipped = [each for case in cases if (each := case.find("skipped")) is not None]
+    reasons = sorted({each.get("message", "") for each in skipped})
+    return {
+        "passed": len(cases) - len(bad) - len(skipped),
+        "failed": len(bad),
+        "skipped": len(skipped),
+        "failures": [f"{each.get('classname')}::{each.get('name')}" for each in bad[:20]],
+        "reasons to skip": reasons,
+    }
+
+
+def main() -> None:
+    """Build, install, test; keep what came out."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--save", type=Path)
+    parser.add_argument("--only", nargs="*", default=[])
+    parser.add_argument("--python", nargs="*", default=[sys.executable])
+    parser.add_argument("--collect", action="store_true")
+    options = parser.parse_args()
+    chosen = [
+        each
+        for each in (*ENVIRONMENTS, *(COLLECTING if options.collect else ()))
+        if not options.only or each.title in options.only
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        files, paths = built(Path(folder))
+        print(json.dumps(files, indent=1), flush=True)
+        rows = []
+        for python in options.python:
+            for each in chosen:
+                before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+                row = tested(each, python, paths)
+                used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
+                rows.append(row | {"CPU seconds": round(used)})
+                print(json.dumps(rows[-1], indent=1), flush=True)
+                if options.save:
+                    keeping.keep(options.save, {"built": files, "environments": rows})
+
+
+if __name__ == "__main__":
+    main()
