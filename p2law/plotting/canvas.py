@@ -288,7 +288,8 @@ def _say_inside(axes: Axes, lines: Sequence[str], colour: str) -> None:
     """
     if not lines:
         return
-    text = _wrapped(lines, axes.bbox.width / axes.figure.dpi, MOST_LINES)
+    capitals = 0.9  # which trouble begins with are wide
+    text = _wrapped(lines, capitals * axes.bbox.width / axes.figure.dpi, MOST_LINES)
     box = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1.0}
     where: dict[str, Any] = {"transform": axes.transAxes, "va": "top", "gid": NOTED, "zorder": 6}
     axes.text(0.01, 0.99, text, fontsize=SMALL_NOTE, color=colour, bbox=box, **where, **AS_IT_IS)
