@@ -47,6 +47,11 @@ JOBS = {
     "faults": Job("faults.py", 15),
     "fuzz": Job("fuzz.py", 60),
     "coverage_fuzz": Job("coverage_fuzz.py", 60),
+    "faults": Job("faults.py", 30),
+    "scale": Job("scale.py", 5),
+    "versions": Job("versions.py", 15),
+    "licences": Job("licences.py", 2),
+    "audit": Job("audit.py", 2),
 }
 
 

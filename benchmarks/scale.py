@@ -63,7 +63,7 @@ def write(path: Path, rows: int) -> None:
 def held() -> float:
     """Most memory that this process ever held, in MB."""
     status = Path("/proc/self/status").read_text(encoding="utf-8")
-    return int(status.split("VmHWM:")[1].split()[0]) / 1000
+    return int(status.split("VmHWM:")[1].split()[0]) * 1024 / 1e6
 
 
 def rows_in_a_file(path: str) -> Iterator[Row]:

@@ -241,15 +241,15 @@ def _by_run(
     groups = codes if runs < MANY else np.zeros_like(codes)
     curvature = np.zeros((int(groups.max()) + 1, len(q), len(q)))
     pulls = np.zeros((runs, len(q)))
-    bend = problem.weight * problem.objective.bend(residuals, 0.0)
-    pull = problem.weight * problem.objective.pull(residuals) + bend * shift
     for rows in problem.surface.blocks():
+        bend = problem.weight[rows] * problem.objective.bend(residuals[rows], 0.0)
+        pull = problem.weight[rows] * problem.objective.pull(residuals[rows]) + bend * shift[rows]
         ways = problem.at_rows(rows).jacobian(q)
         ways = np.where(np.isfinite(ways), ways, 0.0)
-        np.add.at(pulls, codes[rows], (ways * pull[rows]).T)
+        np.add.at(pulls, codes[rows], (ways * pull).T)
         for group in np.unique(groups[rows]):
             own = ways[:, groups[rows] == group]
-            curvature[group] += (own * bend[rows][groups[rows] == group]) @ own.T
+            curvature[group] += (own * bend[groups[rows] == group]) @ own.T
     return curvature, pulls
 
 

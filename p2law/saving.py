@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from p2law.declaring import Form
@@ -40,9 +41,17 @@ def encode(content: Mapping[str, Any], table: pd.DataFrame) -> str:
     SavedFitError
         Rows are labelled by what JSON cannot keep.
     """
-    columns = {str(name): table[name].tolist() for name in table.columns}
+    columns = {str(name): _told(table[name]) for name in table.columns}
     whole = {"format": FORMAT, **_written(content), "index": _rows(table.index), "records": columns}
     return json.dumps(whole, allow_nan=False, ensure_ascii=False)
+
+
+def _told(column: pd.Series) -> list[Any]:
+    """Values of a column, None where one is missing."""
+    found: list[Any] = column.tolist()
+    for k in np.flatnonzero(column.isna()):
+        found[k] = None
+    return found
 
 
 def _written(value: Any) -> Any:

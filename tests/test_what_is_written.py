@@ -50,6 +50,19 @@ def test_such_labels_come_back_from_a_file_of_records(fit, tmp_path):
     assert list(again["loss"]) == list(fit.records["loss"])
 
 
+def test_a_label_that_is_missing_is_missing_in_a_saved_fit_too(fit):
+    """
+    Also in one that was written by hand, and again in what is saved of that.
+    """
+    content = json.loads(fit.to_json())
+    rows = len(content["records"]["loss"])
+    content["records"]["eval_text"] = [None, *["novels"] * (rows - 1)]
+
+    again = json.loads(p2law.Fit.from_json(json.dumps(content)).to_json())
+
+    assert again["records"]["eval_text"] == content["records"]["eval_text"]
+
+
 def test_a_notebook_shows_such_labels_as_text(fit):
     """
     The fit, its ranking beside another law, and its trouble hold no markup from outside.

@@ -112,7 +112,7 @@ def plan_cut(
     Examples
     --------
     >>> from p2law.collect.resizing import DEFAULT_AXES, narrower, shallower
-    from p2law.collect.shapes import Shape
+    >>> from p2law.collect.shapes import Shape
     >>> llama = Shape("llama", 4096, 32, 32, 8, 128, 14336, 128256, False, False)
     >>> cut = plan_cut(llama, "depth", 0.25)
     >>> cut.after.num_hidden_layers, round(cut.pruning_rate, 4), cut.nominal_rate

@@ -155,6 +155,8 @@ def _check_measure(value: Any, at: KeyPath) -> None:
     if isinstance(counts, list):
         if not counts:
             raise at.error("is empty; name counts, or leave it out for log-spaced ones")
+        if odd := [each for each in counts if isinstance(each, (list, Mapping))]:
+            raise at.error(f"has {said(odd[0])} in its list; write token counts")
         check_distinct(counts, at)
         if isinstance(value, Mapping) and len(value) > 1:
             raise at.error("has `at`, beside which nothing else is looked at; give the list alone")

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.contour import ContourSet
 from matplotlib.figure import Figure, SubFigure
+from matplotlib.legend import Legend
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
@@ -36,8 +38,14 @@ LETTERS = 9.5
 FEW_TICKS = 5
 """At most so many at the left of a panel where there are several rows of them."""
 
-NOTE = 8.0
-"""Size of letters of a note, in points."""
+NOTE, SMALL_NOTE = 8.0, 7.0
+"""Size of letters of a note beside panels, and of one inside a panel, in points."""
+
+MOST_LINES = 3
+"""Of one note inside a panel; the fit itself says all of it."""
+
+NOTED = "p2law note"
+"""What notes inside a panel are known by."""
 
 AS_IT_IS: dict[str, Any] = {"parse_math": False}
 """How texts are written that may hold names from records: a $ begins no formula."""
@@ -80,11 +88,23 @@ class Canvas:
         if self.own:
             # A warning above takes the whole width.
             how["loc"] = "outside right " + ("center" if self.figure.get_suptitle() else "upper")
-            made = self.figure.legend(handles=handles, **how)
+            made: Legend = self.figure.legend(handles=handles, **how)
+            _plain(made)
         else:
-            made = self.axes[-1].legend(handles=handles, **{**how, "loc": corner})
-        for each in made.get_texts():
-            each.set(**AS_IT_IS)
+            self.corner_legend(self.axes[-1], handles, title, corner)
+
+    def corner_legend(self, axes: Axes, handles: Sequence[Artist], title: str, corner: str) -> None:
+        """Explain colours inside a panel, below the notes that stand there."""
+        size = "small" if self.own else SMALL_NOTE - 0.5
+        how: dict[str, Any] = {"title": title or None, "fontsize": size, "title_fontsize": size}
+        if not self.own:
+            how |= {"handlelength": 1.2, "handletextpad": 0.4, "labelspacing": 0.1}
+            how |= {"borderpad": 0.1, "borderaxespad": 0.3}
+        how |= {"loc": corner, "bbox_to_anchor": (0.0, 0.0, 1.0, 1.0 - _taken(axes))}
+        made = axes.legend(handles=handles, frameon=False, alignment="left", **how)
+        _plain(made)
+        for each in [] if self.own else made.get_texts():
+            each.set_text(_wrapped([each.get_text()], 0.8 * axes.bbox.width / axes.figure.dpi))
 
     def colour_bar(self, hues: Hues) -> None:
         """Explain the colours of many values, by a bar beside all panels."""
@@ -111,13 +131,13 @@ class Canvas:
     def say(self, warnings: Sequence[str], missing: Sequence[str], key: Sequence[str]) -> None:
         """Write what must be read above the panels, what is missing and what is what below.
 
-        On axes of a figure that belongs to somebody else only the first two are written, above.
+        On axes of a figure that belongs to somebody else only the first two are written, inside.
         """
         urgent = [f"! {each}" for each in dict.fromkeys(warnings)]
         rest = ["; ".join(dict.fromkeys(missing if not self.own else [*missing, *key]))]
         rest = [each for each in rest if each]
         if not self.own:
-            _say_above(self.axes[0], [*urgent, *rest], WARNING if urgent else GREY)
+            _say_inside(self.axes[0], [*urgent, *rest], WARNING if urgent else GREY)
             return
         wide = self.figure.bbox.width / self.figure.dpi
         how: dict[str, Any] = {"x": 0.01, "ha": "left", "fontsize": NOTE, **AS_IT_IS}
@@ -247,6 +267,12 @@ def _shared(axes: Axes, which: str) -> bool:
     return len(group.get_siblings(axes)) > 1
 
 
+def _plain(legend: Legend) -> None:
+    """Show names as they are, dollar signs too."""
+    for each in legend.get_texts():
+        each.set(**AS_IT_IS)
+
+
 def _flat(ax: Any) -> list[Any]:
     """What may be several axes, as a list; empty where it is a heap."""
     try:
@@ -255,27 +281,35 @@ def _flat(ax: Any) -> list[Any]:
         return []
 
 
-def _say_above(axes: Axes, lines: Sequence[str], colour: str) -> None:
-    """Write notes between a panel and its title, where the figure belongs to somebody else."""
+def _say_inside(axes: Axes, lines: Sequence[str], colour: str) -> None:
+    """Write notes at the top of a panel whose figure belongs to somebody else.
+
+    Outside of it might be another panel, or the edge of the figure.
+    """
     if not lines:
         return
-    text = _wrapped(lines, axes.bbox.width / axes.figure.dpi)
-    axes.annotate(
-        text,
-        (0.0, 1.0),
-        (0, 4),
-        xycoords="axes fraction",
-        textcoords="offset points",
-        fontsize=NOTE,
-        color=colour,
-        va="bottom",
-        **AS_IT_IS,
-    )
-    room = 8 + 1.25 * NOTE * (text.count("\n") + 1)
-    axes.set_title(axes.get_title("left"), fontsize="medium", loc="left", pad=room, **AS_IT_IS)
+    capitals = 0.9  # which trouble begins with are wide
+    text = _wrapped(lines, capitals * axes.bbox.width / axes.figure.dpi, MOST_LINES)
+    box = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1.0}
+    where: dict[str, Any] = {"transform": axes.transAxes, "va": "top", "gid": NOTED, "zorder": 6}
+    axes.text(0.01, 0.99, text, fontsize=SMALL_NOTE, color=colour, bbox=box, **where, **AS_IT_IS)
+    free = axes.get_aspect() == "auto" and axes.get_autoscaley_on()
+    if free and not any(isinstance(each, ContourSet) for each in axes.collections):
+        scale = axes.yaxis.get_transform()
+        low, high = scale.transform(np.array(axes.get_ylim()))
+        top = low + (high - low) / (1 - _taken(axes))
+        axes.set_ylim(top=float(scale.inverted().transform(np.array([top]))[0]), auto=None)
 
 
-def _wrapped(lines: Iterable[str], wide: float) -> str:
-    """Lines that fit into so many inches."""
+def _taken(axes: Axes) -> float:
+    """The share of a panel's height that notes inside it take, at most half."""
+    lines = sum(n.get_text().count("\n") + 1 for n in axes.texts if n.get_gid() == NOTED)
+    height = (1.35 * lines + bool(lines)) * SMALL_NOTE / 72 * axes.figure.dpi
+    return float(min(0.5, height / axes.bbox.height))
+
+
+def _wrapped(lines: Iterable[str], wide: float, most: int | None = None) -> str:
+    """Lines that fit into so many inches, each cut after so many."""
     letters = max(20, int(wide * 72 / (0.6 * NOTE)))
-    return "\n".join(textwrap.fill(each, letters, subsequent_indent="  ") for each in lines)
+    how: dict[str, Any] = {"subsequent_indent": "  ", "max_lines": most, "placeholder": " ..."}
+    return "\n".join(textwrap.fill(each, letters, **how) for each in lines)

@@ -137,7 +137,7 @@ class _Picture:
             axes.set_yscale("log")
             # A band that falls to nothing would leave the curves no room.
             least = min(self.worth, told["gain"].min()) / DEEPEST
-            axes.set_ylim(bottom=max(axes.get_ylim()[0], least))
+            axes.set_ylim(bottom=max(axes.get_ylim()[0], least), auto=None)
             plain_ticks(axes.yaxis, "")
         axes.set_xlim(told[TOKENS].min(), self.last)
         target = self.fit.form.target
@@ -170,20 +170,21 @@ class _Picture:
         axes.plot(np.clip(point.tokens, first, self.last), self.worth, marker, **look)
 
     def legend(self, place: Canvas, points: list[Budget]) -> None:
-        """Settings, and where each is saturated."""
+        """Settings, and, beside an own figure, where each is saturated."""
         handles = [
             Line2D(
                 [],
                 [],
                 color=self._colour(k),
                 marker=MARKERS[k % len(MARKERS)],
-                label=f"{self.names[k]}\n  {_words(point)}",
+                label=f"{self.names[k]}\n  {_words(point)}" if place.own else self.names[k],
             )
             for k, point in enumerate(points)
         ]
-        place.legend(
-            handles, f"until a doubling wins less\nthan {number(self.worth, 3)} {self.fit.unit}"
-        )
+        # On somebody else's axes it stands on the curves, so it only names them.
+        level = f"{number(self.worth, 3)} {self.fit.unit}"
+        title = f"until a doubling wins less\nthan {level}" if place.own else f"line: {level}"
+        place.legend(handles, title)
 
     def key(self, told: pd.DataFrame, points: list[Budget], why: str) -> list[str]:
         """What is what."""

@@ -84,8 +84,8 @@ def predicted(
         missing, key = _remarks(told)
     _square(axes, shown, sides)
     plain(axes)
-    axes.legend(loc="upper left", fontsize="small", frameon=False)
     place.say(_warnings(shown, told), missing, key)
+    place.corner_legend(axes, axes.get_legend_handles_labels()[0], "", "upper left")
     return axes
 
 

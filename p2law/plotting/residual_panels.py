@@ -1,5 +1,8 @@
 """What a fit leaves over: measured minus predicted, by run and against tokens."""
 
+import itertools
+import re
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -24,6 +27,9 @@ NAMED = 24
 WORST = 3
 LETTERS = 30
 """Of a run's name."""
+
+HASH = r"-[0-9a-f]{8,}$"
+"""What `p2law collect` ends names of runs with."""
 
 
 def residuals(fit: Fit, *, against: str | None = None, ax: Place = None) -> Panels:
@@ -88,8 +94,7 @@ def _by_run(axes: Axes, rows: pd.DataFrame, means: pd.Series, worst: pd.Index) -
     axes.plot(means, place, "|", color="black", markersize=7, markeredgewidth=1.4)
     _zero(axes, rows, upright=True)
     if len(means) <= NAMED:
-        names = [shortened(str(run), LETTERS) for run in means.index]
-        axes.set_yticks(place, names, **AS_IT_IS)
+        axes.set_yticks(place, labels(means.index), **AS_IT_IS)
         axes.tick_params(axis="y", labelsize="x-small", length=0)
     else:
         axes.set_yticks([])
@@ -98,6 +103,34 @@ def _by_run(axes: Axes, rows: pd.DataFrame, means: pd.Series, worst: pd.Index) -
     axes.set_title(f"by run ({len(means)})", fontsize="medium", loc="left")
     plain(axes)
     axes.grid(visible=len(means) <= NAMED, axis="y")
+
+
+def labels(runs: Iterable[Any]) -> list[str]:
+    """Names of runs that fit beside a panel.
+
+    Where one is too long, what all begin with is left out, and then the hash at the end, as
+    long as the names stay different.
+    """
+    names = [str(run) for run in runs]
+    for shorter in (_without_start, _without_hash):
+        if max(map(len, names), default=0) <= LETTERS:
+            break
+        tried = [shorter(each, names) for each in names]
+        names = tried if len(set(tried)) == len(set(names)) else names
+    return [shortened(each, LETTERS) for each in names]
+
+
+def _without_start(name: str, names: list[str]) -> str:
+    """A name less the words that all begin with."""
+    words = zip(*(each.split("-") for each in names), strict=False)
+    same = sum(1 for _ in itertools.takewhile(lambda column: len(set(column)) == 1, words))
+    return f"…{'-'.join(name.split('-')[same:])}" if len(names) > 1 and same else name
+
+
+def _without_hash(name: str, names: list[str]) -> str:
+    """A name less a hash at its end, where all have one."""
+    hashed = all(re.search(HASH, each) for each in names)
+    return re.sub(HASH, "", name) if hashed else name
 
 
 def _along(axes: Axes, rows: pd.DataFrame, below: str, worst: pd.Index) -> int:

@@ -435,6 +435,11 @@ def test_a_sweep_needs_texts_models_and_work(refusal):
         ("measure", "[1]", "the nearest is 64"),
         ("measure", "[]", "post_training.measure is empty; name counts, or leave it out"),
         ("measure", "[64, 64]", "post_training.measure has 64 twice"),
+        (
+            "measure",
+            "[[64]]",
+            "post_training.measure has [64] (list) in its list; write token counts",
+        ),
         ("measure", "{ at = [64], count = 3 }", "`at`, beside which nothing else is looked at"),
         ("tokens", "1e30", "it must lie in [1, 1e15]"),
     ],

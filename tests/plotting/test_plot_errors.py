@@ -45,6 +45,21 @@ def test_runs_stand_in_the_order_of_their_means(p2_fit, figure):
     assert list(means.index) == [each.get_text() for each in by_run.get_yticklabels()]
 
 
+def test_names_of_runs_keep_what_tells_them_apart():
+    """
+    Not the model that all have, nor a hash, but the rate.
+    """
+    from p2law.plotting.residual_panels import labels
+
+    rates = (0.25, 0.5)
+    long = [f"llama-390k-depth-rate-{rate}-novels-s0-811f73a6b{k}" for k, rate in enumerate(rates)]
+
+    assert ["…0.25-novels-s0-811f73a6b0", "…0.5-novels-s0-811f73a6b1"] == labels(long)
+    assert ["a", "b"] == labels(["a", "b"])
+    other = ["llama-390k-depth-0.25-s0-811f73a6b1", "qwen2-390k-depth-0.5-s0-811f73a6b2"]
+    assert ["llama-390k-depth-0.25-s0", "qwen2-390k-depth-0.5-s0"] == labels(other)
+
+
 def test_of_many_runs_only_the_worst_are_named(sixty_runs, figure, said):
     """
     Sixty names would be a smear.

@@ -268,16 +268,29 @@ def test_a_coefficient_at_a_bound_is_said_above(one_run, figure, said):
     assert f"! AT BOUND: {fit.trouble[0]}" in said(figure)
 
 
-def test_notes_on_given_axes_stand_under_the_title(two_sizes, figure):
+@pytest.mark.parametrize("name", ["curves", "rates", "gain", "predicted"])
+@pytest.mark.parametrize("shape", [(1, 1, (4, 3)), (2, 2, (6.4, 4.8))])
+def test_notes_and_legends_stay_inside_given_axes(name, shape, two_sizes):
     """
-    The figure belongs to somebody else; its own title is not touched.
+    The figure belongs to somebody else: its title and other panels are not touched, nothing is
+    cut off, and no legend lies on a note.
     """
+    rows, columns, inches = shape
+    figure = Figure(figsize=inches, dpi=80)
     figure.suptitle("mine")
-    axes = plotting.gain(two_sizes, ax=figure.subplots())
+    given = figure.subplots(rows, columns, squeeze=False)[-1, 0]
+    getattr(plotting, name)(two_sizes, ax=given)
+    figure.draw_without_rendering()
 
-    (note,) = [each for each in axes.texts if "NOT IDENTIFIED" in each.get_text()]
+    (note,) = [each for each in given.texts if "NOT IDENTIFIED" in each.get_text()]
+    panel = given.get_window_extent()
+    inside = [note.get_window_extent()]
+    inside += [given.get_legend().get_window_extent()] if given.get_legend() else []
     assert "mine" == figure.get_suptitle()
-    assert (0.0, 1.0) == note.xy
+    for box in inside:
+        assert panel.y0 - 1 <= box.y0 <= box.y1 <= panel.y1 + 1
+        assert box.x1 <= panel.x1 + 1
+    assert not any(one.padded(-1).overlaps(two) for one, two in itertools.pairwise(inside))
 
 
 @pytest.mark.parametrize("name", plotting.__all__)

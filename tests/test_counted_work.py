@@ -1,7 +1,7 @@
 """How much work standard fits take, counted and not timed: the same on every machine.
 
-`golden/work.json` holds what was counted last. `pytest tests/test_work.py --rewrite-golden` counts
-anew; do so only where the work has changed on purpose, and say why in the commit.
+`golden/work.json` holds what was counted last. `pytest tests/test_counted_work.py --rewrite-golden`
+counts anew; do so only where the work has changed on purpose, and say why in the commit.
 """
 
 import contextlib
@@ -175,7 +175,11 @@ def test_a_search_done_twice_is_noticed(work, monkeypatch):
     """
     for module, name in ((projection, "search"), (polishing, "polish")):
         once = getattr(module, name)
-        monkeypatch.setattr(module, name, lambda *asked, once=once: once(*asked) and once(*asked))
+
+        def twice(*asked, once=once, **more):
+            return once(*asked, **more) and once(*asked, **more)
+
+        monkeypatch.setattr(module, name, twice)
     name = "chinchilla, 240 points"
 
     found = {**work, name: measured(*cases()[name])}
