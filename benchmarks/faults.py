@@ -11,6 +11,7 @@ or below ``unshare -rm``. A fault that has its figures in the file is not measur
 """
 
 import argparse
+import contextlib
 import json
 import os
 import random
@@ -116,9 +117,10 @@ def full(found: Study, out: Path, rng: random.Random) -> int:
             children = start(found, out)
             if not before:
                 time.sleep(rng.uniform(0.1, 0.9) * found.seconds)
-                filler.write_bytes(bytes(shutil.disk_usage(out).free))
+                with contextlib.suppress(OSError):  # the sweep may have taken the last of it
+                    filler.write_bytes(bytes(shutil.disk_usage(out).free))
             faults += not ended(children)
-            filler.unlink()
+            filler.unlink(missing_ok=True)
         go_on(found, out)
         shutil.copytree(out, (copy := out.with_name(f"{out.name}.copy")))
     out.rmdir()
