@@ -44,7 +44,6 @@ JOBS = {
     "loop": Job("loop.py --own-seconds", 4),
     "calibration_memory": Job("calibration_memory.py", 2),
     "real_shapes": Job("real_shapes.py", 45),
-    "faults": Job("faults.py", 15),
     "fuzz": Job("fuzz.py", 60),
     "coverage_fuzz": Job("coverage_fuzz.py", 60),
     "faults": Job("faults.py", 30),

@@ -43,6 +43,9 @@ HEADERS = 2**20
 _RAW = re.compile(r"^\w*Error: \[Errno \d+\] ")
 """What torch puts before the words of the system."""
 
+_WRITER = "inline_container"
+"""Where torch fails that wrote less than it wanted to, with words about positions."""
+
 
 @dataclass(frozen=True)
 class Checkpoints:
@@ -209,7 +212,8 @@ def _try(action: Any) -> str:
     # The writer wraps what goes wrong on a disk into an error of its own, which is no Exception.
     except (Exception, CheckpointException) as error:  # noqa: BLE001
         *_, said = str(error).strip().splitlines() or [type(error).__name__]
-        return f"cannot write a checkpoint: {_RAW.sub('', said)}"
+        said = "a file ended too early" if _WRITER in said else _RAW.sub("", said)
+        return f"cannot write a checkpoint: {said}"
     return ""
 
 
