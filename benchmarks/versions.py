@@ -32,6 +32,10 @@ VENVS = Path(__file__).parent / ".venvs"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = ("plot", "report", "parquet", "progress", "parallel")
 TOOLS = ("pytest>=8.2", "pytest-randomly", "pytest-xdist", "hypothesis")
+COLUMNS = (
+    *("environment", "built", "python", "versions", "tests", "passed", "failed", "skipped"),
+    *("which failed", "why skipped", "trouble", "CPU seconds"),
+)
 ABOUT_THE_TREE = (
     "test_layers.py",
     "test_notebooks.py",
@@ -145,12 +149,13 @@ def tested(
     name = next(path for path in files if path.name.endswith(each.built))
     extras = f"[{','.join(each.extras)}]" if each.extras else ""
     pins = [lowest(one) for one in asked] if each.lowest else []
-    row: dict[str, object] = {"environment": each.title, "built": each.built}
+    row: dict[str, object] = dict.fromkeys(COLUMNS, "")
+    row |= {"environment": each.title, "built": each.built}
     interpreter = fresh(
         f"{each.title}, {Path(python).name}", python, [f"{name}{extras}", *pins, *TOOLS]
     )
     if isinstance(interpreter, str):
-        return row | {"why not": interpreter}
+        return row | {"trouble": interpreter}
     with tempfile.TemporaryDirectory() as folder:
         return (
             row
@@ -205,8 +210,8 @@ def _counted(file: Path) -> dict[str, object]:
         "passed": len(cases) - len(bad) - len(skipped),
         "failed": len(bad),
         "skipped": len(skipped),
-        "failures": [f"{each.get('classname')}::{each.get('name')}" for each in bad[:20]],
-        "reasons to skip": reasons,
+        "which failed": ", ".join(f"{each.get('classname')}.{each.get('name')}" for each in bad),
+        "why skipped": "; ".join(reasons),
     }
 
 
