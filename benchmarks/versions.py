@@ -74,10 +74,13 @@ COLLECTING = (
 )
 
 
-def told(command: Sequence[object], **options: object) -> subprocess.CompletedProcess[str]:
-    """Run a command and catch what it says."""
+def told(
+    command: Sequence[object], cwd: Path = ROOT, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a command and catch what it says; no path of ours leads it to the tree."""
     texts = [str(each) for each in command]
-    return subprocess.run(texts, capture_output=True, text=True, check=False, **options)  # type: ignore[call-overload, no-any-return] # noqa: S603
+    known = {name: each for name, each in os.environ.items() if name != "PYTHONPATH"} | variables
+    return subprocess.run(texts, cwd=cwd, capture_output=True, text=True, check=False, env=known)  # noqa: S603
 
 
 def fresh(name: str, python: str, packages: Sequence[object]) -> Path | str:
@@ -108,7 +111,7 @@ def built(folder: Path) -> tuple[list[dict[str, object]], list[Path]]:
     for part in ("one", "two"):
         done = told(
             [python, "-m", "build", "-o", folder / part, ROOT],
-            env={**os.environ, "SOURCE_DATE_EPOCH": epoch or "1577836800"},
+            SOURCE_DATE_EPOCH=epoch or "1577836800",
         )
         if done.returncode:
             raise SystemExit(done.stdout[-2000:] + done.stderr[-2000:])
@@ -196,7 +199,8 @@ def _outcome(interpreter: Path, folder: Path, which: str, only: Sequence[str]) -
         + [f"--ignore={each}" for each in left]
         + ["--junitxml", folder / "told.xml", *tests],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": "", "OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"},
+        OMP_NUM_THREADS="1",
+        MPLBACKEND="agg",
     )
     if not (folder / "told.xml").exists():
         return {"tests": "none", "trouble": " ".join((done.stdout + done.stderr).split())[-300:]}
