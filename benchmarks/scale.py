@@ -4,6 +4,8 @@ Each measurement has a fresh process; memory is the most that process ever held 
 time. A cluster here is two processes of one machine: what is shown is that every backend of joblib
 gives the same bits, not that it is faster.
 
+Tables that were not asked for stay in the file as they were.
+
     python benchmarks/scale.py [--save FILE] [--rows 1e7] [--runs 10000] [--only rows runs jobs]
 """
 
@@ -96,7 +98,8 @@ def many_runs(runs: str) -> Iterator[Row]:
 
 
 def _step(what: str) -> Row:
-    return {"after": what, "CPU seconds": round(time.process_time(), 1), "peak MB": round(held())}
+    used = {"CPU seconds": round(time.process_time(), 1), "peak MB": round(held())}
+    return {"after": what, **used, "trouble": ""}
 
 
 # -- the same bits wherever --------------------------------------------------------------------
@@ -119,9 +122,11 @@ def answer() -> str:
 def dask() -> Iterator[None]:
     """Two Dask workers."""
     import joblib
+    from dask import config
     from distributed import Client, LocalCluster
 
     size = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    config.set({f"distributed.comm.timeouts.{each}": "300s" for each in ("connect", "tcp")})
     with LocalCluster(**size) as cluster, Client(cluster), joblib.parallel_config("dask"):
         yield
 
@@ -167,11 +172,14 @@ BACKENDS: dict[str, Callable[[], object]] = {
 def backend(name: str) -> Iterator[Row]:
     """The same work by one backend."""
     with BACKENDS[name]():  # type: ignore[attr-defined]
-        yield {"backend": name, "hash of all answers": answer()}
+        found = answer()
+    yield {"backend": name, "hash of all answers": found, "trouble": ""}
 
 
 # -- processes ---------------------------------------------------------------------------------
 
+USED = ("CPU seconds", "peak MB")
+WHAT = {"rows": "after", "runs": "after", "jobs": "backend"}
 KINDS = {"rows": rows_in_a_file, "runs": many_runs, "jobs": backend}
 
 
@@ -184,7 +192,10 @@ def apart(kind: str, argument: object) -> list[Row]:
     found = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no word of why"])[-1]
-        found.append({"backend" if kind == "jobs" else "after": str(argument), "why not": last})
+        lost = (
+            {"hash of all answers": "none"} if kind == "jobs" else {"CPU seconds": 0, "peak MB": 0}
+        )
+        found.append({WHAT[kind]: str(argument), **lost, "trouble": last})
     for row in found:
         print(json.dumps(row), flush=True)
     return found
@@ -204,6 +215,8 @@ def main() -> None:
             print(json.dumps(row), flush=True)
         return
     tables: dict[str, list[Row]] = {}
+    if options.save and options.save.exists():
+        tables = json.loads(options.save.read_text(encoding="utf-8"))["tables"]
     if "rows" in options.only:
         with tempfile.TemporaryDirectory() as folder:
             write(Path(folder) / "records.parquet", int(options.rows))

@@ -32,6 +32,12 @@ VENVS = Path(__file__).parent / ".venvs"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = ("plot", "report", "parquet", "progress", "parallel")
 TOOLS = ("pytest>=8.2", "pytest-randomly", "pytest-xdist", "hypothesis")
+COLUMNS = (
+    *("environment", "built", "python", "versions", "tests", "passed", "failed", "skipped"),
+    *("which failed", "why skipped", "trouble", "CPU seconds"),
+)
+NAGGING = "\nPyarrow will become a required dependency"
+"""What pandas 2.2.0 says when it is loaded without pyarrow; all other warnings are errors."""
 ABOUT_THE_TREE = (
     "test_layers.py",
     "test_notebooks.py",
@@ -68,10 +74,13 @@ COLLECTING = (
 )
 
 
-def told(command: Sequence[object], **options: object) -> subprocess.CompletedProcess[str]:
-    """Run a command and catch what it says."""
+def told(
+    command: Sequence[object], cwd: Path = ROOT, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a command and catch what it says; no path of ours leads it to the tree."""
     texts = [str(each) for each in command]
-    return subprocess.run(texts, capture_output=True, text=True, check=False, **options)  # type: ignore[call-overload, no-any-return] # noqa: S603
+    known = {name: each for name, each in os.environ.items() if name != "PYTHONPATH"} | variables
+    return subprocess.run(texts, cwd=cwd, capture_output=True, text=True, check=False, env=known)  # noqa: S603
 
 
 def fresh(name: str, python: str, packages: Sequence[object]) -> Path | str:
@@ -102,7 +111,7 @@ def built(folder: Path) -> tuple[list[dict[str, object]], list[Path]]:
     for part in ("one", "two"):
         done = told(
             [python, "-m", "build", "-o", folder / part, ROOT],
-            env={**os.environ, "SOURCE_DATE_EPOCH": epoch or "1577836800"},
+            SOURCE_DATE_EPOCH=epoch or "1577836800",
         )
         if done.returncode:
             raise SystemExit(done.stdout[-2000:] + done.stderr[-2000:])
@@ -145,12 +154,13 @@ def tested(
     name = next(path for path in files if path.name.endswith(each.built))
     extras = f"[{','.join(each.extras)}]" if each.extras else ""
     pins = [lowest(one) for one in asked] if each.lowest else []
-    row: dict[str, object] = {"environment": each.title, "built": each.built}
+    row: dict[str, object] = dict.fromkeys(COLUMNS, "")
+    row |= {"environment": each.title, "built": each.built}
     interpreter = fresh(
         f"{each.title}, {Path(python).name}", python, [f"{name}{extras}", *pins, *TOOLS]
     )
     if isinstance(interpreter, str):
-        return row | {"why not": interpreter}
+        return row | {"trouble": interpreter}
     with tempfile.TemporaryDirectory() as folder:
         return (
             row
@@ -183,13 +193,17 @@ def _outcome(interpreter: Path, folder: Path, which: str, only: Sequence[str]) -
     left += [folder / "tests" / "collect"] if which == "core" else []
     whole = folder / "tests" / ("" if which == "core" else "collect")
     tests = [whole / name for name in only] or [whole]
-    told(
+    done = told(
         [interpreter, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "--tb=line"]
+        + ["-W", f"ignore:{NAGGING}:DeprecationWarning"]
         + [f"--ignore={each}" for each in left]
         + ["--junitxml", folder / "told.xml", *tests],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": "", "OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"},
+        OMP_NUM_THREADS="1",
+        MPLBACKEND="agg",
     )
+    if not (folder / "told.xml").exists():
+        return {"tests": "none", "trouble": " ".join((done.stdout + done.stderr).split())[-300:]}
     return {"tests": ", ".join(only) or f"all of {which}"} | _counted(folder / "told.xml")
 
 
@@ -205,8 +219,8 @@ def _counted(file: Path) -> dict[str, object]:
         "passed": len(cases) - len(bad) - len(skipped),
         "failed": len(bad),
         "skipped": len(skipped),
-        "failures": [f"{each.get('classname')}::{each.get('name')}" for each in bad[:20]],
-        "reasons to skip": reasons,
+        "which failed": ", ".join(f"{each.get('classname')}.{each.get('name')}" for each in bad),
+        "why skipped": "; ".join(reasons),
     }
 
 

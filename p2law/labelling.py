@@ -16,8 +16,7 @@ def is_plain(label: Any) -> bool:
 
 def plain_runs(runs: pd.Series) -> pd.Series:
     """The same runs under plain labels: what is not plain is named by its text."""
-    sparing = isinstance(runs.dtype, pd.CategoricalDtype) and len(runs) > lean.MANY
-    if _stands(runs.cat.categories if sparing else runs):
+    if _stands(runs) or (len(runs) > lean.MANY and _names(runs.dtype)):
         return runs
     code, values = pd.factorize(runs)
     words = [_word(each) for each in pd.Index(values).tolist()]
@@ -48,6 +47,13 @@ def _stands(labels: "pd.Series | pd.Index") -> bool:
     if labels.dtype == np.float64:
         return bool(np.isfinite(labels.to_numpy()).all())
     return labels.dtype == np.int64 or labels.dtype == _TEXT != np.dtype(object)
+
+
+def _names(kind: Any) -> bool:
+    """Tell whether labels are categories and all of these texts, whatever type holds them."""
+    return isinstance(kind, pd.CategoricalDtype) and all(
+        isinstance(each, str) for each in kind.categories
+    )
 
 
 def _word(label: Any) -> Any:

@@ -12,6 +12,7 @@ import pytest
 import p2law
 from p2law import forms, lean, records, testing
 from p2law.errors import RecordError
+from p2law.labelling import plain_runs
 from p2law.resampling import alone
 from p2law.surface import Surface
 
@@ -86,6 +87,21 @@ def test_a_large_table_is_fitted_to_the_same_bits(tmp_path, table):
     pd.testing.assert_frame_equal(fit.draws, small.draws, check_exact=True)
     split = p2law.holdout.last_tokens(p2law.load(tmp_path / "a.parquet"))
     assert p2law.score(p2law.fit(split.kept, forms.p2), split.held).rows == 64
+
+
+@pytest.mark.usefixtures("small_pieces")
+@pytest.mark.parametrize(("kind", "stays"), [(object, True), ("int64", False)])
+def test_names_of_runs_stay_categories(kind, stays):
+    """
+    Whatever type of pandas holds the texts; other categories are named by their values.
+    """
+    names = pd.Index([f"r{k}" for k in range(4)] if kind is object else range(4), dtype=kind)
+    runs = pd.Series(pd.Categorical.from_codes(np.arange(200) % 4, names), name="run")
+
+    found = plain_runs(runs)
+
+    assert stays is isinstance(found.dtype, pd.CategoricalDtype)
+    assert runs.tolist() == found.tolist()
 
 
 @pytest.mark.usefixtures("small_pieces")
