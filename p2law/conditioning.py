@@ -99,8 +99,7 @@ class Conditioned:
         """Derivatives of given variances by the logarithms of the five sizes.
 
         What the checkpoints say is the best guess there is, so that how it is weighed has no
-        say to first order. How far off the law may be is measured on the same runs as their
-        level, and as little known: it counts as part of that.
+        say to first order.
 
         Parameters
         ----------
@@ -114,14 +113,11 @@ class Conditioned:
         """
         found = np.zeros((len(ways), 5))
         found[:, :4] = _squares(self.sizes.by_size(asked, asked), ways, ways)
-        moved = self._refits(asked) @ ways.T
         if len(self.off):
             pulls = -ways @ self._prior(asked, self.seen) @ self._inverse
             found[:, :4] += 2 * _squares(self.sizes.by_size(asked, self.seen), ways, pulls)
             found[:, :4] += _squares(self.sizes.by_size(self.seen, self.seen), pulls, pulls)
             found[:, 4] = 2 * self.sizes.noise**2 * np.sum(pulls**2, axis=1)
-            moved = moved + self._refits(self.seen) @ pulls.T
-        found[:, 0] += 2 * np.sum(moved**2, axis=0) / max(len(moved), 1)
         return found
 
     def share(self, cross: Array, size: float) -> tuple[float, float]:
