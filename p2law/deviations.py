@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from p2law.declaring import Array, Whole
+from p2law.resampling import ALONE
 from p2law.result import Fit
 
 TOKENS = "tokens"
@@ -23,6 +24,9 @@ ENOUGH_RUNS = 9
 """With fewer fitted runs to try a forecast on, a 90 % quantile of its errors says nothing."""
 
 NORMAL_90 = 1.6448536269514722
+
+LEAST_LEFT = 0.01
+"""What is left of a deviation that the law has followed is made up to ten times as large."""
 
 MOST_RUNS, MOST_ROWS = 60, 40
 """So many runs, and rows of each, are looked at; more would tell the same."""
@@ -136,19 +140,22 @@ class Deviations:
 
 @dataclass(frozen=True)
 class Strayed:
-    """One fitted run: the law along it, how far it lies from that, and where the law could go.
+    """One fitted run: the law along it, and how far it lies from that.
 
     Attributes
     ----------
     along : Along
     off : ndarray of shape (rows,)
-    ways : ndarray of shape (free, rows)
-        Derivatives of the law by its free coordinates.
+    freed : ndarray of shape (rows,)
+        The same as large as it was before the law followed this run.
+    followed : float
+        Share of the variance of its level that the law has followed.
     """
 
     along: Along
     off: Array
-    ways: Array
+    freed: Array
+    followed: float
 
 
 def _law(fit: Fit, inputs: dict[str, Array], factor: float) -> Array:
@@ -162,13 +169,37 @@ def strayed(fit: Fit) -> list[Strayed]:
     """The fitted runs, each with its residuals; of many runs and rows a spread-out choice."""
     table = fit.residuals()
     along = Along.of(fit, {name: table[name].to_numpy() for name in fit.form.columns})
-    off, ways, out = table["residual"].to_numpy(), fit.known.ways, []
+    off, out = table["residual"].to_numpy(), []
     groups = [np.asarray(each) for each in table.groupby("run", sort=False).indices.values()]
     for rows in _some(groups, MOST_RUNS):
         ordered = rows[np.argsort(along.ln_tokens[rows], kind="stable")]
         few = ordered[_spread(len(ordered), MOST_ROWS)]
-        out.append(Strayed(along.at(few), off[few], ways[:, few]))
+        ways = fit.known.ways(few) * np.sqrt(len(ordered) / len(few))
+        level = np.full(len(few), len(few) ** -0.5)
+        followed = min(float(np.sum((ways @ level) ** 2)), 1.0)
+        out.append(Strayed(along.at(few), off[few], freed(off[few], ways), followed))
     return out
+
+
+def freed(off: Array, ways: Array) -> Array:
+    """Undo how far a law has followed a run (bias-reduced residuals; Bell and McCaffrey).
+
+    Parameters
+    ----------
+    off : ndarray of shape (rows,)
+        Residuals of a run.
+    ways : ndarray of shape (ways, rows)
+        Orthogonal over all runs; in one of them the law follows a run as far as the run pulls.
+
+    Returns
+    -------
+    ndarray of shape (rows,)
+    """
+    _, size, own = np.linalg.svd(ways, full_matrices=False)
+    left = 1 - np.minimum(size, 1.0) ** 2
+    # What the law follows wholly leaves nothing to be made larger.
+    factor = np.where(left > 1 - ALONE, np.maximum(left, LEAST_LEFT) ** -0.5, 1.0)
+    return np.asarray(off + own.T @ ((factor - 1) * (own @ off)))
 
 
 def forecast_of(run: Strayed, sizes: Deviations, ahead: float) -> tuple[float, float] | None:

@@ -198,13 +198,23 @@ class Knowledge:
         """Coordinates of the fit, then of its refits."""
         return np.vstack([self._q, self.drawn.q])
 
-    @property
-    def ways(self) -> Array:
-        """Derivatives of the fit over its records, by what lies inside its bounds: (free, rows)."""
+    def ways(self, rows: Whole) -> Array:
+        """Derivatives of the fit at rows by what lies inside its bounds: (ways, rows).
+
+        Put together so that over all rows they are orthogonal and of length 1: their squares
+        add up to the leverage of a row.
+        """
         (low, high), q = self.problem.surface.box, self._q
+        free = (low < q) & (q < high)
+        factor = self.problem.surface.factor(q)[free]
+        length = np.sqrt(np.sum(factor**2, axis=1))
+        length = np.where(length > 0, length, np.inf)
+        turned, size, _ = np.linalg.svd(factor / length[:, None], full_matrices=False)
+        kept = size > 1e-9 * size.max(initial=0.0)
+        root = (turned[:, kept] / size[kept]).T / length
         with np.errstate(all="ignore"):
-            found = self.problem.surface.jacobian(q)[(low < q) & (q < high)]
-        return np.nan_to_num(found, posinf=0.0, neginf=0.0)
+            found = self.problem.surface.at_rows(rows).jacobian(q)[free]
+        return np.asarray(root @ np.nan_to_num(found, posinf=0.0, neginf=0.0))
 
     @property
     def _q(self) -> Array:

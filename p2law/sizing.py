@@ -2,13 +2,14 @@
 
 The residuals of a fit are smaller than the deviations that made it: the law has followed
 these with its coefficients, between runs above all, where few runs stand against them. So
-the sizes are those that make most likely what the law cannot follow (restricted maximum
-likelihood), with a weak prior where few runs tell little; the curvature there says how well
-they are known. Where the runs hardly tell the level, levels are supposed to differ.
+they are first made as large as they were (`deviations.freed`). The sizes are those that make
+them most likely, with a weak prior where few runs tell little; the curvature there says how
+well they are known. Of very few runs the law takes the level for its own: then levels are
+supposed to differ.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -32,22 +33,6 @@ FAR = 12.0
 """How far from the usual ones the logarithms of the sizes are looked for."""
 
 
-@dataclass(frozen=True, eq=False)
-class _Alike:
-    """Runs with the same number of rows, worked on at once.
-
-    Attributes
-    ----------
-    along : Along
-        Its arrays are of shape (runs, rows).
-    right : ndarray of shape (runs, rows, 1 + ways)
-        How far they lie from the law; then the ways in which it can go, as orthogonal ones.
-    """
-
-    along: Along
-    right: Array
-
-
 def deviations(runs: Sequence[Strayed]) -> Deviations:
     """Most likely sizes of the deviations of fitted runs.
 
@@ -61,7 +46,7 @@ def deviations(runs: Sequence[Strayed]) -> Deviations:
     """
     from scipy.optimize import minimize
 
-    size = float(np.sqrt(np.mean(np.concatenate([each.off for each in runs]) ** 2)))
+    size = float(np.sqrt(np.mean(np.concatenate([each.freed for each in runs]) ** 2)))
     size = max(size, 1e-6 * float(np.mean(np.abs(runs[0].along.law))))
     usual = np.log([size, USUAL_SPEED, size / 2, 1.0, size / 3])
     groups = _alike(runs)
@@ -73,7 +58,11 @@ def deviations(runs: Sequence[Strayed]) -> Deviations:
 
     box = list(zip(usual - FAR, usual + FAR, strict=True))
     best = minimize(unlikely, usual, jac=True, method="L-BFGS-B", bounds=box).x
-    found = replace(_sizes(best, len(runs)), doubt=_doubt(lambda logs: unlikely(logs)[1], best))
+    doubt = _doubt(lambda logs: unlikely(logs)[1], best)
+    # The levels of so many runs tell no more than those of fewer that nothing has followed.
+    count = sum(1 - each.followed for each in runs)
+    known = np.array([np.sqrt(len(runs) / max(count, 1.0)), 1.0, 1.0, 1.0, 1.0])
+    found = replace(_sizes(best, len(runs)), doubt=doubt * np.outer(known, known))
     return found if len(runs) >= FEW else _of_few(found, runs)
 
 
@@ -83,57 +72,34 @@ def _sizes(logs: Array, runs: int) -> Deviations:
     return Deviations(level, speed, drift, reach, noise, runs, np.zeros((5, 5)))
 
 
-def _alike(runs: Sequence[Strayed]) -> list[_Alike]:
-    """The runs, stacked by how many rows they have."""
-    whole = np.hstack([each.ways for each in runs])
-    length = np.sqrt(np.sum(whole**2, axis=1))
-    told = length > 0
-    _, size, ways = np.linalg.svd(whole[told] / length[told, None], full_matrices=False)
-    ways = ways[size > 1e-9 * size.max(initial=0.0)]
-    counts = [len(each.off) for each in runs]
-    parts = np.split(ways, np.cumsum(counts)[:-1], axis=1)
+def _alike(runs: Sequence[Strayed]) -> list[tuple[Along, Array]]:
+    """The runs and their deviations, (runs, rows), stacked by how many rows they have."""
     out = []
-    for count in sorted(set(counts)):
-        own = [k for k, each in enumerate(counts) if each == count]
-        right = [np.column_stack([runs[k].off, parts[k].T]) for k in own]
-        out.append(_Alike(Along.stacked([runs[k].along for k in own]), np.stack(right)))
+    for count in sorted({len(each.freed) for each in runs}):
+        own = [each for each in runs if len(each.freed) == count]
+        out.append((Along.stacked([each.along for each in own]), np.stack([e.freed for e in own])))
     return out
 
 
-def _unlikely(sizes: Deviations, groups: Sequence[_Alike]) -> tuple[float, Array]:
-    """Negative logarithm of the density of what the law cannot follow, but for a constant.
+def _unlikely(sizes: Deviations, groups: Sequence[tuple[Along, Array]]) -> tuple[float, Array]:
+    """Negative logarithm of the density of deviations, but for a constant.
 
     Then its slopes by the logarithms of the sizes.
     """
-    try:
-        whitened = [_whitened(sizes, each) for each in groups]
-        products = np.sum([each for _, _, _, each in whitened], axis=0)
-        factor = np.linalg.cholesky(products[1:, 1:])
-    except np.linalg.LinAlgError:
-        return 1e10, np.zeros(5)
-    inner = np.linalg.inv(products[1:, 1:])
-    followed = inner @ products[1:, 0]
-    value = sum(each for _, _, each, _ in whitened) + float(np.log(np.diag(factor)).sum())
-    value += 0.5 * float(products[0, 0] - products[0, 1:] @ followed)
-    slope = np.zeros(5)
-    for group, (inverse, pulled, _, _) in zip(groups, whitened, strict=True):
-        pull, ways = pulled[..., 0] - pulled[..., 1:] @ followed, pulled[..., 1:]
-        moved = inverse - ways @ inner @ np.swapaxes(ways, -1, -2)
-        moved -= pull[..., :, None] * pull[..., None, :]
-        slope[:4] += 0.5 * np.sum(moved * sizes.by_size(group.along, group.along), axis=(1, 2, 3))
+    value, slope = 0.0, np.zeros(5)
+    for along, off in groups:
+        matrix = sizes.covariance(along, along) + sizes.noise**2 * np.eye(off.shape[1])
+        try:
+            diagonal = np.diagonal(np.linalg.cholesky(matrix), axis1=-2, axis2=-1)
+        except np.linalg.LinAlgError:
+            return 1e10, np.zeros(5)
+        inverse = np.linalg.inv(matrix)
+        pull = (inverse @ off[..., None])[..., 0]
+        value += float(np.log(diagonal).sum() + 0.5 * np.sum(off * pull))
+        moved = inverse - pull[..., :, None] * pull[..., None, :]
+        slope[:4] += 0.5 * np.sum(moved * sizes.by_size(along, along), axis=(1, 2, 3))
         slope[4] += sizes.noise**2 * float(np.trace(moved, axis1=-2, axis2=-1).sum())
     return value, slope
-
-
-def _whitened(sizes: Deviations, group: _Alike) -> tuple[Array, Array, float, Array]:
-    """Inverse covariance of each run, that times `right`, half its log determinant, products."""
-    rows = group.right.shape[1]
-    matrix = sizes.covariance(group.along, group.along) + sizes.noise**2 * np.eye(rows)
-    diagonal = np.diagonal(np.linalg.cholesky(matrix), axis1=-2, axis2=-1)
-    inverse = np.asarray(np.linalg.inv(matrix), dtype=float)
-    pulled = inverse @ group.right
-    products = np.asarray(np.einsum("rni,rnj->ij", group.right, pulled), dtype=float)
-    return inverse, pulled, float(np.log(diagonal).sum()), products
 
 
 def _doubt(slope: Callable[[Array], Array], best: Array) -> Array:
