@@ -50,6 +50,7 @@ JOBS = {
     "scale": Job("scale.py", 5),
     "versions": Job("versions.py", 15),
     "licences": Job("licences.py", 2),
+    "audit": Job("audit.py", 2),
 }
 
 

@@ -31,8 +31,11 @@ from sweeping import Study, compared, ended, half_way, killed, said, start, stud
 TRIES = 3
 """How often a command is given again before a sweep counts as one that does not end."""
 
+COLUMNS = ("trials", "faults", "equal", "lost", "doubled", "unforeseen", "seconds")
+"""Of a row: how often, what became of the records, and lines that nobody should have to read."""
+
 STRANGE = re.compile(r"UNFORESEEN|Traceback|\w*Error: |Warning: ")
-"""What nobody should have to read: an error that is not told in our words."""
+"""Errors that are not told in our words."""
 
 REFUSED = re.compile(
     r"^FAILED.*(?:cannot write (a \w+|tokens)|/(\w+) cannot be written|/([\w.]+): cannot write it)",
@@ -102,16 +105,20 @@ def kill_one(found: Study, out: Path, rng: random.Random) -> int:
 
 
 def full(found: Study, out: Path, rng: random.Random) -> int:
-    """Leave too little room on a disk, three times more of it, and then enough."""
+    """Fill a disk before or while the command runs, three times, and then make room."""
     needed = sum(each.stat().st_size for each in found.whole.rglob("*") if each.is_file())
     with mounted(out, "-t", "tmpfs", "-o", f"size={4 * needed}", "tmpfs"):
         filler, faults = out / "filler", 0
         for room in sorted(int(rng.uniform(0.01, 1.0) * needed) for _ in range(3)):
-            filler.unlink(missing_ok=True)
-            free = shutil.disk_usage(out).free
-            filler.write_bytes(bytes(max(free - room, 0)))
-            faults += not ended(start(found, out))
-        filler.unlink()
+            before = rng.random() < 0.5
+            if before:
+                filler.write_bytes(bytes(max(shutil.disk_usage(out).free - room, 0)))
+            children = start(found, out)
+            if not before:
+                time.sleep(rng.uniform(0.1, 0.9) * found.seconds)
+                filler.write_bytes(bytes(shutil.disk_usage(out).free))
+            faults += not ended(children)
+            filler.unlink()
         go_on(found, out)
         shutil.copytree(out, (copy := out.with_name(f"{out.name}.copy")))
     out.rmdir()
@@ -222,7 +229,7 @@ def row(name: str, found: Study, folder: Path, seed: int, most: int) -> dict[str
     fault, rng = FAULTS[name], random.Random(f"{name} {seed}")  # noqa: S311 - no secret
     made, enough = {"fault": name}, min(fault.faults, most)
     if fault.mounts and not can_mount(folder):
-        return {**made, "trials": 0, "said": "nothing can be mounted here"}
+        return {**made, **dict.fromkeys(COLUMNS, 0), "said": "nothing can be mounted here"}
     trials = faults = equal = lost = doubled = unforeseen = 0
     told, places = "", Counter[str]()
     began = time.monotonic()
@@ -243,10 +250,9 @@ def row(name: str, found: Study, folder: Path, seed: int, most: int) -> dict[str
             print(f"{out} differs:\n{words}", flush=True)
         print(*strange, sep="\n", end="\n" * bool(strange), flush=True)
     told = told.replace(str(folder), "…") if fault.words else ""
-    figures: dict[str, object] = {"trials": trials, "faults": faults, "equal": equal, "lost": lost}
-    figures |= {"doubled": doubled, "unforeseen": unforeseen}
-    figures |= {"refused": dict(places.most_common())} if places else {}
-    return {**made, **figures, "said": told, "seconds": round(time.monotonic() - began)}
+    told += "".join(f"; no room for {each}: {count}" for each, count in places.most_common())
+    figures = (trials, faults, equal, lost, doubled, unforeseen, round(time.monotonic() - began))
+    return {**made, **dict(zip(COLUMNS, figures, strict=True)), "said": told}
 
 
 def main() -> int:

@@ -6,6 +6,7 @@ environment is made afresh, what was built is installed into it, and the tests r
 The lowest versions are those that pyproject.toml names; the newest are what pip finds.
 
     python benchmarks/versions.py [--save FILE] [--only NAME ...] [--python python3.13 ...]
+    python benchmarks/versions.py --tests test_records.py test_fitting.py    # some of them only
     python benchmarks/versions.py --collect       # torch and transformers too; many gigabytes
 """
 
@@ -136,7 +137,9 @@ def lowest(asked: str) -> str:
 # -- testing --------------------------------------------------------------------------------
 
 
-def tested(each: Environment, python: str, files: Sequence[Path]) -> dict[str, object]:
+def tested(
+    each: Environment, python: str, files: Sequence[Path], only: Sequence[str]
+) -> dict[str, object]:
     """Install, test, and say what came out."""
     asked = list(dict.fromkeys(needed(each.extras)))
     name = next(path for path in files if path.name.endswith(each.built))
@@ -149,7 +152,11 @@ def tested(each: Environment, python: str, files: Sequence[Path]) -> dict[str, o
     if isinstance(interpreter, str):
         return row | {"why not": interpreter}
     with tempfile.TemporaryDirectory() as folder:
-        return row | _versions(interpreter, asked) | _outcome(interpreter, Path(folder), each.tests)
+        return (
+            row
+            | _versions(interpreter, asked)
+            | _outcome(interpreter, Path(folder), each.tests, only)
+        )
 
 
 def _versions(interpreter: Path, asked: Sequence[str]) -> dict[str, object]:
@@ -164,7 +171,7 @@ def _versions(interpreter: Path, asked: Sequence[str]) -> dict[str, object]:
     return {"python": python.stdout.strip(), "versions": found}
 
 
-def _outcome(interpreter: Path, folder: Path, which: str) -> dict[str, object]:
+def _outcome(interpreter: Path, folder: Path, which: str, only: Sequence[str]) -> dict[str, object]:
     """Run the tests of a copy, and count what became of them."""
     for part in ("tests", "data", "examples"):
         shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
@@ -174,15 +181,16 @@ def _outcome(interpreter: Path, folder: Path, which: str) -> dict[str, object]:
         raise SystemExit(f"p2law comes from {place}, not from the environment")
     left = [folder / "tests" / name for name in ABOUT_THE_TREE]
     left += [folder / "tests" / "collect"] if which == "core" else []
-    tests = folder / "tests" / ("" if which == "core" else "collect")
+    whole = folder / "tests" / ("" if which == "core" else "collect")
+    tests = [whole / name for name in only] or [whole]
     told(
         [interpreter, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "--tb=line"]
         + [f"--ignore={each}" for each in left]
-        + ["--junitxml", folder / "told.xml", tests],
+        + ["--junitxml", folder / "told.xml", *tests],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": "", "OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"},
     )
-    return _counted(folder / "told.xml")
+    return {"tests": ", ".join(only) or f"all of {which}"} | _counted(folder / "told.xml")
 
 
 def _counted(file: Path) -> dict[str, object]:
@@ -208,6 +216,7 @@ def main() -> None:
     parser.add_argument("--save", type=Path)
     parser.add_argument("--only", nargs="*", default=[])
     parser.add_argument("--python", nargs="*", default=[sys.executable])
+    parser.add_argument("--tests", nargs="*", default=[], help="files of tests; all if not given")
     parser.add_argument("--collect", action="store_true")
     options = parser.parse_args()
     chosen = [
@@ -222,7 +231,7 @@ def main() -> None:
         for python in options.python:
             for each in chosen:
                 before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
-                row = tested(each, python, paths)
+                row = tested(each, python, paths, options.tests)
                 used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
                 rows.append(row | {"CPU seconds": round(used)})
                 print(json.dumps(rows[-1], indent=1), flush=True)

@@ -107,7 +107,7 @@ def compare(
     common = ground(laws, table, objective)
     options: dict[str, Any] = {"objective": objective, "weight": weight, "seed": seed}
     trial = tried(table, common, splits, options)
-    fitted = functools.partial(attempt, rows=table[common.mask], **options)
+    fitted = functools.partial(_attempted, table[common.mask], options)
     attempts = mapped(fitted, common.able, "fits to all rows")
     made = {law.name: each for law, each in zip(common.able, attempts, strict=True)}
     ranks = contest(trial, {name: _count(each) for name, each in made.items()}, seed)
@@ -136,6 +136,11 @@ def compare(
         _table=rows,
         _by_run=_by_run(table, made, trial, ranks),
     )
+
+
+def _attempted(rows: pd.DataFrame, options: Mapping[str, Any], law: Contender) -> Attempt:
+    """One law fitted to all rows, or why it could not be."""
+    return attempt(law, rows, **options)
 
 
 # -- what is asked --------------------------------------------------------------------------

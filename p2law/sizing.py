@@ -132,7 +132,7 @@ def _whitened(sizes: Deviations, group: _Alike) -> tuple[Array, Array, float, Ar
     diagonal = np.diagonal(np.linalg.cholesky(matrix), axis1=-2, axis2=-1)
     inverse = np.asarray(np.linalg.inv(matrix), dtype=float)
     pulled = inverse @ group.right
-    products = np.einsum("rni,rnj->ij", group.right, pulled)
+    products = np.asarray(np.einsum("rni,rnj->ij", group.right, pulled), dtype=float)
     return inverse, pulled, float(np.log(diagonal).sum()), products
 
 

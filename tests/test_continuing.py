@@ -282,40 +282,50 @@ def _levels(runs, seed):
     return p2law.fit(records[old], forms.chinchilla), records[~old]
 
 
-@pytest.mark.parametrize("runs", [5, 8])
-def test_intervals_without_checkpoints_hold_after_few_runs(runs):
+@pytest.mark.parametrize("runs", [6, 8])
+def test_the_level_of_few_runs_is_not_taken_for_the_law(runs):
     """
     The law follows the levels of few runs, so that these leave less than they differed by.
     """
-    held, levels = [], []
+    levels = [deviations(strayed(_levels(runs, seed)[0])).level for seed in range(40)]
+
+    assert 0.85 * 0.02 < np.sqrt(np.mean(np.square(levels))) < 1.15 * 0.02
+
+
+def test_intervals_without_checkpoints_hold_after_few_runs():
+    """
+    Eight runs, 40 times; eight forecasts of one fit go together, so that a 90 % interval
+    holds in 90 ± 3.5 %; with levels as small as the residuals it held in 78 %.
+    """
+    held = []
     for seed in range(40):
-        fit, new = _levels(runs, seed)
+        fit, new = _levels(8, seed)
         for _, run in new.groupby("run"):
-            found = planning.continue_run(fit, params=run["params"].iloc[0])
-            told, end = found.predict(TOKENS[-2]), run["loss"].iloc[-1]
-            held.append(told["low"].item() <= end <= told["high"].item())
-        levels.append(found.sizes.level)
+            told = planning.continue_run(fit, params=run["params"].iloc[0]).predict(TOKENS[-2])
+            held.append(told["low"].item() <= run["loss"].iloc[-1] <= told["high"].item())
 
-    assert 0.84 <= np.mean(held) <= 0.96
-    assert 0.8 * 0.02 < np.sqrt(np.mean(np.square(levels))) < 1.3 * 0.02
+    assert 0.8 <= np.mean(held) <= 0.97
 
 
-def test_what_few_runs_tell_is_less_sure_than_what_many_tell(law):
+def test_what_few_runs_tell_is_less_sure_than_what_many_tell():
     """
-    A factor of Student's t: wider where the level has its say, hardly where checkpoints do.
+    A factor of Student's t: wide where the level has its say, hardly where checkpoints do.
     """
-    few, _ = _levels(5, 0)
     factor = {}
-    for name, fit, first in (("few", few, 0), ("seen", few, 5), ("many", law, 0)):
-        sizes = planning.continue_run(fit, curve(first), **HERE).sizes
-        run = Conditioned(fit, curve(first), HERE, sizes)
-        asked, _ = run.asked(1e11)
-        variance = np.diag(run.given(asked)[1])
-        factor[name] = sizes.quantile(0.9, variance, run.by_size(asked, np.eye(1))).item()
+    for count, first in ((5, 0), (5, 12), (30, 0)):
+        rng = np.random.default_rng(count)
+        records = pd.concat([_run_of_power(rng, str(k)) for k in range(count)])
+        fit, new = p2law.fit(records, forms.token_power), _run_of_power(rng, "new")
+        sizes = planning.continue_run(fit, new.head(first)).sizes
+        run = Conditioned(fit, new.head(first), {}, sizes)
+        asked, _ = run.asked(1e9)
+        variance, slopes = np.diag(run.given(asked)[1]), run.by_size(asked, np.eye(1))
+        slopes[:, -1] += 2 * sizes.noise**2
+        factor[count, first] = sizes.quantile(0.9, variance + sizes.noise**2, slopes).item()
 
-    assert 1.645 < factor["many"] < 1.9
-    assert factor["few"] > 2.0
-    assert factor["seen"] < factor["few"]
+    assert 1.65 < factor[30, 0] < 1.75
+    assert 1.78 < factor[5, 0] < 2.13  # twelve to four degrees of freedom
+    assert factor[5, 12] < 1.75
 
 
 @pytest.mark.parametrize("first", [0, 4])

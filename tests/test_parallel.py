@@ -1,8 +1,10 @@
 """Work goes where joblib was told, and comes back with the same bits."""
 
+import json
 import pickle
 import sys
 import warnings
+from pathlib import Path
 from typing import Annotated
 
 import numpy as np
@@ -188,3 +190,16 @@ def test_threads_may_share_a_surface(p2_records):
 
     with warnings.catch_warnings(), joblib.parallel_config("threading", n_jobs=8):
         assert all(mapped(often, range(8), "predicting"))
+
+
+def test_the_same_bits_were_kept_on_record():
+    """
+    Without joblib, by its own processes and threads, by Dask and by Ray: one hash.
+    """
+    file = Path(__file__).parents[1] / "benchmarks" / "figures" / "scale.json"
+    if not file.exists():
+        pytest.skip("figures stay with the source tree")
+    rows = json.loads(file.read_text(encoding="utf-8"))["tables"]["jobs"]
+
+    assert 5 == len(rows)
+    assert 1 == len({each["hash of all answers"] for each in rows})

@@ -103,6 +103,8 @@ class Canvas:
         how |= {"loc": corner, "bbox_to_anchor": (0.0, 0.0, 1.0, 1.0 - _taken(axes))}
         made = axes.legend(handles=handles, frameon=False, alignment="left", **how)
         _plain(made)
+        for each in [] if self.own else made.get_texts():
+            each.set_text(_wrapped([each.get_text()], 0.8 * axes.bbox.width / axes.figure.dpi))
 
     def colour_bar(self, hues: Hues) -> None:
         """Explain the colours of many values, by a bar beside all panels."""
@@ -286,7 +288,8 @@ def _say_inside(axes: Axes, lines: Sequence[str], colour: str) -> None:
     """
     if not lines:
         return
-    text = _wrapped(lines, axes.bbox.width / axes.figure.dpi, MOST_LINES)
+    capitals = 0.9  # which trouble begins with are wide
+    text = _wrapped(lines, capitals * axes.bbox.width / axes.figure.dpi, MOST_LINES)
     box = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1.0}
     where: dict[str, Any] = {"transform": axes.transAxes, "va": "top", "gid": NOTED, "zorder": 6}
     axes.text(0.01, 0.99, text, fontsize=SMALL_NOTE, color=colour, bbox=box, **where, **AS_IT_IS)

@@ -5,7 +5,6 @@ import json
 import os
 import pickle
 import shutil
-import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -229,22 +228,6 @@ def test_a_full_disk_leaves_the_checkpoint_before(checkpoints, monkeypatch):
             checkpoints.save(model, optimizer, {"tokens": 32})
 
     assert 16 == checkpoints.latest()[1]["tokens"]
-
-
-@pytest.fixture
-def small_disk(tmp_path):
-    """A disk of a megabyte, where mounting one is allowed."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount, umount = shutil.which("mount"), shutil.which("umount")
-    words = ["-t", "tmpfs", "-o", "size=1m", "tmpfs", folder]
-    if (
-        not (mount and umount)
-        or subprocess.run([mount, *words], stderr=subprocess.DEVNULL, check=False).returncode
-    ):
-        pytest.skip("no disk can be mounted here")
-    yield folder
-    subprocess.run([umount, folder], check=True)
 
 
 def test_a_disk_that_fills_up_is_left_as_it_was(small_disk):

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -152,6 +153,27 @@ def test_a_full_disk_is_told_with_the_cure(ledger, monkeypatch):
         ledger.append({"tokens": 256, "loss": 3.0})
 
     assert ledger.path.read_bytes().startswith(before)
+
+
+def test_half_a_line_on_a_disk_that_filled_up_is_cut_off(small_disk):
+    """
+    The part for which there was room counts for nothing, and the line is written once.
+    """
+    made = Ledger(small_disk / "records.jsonl")
+    made.append({"tokens": 0, "loss": 3.5})
+    vouched = made.vouch()
+    filler = small_disk / "filler"
+    filler.write_bytes(bytes(shutil.disk_usage(small_disk).free))
+    line = {"tokens": 128, "text": "a" * 5000}
+
+    with pytest.raises(RunError, match=r"No space left.*mend that and give the same command"):
+        made.append(line)
+    assert len(made.path.read_bytes()) > len(vouched)
+    filler.unlink()
+    made.go_back(vouched)
+    made.append(line)
+
+    assert [0, 128] == [each["tokens"] for each in made.lines()]
 
 
 def test_a_small_file_is_there_whole_or_not_at_all(tmp_path, monkeypatch):

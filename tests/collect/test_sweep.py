@@ -4,7 +4,6 @@ import gzip
 import io
 import json
 import shutil
-import subprocess
 import threading
 
 import pytest
@@ -125,22 +124,6 @@ def test_a_run_that_is_not_pruned_has_rate_zero(finished, tmp_path):
     assert {0.0} == set(control["pruning_rate"]) | set(control["nominal_rate"])
     first = control[control["tokens"] == 0]
     assert first["loss"].tolist() == first["base_loss"].tolist()
-
-
-@pytest.fixture
-def read_only(tmp_path):
-    """A folder that not even root may write to, where mounting one is allowed."""
-    folder = tmp_path / "read-only"
-    folder.mkdir()
-    mount, umount = shutil.which("mount"), shutil.which("umount")
-    words = ["-t", "tmpfs", "-o", "ro", "tmpfs", folder]
-    if (
-        not (mount and umount)
-        or subprocess.run([mount, *words], stderr=subprocess.DEVNULL, check=False).returncode
-    ):
-        pytest.skip("nothing can be mounted here")
-    yield folder
-    subprocess.run([umount, folder], check=True)
 
 
 def test_a_folder_that_is_read_only_is_named_with_the_cure(finished, read_only):

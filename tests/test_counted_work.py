@@ -1,7 +1,7 @@
 """How much work standard fits take, counted and not timed: the same on every machine.
 
-`golden/work.json` holds what was counted last. `pytest tests/test_work.py --rewrite-golden` counts
-anew; do so only where the work has changed on purpose, and say why in the commit.
+`golden/work.json` holds what was counted last. `pytest tests/test_counted_work.py --rewrite-golden`
+counts anew; do so only where the work has changed on purpose, and say why in the commit.
 """
 
 import contextlib
