@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 FIGURES = Path(__file__).parent / "figures"
@@ -49,7 +50,7 @@ def keep(file: Path, tables: Mapping[str, Table], packages: Sequence[str] = ()) 
         "tables": {name: [dict(row) for row in table] for name, table in tables.items()},
     }
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    file.write_text(json.dumps(found, indent=1, default=_plain) + "\n", encoding="utf-8")
 
 
 def show(tables: Mapping[str, Table]) -> None:
@@ -76,6 +77,13 @@ def _without_files(words: Sequence[str]) -> list[str]:
         elif kept and kept[-1].startswith("--"):
             kept.pop()
     return kept
+
+
+def _plain(value: object) -> object:
+    """A scalar of numpy as the number that it is."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"figures are numbers and text, got {type(value).__name__}")
 
 
 def _version(package: str) -> str:

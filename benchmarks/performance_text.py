@@ -25,7 +25,8 @@ a share of it.
 
 The random problems are random laws on random designs with noise, judged by squares. The best
 known objective is the least that any tool found within the bounds of the law, or `p2law` from 40
-random starts and from the truth. "Best found" counts an excess of at most 1e-4.
+random starts and from the truth. "Best found" counts an excess of at most 1e-4. The experts start
+inside the ranges that the random laws are drawn from, as one can who knows what to expect.
 """
 
 GROWTH = """The P² law on nine runs with ever more checkpoints, each fit in a fresh process. The
