@@ -299,7 +299,8 @@ def parallel_jobs(jobs: int) -> AbstractContextManager[Any]:
         return nullcontext()
     import joblib
 
-    return joblib.parallel_config(n_jobs=jobs)  # type: ignore[no-any-return]
+    told: AbstractContextManager[Any] = joblib.parallel_config(n_jobs=jobs)
+    return told
 
 
 def main() -> None:

@@ -24,6 +24,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from damage import LAST_LINES, OF_CHECKPOINTS, can_mount, jumping, mounted
 from keeping import keep
@@ -204,7 +205,7 @@ FAULTS = {
     "corrupt checkpoint": Fault(bad_checkpoint, 20, "set aside"),
     "clock jumps": Fault(clock, 15),
 }
-STUDIES: Mapping[str, dict[str, object]] = {
+STUDIES: Mapping[str, dict[str, Any]] = {
     "one": {},
     "two": {"processes": 2},
     "diverging": {"diverging": True},
@@ -275,7 +276,7 @@ def main() -> int:
     for name in [each for each in asked.only if each not in rows]:
         kind = FAULTS[name].study
         if kind not in studies:
-            studies[kind] = study(folder / kind, **STUDIES[kind])  # type: ignore[arg-type]
+            studies[kind] = study(folder / kind, **STUDIES[kind])
         rows[name] = row(name, studies[kind], folder, asked.seed, asked.faults)
         print(rows[name], flush=True)
         if asked.save:

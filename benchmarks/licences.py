@@ -124,6 +124,7 @@ def kind(stated: str) -> str:
 def listed() -> tuple[list[dict[str, object]], list[dict[str, object]]]:
     """A row for each package, and a row for each that is not installed here."""
     rows: dict[str, dict[str, object]] = {}
+    wanted: dict[str, list[str]] = {}
     lacking: list[dict[str, object]] = []
     for extra in EXTRAS:
         found, missing = all_needs(extra)
@@ -132,12 +133,11 @@ def listed() -> tuple[list[dict[str, object]], list[dict[str, object]]]:
         for name in found:
             stated = licence(name)
             row = {"version": metadata.version(name), "licence": stated, "kind": kind(stated)}
-            rows.setdefault(name, {"package": name, **row, "needed by": []})
-            rows[name]["needed by"].append(title)  # type: ignore[attr-defined]
+            rows[name] = {"package": name, **row}
+            wanted.setdefault(name, []).append(title)
     whole = [
-        each | {"needed by": "core" if "core" in said else ", ".join(said)}
-        for each in sorted(rows.values(), key=lambda each: str(each["package"]))
-        for said in [list(each["needed by"])]  # type: ignore[call-overload]
+        rows[name] | {"needed by": "core" if "core" in said else ", ".join(said)}
+        for name, said in sorted(wanted.items())
     ]
     return whole, lacking
 

@@ -18,8 +18,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import keeping
 import numpy as np
@@ -160,7 +161,7 @@ def nothing() -> Iterator[None]:
     yield
 
 
-BACKENDS: dict[str, Callable[[], object]] = {
+BACKENDS: dict[str, Callable[[], AbstractContextManager[Any]]] = {
     "without joblib": nothing,
     "joblib, loky, 2 processes": lambda: local("loky"),
     "joblib, 2 threads": lambda: local("threading"),
@@ -171,7 +172,7 @@ BACKENDS: dict[str, Callable[[], object]] = {
 
 def backend(name: str) -> Iterator[Row]:
     """The same work by one backend."""
-    with BACKENDS[name]():  # type: ignore[attr-defined]
+    with BACKENDS[name]():
         found = answer()
     yield {"backend": name, "hash of all answers": found, "trouble": ""}
 

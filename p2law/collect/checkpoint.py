@@ -14,6 +14,7 @@ import warnings
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -138,7 +139,7 @@ class Checkpoints:
                 return place, _manifest(place)
             before = found[-2].name if found[1:] else "the start"
             why = f"the checkpoint {place} cannot be read ({faults[0]})"
-            once(self.team, lambda why=why, place=place: _set_aside(place, along, why))  # type: ignore[misc]
+            once(self.team, partial(_set_aside, place, along, why))
             if self.team.leads:
                 LOG.warning("%s; it was set aside, and the run goes on from %s", why, before)
         return None
