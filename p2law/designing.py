@@ -12,6 +12,7 @@ import pandas as pd
 from p2law import asking
 from p2law.declaring import Array
 from p2law.errors import FitError
+from p2law.identify import listed
 from p2law.informing import PRIOR_DRAWS, Ground, ground, variances
 from p2law.offers import Offers, offers
 from p2law.picks import NextRuns
@@ -58,7 +59,8 @@ def next_runs(
     cost : str
         Column of costs, in any unit.
     budget : float, optional
-        To be spent at most; without one the single run that pays best is chosen.
+        To be spent at most; without one the single run that pays best is chosen. Where no
+        run narrows the interval none is, and `trouble` says why.
     level : float
         Of the interval.
     guesses : int
@@ -113,7 +115,8 @@ def next_runs(
         ground(source, pd.concat([*offered.rows, wanted]), guesses), offered, wanted
     )
     chosen = search.best(spend) if budget is not None else search.single()
-    found = search.answer(chosen, level, _warned(source, wanted, search))
+    idle = [] if chosen else [_idle(source)]
+    found = search.answer(chosen, level, (*idle, *_warned(source, wanted, search)))
     return replace(found, budget=None if budget is None else spend)
 
 
@@ -148,12 +151,16 @@ class _Search:
         return np.asarray(self.base.before + self.parts[:, list(chosen)].sum(axis=1))
 
     def single(self) -> list[int]:
-        """The run that pays best by itself."""
-        return [int(np.argmax(self._gain(self.with_each([]), self.of_set([])) / self.offered.cost))]
+        """The run that pays best by itself; none where none narrows."""
+        gain = self._gain(self.with_each([]), self.of_set([])) / self.offered.cost
+        best = int(np.argmax(gain))
+        return [best] if gain[best] > 0 else []
 
     @staticmethod
     def _gain(after: Array, before: float) -> Array:
         """Narrowing in logarithms, so that halving counts the same everywhere."""
+        if before == 0:  # there is nothing to narrow
+            return np.zeros_like(after)
         return np.asarray(np.log(before) - np.log(after))
 
     def best(self, budget: float) -> list[int]:
@@ -212,7 +219,7 @@ class _Search:
             chosen=table.iloc[ordered].assign(width=widths).reset_index(drop=True),
             ranking=ranking.sort_values("gain_per_cost", ascending=False, ignore_index=True),
             before=times * before,
-            after=widths[-1],
+            after=widths[-1] if widths else times * before,
             cost=float(self.offered.cost[ordered].sum()),
             budget=None,
             level=level,
@@ -234,6 +241,23 @@ def _check_guesses(guesses: Any) -> None:
     whole = isinstance(guesses, Integral) and not isinstance(guesses, bool)
     if not (whole and 1 <= guesses <= PRIOR_DRAWS):
         raise FitError(f"guesses is a whole number from 1 to {PRIOR_DRAWS}, got {got(guesses)}")
+
+
+def _idle(source: Fit | Prior) -> str:
+    """Why no run narrows the interval, and what to do."""
+    if isinstance(source, Fit):
+        return (
+            "the records tell the wanted prediction better than any of these runs could, one by "
+            "one: offer runs nearer to it, or longer ones"
+        )
+    said = "the prior holds the wanted prediction for better known than runs of this noise tell it"
+    if source.draws is None and source.form.linear and not source.sizes_at:
+        names = listed(list(source.form.linear))
+        return (
+            f"{said}: without sizes_at the ranges of {names} are the coefficients themselves; if "
+            f"they are sizes of terms, state sizes_at, else wider ranges"
+        )
+    return f"{said}: state wider ranges, or draws that differ more"
 
 
 def _warned(source: Fit | Prior, wanted: pd.DataFrame, search: _Search) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from p2law.identify import listed
 from p2law.views import View, number
+from p2law.wording import several
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,6 +19,7 @@ class NextRuns:
     chosen : DataFrame
         The chosen runs in the order in which they pay: run, cost, the inputs at the end of
         the run, and `width` of the wanted interval once this run and those above it are done.
+        Empty where no run narrows it.
     ranking : DataFrame
         Every candidate by itself: `width` with it alone, `gain` (share by which it narrows)
         and `gain_per_cost`, best first.
@@ -54,12 +56,12 @@ class NextRuns:
         ]
         count = len(rows)
         noise, shared = number(self.noise, 3), number(self.run_noise, 3)
-        what = f"{count} run{'s' * (count != 1)} for {number(self.cost)}"
+        what = f"{several(count, 'run')} for {number(self.cost)}"
+        wide, level = number(self.before, 3), f"{100 * self.level:g} % interval"
+        goes = f"{what}: the {level} goes from {wide} to {number(self.after, 3)} wide"
+        stays = f"no run narrows the {level}, which is {wide} wide"
         return View(
-            headline=(
-                f"{what}: the {100 * self.level:g} % interval goes from "
-                f"{number(self.before, 3)} to {number(self.after, 3)} wide"
-            ),
+            headline=goes if count else stays,
             warnings=self.trouble,
             header=("run", *names, "cost", "width then") if rows else (),
             rows=rows,
@@ -121,7 +123,7 @@ class IdentifyingRuns:
             (str(row["run"]), *(number(row[name]) for name in (*names, "cost")))
             for row in self.chosen.to_dict("records")
         ]
-        what = f"{count} run{'s' * (count != 1)} for {number(self.cost)} identify the law"
+        what = f"{several(count, 'run')} for {number(self.cost)} identify the law"
         warnings = [] if self.cheapest else ["not every cheaper set was tried"]
         facts = [("not known without these runs", listed(self.missing))] if self.missing else []
         facts.append(("mind", "identified is not precise: next_runs says how wide intervals are"))

@@ -75,6 +75,31 @@ def test_without_a_budget_the_run_that_pays_best_is_chosen(pilot):
     assert found.ranking["gain_per_cost"].is_monotonic_decreasing
 
 
+@pytest.mark.parametrize("budget", [None, 12.0])
+@pytest.mark.parametrize("kind", ["sizes_at left out", "one draw"])
+def test_where_no_run_narrows_the_interval_none_is_chosen(prior, kind, budget):
+    """
+    A prior that is tighter than the noise is said to be, with the likely slip; no run that
+    widens is recommended.
+    """
+    tight = {
+        "sizes_at left out": planning.Prior(forms.p2, 0.005, 0.01, RANGES),
+        "one draw": planning.Prior(forms.p2, 0.005, 0.01, draws=prior.sample(1)),
+    }
+
+    found = planning.next_runs(tight[kind], candidates(), WANTED, budget=budget)
+
+    assert found.chosen.empty
+    assert found.after == found.before
+    assert 0 == found.cost
+    assert (found.ranking["width"] >= found.before).all()
+    assert str(found).startswith("no run narrows the 90 % interval, which is ")
+    assert "no run narrows" in found._repr_html_()
+    assert [] == found.plain()["chosen"]
+    cure = "state sizes_at" if kind == "sizes_at left out" else "draws that differ more"
+    assert cure in found.trouble[0]
+
+
 def test_exchange_finds_what_trying_every_set_finds(prior):
     """
     With few candidates, the chosen set is within 2 % of the best of all; only sets that no further
