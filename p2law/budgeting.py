@@ -1,5 +1,6 @@
 """What every candidate takes to reach a loss, or reaches with a budget."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict, Unpack
 
@@ -7,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from p2law import asking, candidates
-from p2law.budgets import Budgets
+from p2law.budgets import BEYOND, Budgets
 from p2law.declaring import Array
 from p2law.errors import PlanError
-from p2law.foresight import Foresight, Seer, blocks, by_method, checked_draws
+from p2law.foresight import Foresight, Seer, by_method, checked_draws, ends, share
 from p2law.inverting import LEAST
 from p2law.pricing import SPENT, Bill, Prices, bill, is_number
 from p2law.result import Fit
@@ -113,7 +114,7 @@ def budget_table(
         refits=seer.refits,
         probability=sure,
         currency=costs.currency,
-        trouble=_trouble(seer, filled),
+        trouble=tuple(dict.fromkeys([*_of_fits(seer), *_of_rows(filled)])),
         notes=billed.notes,
         _table=pd.concat([rows, filled], axis=1),
         _loss=loss,
@@ -134,13 +135,13 @@ def _until(
     after = seer.after(np.where(np.isfinite(chosen), np.maximum(chosen, LEAST), np.nan))
     loss = np.where(np.isfinite(chosen), after.loss, seen.loss)
     known = seen.determined & (after.determined | ~np.isfinite(chosen))
-    low, high = _ends(needed, level)
+    low, high = ends(needed, level)
     out = {
         "tokens": chosen,
         "tokens_low": np.minimum(low, chosen),
         "tokens_high": np.maximum(high, chosen),
-        "reached": _share(needed <= chosen, needed),
-        "reachable": _share(np.isfinite(needed), needed),
+        "reached": share(needed <= chosen, needed),
+        "reachable": share(np.isfinite(needed), needed),
     }
     beyond = [
         a if np.isfinite(t) else b
@@ -170,12 +171,12 @@ def _columns(
     out: dict[str, Array], billed: Bill, seen: Foresight, level: float, why: Any
 ) -> pd.DataFrame:
     """Fill in losses and costs; NaN where the records do not determine them."""
-    low, high = _ends(seen.loss, level)
+    low, high = ends(seen.loss, level)
     out |= {
         "loss": seen.loss[0],
-        "loss_low": np.minimum(low, seen.loss[0]),
-        "loss_high": np.maximum(high, seen.loss[0]),
-        **billed.of(out["tokens"]),
+        "loss_low": low,
+        "loss_high": high,
+        **_spent(billed, out),
     }
     told = pd.DataFrame(
         {name: np.where(seen.determined, each, np.nan) for name, each in out.items()}
@@ -185,19 +186,10 @@ def _columns(
     return told
 
 
-def _ends(values: Array, level: float) -> tuple[Array, Array]:
-    """Interval of values by refit, the fit first, of which some may be infinite."""
-    refits = values[1:] if len(values) > 1 else values
-    ends = [(1 - level) / 2, (1 + level) / 2]
-    found = np.empty((2, refits.shape[1]))
-    for block in blocks(len(refits), refits.shape[1]):
-        found[:, block] = np.quantile(refits[:, block], ends, axis=0, method="closest_observation")
-    return found[0], found[1]
-
-
-def _share(hits: Any, values: Array) -> Array:
-    """Share of the refits, NaN where there are none."""
-    return np.where(np.isnan(values).any(axis=0), np.nan, np.mean(hits[1:], axis=0))
+def _spent(billed: Bill, out: Mapping[str, Array]) -> dict[str, Array]:
+    """What tokens take, and the ends of their interval."""
+    found = {end: billed.of(out[f"tokens{end}"]) for end in ("", "_low", "_high")}
+    return {f"{name}{end}": found[end][name] for name in SPENT[1:] for end in found}
 
 
 def _asked(asked: Mapping[str, Any]) -> tuple[str, Array]:
@@ -235,9 +227,9 @@ def _probability(given: Any, what: str) -> float | None:
     return float(given)
 
 
-def _trouble(seer: Seer, filled: pd.DataFrame) -> tuple[str, ...]:
-    """What must be read with the numbers: of the fits, and of the candidates."""
-    said = []
+def _of_fits(seer: Seer) -> list[str]:
+    """What must be read with the numbers: of the fits."""
+    said = seer.unlike
     for fit, _, _, rows in seer.parts:
         method = f"{seer.table['method'].iloc[rows[0]]}: " if len(seer.parts) > 1 else ""
         said += [f"{method}{each}" for each in fit.trouble]
@@ -246,14 +238,26 @@ def _trouble(seer: Seer, filled: pd.DataFrame) -> tuple[str, ...]:
                 f"{method}{fit.form.name} reads neither pruning_rate nor params_after: it cannot "
                 f"tell one rate from another"
             )
-    free, count = int((~filled["determined"]).sum()), len(filled)
-    if free:
+    return said
+
+
+def _of_rows(filled: pd.DataFrame) -> list[str]:
+    """What must be read with the numbers: of the candidates."""
+    said, count = list[str](), len(filled)
+    if free := int((~filled["determined"]).sum()):
         said.append(f"{free} of {count} rest on what the records leave free, and are NaN")
+    if part := int(((filled["reachable"] > 0) & (filled["reachable"] < 1)).sum()):
+        said.append(
+            f"{part} of {count} reach the loss in only part of the refits, and never in the others "
+            f"(reachable in .table)"
+        )
     beyond = filled["beyond"][filled["beyond"] != ""]
     if len(beyond):
-        inputs = sorted({name for each in set(beyond) for name in each.split(", ")})
+        inputs = Counter(name for each in beyond for name in each.split(", "))
+        where = ", ".join(f"{name} ({times})" for name, times in sorted(inputs.items()))
+        where = next(iter(inputs)) if [*inputs.values()] == [len(beyond)] else where
         said.append(
-            f"{len(beyond)} of {count} lie beyond the records in {', '.join(inputs)} and rest on "
-            f"the form of the law"
+            f"{len(beyond)} of {count} lie beyond the records in {where} and rest on the form of "
+            f"the law: those with {BEYOND}"
         )
-    return tuple(dict.fromkeys(said))
+    return said

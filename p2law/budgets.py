@@ -1,6 +1,6 @@
 """What candidates take or reach, as a value: frozen and readable."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,11 +8,15 @@ import pandas as pd
 
 from p2law import candidates
 from p2law.declaring import Array, Whole
+from p2law.pricing import SPENT
 from p2law.views import View, number
 from p2law.wording import several
 
 SHOWN = 20
 """Rows of a table that its view shows."""
+
+BEYOND = "*"
+"""Marks what lies beyond the records."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,8 +65,8 @@ class Budgets:
         `reached`, the share of the refits that reach the loss with these tokens, and
         `reachable`, with endless ones (NaN where no loss is asked for); `loss` after these
         tokens with `loss_low` and `loss_high`; `flops`, `gpu_hours` and `cost` of these tokens,
-        NaN where nothing tells them; `determined` and `beyond` as in `Fit.predict`; `why`, what
-        keeps a row from being a plan, empty where nothing does.
+        each with `_low` and `_high`, NaN where nothing tells them; `determined` and `beyond` as
+        in `Fit.predict`; `why`, what keeps a row from being a plan, empty where nothing does.
         """
         return self._table.copy()
 
@@ -106,7 +110,9 @@ class Budgets:
         rows = len(self._table)
         facts = [("note", each) for each in self.notes]
         facts += [("more", f"{several(rows - SHOWN, 'row')} in .table")] if rows > SHOWN else []
-        header, lines = laid_out(self._table.head(SHOWN))
+        asked = self.asked == "loss"
+        spent = () if asked else SPENT[1:]
+        header, lines = laid_out(self._table.head(SHOWN), self.measure, spent, both=asked)
         return View(
             headline=f"what {several(rows, 'candidate')} take or reach: {self.purpose}",
             warnings=self.trouble,
@@ -124,13 +130,43 @@ class Budgets:
         return self.view().html()
 
 
-def laid_out(table: pd.DataFrame) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """A header and rows for a view: what is known of candidates, in short."""
-    columns = ["params_after", "tokens", "loss", "loss_low", "loss_high", "flops"]
-    columns += [each for each in ("gpu_hours", "cost") if table[each].notna().any()]
-    header = ("", *(each.replace("_", " ") for each in columns))
+def laid_out(
+    table: pd.DataFrame, measure: str, spent: Sequence[str], *, both: bool = False
+) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """A header and rows for a view: what is known of candidates, in short.
+
+    Parameters
+    ----------
+    table : DataFrame
+    measure : str
+        What is to be small; its interval is shown.
+    spent : sequence of str
+        What else of FLOPs, GPU-hours and cost is shown, where it is known.
+    both : bool
+        Show the interval of the tokens, too.
+    """
+    columns = ["params_after", "tokens", *(["tokens_low", "tokens_high"] if both else [])]
+    columns += [measure, f"{measure}_low", f"{measure}_high"]
+    columns += ["loss"] if measure != "loss" else []
+    columns += [each for each in spent if each != measure and table[each].notna().any()]
+    header = ("", *map(_title, columns))
     rows = [
         (name, *("-" if np.isnan(row[each]) else number(row[each]) for each in columns), row["why"])
-        for name, (_, row) in zip(candidates.names(table), table.iterrows(), strict=True)
+        for name, row in zip(_marked(table), table.to_dict("records"), strict=True)
     ]
     return (*header, ""), rows
+
+
+def _title(column: str) -> str:
+    """What a column is called in a view, where room is short."""
+    if column.endswith("_low"):
+        return "from"
+    if column.endswith("_high"):
+        return "to"
+    return {"params_after": "size"}.get(column, column.replace("_", " "))
+
+
+def _marked(table: pd.DataFrame) -> list[str]:
+    """Names of candidates, with a mark where they lie beyond the records."""
+    names = zip(candidates.names(table), table["beyond"], strict=True)
+    return [f"{name}{BEYOND * bool(beyond)}" for name, beyond in names]

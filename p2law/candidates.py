@@ -11,7 +11,7 @@ import pandas as pd
 from p2law import asking, records
 from p2law.errors import PlanError
 from p2law.measures import SLICED
-from p2law.pricing import ANY, is_number
+from p2law.pricing import ANY, SPENT, is_number
 from p2law.wording import got, label
 
 NEEDED = ("model", "params", "pruning_rate")
@@ -19,7 +19,8 @@ NEEDED = ("model", "params", "pruning_rate")
 
 TAKEN = (
     *("tokens_low", "tokens_high", "reached", "reachable", "loss", "loss_low", "loss_high"),
-    *("flops", "gpu_hours", "cost", "determined", "beyond", "why", "behind", "behind_low"),
+    *(f"{each}{end}" for each in SPENT[1:] for end in ("", "_low", "_high")),
+    *("determined", "beyond", "why", "behind", "behind_low"),
     *("behind_high", "chance", "tied", "ties", "tied_with", "low", "high", "refused", "chosen"),
 )
 """Columns that answers add, so that candidates must not have them."""

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from p2law.budgets import laid_out
+from p2law.pricing import SPENT
 from p2law.views import View, number
 from p2law.wording import several
 
@@ -22,6 +23,8 @@ class Choice:
     ----------
     purpose : str
         What was asked for, in words.
+    measure : str
+        What is to be small: ``loss``, ``cost``, ``gpu_hours`` or ``flops``.
     best : str or None
         The name of the best candidate; None where none is a plan.
     ties : tuple of str
@@ -38,6 +41,7 @@ class Choice:
     """
 
     purpose: str
+    measure: str
     best: str | None
     ties: tuple[str, ...]
     verdict: str
@@ -66,7 +70,8 @@ class Choice:
 
     def view(self) -> View:
         """The content of the text and HTML views."""
-        header, lines = laid_out(self._table.head(SHOWN))
+        dearest = [each for each in SPENT[:0:-1] if self._table[each].notna().any()][:1]
+        header, lines = laid_out(self._table.head(SHOWN), self.measure, dearest)
         chances = [
             "-" if np.isnan(each) else number(100 * each, 3) for each in self._table["chance"]
         ]

@@ -7,7 +7,7 @@ from typing import Any, Unpack
 import numpy as np
 import pandas as pd
 
-from p2law import asking
+from p2law import asking, intervals
 from p2law import candidates as candidate
 from p2law.budgeting import FAR, Asked, budget_table
 from p2law.budgets import Budgets
@@ -20,7 +20,7 @@ from p2law.identify import listed
 from p2law.limits import Limits, checked_limits
 from p2law.pricing import ANY, Prices, is_number
 from p2law.result import Fit
-from p2law.views import number
+from p2law.views import number, together
 from p2law.wording import got
 
 NAMED = 3
@@ -145,6 +145,7 @@ def choice(found: Budgets, limits: Limits, dense: Sequence[Dense]) -> Choice:
     goal = "cheapest way to" if found.asked == "loss" else "lowest loss with"
     return Choice(
         purpose=f"{goal} {found.purpose}{limits.words}",
+        measure=measure,
         best=names[0] if names else None,
         ties=ties,
         verdict=_verdict(found, ranked, names, ties),
@@ -160,7 +161,7 @@ def choice(found: Budgets, limits: Limits, dense: Sequence[Dense]) -> Choice:
 def behind(found: Budgets, order: Whole) -> dict[str, Any]:
     """How far rows in order lie behind the first of them, and how often they do not."""
     values, tail = found.values[1:, order], (1 - found.level) / 2
-    best, ends = values[:, :1], np.full((2, len(order)), np.nan)
+    best, between = values[:, :1], np.full((2, len(order)), np.nan)
     with np.errstate(invalid="ignore"):
         more = values - best
         # Where neither gets there, neither is better.
@@ -168,45 +169,73 @@ def behind(found: Budgets, order: Whole) -> dict[str, Any]:
     # What most refits need and what each of them needs are no numbers to compare.
     sound = ~np.isnan(more).any(axis=0) & (found.probability is None)
     if sound.any():
-        # Observed values: between two infinite ones there is nothing.
-        ends[:, sound] = np.quantile(
-            more[:, sound], [tail, 1 - tail], axis=0, method="closest_observation"
-        )
+        between[:, sound] = intervals.ends(more[:, sound], found.level)
     chance[np.isnan(values).any(axis=0) | np.isnan(best).any()] = np.nan
     own = found.table[found.measure].to_numpy()[order]
     return {
         "behind": own - own[:1],
-        "behind_low": ends[0],
-        "behind_high": ends[1],
+        "behind_low": between[0],
+        "behind_high": between[1],
         "chance": chance,
         "tied": ~(chance < tail),
     }
 
 
 def _verdict(found: Budgets, ranked: pd.DataFrame, names: list[str], ties: Sequence[str]) -> str:
-    """The best, the next, and what is no larger than noise."""
+    """The best, what is held against it, and how sure all this is."""
     if not names:
         return f"no candidate is a plan; below stands why{_least(found)}"
-    unit, measure = found.unit(found.measure), found.measure
     does = "takes least" if found.asked == "loss" else "has the lowest loss"
-    said = f"{names[0]} {does}, {number(ranked[measure].iloc[0])} {unit}"
+    said = f"{names[0]} {does}, {_amount(found, ranked)}"
+    return f"{said}{_next(found, ranked, names, ties)}{_rests(ranked, names, len(ties))}"
+
+
+def _amount(found: Budgets, ranked: pd.DataFrame) -> str:
+    """What the best reaches or takes, and how sure that is."""
+    best, unit = ranked.iloc[0], found.unit(found.measure)
+    measured, low, high = together(
+        *(best[f"{found.measure}{end}"] for end in ("", "_low", "_high"))
+    )
+    said = f"{measured} {unit}"
+    if found.probability is None and not np.isnan(best[f"{found.measure}_low"]):
+        said += f" ({100 * found.level:g} %: {low} to {high})"
+    if best["reachable"] < 1:
+        said += (
+            f", and in {number(100 * (1 - best['reachable']), 2)} % of the refits never gets there"
+        )
+    return said
+
+
+def _next(found: Budgets, ranked: pd.DataFrame, names: list[str], ties: Sequence[str]) -> str:
+    """The next, and what is no larger than noise."""
     if len(names) == 1:
-        return f"{said}; no other candidate is a plan"
+        return "; no other candidate is a plan"
     if np.isnan(ranked["chance"].iloc[1]):
-        return f"{said}; nothing tells how much of the difference to {names[1]} is noise"
+        return f"; nothing tells how much of the difference to {names[1]} is noise"
     if not ties:
-        row = ranked.iloc[1]
+        row, unit = ranked.iloc[1], found.unit(found.measure)
         low, high = number(row["behind_low"], 3), number(row["behind_high"], 3)
         known = f" ({100 * found.level:g} %: {low} to {high})" * bool(
             np.isfinite(row["behind_low"])
         )
-        return f"{said}; the next, {names[1]}, {number(row['behind'], 3)} {unit} more{known}"
+        return f"; the next, {names[1]}, {number(row['behind'], 3)} {unit} more{known}"
     some = listed([*ties[:NAMED], *([f"{len(ties) - NAMED} more"] if len(ties) > NAMED else [])])
     chance = number(100 * ranked["chance"][ranked["tied"]].iloc[1], 2)
     return (
-        f"{said}; within the noise {some} {'is' if len(ties) == 1 else 'are'} as good: "
+        f"; within the noise {some} {'is' if len(ties) == 1 else 'are'} as good: "
         f"{ties[0]} in {chance} % of the refits"
     )
+
+
+def _rests(ranked: pd.DataFrame, names: list[str], ties: int) -> str:
+    """Which of the best and what is held against it lie beyond the records, and in what."""
+    held = dict(zip(names, ranked["beyond"], strict=True))
+    where = [held[name] for name in names[: 1 + max(1, min(ties, NAMED))]]
+    if len({*where}) == 1:
+        alone = "this lies" if len(where) == 1 else "these lie"
+        return f"; {alone} beyond the records in {where[0]}" if where[0] else ""
+    said = [f"{name} in {each}" for name, each in zip(names, where, strict=False) if each]
+    return f"; beyond the records: {'; '.join(said)}"
 
 
 def _least(found: Budgets) -> str:

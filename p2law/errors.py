@@ -43,13 +43,15 @@ class UnreachableLossError(P2LawError, ValueError):
         Loss that endless post-training would reach, in nats.
     low, high : float
         Its interval.
-    reached : float
+    reachable : float
         Share of the refits that do come down to the loss that was asked for.
     """
 
-    def __init__(self, message: str, floor: float, low: float, high: float, reached: float) -> None:
+    def __init__(
+        self, message: str, floor: float, low: float, high: float, reachable: float
+    ) -> None:
         super().__init__(message)
-        self.floor, self.low, self.high, self.reached = floor, low, high, reached
+        self.floor, self.low, self.high, self.reachable = floor, low, high, reachable
 
 
 class PlanError(P2LawError, ValueError):

@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from p2law import asking
+from p2law import asking, intervals
 from p2law.declaring import Array, Mask, Whole
 from p2law.errors import FitError, PlanError
+from p2law.identify import listed
 from p2law.inverting import LEAST, LOOKS, crossing, falls, first, seen
 from p2law.knowing import Knowledge
 from p2law.result import Fit
+from p2law.vocabulary import METRIC
 from p2law.wording import got
 
 TOKENS = "tokens"
@@ -140,6 +142,20 @@ class Seer:
         """How many there are of each fit."""
         return self.parts[0][1].refits
 
+    @property
+    def unlike(self) -> list[str]:
+        """Sentences about fits whose losses cannot be compared: of other texts or measures."""
+        said = []
+        for name, what, usual in (("eval_text", "texts", ""), (METRIC, "measures", "nats")):
+            held = [
+                (str(self.table["method"].iloc[rows[0]]), _labels(known.records, name) or usual)
+                for _, known, _, rows in self.parts
+            ]
+            if len({values for _, values in held if values}) > 1:
+                each = ", ".join(f"{method} {values}" for method, values in held if values)
+                said.append(f"losses on different {what} cannot be compared: {each}")
+        return said
+
     def after(self, tokens: Array) -> Foresight:
         """Foresee the losses after given tokens, of shape (candidates,); NaN where none."""
         sound = np.where(tokens > 0, tokens, LEAST)
@@ -176,6 +192,22 @@ class Seer:
             for row, names in zip(rows, asking.beyond(inputs, fit.records), strict=True):
                 beyond[row] = names
         return Foresight(tokens, loss, determined, beyond)
+
+
+def _labels(records: pd.DataFrame, name: str) -> str:
+    """Every value of a column of labels, in words; empty where there is none."""
+    return listed(sorted(map(str, records[name].dropna().unique()))) if name in records else ""
+
+
+def ends(values: Array, level: float) -> tuple[Array, Array]:
+    """Ends of the intervals of values by refit, the fit first, which they always hold."""
+    low, high = intervals.ends(values[1:], level)
+    return np.minimum(low, values[0]), np.maximum(high, values[0])
+
+
+def share(hits: Mask, values: Array) -> Array:
+    """Share of the refits, the fit first, that hit; NaN where one has no value."""
+    return np.where(np.isnan(values).any(axis=0), np.nan, np.mean(hits[1:], axis=0))
 
 
 def _order(refits: int, number: int) -> Whole:

@@ -15,7 +15,7 @@ from p2law.declaring import Whole
 from p2law.errors import PlanError
 from p2law.identify import listed
 from p2law.limits import UNPRICED, Limits, checked_limits
-from p2law.pricing import Prices
+from p2law.pricing import SPENT, Prices
 from p2law.result import Fit
 from p2law.views import View
 from p2law.wording import got, several
@@ -87,7 +87,9 @@ class Frontier:
 
     def view(self) -> View:
         """The content of the text and HTML views."""
-        header, lines = laid_out(self._table.head(SHOWN))
+        dearest = [each for each in SPENT[:0:-1] if self._table[each].notna().any()][:1]
+        spent = {"params_after": dearest, "tokens": dearest}.get(self.against, [self.against])
+        header, lines = laid_out(self._table.head(SHOWN), self.measure, spent)
         tied = [_few(each) for each in self._table["tied_with"]]
         facts = [("left out", f"{several(n, 'candidate')}: {why}") for why, n in self.left_out]
         more = len(self._table) - SHOWN
@@ -194,9 +196,7 @@ def of(found: Budgets, limits: Limits, against: str) -> Frontier:
 
 def _all(found: Budgets, why: Sequence[str], on: Whole) -> pd.DataFrame:
     """Every candidate, with the interval of what is to be small."""
-    values, tail = found.values[1:], (1 - found.level) / 2
-    low = np.quantile(values, tail, axis=0, method="lower")
-    high = np.quantile(values, 1 - tail, axis=0, method="higher")
+    low, high = (found.table[f"{found.measure}_{end}"] for end in ("low", "high"))
     chosen = np.isin(np.arange(len(why)), on)
     return found.table.assign(low=low, high=high, refused=[*why], chosen=chosen)
 

@@ -51,8 +51,24 @@ def of_predictions(
             values = asked.at_rows(rows).predict(drawn.q)
             if kind == "run":
                 values = objective.shifted(values, drawn.noise[:, None])
-            low[rows], high[rows] = np.quantile(values, _ends(level), axis=0)
+            low[rows], high[rows] = ends(values, level)
     return low, high
+
+
+def ends(values: Array, level: float) -> Array:
+    """Ends of the intervals of values by refit, (refits, ...): (2, ...).
+
+    Between two refits of which one never gets there is nothing: the end is then the outer one.
+    NaN where a refit has no value.
+    """
+    with np.errstate(invalid="ignore"):
+        found = np.asarray(np.quantile(values, _ends(level), axis=0))
+        open_ = ~np.isfinite(found).all(axis=0)
+        if open_.any():
+            low, high = _ends(level)
+            found[0, open_] = np.quantile(values[:, open_], low, axis=0, method="lower")
+            found[1, open_] = np.quantile(values[:, open_], high, axis=0, method="higher")
+    return found
 
 
 def of_coefficients(draws: pd.DataFrame, level: float) -> pd.DataFrame:

@@ -23,7 +23,7 @@ from p2law.continuing import continue_run
 from p2law.declaring import Array
 from p2law.designing import next_runs
 from p2law.errors import UnreachableLossError
-from p2law.foresight import ENDLESS, TOKENS
+from p2law.foresight import ENDLESS, TOKENS, ends, share
 from p2law.frontiers import Frontier, frontier
 from p2law.identifying import identifying_runs
 from p2law.inverting import LEAST, LOOKS, crossing, falls, first, last, seen
@@ -33,7 +33,7 @@ from p2law.picks import IdentifyingRuns, NextRuns
 from p2law.pricing import Prices
 from p2law.prior import Prior
 from p2law.result import Fit
-from p2law.sufficing import Budget, Question, ends, reads_tokens, share
+from p2law.sufficing import Budget, Question, reads_tokens
 from p2law.views import number
 
 __all__ = [
@@ -185,12 +185,12 @@ def marginal(
         2e-5 * inputs[TOKENS]
     )
     sure = (here["determined"] & there["determined"]).to_numpy()
-    low, high = np.quantile(bought[1:], [(1 - level) / 2, (1 + level) / 2], axis=0)
+    low, high = ends(bought, level)
     out = here[list(fit.form.columns)].copy()
     for name, each in (
         ("gain", bought[0]),
-        ("low", np.minimum(low, bought[0])),
-        ("high", np.maximum(high, bought[0])),
+        ("low", low),
+        ("high", high),
         ("per_token", slope),
     ):
         out[name] = np.where(sure, each, np.nan)
@@ -224,12 +224,12 @@ def _at(known: Knowledge, inputs: Mapping[str, Array], factor: float) -> Array:
 def _unreachable(
     purpose: str, floors: Array, found: Array, level: float, *, rises: bool
 ) -> UnreachableLossError:
-    low, high = ends(floors[1:], level)
-    reached = share(np.isfinite(found[1:]), found[1:])
+    low, high = map(float, ends(floors, level))
+    reachable = float(share(np.isfinite(found), found))
     least = "endless post-training would end at"
     if rises:
         least = "the law, which rises again, comes down at the least to"
-    some = "" if np.isnan(reached) else f"{100 * reached:.0f} % of the refits get there; "
+    some = "" if np.isnan(reachable) else f"{100 * reachable:.0f} % of the refits get there; "
     return UnreachableLossError(
         f"{purpose} is out of reach: {least} {number(floors[0], 6)} "
         f"({100 * level:g} % interval {number(low, 6)} to {number(high, 6)}); "
@@ -237,5 +237,5 @@ def _unreachable(
         float(floors[0]),
         low,
         high,
-        reached,
+        reachable,
     )

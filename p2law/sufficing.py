@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from p2law import asking
-from p2law.declaring import Array, Mask
+from p2law.declaring import Array
 from p2law.errors import FitError, FormError
-from p2law.foresight import ENDLESS, TOKENS
+from p2law.foresight import ENDLESS, TOKENS, ends, share
 from p2law.inverting import LEAST, falls, seen
 from p2law.knowing import Knowledge
 from p2law.result import Fit
@@ -27,7 +27,7 @@ class Budget:
         Infinite where they never do it, NaN where the records do not tell.
     low, high : float
         Interval; `high` is infinite where some refits never do it.
-    reached : float
+    reachable : float
         Share of the refits that do it at all; NaN where nothing tells the noise.
     floor : float
         Loss that endless post-training would reach, in the unit of the target; where the law
@@ -49,7 +49,7 @@ class Budget:
     tokens: float
     low: float
     high: float
-    reached: float
+    reachable: float
     floor: float
     level: float
     determined: bool
@@ -67,8 +67,8 @@ class Budget:
         told = f"{number(self.tokens)} tokens, {100 * self.level:g} % interval {low} to {high}"
         facts = []
         if self.determined:
-            known = not np.isnan(self.reached)
-            share = f"by {100 * self.reached:.0f} % of the refits" if known else "not known"
+            known = not np.isnan(self.reachable)
+            share = f"by {100 * self.reachable:.0f} % of the refits" if known else "not known"
             how = "at the least, before it rises again" if self.rises else "with endless tokens"
             facts = [("reached", share), ("floor", f"{number(self.floor)} {how}")]
         facts += [("beyond", f"the records: {self.beyond}")] if self.beyond else []
@@ -160,16 +160,16 @@ class Question:
         # What is there before the first token is there with the fewest on record, too.
         first = float(self.fit.records[TOKENS].min()) if found[0] <= LEAST else sane
         determined = self.determined(max(first, LEAST))
-        low, high = ends(found[1:], self.level)
-        reached = share(np.isfinite(found[1:]), found[1:])
+        low, high = map(float, ends(found, self.level))
+        reachable = float(share(np.isfinite(found), found))
         if not determined:
             why = "the answer rests on what the records leave free"
             trouble = [*trouble, "; ".join([why, *self.fit.trouble[:1]])]
-            found, low, high = np.full(1, np.nan), np.nan, np.nan
-        elif np.isnan(reached):
+            found, low, high = np.full(1, np.nan), float("nan"), float("nan")
+        elif np.isnan(reachable):
             trouble = [*trouble, *self.fit.known.doubts[:1]]
-        elif reached < 1:
-            trouble = [*trouble, f"{100 * (1 - reached):.0f} % of the refits never get there"]
+        elif reachable < 1:
+            trouble = [*trouble, f"{100 * (1 - reachable):.0f} % of the refits never get there"]
         if determined:
             trouble = [*trouble, *self.fit.trouble]
         if TOKENS in beyond and determined:
@@ -178,9 +178,9 @@ class Question:
             trouble = [*trouble, f"{held}; beyond them the answer rests on the form of the law"]
         return Budget(
             tokens=float(found[0]),
-            low=float(np.minimum(low, found[0])),
-            high=float(np.maximum(high, found[0])),
-            reached=reached,
+            low=low,
+            high=high,
+            reachable=reachable,
             floor=float(floor) if determined else float("nan"),
             level=self.level,
             determined=determined,
@@ -199,17 +199,3 @@ def _single(fit: Fit, columns: Mapping[str, Any]) -> dict[str, float]:
     if len(checked) > 1:
         raise FormError("one question at a time: each input is a single number here")
     return {name: float(checked[name].iloc[0]) for name in form.columns if name != TOKENS}
-
-
-def ends(found: Array, level: float) -> tuple[float, float]:
-    """Interval of values of which some may be infinite."""
-    if np.isnan(found).any():
-        return float("nan"), float("nan")
-    low = np.quantile(found, (1 - level) / 2, method="lower")
-    high = np.quantile(found, (1 + level) / 2, method="higher")
-    return float(low), float(high)
-
-
-def share(hits: Mask, found: Array) -> float:
-    """Share of the refits, NaN where there are none."""
-    return float("nan") if np.isnan(found).any() else float(np.mean(hits))

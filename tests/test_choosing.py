@@ -8,6 +8,7 @@ import pytest
 import p2law
 from p2law import planning
 from p2law.errors import PlanError
+from p2law.views import together
 
 SIZES, RATES = (1.5e9, 3e9, 8e9), (0.2, 0.35, 0.5)
 MODELS = [planning.Model(f"{size / 1e9:g}B", size, 2.0) for size in SIZES]
@@ -109,6 +110,100 @@ def test_candidates_of_one_fit_are_compared_by_the_same_refits(plan_fits):
 
     assert found["loss_high"].iloc[0] > found["loss_low"].iloc[1]
     assert not found["tied"].iloc[1]
+
+
+def test_a_best_plan_that_part_of_the_refits_never_reach_is_said_to_be(plan_fits):
+    """
+    In the verdict with the share, and above the table with how many candidates are so.
+    """
+    rows = planning.candidates(MODELS[1], [0.2, 0.35], "2:4")
+    floor = planning.budget_table(plan_fits, rows, loss=1.9).table["loss"].min()
+
+    found = planning.choose(plan_fits, rows, loss=floor + 1e-4)
+
+    share = found.table["reachable"].item()
+    assert 0.3 < share < 0.7
+    assert np.isinf(found.table["flops_high"].item())
+    assert "to inf)" in found.verdict
+    assert f"and in {100 * (1 - share):.2g} % of the refits never gets there" in found.verdict
+    assert any("of 2 reach the loss in only part of the refits" in each for each in found.trouble)
+
+
+def test_a_verdict_says_how_sure_the_best_is_of_what_it_takes(fits, table):
+    """
+    The interval of what is compared, which the table shows for every plan.
+    """
+    found = planning.choose(fits, table, loss=2.3, prices=PRICES)
+
+    best = found.table.iloc[0]
+    cost, low, high = together(best["cost"], best["cost_low"], best["cost_high"])
+    assert "cost" == found.measure
+    assert best["cost_low"] < best["cost"] < best["cost_high"]
+    assert f"takes least, {cost} USD (90 %: {low} to {high}); " in found.verdict
+    assert ["size", "tokens", "cost", "from", "to", "loss"] == [*found.view().header[1:7]]
+    assert max(map(len, str(found.view().text()).splitlines())) <= 96
+
+
+def test_what_a_verdict_holds_against_each_other_beyond_the_records_is_named(fits):
+    """
+    The best and the next, each with its inputs; their rows have a mark.
+    """
+    models = [planning.Model("3B", 3e9, 2.4), planning.Model("8B", 8e9, 2.0)]
+
+    found = planning.at_size(fits["width"], models, 2.4e9, tokens=1e9)
+    alone = planning.at_size(fits["width"], models[1], 2.4e9, tokens=1e9)
+
+    best, other = found.table["beyond"]
+    assert {"pruning_rate", "base_loss"} == {best, other}
+    assert (
+        f"; beyond the records: {found.best} in {best}; 3B pruned 0.2 in base_loss" in found.verdict
+    )
+    assert [True, True] == [row[0].endswith("*") for row in found.view().rows]
+    assert alone.verdict.endswith("; this lies beyond the records in pruning_rate")
+
+
+def test_what_lies_beyond_is_counted_by_input(fits):
+    """
+    Not once for all inputs together.
+    """
+    models = [planning.Model("3B", 3e9, 2.5), planning.Model("8B", 8e9, 2.0)]
+
+    found = planning.choose(fits, planning.candidates(models, [0.35, 0.8], "width"), tokens=1e9)
+
+    words = "3 of 4 lie beyond the records in base_loss (2), pruning_rate (2) and rest on the form"
+    assert any(each.startswith(words) for each in found.trouble)
+    assert found.verdict.endswith("; beyond the records: 8B width 0.8 in pruning_rate")
+    assert 3 == sum(row[0].endswith("*") for row in found.view().rows)
+
+
+def test_losses_on_different_texts_are_said_not_to_be_comparable(p2_records):
+    """
+    Fits to records of one text are compared without a word.
+    """
+    records = p2_records(noise=0.003)
+    novels, code = (p2law.fit(records.assign(eval_text=each)) for each in ("novels", "code"))
+    rows = planning.candidates(MODELS[1], 0.35, ["depth", "width"])
+
+    apart = planning.choose({"depth": novels, "width": code}, rows, tokens=1e9)
+    alike = planning.choose({"depth": novels, "width": novels}, rows, tokens=1e9)
+
+    said = "losses on different texts cannot be compared: depth novels, width code"
+    assert said == apart.trouble[0]
+    assert not any("texts" in each for each in alike.trouble)
+
+
+def test_losses_of_different_measures_are_said_not_to_be_comparable(p2_records):
+    """
+    Perplexities against nats.
+    """
+    records = p2_records(noise=0.003)
+    nats, other = p2law.fit(records), p2law.fit(records.assign(metric="perplexity"))
+    rows = planning.candidates(MODELS[1], 0.35, ["depth", "width"])
+
+    found = planning.choose({"depth": nats, "width": other}, rows, tokens=1e9)
+
+    said = "losses on different measures cannot be compared: depth nats, width perplexity"
+    assert said == found.trouble[0]
 
 
 def test_a_probability_asks_for_more_tokens(fits, table):

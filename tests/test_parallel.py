@@ -108,7 +108,7 @@ def test_a_refusal_comes_back_as_it_is():
     ):
         mapped(refused, [1, 2], "refusing")
 
-    assert (2.0, 0.25) == (error.value.floor, error.value.reached)
+    assert (2.0, 0.25) == (error.value.floor, error.value.reachable)
 
 
 @pytest.mark.parametrize(
