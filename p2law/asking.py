@@ -25,6 +25,9 @@ COUNTS = {"params", "tokens"}
 SMALL = 1000.0
 """Counts below it are taken for billions or millions, where nothing else stands to compare with."""
 
+TINY = 1e-4
+"""Counts below this share of the least on record are tiny beside it."""
+
 
 def inputs(form: Form, table: pd.DataFrame | None, columns: Mapping[str, Any]) -> pd.DataFrame:
     """Line up the inputs of a law.
@@ -78,14 +81,16 @@ def check_counts(asked: pd.DataFrame, records: pd.DataFrame) -> None:
     Raises
     ------
     RecordError
-        A count below 1,000 would lie with the records if it were in billions or millions.
+        A count would lie with the records if it were in billions or millions, and is below
+        1,000 or tiny beside all of them.
     """
     for name in COUNTS & set(asked.columns):
         values, held = asked[name].to_numpy(), records[name].to_numpy()
         least, most = held.min(), held.max()
         for unit, word in ((1e9, "billions"), (1e6, "millions")):
-            slips = (values < SMALL) & (values >= least / unit) & (values / 10 <= most / unit)
-            slips &= least > SMALL
+            slips = (values < SMALL) & (values / 10 <= most / unit)
+            slips |= (values < TINY * least) & (values <= most / unit)
+            slips &= (values >= least / unit) & (least > SMALL)
             if slips.any():
                 row = asked.index[int(np.argmax(slips))]
                 value = number(float(values[slips][0]))
@@ -95,6 +100,22 @@ def check_counts(asked: pd.DataFrame, records: pd.DataFrame) -> None:
                     f"{number(float(values[slips][0]) * unit)}",
                     list(asked.index[slips]),
                 )
+
+
+def outside(asked: pd.DataFrame, records: pd.DataFrame, beyond: str) -> str:
+    """How far the inputs of one row lie outside the records, those that `beyond` names.
+
+    Returns
+    -------
+    str
+        Each with its value and the range on record, in brackets; empty where none is named.
+    """
+    return ", ".join(
+        f"{name} {number(float(asked[name].iloc[0]))} (records: "
+        f"{number(float(records[name].min()))} to {number(float(records[name].max()))})"
+        for name in beyond.split(", ")
+        if name in asked.columns
+    )
 
 
 def plain_count(what: str, value: float, records: Any = ()) -> None:
@@ -118,6 +139,19 @@ def plain_count(what: str, value: float, records: Any = ()) -> None:
             f"{what} is {number(float(value))}, which looks like billions: it is a plain count, "
             f"so write {number(float(value) * 1e9)}"
         )
+
+
+def plain_counts(what: str, table: pd.DataFrame) -> None:
+    """Refuse counts in billions where no records stand beside them; zero is no slip.
+
+    Raises
+    ------
+    PlanError
+        As `plain_count`.
+    """
+    for name in sorted(COUNTS & set(table.columns)):
+        values = table[name].to_numpy(dtype=float)
+        plain_count(f"{name} of {what}", float(values[values > 0].min(initial=SMALL)))
 
 
 def interval(level: Any, kind: Any) -> None:

@@ -10,14 +10,20 @@ import pandas as pd
 from p2law import asking, candidates
 from p2law.budgets import BEYOND, Budgets
 from p2law.declaring import Array
+from p2law.domains import is_number
 from p2law.errors import PlanError
-from p2law.foresight import Foresight, Seer, by_method, checked_draws, ends, share
+from p2law.foresight import Foresight, Seer, by_method, checked_draws
+from p2law.intervals import ends, share
 from p2law.inverting import LEAST
-from p2law.pricing import SPENT, Bill, Prices, bill, is_number
+from p2law.pricing import SPENT, Bill, Prices, bill
 from p2law.result import Fit
-from p2law.wording import got
+from p2law.views import number
+from p2law.wording import got, nearest
 
 ASKED = ("loss", *SPENT)
+
+OPTIONS = ("prices", "probability", "limits", "dense", "against", "level", "draws")
+"""What else plans are asked with, to find what was meant by a slip."""
 
 FREE = "the records leave this free"
 
@@ -94,7 +100,7 @@ def budget_table(
     """
     found, rows = by_method(fits), candidates.checked(table)
     asking.interval(level, "mean")
-    what, amounts = _asked(asked)
+    what, amounts = one_of(asked)
     sure = _probability(probability, what)
     _check_counts(found, what, amounts)
     costs = prices or Prices()
@@ -114,7 +120,9 @@ def budget_table(
         refits=seer.refits,
         probability=sure,
         currency=costs.currency,
-        trouble=tuple(dict.fromkeys([*_of_fits(seer), *_of_rows(filled)])),
+        trouble=tuple(
+            dict.fromkeys([*_of_fits(seer), *_high(seer, what, amounts), *_of_rows(filled)])
+        ),
         notes=billed.notes,
         _table=pd.concat([rows, filled], axis=1),
         _loss=loss,
@@ -192,10 +200,18 @@ def _spent(billed: Bill, out: Mapping[str, Array]) -> dict[str, Array]:
     return {f"{name}{end}": found[end][name] for name in SPENT[1:] for end in found}
 
 
-def _asked(asked: Mapping[str, Any]) -> tuple[str, Array]:
-    """The one thing that is asked for, and its amounts."""
+def one_of(asked: Mapping[str, Any]) -> tuple[str, Array]:
+    """Check the one thing that is asked for, and its amounts.
+
+    Raises
+    ------
+    PlanError
+        It is none of `ASKED`, or there are several, or an amount is no positive number.
+    """
     given = {name: each for name, each in asked.items() if each is not None}
-    if len(given) != 1 or not set(given) <= set(ASKED):
+    if odd := [name for name in given if name not in ASKED]:
+        raise PlanError(f"there is no {odd[0]}=: {nearest(odd[0], (*ASKED, *OPTIONS))}")
+    if len(given) != 1:
         said = ", ".join(given) or "none"
         raise PlanError(f"ask for exactly one of {', '.join(ASKED)}; got {said}")
     ((name, value),) = given.items()
@@ -239,6 +255,15 @@ def _of_fits(seer: Seer) -> list[str]:
                 f"tell one rate from another"
             )
     return said
+
+
+def _high(seer: Seer, what: str, amounts: Array) -> list[str]:
+    """A sentence about losses above all that any fit has seen."""
+    most = max(float(fit.records["loss"].max()) for fit, _, _, _ in seer.parts)
+    if what != "loss" or amounts.max() <= most:
+        return []
+    some = f"loss {number(amounts.max())} is above all on record, up to {number(most)}"
+    return [f"{some}: what reaching it takes rests on the form of the law"]
 
 
 def _of_rows(filled: pd.DataFrame) -> list[str]:

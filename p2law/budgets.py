@@ -107,14 +107,14 @@ class Budgets:
 
     def view(self) -> View:
         """The content of the text and HTML views."""
-        rows = len(self._table)
+        rows, count = len(self._table), len(np.unique(self._candidate))
         facts = [("note", each) for each in self.notes]
         facts += [("more", f"{several(rows - SHOWN, 'row')} in .table")] if rows > SHOWN else []
         asked = self.asked == "loss"
         spent = () if asked else SPENT[1:]
         header, lines = laid_out(self._table.head(SHOWN), self.measure, spent, both=asked)
         return View(
-            headline=f"what {several(rows, 'candidate')} take or reach: {self.purpose}",
+            headline=f"what {several(count, 'candidate')} take or reach: {self.purpose}",
             warnings=self.trouble,
             header=header,
             rows=lines,

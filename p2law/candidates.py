@@ -1,17 +1,19 @@
-"""What could be done: base models, pruning rates and methods, and every combination."""
+"""What could be done: every combination of base models, pruning rates and methods."""
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from p2law import asking, records
+from p2law.domains import is_number
 from p2law.errors import PlanError
 from p2law.measures import SLICED
-from p2law.pricing import ANY, SPENT, is_number
+from p2law.models import Model, checked_models
+from p2law.pricing import ANY, SPENT
+from p2law.views import number
 from p2law.wording import got, label
 
 NEEDED = ("model", "params", "pruning_rate")
@@ -26,53 +28,8 @@ TAKEN = (
 """Columns that answers add, so that candidates must not have them."""
 
 
-@dataclass(frozen=True)
-class Model:
-    """A model that could be pruned.
-
-    Attributes
-    ----------
-    name : str
-    params : float
-        Before pruning, embeddings included.
-    base_loss : float
-        Before pruning, on the text of the records, in nat per token.
-    flops_per_token : float, optional
-        Training FLOPs of one token before pruning; where it is known, FLOPs are counted by it.
-    params_after : tuple of (float, float)
-        Exact sizes where they are known: pruning rate as asked for, parameters after pruning.
-        Such a candidate's rate is the one that this size has achieved.
-    """
-
-    name: str
-    params: float
-    base_loss: float
-    flops_per_token: float | None = None
-    params_after: tuple[tuple[float, float], ...] = ()
-
-    def after(self, rate: float) -> float:
-        """Parameters after pruning by a rate."""
-        for asked, exact in self.params_after:
-            if abs(asked - rate) < 1e-9:
-                return exact
-        return self.params * (1 - rate)
-
-
-@dataclass(frozen=True)
-class Dense:
-    """A smaller model that need not be pruned.
-
-    Attributes
-    ----------
-    name : str
-    params : float
-    loss : float
-        On the text of the records, taken as exact.
-    """
-
-    name: str
-    params: float
-    loss: float
+APART = 0.05
+"""Share of all parameters by which a size after pruning may differ from what its rate leaves."""
 
 
 def candidates(
@@ -109,7 +66,7 @@ def candidates(
     0    8B          0.25  6.000000e+09
     1    8B          0.50  4.000000e+09
     """
-    chosen = _models(models)
+    chosen = checked_models(models)
     shares = [_rate(each) for each in _several("rates", rates, "0.25")]
     _check_sizes(chosen, shares)
     ways = [_way(each) for each in _several("methods", methods, "'depth'")]
@@ -180,54 +137,27 @@ def checked(table: Any) -> pd.DataFrame:
             f"candidate {first.name} has more parameters after pruning than before: "
             f"{first['params_after']:g} of {first['params']:g}"
         )
+    _check_rates(out, size)
     return out
+
+
+def _check_rates(table: pd.DataFrame, size: pd.Series) -> None:
+    """Refuse sizes after pruning that another rate would leave."""
+    off = (table["params_after"] - size).abs() > APART * table["params"]
+    if off.any():
+        first = table[off].iloc[0]
+        after, rate = first["params_after"], first["pruning_rate"]
+        raise PlanError(
+            f"candidate {label(first.name)} ({names(table[off])[0]}): params_after {number(after)} "
+            f"of {number(first['params'])} is a rate of {1 - after / first['params']:.3g}, not "
+            f"{rate:.3g}; set the one by the other"
+        )
 
 
 def names(table: pd.DataFrame) -> list[str]:
     """What candidates are called: model, method and rate."""
     rows = zip(table["model"], table["method"], table["pruning_rate"], strict=True)
     return [f"{model} {method} {rate:.3g}" for model, method, rate in rows]
-
-
-def checked_dense(dense: Any) -> tuple[Dense, ...]:
-    """Check models that need not be pruned.
-
-    Raises
-    ------
-    PlanError
-        One is of another kind, or has no size or loss.
-    """
-    found = (dense,) if isinstance(dense, Dense) else tuple(dense)
-    for each in found:
-        if not isinstance(each, Dense):
-            raise PlanError(
-                f"a model without pruning is planning.Dense(name, params, loss), got {got(each)}"
-            )
-        _positive(f"Dense {each.name!r}", {"params": each.params, "loss": each.loss})
-        asking.plain_count(f"Dense {each.name!r}: params", each.params)
-    return found
-
-
-def _models(models: Any) -> tuple[Model, ...]:
-    found = (models,) if isinstance(models, Model) else tuple(models)
-    for each in found:
-        if not isinstance(each, Model):
-            raise PlanError(f"a model is planning.Model(name, params, base_loss), got {got(each)}")
-        numbers: dict[str, Any] = {"params": each.params, "base_loss": each.base_loss}
-        numbers |= {"flops_per_token": each.flops_per_token} if each.flops_per_token else {}
-        _positive(f"model {each.name!r}", numbers)
-        asking.plain_count(f"model {each.name!r}: params", each.params)
-        for rate, after in each.params_after:
-            _positive(f"model {each.name!r}", {"params_after": after})
-            if after > each.params:
-                raise PlanError(
-                    f"model {each.name!r}: params_after {after:g} at rate {rate:g} is more than "
-                    f"the {each.params:g} before pruning"
-                )
-    twice = {each.name for each in found if [other.name for other in found].count(each.name) > 1}
-    if twice or not found:
-        raise PlanError(f"two models are called {min(twice)!r}" if twice else "no model is given")
-    return found
 
 
 def _check_sizes(models: Sequence[Model], rates: Sequence[float]) -> None:
@@ -240,12 +170,6 @@ def _check_sizes(models: Sequence[Model], rates: Sequence[float]) -> None:
                 f"{', '.join(f'{each:g}' for each in known)}, not "
                 f"{', '.join(f'{each:g}' for each in rates)}"
             )
-
-
-def _positive(what: str, numbers: dict[str, Any]) -> None:
-    for name, value in numbers.items():
-        if not (is_number(value) and 0 < value < np.inf):
-            raise PlanError(f"{what}: {name} is a positive number, got {got(value)}")
 
 
 def _several(what: str, given: Any, example: str) -> list[Any]:
@@ -294,6 +218,3 @@ def _rate(value: Any) -> float:
             f"a pruning rate lies between 0 and 1, got {got(value)}; 25 per cent are 0.25"
         )
     return float(value)
-
-
-__all__ = ["Dense", "Model", "candidates"]

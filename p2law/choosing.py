@@ -9,16 +9,17 @@ import pandas as pd
 
 from p2law import asking, intervals
 from p2law import candidates as candidate
-from p2law.budgeting import FAR, Asked, budget_table
+from p2law.budgeting import FAR, Asked, budget_table, one_of
 from p2law.budgets import Budgets
-from p2law.candidates import Dense, Model, checked_dense
 from p2law.choices import Choice
 from p2law.declaring import Array, Whole
+from p2law.domains import is_number
 from p2law.errors import PlanError
 from p2law.foresight import by_method
 from p2law.identify import listed
 from p2law.limits import Limits, checked_limits
-from p2law.pricing import ANY, Prices, is_number
+from p2law.models import Dense, Model, checked_dense, checked_models
+from p2law.pricing import ANY, Prices
 from p2law.result import Fit
 from p2law.views import number, together
 from p2law.wording import got
@@ -34,7 +35,7 @@ class Options(Asked, total=False):
     """What `choose` takes beside fits and candidates."""
 
     limits: Limits | None
-    dense: Sequence[Dense] | Dense
+    dense: Sequence[Dense] | Dense | None
     prices: Prices | None
     level: float
     draws: int | None
@@ -45,7 +46,7 @@ def choose(
     table: pd.DataFrame,
     *,
     limits: Limits | None = None,
-    dense: Sequence[Dense] | Dense = (),
+    dense: Sequence[Dense] | Dense | None = None,
     prices: Prices | None = None,
     level: float = 0.9,
     draws: int | None = None,
@@ -58,9 +59,9 @@ def choose(
     fits, table, prices, level, draws, **asked
         As in `planning.budget_table`. With `loss` the candidate is wanted that takes least, in
         cost where prices tell it, else in GPU-hours, else in FLOPs; otherwise the one with the
-        lowest loss.
+        lowest loss. A single amount.
     limits : Limits, optional
-    dense : Dense or sequence of Dense
+    dense : Dense or sequence of Dense, optional
         Smaller models that need not be pruned, to compare with.
 
     Returns
@@ -74,12 +75,18 @@ def choose(
     PlanError, FitError, FormError, RecordError
         As in `planning.budget_table`; `limits` or `dense` is of the wrong kind.
     """
-    bounds = checked_limits(limits)
-    sure = bounds.probability if asked.get("loss") is not None else None
+    bounds, unpruned = checked_limits(limits), checked_dense(dense)
+    what, amounts = one_of(asked)
+    if len(amounts) > 1:
+        raise PlanError(
+            f"{what} is one number here, got {len(amounts)}: plans for different amounts are no "
+            f"rivals; planning.budget_table and planning.frontier take several"
+        )
+    sure = bounds.probability if what == "loss" else None
     found = budget_table(
         fits, table, prices=prices, probability=sure, level=level, draws=draws, **asked
     )
-    return choice(found, bounds, checked_dense(dense))
+    return choice(found, bounds, unpruned)
 
 
 def at_size(
@@ -96,7 +103,7 @@ def at_size(
         Every method that has a fit is tried; of a single fit nothing tells the method, and
         FLOPs count all parameters.
     models : sequence of Model
-        Those that are no larger than the final size are left out.
+        Those that are no larger than the final size are left out, and counted.
     params_after : float
         The final size.
     **options
@@ -115,11 +122,9 @@ def at_size(
     if not (is_number(params_after) and 0 < params_after < np.inf):
         raise PlanError(f"params_after is a positive number, got {got(params_after)}")
     asking.plain_count("the final size params_after", params_after)
-    several_models = (models,) if isinstance(models, Model) else tuple(models)
+    every = checked_models(models)
     # The size is given, so that exact ones of other rates have no say.
-    larger = [
-        replace(each, params_after=()) for each in several_models if each.params > params_after
-    ]
+    larger = [replace(each, params_after=()) for each in every if each.params > params_after]
     if not larger:
         raise PlanError(f"no model is larger than {number(params_after)} parameters")
     methods = [each or ANY for each in by_method(fits)]
@@ -128,7 +133,9 @@ def at_size(
     ]
     table = pd.concat(tables, ignore_index=True)
     table["params_after"] = float(params_after)
-    return choose(fits, table, **options)
+    found, small = choose(fits, table, **options), len(methods) * (len(every) - len(larger))
+    why = f"no larger than {number(params_after)} before pruning"
+    return replace(found, left_out=(*found.left_out, *([(why, small)] if small else [])))
 
 
 def choice(found: Budgets, limits: Limits, dense: Sequence[Dense]) -> Choice:
@@ -169,7 +176,7 @@ def behind(found: Budgets, order: Whole) -> dict[str, Any]:
     # What most refits need and what each of them needs are no numbers to compare.
     sound = ~np.isnan(more).any(axis=0) & (found.probability is None)
     if sound.any():
-        between[:, sound] = intervals.ends(more[:, sound], found.level)
+        between[:, sound] = intervals.between(more[:, sound], found.level)
     chance[np.isnan(values).any(axis=0) | np.isnan(best).any()] = np.nan
     own = found.table[found.measure].to_numpy()[order]
     return {
@@ -199,6 +206,8 @@ def _amount(found: Budgets, ranked: pd.DataFrame) -> str:
     said = f"{measured} {unit}"
     if found.probability is None and not np.isnan(best[f"{found.measure}_low"]):
         said += f" ({100 * found.level:g} %: {low} to {high})"
+    if best["tokens"] == 0:
+        return f"{measured} {unit}: the loss is met before the first token"
     if best["reachable"] < 1:
         said += (
             f", and in {number(100 * (1 - best['reachable']), 2)} % of the refits never gets there"
@@ -229,12 +238,13 @@ def _next(found: Budgets, ranked: pd.DataFrame, names: list[str], ties: Sequence
 
 def _rests(ranked: pd.DataFrame, names: list[str], ties: int) -> str:
     """Which of the best and what is held against it lie beyond the records, and in what."""
-    held = dict(zip(names, ranked["beyond"], strict=True))
-    where = [held[name] for name in names[: 1 + max(1, min(ties, NAMED))]]
+    rivals = np.flatnonzero(ranked["tied"].to_numpy()[1:])[:NAMED] + 1 if ties else [1]
+    rows = [k for k in (0, *rivals) if k < len(ranked)]
+    where = ranked["beyond"].iloc[rows].tolist()
     if len({*where}) == 1:
         alone = "this lies" if len(where) == 1 else "these lie"
         return f"; {alone} beyond the records in {where[0]}" if where[0] else ""
-    said = [f"{name} in {each}" for name, each in zip(names, where, strict=False) if each]
+    said = [f"{names[k]} in {each}" for k, each in zip(rows, where, strict=True) if each]
     return f"; beyond the records: {'; '.join(said)}"
 
 

@@ -76,6 +76,8 @@ def next_runs(
     FitError
         Costs or the budget are no positive numbers, nothing can be afforded, nothing is
         wanted, a run has a checkpoint twice, or `guesses` is no such number.
+    PlanError
+        With a prior: a count looks like billions.
     FormError
         An input of the law is missing.
     RecordError
@@ -103,6 +105,9 @@ def next_runs(
     if isinstance(source, Fit):
         for each in (*offered.rows, wanted):
             asking.check_counts(each, source.records)
+    else:
+        asking.plain_counts("a candidate", offered.table)
+        asking.plain_counts("the wanted prediction", wanted)
     if wanted.empty:
         raise FitError("target has no rows: which prediction is wanted?")
     spend = float(offered.cost.max()) if budget is None else asking.positive("budget", budget)

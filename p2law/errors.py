@@ -45,13 +45,25 @@ class UnreachableLossError(P2LawError, ValueError):
         Its interval.
     reachable : float
         Share of the refits that do come down to the loss that was asked for.
+    beyond : str
+        Inputs that lie outside the records, with commas; tokens, which are endless here, aside.
+    trouble : tuple of str
+        Sentences that must be read with the floor.
     """
 
     def __init__(
-        self, message: str, floor: float, low: float, high: float, reachable: float
+        self,
+        message: str,
+        floor: float,
+        low: float,
+        high: float,
+        reachable: float,
+        beyond: str = "",
+        trouble: Sequence[str] = (),
     ) -> None:
         super().__init__(message)
         self.floor, self.low, self.high, self.reachable = floor, low, high, reachable
+        self.beyond, self.trouble = beyond, tuple(trouble)
 
 
 class PlanError(P2LawError, ValueError):

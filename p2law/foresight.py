@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from p2law import asking, intervals
+from p2law import asking
 from p2law.declaring import Array, Mask, Whole
 from p2law.errors import FitError, PlanError
 from p2law.identify import listed
@@ -188,7 +188,8 @@ class Seer:
             # What is there before the first token is there with the fewest on record, too.
             first = max(float(fit.records[TOKENS].min()), LEAST)
             judged = np.where(sane[rows] <= LEAST, first, sane[rows])
-            determined[rows] = known.determines(inputs.assign(**{TOKENS: judged}))
+            inputs = inputs.assign(**{TOKENS: judged})
+            determined[rows] = known.determines(inputs)
             for row, names in zip(rows, asking.beyond(inputs, fit.records), strict=True):
                 beyond[row] = names
         return Foresight(tokens, loss, determined, beyond)
@@ -197,17 +198,6 @@ class Seer:
 def _labels(records: pd.DataFrame, name: str) -> str:
     """Every value of a column of labels, in words; empty where there is none."""
     return listed(sorted(map(str, records[name].dropna().unique()))) if name in records else ""
-
-
-def ends(values: Array, level: float) -> tuple[Array, Array]:
-    """Ends of the intervals of values by refit, the fit first, which they always hold."""
-    low, high = intervals.ends(values[1:], level)
-    return np.minimum(low, values[0]), np.maximum(high, values[0])
-
-
-def share(hits: Mask, values: Array) -> Array:
-    """Share of the refits, the fit first, that hit; NaN where one has no value."""
-    return np.where(np.isnan(values).any(axis=0), np.nan, np.mean(hits[1:], axis=0))
 
 
 def _order(refits: int, number: int) -> Whole:

@@ -39,7 +39,7 @@ class Frontier:
     plans : int
         How many there were to choose from.
     left_out : tuple of (str, int)
-        Why candidates are no plan, and how many.
+        Why candidates, each with each amount, are no plan, and how many.
     level : float
     trouble, notes : tuple of str
     """
@@ -55,6 +55,7 @@ class Frontier:
     _table: pd.DataFrame
     _candidates: pd.DataFrame
     _currency: str
+    _several: bool
 
     @property
     def currency(self) -> str:
@@ -91,7 +92,8 @@ class Frontier:
         spent = {"params_after": dearest, "tokens": dearest}.get(self.against, [self.against])
         header, lines = laid_out(self._table.head(SHOWN), self.measure, spent)
         tied = [_few(each) for each in self._table["tied_with"]]
-        facts = [("left out", f"{several(n, 'candidate')}: {why}") for why, n in self.left_out]
+        noun = "plan" if self._several else "candidate"
+        facts = [("left out", f"{several(n, noun)}: {why}") for why, n in self.left_out]
         more = len(self._table) - SHOWN
         facts += [("more", f"{several(more, 'plan')} in .table")] if more > 0 else []
         return View(
@@ -191,6 +193,7 @@ def of(found: Budgets, limits: Limits, against: str) -> Frontier:
         _table=chosen.assign(ties=[len(each) for each in ties], tied_with=[*map(tuple, ties)]),
         _candidates=_all(found, why, on),
         _currency=found.currency,
+        _several=len(found.amounts) > 1,
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from p2law import identify
+from p2law import asking, identify
 from p2law.declaring import Array
 from p2law.errors import FitError
 from p2law.identify import listed
@@ -46,7 +46,7 @@ def identifying_runs(
     ------
     FitError
         Not even all candidates together identify the law, or costs are no positive numbers.
-    FormError, RecordError
+    PlanError, FormError, RecordError
         As in `next_runs`.
 
     Examples
@@ -66,6 +66,10 @@ def identifying_runs(
     if not isinstance(source, (Fit, Prior)):
         raise FitError(f"a fit or a planning.Prior is asked for, got {type(source).__name__}")
     offered = offers(source.form, candidates, cost)
+    if isinstance(source, Fit):
+        asking.check_counts(offered.table, source.records)
+    else:
+        asking.plain_counts("a candidate", offered.table)
     ranks = _Ranks.of(source, offered)
     everything = list(range(len(offered.rows)))
     if not ranks.full(everything):

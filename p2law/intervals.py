@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Collection, Sequence
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from p2law.declaring import Array, Form, Whole
+from p2law.declaring import Array, Form, Mask, Whole
 from p2law.identify import listed
 from p2law.objectives import Objective
 from p2law.resampling import DRAWS, FEW, LEAST, Draws
@@ -23,6 +24,10 @@ HARDLY = 0.5
 def draws_for(level: float) -> int:
     """How many refits an interval of a level needs: a few beyond each of its ends."""
     return DRAWS if level <= 0.97 else 2 * math.ceil(5 / (1 - level))
+
+
+OUTER: tuple[Literal["lower"], Literal["higher"]] = ("lower", "higher")
+"""Which of two refits is further out at each end."""
 
 
 def of_predictions(
@@ -51,11 +56,11 @@ def of_predictions(
             values = asked.at_rows(rows).predict(drawn.q)
             if kind == "run":
                 values = objective.shifted(values, drawn.noise[:, None])
-            low[rows], high[rows] = ends(values, level)
+            low[rows], high[rows] = between(values, level)
     return low, high
 
 
-def ends(values: Array, level: float) -> Array:
+def between(values: Array, level: float) -> Array:
     """Ends of the intervals of values by refit, (refits, ...): (2, ...).
 
     Between two refits of which one never gets there is nothing: the end is then the outer one.
@@ -63,12 +68,22 @@ def ends(values: Array, level: float) -> Array:
     """
     with np.errstate(invalid="ignore"):
         found = np.asarray(np.quantile(values, _ends(level), axis=0))
-        open_ = ~np.isfinite(found).all(axis=0)
-        if open_.any():
-            low, high = _ends(level)
-            found[0, open_] = np.quantile(values[:, open_], low, axis=0, method="lower")
-            found[1, open_] = np.quantile(values[:, open_], high, axis=0, method="higher")
+        for k, share in enumerate(_ends(level)):
+            open_, outer = ~np.isfinite(found[k]), OUTER[k]
+            if open_.any():
+                found[k, open_] = np.quantile(values[:, open_], share, axis=0, method=outer)
     return found
+
+
+def ends(values: Array, level: float) -> tuple[Array, Array]:
+    """Ends of the intervals of values by refit, the fit first, whose own they always hold."""
+    low, high = between(values[1:], level)
+    return np.minimum(low, values[0]), np.maximum(high, values[0])
+
+
+def share(hits: Mask, values: Array) -> Array:
+    """Share of the refits that hit, the fit first and not counted; NaN where one has no value."""
+    return np.where(np.isnan(values).any(axis=0), np.nan, np.mean(hits[1:], axis=0))
 
 
 def of_coefficients(draws: pd.DataFrame, level: float) -> pd.DataFrame:

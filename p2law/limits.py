@@ -8,9 +8,9 @@ import numpy as np
 from p2law import asking
 from p2law.budgets import Budgets
 from p2law.declaring import Mask
+from p2law.domains import is_number
 from p2law.errors import PlanError
 from p2law.identify import listed
-from p2law.pricing import is_number
 from p2law.views import number
 from p2law.wording import got
 
@@ -55,7 +55,10 @@ class Limits:
             if value is not None and each.name in COUNTED:
                 asking.plain_count(f"the limit {each.name}", value)
         if self.probability is not None and self.probability >= 1:
-            raise PlanError(f"probability lies between 0 and 1, got {got(self.probability)}")
+            raise PlanError(
+                f"probability lies between 0 and 1, got {got(self.probability)}; "
+                f"90 per cent are 0.9"
+            )
 
     def refused(self, found: Budgets) -> list[str]:
         """Why each row of a table is no plan; empty where it is one.
@@ -63,10 +66,16 @@ class Limits:
         Raises
         ------
         PlanError
-            A limit is on what nothing tells, or a probability has no loss to go with.
+            A limit is on what nothing tells or below what is asked for, or a probability has
+            no loss to go with.
         """
         if self.probability is not None and self.loss is None and found.asked != "loss":
             raise PlanError("probability needs a loss: one to be reached, or the limit loss")
+        if self.loss is not None and found.asked == "loss" and self.loss < max(found.amounts):
+            raise PlanError(
+                f"the limit loss is {number(self.loss)}, below the {number(max(found.amounts))} "
+                f"that is asked for: ask for loss={number(self.loss)}, without the limit"
+            )
         table, why = found.table, np.array(found.table["why"], dtype=object)
         for name in ("params_after", "tokens", "flops", "gpu_hours", "cost"):
             most = getattr(self, name)
@@ -81,7 +90,7 @@ class Limits:
             over = (table[name] > most).to_numpy() & (why == "")
             why[over] = f"{name} above {number(most)}"
         why[table[found.measure].isna().to_numpy() & (why == "")] = UNPRICED
-        if self.loss is not None:
+        if self.loss is not None and found.asked != "loss":
             why[self._too_high(found, self.loss) & (why == "")] = f"loss above {number(self.loss)}"
         return [str(each) for each in why]
 

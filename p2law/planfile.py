@@ -31,11 +31,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from p2law.budgeting import ASKED
-from p2law.candidates import Dense, Model
 from p2law.collect.tables import KeyPath, build, check_keys, said
 from p2law.domains import Domain
 from p2law.errors import P2LawError, PlanError, SweepFileError
 from p2law.limits import Limits
+from p2law.models import Dense, Model
 from p2law.pricing import Prices
 
 Positive = Annotated[float, Domain("> 0")]

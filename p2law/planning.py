@@ -15,7 +15,7 @@ import pandas as pd
 from p2law import asking
 from p2law.budgeting import budget_table
 from p2law.budgets import Budgets
-from p2law.candidates import Dense, Model, candidates
+from p2law.candidates import candidates
 from p2law.choices import Choice
 from p2law.choosing import at_size, choose
 from p2law.continuation import Continuation
@@ -23,17 +23,19 @@ from p2law.continuing import continue_run
 from p2law.declaring import Array
 from p2law.designing import next_runs
 from p2law.errors import UnreachableLossError
-from p2law.foresight import ENDLESS, TOKENS, ends, share
+from p2law.foresight import ENDLESS, TOKENS
 from p2law.frontiers import Frontier, frontier
 from p2law.identifying import identifying_runs
+from p2law.intervals import ends, share
 from p2law.inverting import LEAST, LOOKS, crossing, falls, first, last, seen
 from p2law.knowing import Knowledge
 from p2law.limits import Limits
+from p2law.models import Dense, Model
 from p2law.picks import IdentifyingRuns, NextRuns
 from p2law.pricing import Prices
 from p2law.prior import Prior
 from p2law.result import Fit
-from p2law.sufficing import Budget, Question, reads_tokens
+from p2law.sufficing import FORM, Budget, Question, reads_tokens
 from p2law.views import number
 
 __all__ = [
@@ -107,9 +109,12 @@ def tokens_for(fit: Fit, *, loss: float, level: float = 0.9, **columns: float) -
     found, floors, lowest, trouble = _reaching(asked, target)
     purpose = f"{fit.form.target} {number(target, 6)}"
     if np.isinf(found[0]) and asked.determined(lowest):
-        raise _unreachable(purpose, floors, found, level, rises=lowest < ENDLESS)
+        raise _unreachable(asked, purpose, floors, found, lowest)
+    highest = float(fit.records[fit.form.target].max())
     if found[0] <= LEAST:
         trouble = [*trouble, f"{purpose} is met before the first token"]
+    elif target > highest:
+        trouble = [*trouble, f"{purpose} is above all on record, up to {number(highest)}: {FORM}"]
     return asked.budget(found, floors[0], purpose, trouble, rises=lowest < ENDLESS)
 
 
@@ -147,7 +152,9 @@ def saturation(fit: Fit, *, gain: float, level: float = 0.9, **columns: float) -
     purpose = f"a doubling buys less than {number(wanted)}"
     rises = bool(~falls(heights)[0])
     warning = "the law does not fall all along: after its least, tokens cost loss"
-    return asked.budget(found, floors[0], purpose, [warning] * rises, rises=rises)
+    none = f"no doubling ever buys {number(wanted)}"
+    trouble = [warning] * rises + [none] * bool(found[0] <= LEAST)
+    return asked.budget(found, floors[0], purpose, trouble, rises=rises)
 
 
 def marginal(
@@ -222,20 +229,26 @@ def _at(known: Knowledge, inputs: Mapping[str, Array], factor: float) -> Array:
 
 
 def _unreachable(
-    purpose: str, floors: Array, found: Array, level: float, *, rises: bool
+    asked: Question, purpose: str, floors: Array, found: Array, lowest: float
 ) -> UnreachableLossError:
-    low, high = map(float, ends(floors, level))
+    """The error, with all that must be read with the floor."""
+    low, high = map(float, ends(floors, asked.level))
     reachable = float(share(np.isfinite(found), found))
+    beyond = ", ".join(name for name in asked.beyond(lowest).split(", ") if name != TOKENS)
     least = "endless post-training would end at"
-    if rises:
+    if lowest < ENDLESS:
         least = "the law, which rises again, comes down at the least to"
     some = "" if np.isnan(reachable) else f"{100 * reachable:.0f} % of the refits get there; "
+    trouble = [*asked.fit.trouble, *asked.far(beyond, lowest)]
     return UnreachableLossError(
         f"{purpose} is out of reach: {least} {number(floors[0], 6)} "
-        f"({100 * level:g} % interval {number(low, 6)} to {number(high, 6)}); "
-        f"{some}ask for more, prune less, or start from a better model",
+        f"({100 * asked.level:g} % interval {number(low, 6)} to {number(high, 6)}); "
+        f"{some}ask for a higher loss, prune less, or start from a better model"
+        + "".join(f"; {each}" for each in trouble),
         float(floors[0]),
         low,
         high,
         reachable,
+        beyond,
+        trouble,
     )

@@ -2,12 +2,12 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from p2law.declaring import Array
+from p2law.domains import is_number
 from p2law.errors import PlanError
 from p2law.measures import SLICED
 from p2law.views import number
@@ -23,6 +23,9 @@ TRAINING, FORWARD = 6.0, 2.0
 """FLOPs a token for each parameter that is multiplied: forward and backward, forward alone."""
 
 SECONDS = 3600.0
+
+SLOW = 1e9
+"""FLOP/s below which no GPU is: the number is in another unit."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,8 @@ class Prices:
     Raises
     ------
     PlanError
-        A number is not positive, or a throughput is stated twice or by halves.
+        A number is not positive, a peak is in another unit than FLOP/s, or a throughput is
+        stated twice or by halves.
 
     Examples
     --------
@@ -74,6 +78,11 @@ class Prices:
                 raise PlanError(f"{name} is a number of tokens from 0 on, got {got(value)}")
         if self.mfu is not None and self.mfu > 1:
             raise PlanError(f"mfu is a share of the peak, got {self.mfu:g}; 40 per cent are 0.4")
+        if self.peak_flops is not None and self.peak_flops < SLOW:
+            raise PlanError(
+                f"peak_flops is {number(float(self.peak_flops))} FLOP/s, less than any processor "
+                f"does; in TFLOP/s, write {number(self.peak_flops * 1e12)}"
+            )
         if (self.mfu is None) != (self.peak_flops is None):
             raise PlanError("an mfu says nothing without peak_flops; give both or neither")
         if self.mfu is not None and self.tokens_per_second is not None:
@@ -83,12 +92,6 @@ class Prices:
     def fixed(self) -> bool:
         """Whether anything is paid before the first token."""
         return self.calibration_tokens > 0 or self.evaluation_tokens > 0
-
-
-def is_number(value: Any) -> bool:
-    """Tell whether a value is a number, and not a truth value."""
-    kinds = (int, float, np.integer, np.floating)
-    return isinstance(value, kinds) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,8 @@ class Prior:
     ------
     FitError
         A coefficient is missing, unknown or outside its bounds, or a number is none.
+    PlanError
+        A count of `sizes_at` looks like billions.
 
     Examples
     --------
@@ -65,6 +67,9 @@ class Prior:
             asking.positive("run_noise, where it is not 0,", self.run_noise)
         if self.sizes_at:
             self._check_sizes()
+        whole = isinstance(self.seed, Integral) and not isinstance(self.seed, bool)
+        if not (whole and self.seed >= 0):
+            raise FitError(f"seed is a whole number from 0 on, got {got(self.seed)}")
         if not (self.draws is None or isinstance(self.draws, pd.DataFrame)):
             raise FitError(f"draws are a DataFrame of coefficients, got {got(self.draws)}")
         stated = self.ranges if self.draws is None else self.draws.columns
@@ -95,6 +100,7 @@ class Prior:
         for name, each in self.sizes_at.items():
             if not (isinstance(each, Real) and np.isfinite(each)):
                 raise FitError(f"sizes_at holds one number for each input, {name} is {got(each)}")
+        asking.plain_counts("sizes_at", pd.DataFrame([dict(self.sizes_at)]))
 
     def sample(self, count: int) -> pd.DataFrame:
         """Coefficients in the units of the law: (count, coefficients)."""

@@ -10,11 +10,15 @@ import pandas as pd
 from p2law import asking
 from p2law.declaring import Array
 from p2law.errors import FitError, FormError
-from p2law.foresight import ENDLESS, TOKENS, ends, share
+from p2law.foresight import ENDLESS, TOKENS
+from p2law.intervals import ends, share
 from p2law.inverting import LEAST, falls, seen
 from p2law.knowing import Knowledge
 from p2law.result import Fit
 from p2law.views import View, number
+
+FORM = "the answer rests on the form of the law"
+"""What is said of answers beyond the records."""
 
 
 @dataclass(frozen=True)
@@ -146,6 +150,15 @@ class Question:
         """Tell whether the records determine the loss after so many tokens."""
         return bool(self.fit.known.determines(self._inputs(tokens))[0])
 
+    def beyond(self, tokens: float) -> str:
+        """Inputs that lie outside the records after so many tokens."""
+        return asking.beyond(self._inputs(tokens), self.fit.records)[0]
+
+    def far(self, beyond: str, tokens: float) -> list[str]:
+        """A sentence on how far some inputs lie outside; none where there are none."""
+        said = asking.outside(self._inputs(tokens), self.fit.records, beyond)
+        return [f"{said}: {FORM}"] if said else []
+
     def _inputs(self, tokens: float) -> pd.DataFrame:
         """The inputs of the law after so many tokens."""
         return pd.DataFrame({**self.others, TOKENS: [tokens]})[list(self.fit.form.columns)]
@@ -156,10 +169,10 @@ class Question:
         """Tokens of the fit and of its refits as an answer."""
         found = np.where(found <= LEAST, 0.0, found)
         sane = float(np.clip(np.nan_to_num(found[0], posinf=ENDLESS), LEAST, ENDLESS))
-        beyond = asking.beyond(self._inputs(sane), self.fit.records)[0]
         # What is there before the first token is there with the fewest on record, too.
         first = float(self.fit.records[TOKENS].min()) if found[0] <= LEAST else sane
-        determined = self.determined(max(first, LEAST))
+        at = max(first, LEAST)
+        beyond, determined = self.beyond(at), self.determined(at)
         low, high = map(float, ends(found, self.level))
         reachable = float(share(np.isfinite(found), found))
         if not determined:
@@ -172,10 +185,7 @@ class Question:
             trouble = [*trouble, f"{100 * (1 - reachable):.0f} % of the refits never get there"]
         if determined:
             trouble = [*trouble, *self.fit.trouble]
-        if TOKENS in beyond and determined:
-            reach = self.fit.records[TOKENS]
-            held = f"the records hold {number(reach.min())} to {number(reach.max())} tokens"
-            trouble = [*trouble, f"{held}; beyond them the answer rests on the form of the law"]
+        trouble = [*trouble, *self.far(beyond, at)]
         return Budget(
             tokens=float(found[0]),
             low=low,

@@ -97,6 +97,7 @@ def test_several_amounts_make_a_row_each(plan_fits, table):
     assert 2 * len(table) == len(found.table)
     assert [1e8, 1e9] * len(table) == found.table["tokens"].tolist()
     assert [0, 0, 1, 1] == found.candidate[:4].tolist()
+    assert f"what {len(table)} candidates take or reach" in str(found)
 
 
 def test_tokens_for_a_probability_reach_the_loss_in_that_share_of_the_refits(plan_fits, table):
@@ -215,7 +216,12 @@ def test_a_law_that_rises_again_is_reached_where_it_first_comes_down():
     [
         ({"loss": None}, PlanError, "ask for exactly one of loss, tokens, .*; got none"),
         ({"tokens": 1e9}, PlanError, "ask for exactly one of loss, tokens, .*; got loss, tokens"),
-        ({"loss": None, "money": 1}, PlanError, "ask for exactly one of .*; got money"),
+        ({"loss": None, "tokens": 10**400}, PlanError, "tokens is a positive number"),
+        (
+            {"loss": None, "money": 1},
+            PlanError,
+            "there is no money=: there are loss, tokens, .*draws",
+        ),
         ({"loss": -1}, PlanError, r"loss is a positive number, got -1 \(int\)"),
         ({"loss": []}, PlanError, "loss is an empty list"),
         ({"level": 90}, FitError, "level is a probability between 0 and 1"),

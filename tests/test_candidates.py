@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 
 from p2law import planning
-from p2law.candidates import checked, checked_dense, names
+from p2law.candidates import checked, names
 from p2law.errors import PlanError, RecordError
+from p2law.models import checked_dense
 
 MODELS = [planning.Model("3B", 3e9, 2.2), planning.Model("8B", 8e9, 2.0)]
 
@@ -85,6 +86,11 @@ def test_what_makes_no_candidates_is_refused(arguments, words):
         (lambda _: [1], PlanError, r"candidates are a DataFrame, got \[1\]"),
         (lambda t: t.assign(tokens=1e9), PlanError, "tokens are not part of a candidate"),
         (lambda t: t.assign(params_after=9e9), PlanError, "candidate 0 has more parameters after"),
+        (
+            lambda t: t.assign(params_after=0.9 * t["params"]),
+            PlanError,
+            r"candidate 0 \(3B depth 0.5\): params_after 2.7e9 of 3e9 is a rate of 0.1, not 0.5",
+        ),
         (lambda t: t.assign(pruning_rate=25.0), RecordError, "divide by 100"),
         (lambda t: t.assign(params=8.0), PlanError, "looks like billions"),
         (
@@ -105,6 +111,25 @@ def test_a_table_that_holds_no_candidates_is_refused(change, error, words):
     """
     with pytest.raises(error, match=words):
         checked(change(planning.candidates(MODELS, 0.5, "depth")))
+
+
+def test_a_size_may_differ_a_little_from_what_its_rate_leaves():
+    """
+    Rates are told in round numbers.
+    """
+    table = planning.candidates(MODELS, 0.5, "depth")
+
+    found = checked(table.assign(params_after=0.52 * table["params"]))
+
+    assert (0.52 * table["params"]).tolist() == found["params_after"].tolist()
+
+
+def test_no_models_are_no_candidates():
+    """
+    Not a TypeError of Python.
+    """
+    with pytest.raises(PlanError, match=r"planning.Model\(.*\) are wanted, got None"):
+        planning.candidates(None, 0.5, "depth")
 
 
 def test_a_dense_model_has_a_size_and_a_loss():

@@ -493,7 +493,91 @@ def test_at_one_size_there_may_be_limits(fits):
     found = planning.at_size(fits, MODELS, 2e9, tokens=1e9, limits=limits)
 
     assert found.best is None
-    assert [("loss above 1", 4)] == list(found.left_out)
+    small = ("no larger than 2e9 before pruning", 2)
+    assert [("loss above 1", 4), small] == list(found.left_out)
+
+
+def test_at_one_size_smaller_models_are_counted_as_left_out(fits):
+    """
+    One for each method, and in the view.
+    """
+    found = planning.at_size(fits, MODELS, 2e9, tokens=1e9)
+
+    assert (("no larger than 2e9 before pruning", 2),) == found.left_out
+    assert "2 candidates: no larger than 2e9 before pruning" in str(found)
+
+
+@pytest.mark.parametrize("asked", [{"loss": [2.3, 2.4]}, {"tokens": [1e8, 1e9]}])
+def test_plans_for_several_amounts_are_no_rivals(fits, table, asked):
+    """
+    The larger budget and the higher loss would always win.
+    """
+    words = f"{[*asked][0]} is one number here, got 2: .* planning.frontier take several"
+
+    with pytest.raises(PlanError, match=words):
+        planning.choose(fits, table, **asked)
+    with pytest.raises(PlanError, match=words):
+        planning.at_size(fits, MODELS, 2e9, **asked)
+
+
+@pytest.mark.parametrize(
+    ("slip", "words"),
+    [
+        ({"price": PRICES}, "there is no price=: did you mean 'prices'"),
+        ({"token": 1e9}, "there is no token=: did you mean 'tokens'"),
+        ({"limit": None, "loss": 2.3, "dens": 1}, "there is no dens=: did you mean 'dense'"),
+    ],
+)
+def test_a_misspelt_option_is_told_the_nearest(fits, table, slip, words):
+    """
+    Not that a loss or a budget is lacking.
+    """
+    with pytest.raises(PlanError, match=words):
+        planning.choose(fits, table, **slip)
+
+
+def test_a_limit_below_the_loss_that_is_asked_for_contradicts_it(fits, table):
+    """
+    The same number, or a higher one, goes without saying.
+    """
+    with pytest.raises(PlanError, match=r"limit loss is 2.2, below the 2.4 .* ask for loss=2.2"):
+        planning.choose(fits, table, loss=2.4, limits=planning.Limits(loss=2.2))
+
+    plain = planning.choose(fits, table, loss=2.4)
+    same = planning.choose(fits, table, loss=2.4, limits=planning.Limits(loss=2.4))
+    assert len(plain.table) == len(same.table)
+
+
+def test_no_dense_model_is_none(fits, table):
+    """
+    None, as for limits and prices; what is no model is refused.
+    """
+    assert () == planning.choose(fits, table, tokens=1e9, dense=None).dense
+    with pytest.raises(PlanError, match=r"planning.Dense\(name, params, loss\) are wanted, got 3"):
+        planning.choose(fits, table, tokens=1e9, dense=3)
+
+
+@pytest.mark.parametrize(("models", "words"), [(None, "got None"), ([None], "got None")])
+def test_models_that_are_none_are_refused_at_one_size(fits, models, words):
+    """
+    With what they should be.
+    """
+    with pytest.raises(PlanError, match=rf"planning.Model\(name, params, base_loss\).*{words}"):
+        planning.at_size(fits, models, 2e9, tokens=1e9)
+
+
+def test_a_loss_that_is_there_before_the_first_token_is_said_to_be(p2_records):
+    """
+    Nothing need be trained, tokens are not beyond anything, and the loss was never measured.
+    """
+    fit = p2law.fit(p2_records(noise=0.003), forms.p2_rectified)
+    rows = planning.candidates(MODELS[1], 0.35, "depth")
+
+    found = planning.choose(fit, rows, loss=50.0)
+
+    assert "takes least, 0 FLOPs: the loss is met before the first token" in found.verdict
+    assert [""] == found.table["beyond"].tolist()
+    assert found.trouble[-1].startswith("loss 50 is above all on record, up to ")
 
 
 def test_a_single_fit_at_one_size_says_how_flops_are_counted(fits):

@@ -9,7 +9,7 @@ import pytest
 
 import p2law
 from p2law import forms, planning, testing
-from p2law.errors import FitError, FormError
+from p2law.errors import FitError, FormError, PlanError, RecordError
 from p2law.informing import added, components, variances
 from p2law.objectives import squared
 from p2law.offers import offers
@@ -574,3 +574,49 @@ def test_any_law_can_be_designed_for():
     )
 
     assert found.after < found.before
+
+
+@pytest.mark.parametrize("choose", [planning.next_runs, planning.identifying_runs])
+def test_with_a_prior_candidates_in_billions_are_refused(prior, choose):
+    """
+    No records stand beside them to tell.
+    """
+    table = candidates()
+    asked = [WANTED] if choose is planning.next_runs else []
+
+    with pytest.raises(PlanError, match="params of a candidate is 0.5, .* so write 5e8"):
+        choose(prior, table.assign(params=table["params"] / 1e9), *asked)
+
+
+def test_with_a_prior_a_target_in_billions_is_refused(prior):
+    """
+    As a candidate is.
+    """
+    with pytest.raises(PlanError, match="params of the wanted prediction is 8, .* so write 8e9"):
+        planning.next_runs(prior, candidates(), WANTED.assign(params=8.0))
+
+
+def test_sizes_at_inputs_in_billions_are_refused():
+    """
+    They would make every coefficient wrong.
+    """
+    with pytest.raises(PlanError, match="tokens of sizes_at is 1, .* so write 1e9"):
+        planning.Prior(forms.p2, 0.005, 0.01, RANGES, MIDDLE | {"tokens": 1})
+
+
+def test_identifying_runs_in_billions_are_refused_with_a_fit(pilot):
+    """
+    By what its records hold.
+    """
+    table = candidates()
+
+    with pytest.raises(RecordError, match="looks like billions"):
+        planning.identifying_runs(pilot, table.assign(params=table["params"] / 1e9))
+
+
+def test_a_seed_of_a_prior_is_a_whole_number():
+    """
+    Refused when it is stated, not when it is drawn from.
+    """
+    with pytest.raises(FitError, match="seed is a whole number from 0 on, got 'x'"):
+        planning.Prior(forms.p2, 0.005, 0.01, RANGES, MIDDLE, seed="x")

@@ -7,7 +7,7 @@ import pytest
 import p2law
 from p2law import forms, resampling, testing
 from p2law.errors import FitError
-from p2law.intervals import ends
+from p2law.intervals import between
 
 ASKED = {"params": 1.5e9, "tokens": 5e8, "pruning_rate": 0.25, "base_loss": 2.0}
 
@@ -325,8 +325,8 @@ def test_an_end_between_a_refit_that_gets_there_and_one_that_never_does_is_the_o
         [[1.0, 1.0, -np.inf], [2.0, 2.0, 2.0], [3.0, 3.0, 3.0], [4.0, np.inf, np.nan]]
     )
 
-    low, high = ends(values, 0.8)
+    low, high = between(values, 0.8)
 
     np.testing.assert_allclose(low, [1.3, 1.3, np.nan])
     np.testing.assert_allclose(high, [3.7, np.inf, np.nan])
-    assert [float(each) for each in ends(values[:, 1], 0.8)] == [low[1], np.inf]
+    assert [float(each) for each in between(values[:, 1], 0.8)] == [low[1], np.inf]

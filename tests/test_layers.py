@@ -72,6 +72,7 @@ LAYERS = (
     "scoring",
     "inverting",
     "pricing",
+    "models",
     "candidates",
     "foresight",
     "budgets",

@@ -10,6 +10,7 @@ import pytest
 import p2law
 from p2law import Bounds, Domain, form, forms, planning, testing
 from p2law.errors import FitError, FormError, RecordError, UnreachableLossError
+from p2law.views import number
 
 Tokens = Annotated[float, Domain("> 0", symbol="D", unit="token")]
 HERE = {"params": 3e9, "pruning_rate": 0.25, "base_loss": 2.0}
@@ -120,7 +121,7 @@ def test_a_loss_below_the_floor_is_refused_with_the_floor(fit):
     with pytest.raises(
         UnreachableLossError,
         match=r"loss 2.01 is out of reach: endless post-training would end at 2\.0\d+ \(90 % "
-        r"interval .*; 0 % of the refits get there; ask for more, prune less, or start from a",
+        r"interval .*; 0 % of the refits get there; ask for a higher loss, prune less, or start from a",
     ) as error:
         planning.tokens_for(fit, loss=2.01, **HERE)
 
@@ -180,7 +181,94 @@ def test_tokens_beyond_the_records_are_named(fit):
 
     assert ("", "tokens") == (inside.beyond, outside.beyond)
     assert not inside.trouble
-    assert "the records hold 2e7 to 1e9 tokens; beyond them" in outside.trouble[0]
+    far = f"tokens {number(float(outside))} (records: 2e7 to 1e9): the answer rests on the form"
+    assert far in outside.trouble[0]
+
+
+def test_every_input_beyond_the_records_is_said_with_how_far(fit):
+    """
+    Its value, and what the records hold.
+    """
+    far = planning.tokens_for(fit, loss=2.2, **(HERE | {"params": 1e14}))
+
+    held = fit.records["params"]
+    said = f"params 1e14 (records: {number(held.min())} to {number(held.max())}), tokens "
+    assert far.trouble[0].startswith(said)
+    assert far.trouble[0] in str(far).replace("\n  ", " ")
+
+
+def test_an_unreachable_loss_carries_what_the_floor_rests_on(fit):
+    """
+    Inputs beyond the records with how far, in the text, and for programs; endless tokens are
+    no news.
+    """
+    with pytest.raises(UnreachableLossError, match=r"; params 1e7 \(records: ") as error:
+        planning.tokens_for(fit, loss=2.01, **(HERE | {"params": 1e7}))
+
+    assert "params" == error.value.beyond
+    assert error.value.trouble[-1].endswith("the answer rests on the form of the law")
+    assert error.value.trouble[-1] in str(error.value)
+
+
+def test_an_unreachable_loss_carries_the_trouble_of_the_fit(p2_records):
+    """
+    As an answer would.
+    """
+    few = p2law.fit(p2_records(params=(1e9, 3e9), rates=(0.15, 0.35), noise=0.01), forms.p2)
+    assert few.trouble
+
+    with pytest.raises(UnreachableLossError) as error:
+        planning.tokens_for(few, loss=1.9, **(HERE | {"params": 3e9}))
+
+    assert few.trouble == error.value.trouble
+    assert few.trouble[0] in str(error.value)
+
+
+def test_an_answer_that_is_not_determined_names_the_input_that_is_outside(p2_records):
+    """
+    With its value and the range on record: most often a slip.
+    """
+    one_size = p2law.fit(p2_records(params=(3e9,), noise=0.003), forms.p2)
+
+    budget = planning.tokens_for(one_size, loss=2.2, **(HERE | {"params": 9e9}))
+
+    assert not budget.determined
+    assert any("params 9e9 (records: 3e9 to 3e9)" in each for each in budget.trouble)
+
+
+def test_thousands_of_millions_are_refused_as_a_slip(fit):
+    """
+    3000 million parameters; few parameters, or few tokens, are no slip by themselves.
+    """
+    with pytest.raises(RecordError, match="params = 3000 .* looks like millions.* write 3e9"):
+        planning.tokens_for(fit, loss=2.2, **(HERE | {"params": 3000}))
+
+    assert 2 == len(fit.predict(tokens=[1e4, 1e5], **HERE))
+
+
+def test_a_loss_above_all_on_record_is_said_to_be(fit):
+    """
+    The law was not tested there, and may climb without end.
+    """
+    highest = fit.records["loss"].max()
+
+    above = planning.tokens_for(fit, loss=highest + 1, **HERE)
+    below = planning.tokens_for(fit, loss=2.2, **HERE)
+
+    said = f"loss {number(highest + 1, 6)} is above all on record, up to {number(highest)}: "
+    assert any(each.startswith(said) for each in above.trouble)
+    assert not below.trouble
+
+
+def test_a_doubling_that_never_buys_so_much_is_said_to_be(fit):
+    """
+    Zero tokens, and no word of tokens beyond the records.
+    """
+    found = planning.saturation(fit, gain=1e6, **HERE)
+
+    assert 0 == float(found)
+    assert "" == found.beyond
+    assert ("no doubling ever buys 1e6",) == found.trouble
 
 
 def test_what_the_records_leave_free_is_no_answer(p2_records):
@@ -292,7 +380,7 @@ def test_what_no_token_is_needed_for_is_judged_where_there_are_records(curves):
 
     assert 0 == float(planning.saturation(found, gain=1e6))
     assert 0 == float(planning.tokens_for(found, loss=1e6))
-    assert "tokens" == planning.tokens_for(found, loss=1e6).beyond
+    assert "" == planning.tokens_for(found, loss=1e6).beyond
 
 
 def test_an_unreachable_loss_is_judged_at_endless_tokens(curves):

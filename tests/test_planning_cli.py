@@ -236,6 +236,6 @@ def test_a_loss_out_of_reach_is_json_too(place, monkeypatch, capsys):
     plain = json.loads(printed.out)
 
     assert 2 == code
-    assert {"error", "floor", "low", "high", "reachable"} == set(plain)
+    assert {"error", "floor", "low", "high", "reachable", "beyond", "trouble"} == set(plain)
     assert plain["low"] <= plain["floor"] <= plain["high"]
     assert "out of reach" in printed.err

@@ -136,3 +136,19 @@ def test_a_throughput_that_is_none_is_refused_with_its_row():
 
     with pytest.raises(PlanError, match="tokens_per_second of candidate 1 is -5"):
         bill(table.assign(tokens_per_second=[1e5, -5.0]), Prices())
+
+
+def test_a_peak_in_other_units_is_refused():
+    """
+    TFLOP/s are the usual slip.
+    """
+    with pytest.raises(PlanError, match=r"peak_flops is 989 FLOP/s.*; in TFLOP/s, write 9.89e14"):
+        planning.Prices(peak_flops=989, mfu=0.4)
+
+
+def test_a_probability_in_per_cent_is_told_the_cure():
+    """
+    Shares lie below one.
+    """
+    with pytest.raises(PlanError, match=r"probability lies between 0 and 1, got 90 .*are 0\.9"):
+        planning.Limits(probability=90)
