@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import p2law
-from p2law import planning
+from p2law import forms, planning
 from p2law.errors import PlanError
 from p2law.views import together
 
@@ -512,7 +512,7 @@ def test_plans_for_several_amounts_are_no_rivals(fits, table, asked):
     """
     The larger budget and the higher loss would always win.
     """
-    words = f"{[*asked][0]} is one number here, got 2: .* planning.frontier take several"
+    words = f"{next(iter(asked))} is one number here, got 2: .* planning.frontier take several"
 
     with pytest.raises(PlanError, match=words):
         planning.choose(fits, table, **asked)

@@ -584,7 +584,7 @@ def test_with_a_prior_candidates_in_billions_are_refused(prior, choose):
     table = candidates()
     asked = [WANTED] if choose is planning.next_runs else []
 
-    with pytest.raises(PlanError, match="params of a candidate is 0.5, .* so write 5e8"):
+    with pytest.raises(PlanError, match=r"params of a candidate is 0.5, .* so write 5e8"):
         choose(prior, table.assign(params=table["params"] / 1e9), *asked)
 
 
@@ -592,7 +592,7 @@ def test_with_a_prior_a_target_in_billions_is_refused(prior):
     """
     As a candidate is.
     """
-    with pytest.raises(PlanError, match="params of the wanted prediction is 8, .* so write 8e9"):
+    with pytest.raises(PlanError, match=r"params of the wanted prediction is 8, .* so write 8e9"):
         planning.next_runs(prior, candidates(), WANTED.assign(params=8.0))
 
 
@@ -600,7 +600,7 @@ def test_sizes_at_inputs_in_billions_are_refused():
     """
     They would make every coefficient wrong.
     """
-    with pytest.raises(PlanError, match="tokens of sizes_at is 1, .* so write 1e9"):
+    with pytest.raises(PlanError, match=r"tokens of sizes_at is 1, .* so write 1e9"):
         planning.Prior(forms.p2, 0.005, 0.01, RANGES, MIDDLE | {"tokens": 1})
 
 

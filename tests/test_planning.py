@@ -121,7 +121,7 @@ def test_a_loss_below_the_floor_is_refused_with_the_floor(fit):
     with pytest.raises(
         UnreachableLossError,
         match=r"loss 2.01 is out of reach: endless post-training would end at 2\.0\d+ \(90 % "
-        r"interval .*; 0 % of the refits get there; ask for a higher loss, prune less, or start from a",
+        r"interval .*; 0 % of the refits get there; ask for a higher loss, prune less, or start ",
     ) as error:
         planning.tokens_for(fit, loss=2.01, **HERE)
 
@@ -240,7 +240,7 @@ def test_thousands_of_millions_are_refused_as_a_slip(fit):
     """
     3000 million parameters; few parameters, or few tokens, are no slip by themselves.
     """
-    with pytest.raises(RecordError, match="params = 3000 .* looks like millions.* write 3e9"):
+    with pytest.raises(RecordError, match=r"params = 3000 .* looks like millions.* write 3e9"):
         planning.tokens_for(fit, loss=2.2, **(HERE | {"params": 3000}))
 
     assert 2 == len(fit.predict(tokens=[1e4, 1e5], **HERE))

@@ -4,8 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from p2law.candidates import Model, candidates
+from p2law.candidates import candidates
 from p2law.errors import PlanError
+from p2law.limits import Limits
+from p2law.models import Model
 from p2law.pricing import Prices, bill
 
 EIGHT = Model("8B", params=8e9, base_loss=2.0)
@@ -143,7 +145,7 @@ def test_a_peak_in_other_units_is_refused():
     TFLOP/s are the usual slip.
     """
     with pytest.raises(PlanError, match=r"peak_flops is 989 FLOP/s.*; in TFLOP/s, write 9.89e14"):
-        planning.Prices(peak_flops=989, mfu=0.4)
+        Prices(peak_flops=989, mfu=0.4)
 
 
 def test_a_probability_in_per_cent_is_told_the_cure():
@@ -151,4 +153,4 @@ def test_a_probability_in_per_cent_is_told_the_cure():
     Shares lie below one.
     """
     with pytest.raises(PlanError, match=r"probability lies between 0 and 1, got 90 .*are 0\.9"):
-        planning.Limits(probability=90)
+        Limits(probability=90)
