@@ -1,14 +1,13 @@
 """What every candidate takes to reach a loss, or reaches with a budget."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict, Unpack
 
 import numpy as np
 import pandas as pd
 
-from p2law import asking, candidates
-from p2law.budgets import BEYOND, Budgets
+from p2law import asking, candidates, caveats
+from p2law.budgets import Budgets
 from p2law.declaring import Array
 from p2law.domains import is_number
 from p2law.errors import PlanError
@@ -17,7 +16,6 @@ from p2law.intervals import ends, share
 from p2law.inverting import LEAST
 from p2law.pricing import SPENT, Bill, Prices, bill
 from p2law.result import Fit
-from p2law.views import number
 from p2law.wording import got, nearest
 
 ASKED = ("loss", *SPENT)
@@ -120,9 +118,7 @@ def budget_table(
         refits=seer.refits,
         probability=sure,
         currency=costs.currency,
-        trouble=tuple(
-            dict.fromkeys([*_of_fits(seer), *_high(seer, what, amounts), *_of_rows(filled)])
-        ),
+        trouble=caveats.of(seer, filled, amounts.tolist() if what == "loss" else ()),
         notes=billed.notes,
         _table=pd.concat([rows, filled], axis=1),
         _loss=loss,
@@ -241,48 +237,3 @@ def _probability(given: Any, what: str) -> float | None:
     if what != "loss":
         raise PlanError(f"probability goes with a loss; {what} is what is asked for")
     return float(given)
-
-
-def _of_fits(seer: Seer) -> list[str]:
-    """What must be read with the numbers: of the fits."""
-    said = seer.unlike
-    for fit, _, _, rows in seer.parts:
-        method = f"{seer.table['method'].iloc[rows[0]]}: " if len(seer.parts) > 1 else ""
-        said += [f"{method}{each}" for each in fit.trouble]
-        if not {"pruning_rate", "params_after"} & set(fit.form.columns):
-            said.append(
-                f"{method}{fit.form.name} reads neither pruning_rate nor params_after: it cannot "
-                f"tell one rate from another"
-            )
-    return said
-
-
-def _high(seer: Seer, what: str, amounts: Array) -> list[str]:
-    """A sentence about losses above all that any fit has seen."""
-    most = max(float(fit.records["loss"].max()) for fit, _, _, _ in seer.parts)
-    if what != "loss" or amounts.max() <= most:
-        return []
-    some = f"loss {number(amounts.max())} is above all on record, up to {number(most)}"
-    return [f"{some}: what reaching it takes rests on the form of the law"]
-
-
-def _of_rows(filled: pd.DataFrame) -> list[str]:
-    """What must be read with the numbers: of the candidates."""
-    said, count = list[str](), len(filled)
-    if free := int((~filled["determined"]).sum()):
-        said.append(f"{free} of {count} rest on what the records leave free, and are NaN")
-    if part := int(((filled["reachable"] > 0) & (filled["reachable"] < 1)).sum()):
-        said.append(
-            f"{part} of {count} reach the loss in only part of the refits, and never in the others "
-            f"(reachable in .table)"
-        )
-    beyond = filled["beyond"][filled["beyond"] != ""]
-    if len(beyond):
-        inputs = Counter(name for each in beyond for name in each.split(", "))
-        where = ", ".join(f"{name} ({times})" for name, times in sorted(inputs.items()))
-        where = next(iter(inputs)) if [*inputs.values()] == [len(beyond)] else where
-        said.append(
-            f"{len(beyond)} of {count} lie beyond the records in {where} and rest on the form of "
-            f"the law: those with {BEYOND}"
-        )
-    return said

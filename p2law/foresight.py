@@ -15,11 +15,9 @@ import pandas as pd
 from p2law import asking
 from p2law.declaring import Array, Mask, Whole
 from p2law.errors import FitError, PlanError
-from p2law.identify import listed
 from p2law.inverting import LEAST, LOOKS, crossing, falls, first, seen
 from p2law.knowing import Knowledge
 from p2law.result import Fit
-from p2law.vocabulary import METRIC
 from p2law.wording import got
 
 TOKENS = "tokens"
@@ -142,20 +140,6 @@ class Seer:
         """How many there are of each fit."""
         return self.parts[0][1].refits
 
-    @property
-    def unlike(self) -> list[str]:
-        """Sentences about fits whose losses cannot be compared: of other texts or measures."""
-        said = []
-        for name, what, usual in (("eval_text", "texts", ""), (METRIC, "measures", "nats")):
-            held = [
-                (str(self.table["method"].iloc[rows[0]]), _labels(known.records, name) or usual)
-                for _, known, _, rows in self.parts
-            ]
-            if len({values for _, values in held if values}) > 1:
-                each = ", ".join(f"{method} {values}" for method, values in held if values)
-                said.append(f"losses on different {what} cannot be compared: {each}")
-        return said
-
     def after(self, tokens: Array) -> Foresight:
         """Foresee the losses after given tokens, of shape (candidates,); NaN where none."""
         sound = np.where(tokens > 0, tokens, LEAST)
@@ -193,11 +177,6 @@ class Seer:
             for row, names in zip(rows, asking.beyond(inputs, fit.records), strict=True):
                 beyond[row] = names
         return Foresight(tokens, loss, determined, beyond)
-
-
-def _labels(records: pd.DataFrame, name: str) -> str:
-    """Every value of a column of labels, in words; empty where there is none."""
-    return listed(sorted(map(str, records[name].dropna().unique()))) if name in records else ""
 
 
 def _order(refits: int, number: int) -> Whole:

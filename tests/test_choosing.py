@@ -8,7 +8,7 @@ import pytest
 import p2law
 from p2law import forms, planning
 from p2law.errors import PlanError
-from p2law.views import together
+from p2law.views import number, together
 
 SIZES, RATES = (1.5e9, 3e9, 8e9), (0.2, 0.35, 0.5)
 MODELS = [planning.Model(f"{size / 1e9:g}B", size, 2.0) for size in SIZES]
@@ -171,7 +171,11 @@ def test_what_lies_beyond_is_counted_by_input(fits):
     found = planning.choose(fits, planning.candidates(models, [0.35, 0.8], "width"), tokens=1e9)
 
     words = "3 of 4 lie beyond the records in base_loss (2), pruning_rate (2) and rest on the form"
-    assert any(each.startswith(words) for each in found.trouble)
+    said = next(each for each in found.trouble if each.startswith(words))
+    held = {name: fits["width"].records[name] for name in ("base_loss", "pruning_rate")}
+    for name, value in (("base_loss", 2.5), ("pruning_rate", 0.8)):
+        reach = f"{number(held[name].min())} to {number(held[name].max())}"
+        assert f"{name} {value} (records: {reach})" in said.split("; furthest ")[1]
     assert found.verdict.endswith("; beyond the records: 8B width 0.8 in pruning_rate")
     assert 3 == sum(row[0].endswith("*") for row in found.view().rows)
 

@@ -76,6 +76,7 @@ LAYERS = (
     "candidates",
     "foresight",
     "budgets",
+    "caveats",
     "budgeting",
     "limits",
     "choices",
