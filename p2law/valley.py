@@ -44,10 +44,13 @@ def walk(problem: Problem, q: Array, free: Mask) -> tuple[Array, int]:
 
 
 def _step(problem: Problem, q: Array, free: Mask) -> Array:
-    """Newton's step of what can move; what lies on a bound and would leave it stays."""
+    """Newton's step of what can move; what lies on a bound and would leave it stays.
+
+    So does what has no slope because the law overflows.
+    """
     low, high = problem.surface.box
     slope = problem.gradient(q).slope
-    moving = free & ~((q <= low) & (slope > 0)) & ~((q >= high) & (slope < 0))
+    moving = free & np.isfinite(slope) & ~((q <= low) & (slope > 0)) & ~((q >= high) & (slope < 0))
     curvature = _curvature(problem, q, slope, moving)
     while True:
         step = np.zeros_like(q)
@@ -65,7 +68,8 @@ def _curvature(problem: Problem, q: Array, slope: Array, moving: Mask) -> Array:
         move = np.zeros_like(q)
         move[k] = 1e-6 * max(abs(q[k]), 1e-2)
         found[k] = (problem.gradient(q + move).slope - slope) / move[k]
-    return np.where(np.isfinite(found), found + found.T, 0.0) / 2
+    found = np.where(np.isfinite(found), found, 0.0)
+    return (found + found.T) / 2
 
 
 def _newton(slope: Array, curvature: Array) -> Array:

@@ -33,6 +33,8 @@ LAYERS = (
     "settings",
     "freeing",
     "calling",
+    "terms",
+    "gauging",
     "surface",
     "starting",
     "projection",
