@@ -157,11 +157,11 @@ def alone(problem: Problem, q: Array, codes: Whole) -> Mask:
     root = (vectors[:, kept] / np.sqrt(values[kept])).T / size
     surface, weight = problem.surface, np.zeros(int(codes.max(initial=-1)) + 1)
     for rows in surface.blocks():
-        ways = root @ surface.at_rows(rows).jacobian(q)[free]
+        ways = root @ surface.at_rows(rows).finite_jacobian(q)[free]
         weight += np.bincount(codes[rows], np.sum(ways**2, axis=0), minlength=len(weight))
     found = weight >= ALONE
     for unit in np.flatnonzero(found):  # no more than there are coefficients
-        own = root @ surface.at_rows(np.flatnonzero(codes == unit)).jacobian(q)[free]
+        own = root @ surface.at_rows(np.flatnonzero(codes == unit)).finite_jacobian(q)[free]
         found[unit] = np.linalg.eigvalsh(own @ own.T)[-1] >= ALONE
     return np.asarray(found)
 

@@ -254,6 +254,11 @@ class Surface:
         """Derivatives by the coordinates: (..., free, rows) for `q` of (..., free)."""
         return self.tangent(q)[1]
 
+    def finite_jacobian(self, q: Array) -> Array:
+        """The same, small enough to be squared; what has no value tells nothing."""
+        found = self.jacobian(q)
+        return np.clip(np.where(np.isnan(found), 0.0, found), -HUGE, HUGE)
+
     def tangent(self, q: Array) -> tuple[Array, Array]:
         """Predictions, made of their terms, and their derivatives by the coordinates."""
         q = np.asarray(q, dtype=float)
@@ -284,9 +289,6 @@ class Surface:
         """
         factor = np.zeros((len(q), 0))
         for rows in self.blocks():
-            found = self.at_rows(rows).jacobian(q)
-            # What is not finite tells nothing, and the square of anything more is not either.
-            found = np.clip(np.where(np.isnan(found), 0.0, found), -HUGE, HUGE)
-            stacked = np.hstack([factor, found])
+            stacked = np.hstack([factor, self.at_rows(rows).finite_jacobian(q)])
             factor = np.asarray(np.linalg.qr(stacked.T, mode="r")).T
         return factor

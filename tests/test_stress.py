@@ -308,6 +308,36 @@ def test_a_coefficient_at_a_bound_where_the_law_is_flat_is_not_said_to_be_free()
     assert p2law.Fit.from_json(fit.to_json()).values == fit.values
 
 
+def far_apart(seed):
+    """Inputs over many orders of magnitude, and losses that have nothing to do with them."""
+    rng = np.random.default_rng(seed)
+
+    def column():
+        return list(10 ** rng.uniform(-8, 8) * 10 ** rng.uniform(-6, 6, 3))
+
+    table = p2law.grid(params=column(), tokens=column(), pruning_rate=[0.1, 0.5])
+    table = table.assign(unique_tokens=column()[0], base_loss=2.0, run=np.arange(len(table)))
+    table["params_after"] = table["params"] * (1 - table["pruning_rate"])
+    return table.assign(loss=10 ** rng.uniform(-3, 3, len(table)))
+
+
+FAR_APART = ((forms.repeated_data, 18, p2law.huber(1e-3)),)
+
+
+@pytest.mark.parametrize(("form", "seed", "objective"), FAR_APART)
+def test_what_overflows_on_the_way_is_neither_a_warning_nor_an_error(form, seed, objective):
+    """
+    Terms of 1e300 less terms of 1e300: the coefficients are free, and that is what is said.
+    """
+    records = far_apart(seed)
+
+    fit = p2law.fit(records, form, objective=objective)
+
+    assert fit.status is Status.NOT_IDENTIFIED
+    assert "NOT IDENTIFIED" in str(fit)
+    assert fit.predict(records)["determined"].dtype == bool
+
+
 # -- noise of all kinds --------------------------------------------------------------
 
 
