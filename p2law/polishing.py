@@ -67,8 +67,12 @@ def polish(problem: Problem, q: Array, pinned: Mask | None = None, most: int = W
     held = (q <= low) | (q >= high) | pinned
     cost, evaluations = np.inf, 0
     for _ in range(4 * len(q) + 1):
-        q, used, arrived = _move(problem, q, ~held)
-        evaluations, before, cost = evaluations + used, cost, problem.cost(q)
+        trial, used, arrived = _move(problem, q, ~held)
+        evaluations, before, cost = evaluations + used, cost, problem.cost(trial)
+        if np.isfinite(cost):
+            q = trial
+        else:  # lmfit has left where the objective has a value, and would not come back
+            cost, arrived = problem.cost(q), True
         held |= (q <= low) | (q >= high)
         found = problem.gradient(q)
         inward = held & ~pinned & np.where(q <= low, found.slope < 0, found.slope > 0)

@@ -11,6 +11,9 @@ from p2law.descent import Gradient
 from p2law.objectives import Objective
 from p2law.surface import Surface
 
+SMALL = 1e-3
+"""Share of the largest target below which the logarithm of a row weighs no more in a search."""
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -65,8 +68,13 @@ class Problem:
 
     @property
     def square_weight(self) -> Array:
-        """Weights with which plain squares imitate the objective's space."""
-        return self.weight / self.target**2 if self.objective.log else self.weight
+        """Weights with which plain squares imitate the objective's space; finite in any unit."""
+        if not self.objective.log:
+            return self.weight
+        size = np.abs(self.target)
+        # A power of two changes no digit.
+        size = np.ldexp(size, -np.frexp(size.max())[1])
+        return np.asarray(self.weight / np.maximum(size, SMALL) ** 2)
 
 
 @dataclass(frozen=True)

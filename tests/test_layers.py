@@ -57,6 +57,7 @@ LAYERS = (
     "knowing",
     "result",
     "polishing",
+    "searching",
     "fitting",
     "selecting",
     "splitting",

@@ -204,6 +204,52 @@ def test_exact_records_leave_no_residual_and_no_width():
     assert told["low"] <= told["loss"] <= told["high"]
 
 
+# -- logarithms and squares that have no value ---------------------------------------
+
+
+def cut(scores):
+    """Scores after pruning at four rates."""
+    table = pd.DataFrame({"run": list("abcd"), "pruning_rate": [0.1, 0.3, 0.5, 0.6]})
+    return table.assign(base_score=0.7, score=scores)
+
+
+@pytest.mark.parametrize("score", [1e-4, 1e-12, 1e-30])
+def test_a_score_near_zero_counts_as_its_logarithm_says(score):
+    """
+    The best law is that of a straight line through the logarithms, however low one of them lies.
+    """
+    records = cut([0.3, 0.2, score, 0.15])
+    fit = p2law.fit(records, forms.retention, objective=p2law.squared(log=True))
+
+    ways = np.stack([np.ones(4), np.log(1 - records["pruning_rate"])], axis=1)
+    wanted = np.log(records["score"] / 0.7)
+    slope = min(10.0, np.linalg.lstsq(ways, wanted, rcond=None)[0][1])
+    left = wanted - slope * ways[:, 1]
+    assert fit.search.objective == pytest.approx(np.sum((left - left.mean()) ** 2), rel=1e-9)
+
+
+@pytest.mark.parametrize("objective", [p2law.squared(log=True), p2law.huber(1e-3, log=True)])
+def test_a_law_without_a_logarithm_is_refused_for_that(objective):
+    """
+    A law held at 0 has finite values; what has none is their logarithm.
+    """
+    with pytest.raises(p2law.P2LawError, match="takes logarithms, but retention was nowhere") as no:
+        p2law.fit(cut([0.3, 0.2, 0.1, 0.1]), forms.retention, objective=objective, fixed={"P_0": 0})
+
+    assert f"or fit with {str(objective).replace(', log=True', '').replace('log=True', '')}" in str(
+        no.value
+    )
+
+
+@pytest.mark.parametrize("factor", [1e-200, 1e200])
+def test_a_target_whose_square_is_no_number_is_refused_for_that(factor):
+    """
+    Its square would be 0 or infinite, and any coefficients as good as others.
+    """
+    with pytest.raises(p2law.P2LawError, match="the square of that is beyond double precision"):
+        p2law.fit(cut(np.array([0.3, 0.2, 0.1, 0.1]) * factor), forms.retention)
+
+
 # -- designs that say little ---------------------------------------------------------
 
 
