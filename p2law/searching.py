@@ -162,7 +162,7 @@ def _at_default_where_free(problem: Problem, end: End) -> tuple[End, Directions]
     or another machine, would report too.
     """
     surface = problem.surface
-    found = identify.at(surface, end.q)
+    end, found = _idle_at_default(problem, end)
     spare = {*found.idle, *identify.spare(found)}
     pinned = np.array([name in spare for name in surface.nonlinear + surface.linear])
     pinned[len(surface.nonlinear) :] = False
@@ -183,6 +183,22 @@ def _at_default_where_free(problem: Problem, end: End) -> tuple[End, Directions]
     if freed.cost < end.cost * (1 - 1e-6) - _floor(problem):
         return _at_default_where_free(problem, freed)
     return freed, identify.at(surface, freed.q)
+
+
+def _idle_at_default(problem: Problem, end: End) -> tuple[End, Directions]:
+    """Give what moves no prediction its default, wherever the search has left it."""
+    surface = problem.surface
+    found = identify.at(surface, end.q)
+    idle = np.array([name in found.idle for name in surface.names])
+    idle[len(surface.nonlinear) :] = False
+    q = np.where(idle, surface.generic_point(), end.q)
+    if np.array_equal(q, end.q):
+        return end, found
+    moved = replace(end, q=q, cost=problem.cost(q))
+    if moved.cost > end.cost * (1 + 1e-6) + _floor(problem):
+        return end, found
+    there = identify.at(surface, q)
+    return (moved, there) if {*found.idle} <= {*there.idle} else (end, found)
 
 
 def _floor(problem: Problem) -> float:
