@@ -50,8 +50,9 @@ def best(problem: Problem, seed: int) -> tuple[End, Directions, tuple[float, ...
     # Of ends that are equally good, as where like terms may change places, the last one counts:
     # it started from the defaults of the law.
     end = [each for each in ends if each.cost <= least * (1 + 1e-9) + _floor(problem)][-1]
-    end = _without_needless_terms(problem, _in_order(problem, end))
-    end, free = _at_default_where_free(problem, end)
+    left = polishing.WORK - sum(each.evaluations for each in ends)
+    end = _without_needless_terms(problem, _in_order(problem, end, left))
+    end, free = _at_default_where_free(problem, end, left)
     apart = _distinct(problem, sorted(ends, key=lambda each: each.cost))
     return end, free, (end.cost, *apart[1:], *others)
 
@@ -115,7 +116,7 @@ def _polished(problem: Problem, starts: Sequence[Array]) -> list[End]:
     return ends
 
 
-def _in_order(problem: Problem, end: End) -> End:
+def _in_order(problem: Problem, end: End, most: int) -> End:
     """Put like coefficients in the order of their defaults, where the curve stays the same.
 
     Terms of one kind can change places without changing any prediction. The records
@@ -134,7 +135,7 @@ def _in_order(problem: Problem, end: End) -> End:
         q = projection.solved(surface, problem.target, problem.square_weight, u)
         if np.max(np.abs(surface.predict(q) - surface.predict(end.q))) > visible:
             continue
-        other = polishing.polish(problem, q)
+        other = polishing.polish(problem, q, most=most)
         if other.cost <= end.cost * (1 + 1e-9) + _floor(problem):
             end = other
     return end
@@ -155,7 +156,7 @@ def _distinct(problem: Problem, ends: Sequence[End]) -> list[float]:
     return costs
 
 
-def _at_default_where_free(problem: Problem, end: End) -> tuple[End, Directions]:
+def _at_default_where_free(problem: Problem, end: End, most: int) -> tuple[End, Directions]:
     """Give what the records leave free its default, not the place where the search ended.
 
     Many coefficients fit equally well then; these are the ones that another search,
@@ -169,19 +170,19 @@ def _at_default_where_free(problem: Problem, end: End) -> tuple[End, Directions]
     if not pinned.any():
         return end, found
     q = np.where(pinned, surface.generic_point(), end.q)
-    moved, most = replace(end, q=q, cost=problem.cost(q)), end.cost * (1 + 1e-6) + _floor(problem)
-    if spare - {*found.idle} or moved.cost > most:
-        moved = polishing.polish(problem, q, pinned)
-    if moved.cost > most:
+    moved, worst = replace(end, q=q, cost=problem.cost(q)), end.cost * (1 + 1e-6) + _floor(problem)
+    if spare - {*found.idle} or moved.cost > worst:
+        moved = polishing.polish(problem, q, pinned, most)
+    if moved.cost > worst:
         return end, found
     there = identify.at(surface, moved.q)
     names = np.array(surface.names)[pinned]
     if {*names} <= {*there.idle, *itertools.chain(*there.together)}:
         return moved, there
     # What was flat where the search ended is not here: it is free to move again.
-    freed = polishing.polish(problem, moved.q)
+    freed = polishing.polish(problem, moved.q, most=most)
     if freed.cost < end.cost * (1 - 1e-6) - _floor(problem):
-        return _at_default_where_free(problem, freed)
+        return _at_default_where_free(problem, freed, most - freed.evaluations)
     return freed, identify.at(surface, freed.q)
 
 

@@ -8,7 +8,7 @@ from hypothesis import settings as rules
 from hypothesis import strategies as st
 
 import p2law
-from p2law import forms, testing
+from p2law import descent, forms, polishing, testing
 from p2law.verdicts import Status
 from tests.conftest import TRUTH
 
@@ -340,6 +340,47 @@ def test_what_was_flat_where_the_search_ended_is_let_go_where_it_is_not():
 
     assert fit.search.objective < 1e-15
     assert fit.residuals()["residual"].abs().max() < 1e-9
+
+
+def test_the_work_in_a_valley_without_end_is_bounded(monkeypatch):
+    """
+    Kinks of the law lie across the valley: a fit of 45 rows must not take seconds for that.
+    """
+    calls, gradient = [], descent.gradient
+    monkeypatch.setattr(descent, "gradient", lambda *asked: calls.append(1) or gradient(*asked))
+
+    fit = p2law.fit(hard(forms.repeated_data, 58, outliers=False), forms.repeated_data)
+
+    assert len(calls) <= fit.search.evaluations <= 1.2 * polishing.WORK
+
+
+def test_what_one_row_shows_is_not_said_to_move_nothing():
+    """
+    At its upper bound beta moves one row 1e15 times as far as the floor can; the others show it.
+    """
+    table = pd.DataFrame(
+        {"run": "a", "tokens": [1e7, 1e12, 6e15, 7e15], "loss": [111, 2, 1.4, 1.5]}
+    )
+    fit = p2law.fit(table, forms.token_power, fixed={"beta": 3.0})
+
+    assert fit.status is Status.CONVERGED
+    assert fit.table()["note"]["floor"] == ""
+
+
+@pytest.mark.parametrize(("form", "name"), [(forms.p2, "beta"), (forms.chinchilla, "beta")])
+def test_what_moves_no_prediction_has_its_default_not_the_bound_where_the_search_ended(form, name):
+    """
+    One token count leaves beta free, also where other coefficients are free together.
+    """
+    table = testing.design((4e8, 1e9, 4e9), (0.1, 0.3, 0.32), (1.4e8,))
+    truth = testing.some_coefficients(form, table, 0)
+    records = testing.synthesize(form, truth, table, noise=0.02)
+
+    fit = p2law.fit(records.assign(run=np.arange(9)), form)
+
+    assert f"{name} moves no prediction on these records" in " ".join(fit.trouble)
+    default = next(each.start for each in form.coefficients if each.name == name)
+    assert fit.values[name] == default
 
 
 def test_a_coefficient_at_a_bound_where_the_law_is_flat_is_not_said_to_be_free():
