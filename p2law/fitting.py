@@ -1,7 +1,7 @@
 """Fitting: from checked records and a law to a frozen `Fit`."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np

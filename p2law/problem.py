@@ -35,7 +35,11 @@ class Problem:
 
     def residuals(self, q: Array) -> Array:
         """Residuals at coordinates `q`, (rows,)."""
-        return self.objective.residuals(self.surface.predict(q), self.target)
+        out = np.empty(self.surface.rows)
+        for rows in self.surface.blocks():
+            found = self.surface.at_rows(rows).predict(q)
+            out[rows] = self.objective.residuals(found, self.target[rows])
+        return out
 
     def cost(self, q: Array) -> float:
         """The objective at coordinates `q`; infinite where the law has no finite value."""

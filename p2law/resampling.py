@@ -265,8 +265,9 @@ def _solved(matrix: Array, right: Array) -> Array:
 
 def _sample(rng: np.random.Generator, off: Array, codes: Whole, count: int) -> Array:
     """Deviations of random rows of random runs, as often of one sign as of the other."""
-    order = np.argsort(codes, kind="stable")
-    first = np.searchsorted(codes[order], np.arange(int(codes.max()) + 2))
-    run = rng.integers(len(first) - 1, size=count)
-    row = first[run] + (rng.random(count) * (first[run + 1] - first[run])).astype(np.intp)
-    return np.asarray(off[order[row]] * rng.choice([-1.0, 1.0], count))
+    size = np.bincount(codes)
+    run = rng.integers(len(size), size=count)
+    place = np.cumsum(size)[run] - size[run] + (rng.random(count) * size[run]).astype(np.intp)
+    if not np.all(codes[1:] >= codes[:-1]):  # else a large table need not be ordered
+        place = np.argsort(codes, kind="stable")[place]
+    return np.asarray(off[place] * rng.choice([-1.0, 1.0], count))

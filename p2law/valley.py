@@ -99,7 +99,9 @@ def _best_share(problem: Problem, q: Array, step: Array, cost: float) -> tuple[A
 
     share, best = 1.0, at(1.0)
     factor = 2.0 if best[1] < cost else 0.25
-    for count in range(TRIALS):
+    trials = 1
+    while trials <= TRIALS:
+        trials += 1
         share *= factor
         other = at(share)
         if factor > 1 and not other[1] < best[1]:
@@ -107,4 +109,4 @@ def _best_share(problem: Problem, q: Array, step: Array, cost: float) -> tuple[A
         best = other
         if factor < 1 and best[1] < cost:
             break
-    return *best, count + 2
+    return *best, trials
