@@ -79,8 +79,8 @@ def _of_rows(seer: Seer, filled: pd.DataFrame) -> list[str]:
         said.append(f"{free} of {count} rest on what the records leave free, and are NaN")
     if part := int(((filled["reachable"] > 0) & (filled["reachable"] < 1)).sum()):
         said.append(
-            f"{part} of {count} reach the loss in only part of the refits, and never in the others "
-            f"(reachable in .table)"
+            f"the loss is reached in only part of the refits by {part} of {count}, and never in "
+            f"the others (reachable in .table)"
         )
     beyond = filled["beyond"][filled["beyond"] != ""]
     if len(beyond):

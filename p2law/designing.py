@@ -252,8 +252,8 @@ def _idle(source: Fit | Prior) -> str:
     """Why no run narrows the interval, and what to do."""
     if isinstance(source, Fit):
         return (
-            "the records tell the wanted prediction better than any of these runs could, one by "
-            "one: offer runs nearer to it, or longer ones"
+            "the records tell the wanted prediction better than with any of these runs: offer "
+            "others, or fewer checkpoints of each, for a fit weighs all of them alike"
         )
     said = "the prior holds the wanted prediction for better known than runs of this noise tell it"
     if source.draws is None and source.form.linear and not source.sizes_at:

@@ -78,10 +78,9 @@ class Plan:
     """How many refits; those of the fits where it is left out."""
 
     @property
-    def asked(self) -> dict[str, Any]:
-        """What is asked for, as `planning.choose` takes it."""
-        given = {name: getattr(self, name) for name in ASKED if getattr(self, name)}
-        return {name: each[0] if len(each) == 1 else each for name, each in given.items()}
+    def asked(self) -> dict[str, tuple[float, ...]]:
+        """What is asked for, and its amounts."""
+        return {name: getattr(self, name) for name in ASKED if getattr(self, name)}
 
 
 def read(path: str | Path) -> Plan:

@@ -110,17 +110,21 @@ def plan_main(asked: argparse.Namespace) -> str:
     plan = planfile.read(asked.plan)
     fits = {method: saved(path, asked.form) for method, path in plan.fits.items()}
     common: dict[str, Any] = {"prices": plan.prices, "level": plan.level, "draws": plan.draws}
-    common |= plan.asked
-    answers = [_choice(plan, fits, common)]
-    if plan.frontier:
-        table = planning.candidates(plan.models, plan.rates, list(fits))
-        answers.append(
-            planning.frontier(fits, table, against=plan.frontier, limits=plan.limits, **common)
-        )
-    if asked.json:
-        named = zip(("choice", "frontier"), answers, strict=False)
-        return as_json({name: each.plain() for name, each in named})
-    return "\n\n".join(map(str, answers))
+    # Plans for different amounts are no rivals: one choice for each, and one frontier of all.
+    ((name, amounts),) = plan.asked.items()
+    choices = [_choice(plan, fits, {**common, name: each}) for each in amounts]
+    frontiers = [_frontier(plan, fits, {**common, name: amounts})] if plan.frontier else []
+    if not asked.json:
+        return "\n\n".join(map(str, [*choices, *frontiers]))
+    every = [each.plain() for each in choices]
+    found: dict[str, Any] = {"choices": every} if len(every) > 1 else {"choice": every[0]}
+    found |= {"frontier": frontiers[0].plain()} if frontiers else {}
+    return as_json(found)
+
+
+def _frontier(plan: planfile.Plan, fits: "dict[str, Fit]", common: dict[str, Any]) -> Any:
+    table = planning.candidates(plan.models, plan.rates, list(fits))
+    return planning.frontier(fits, table, against=plan.frontier, limits=plan.limits, **common)
 
 
 def _choice(plan: planfile.Plan, fits: "dict[str, Fit]", common: dict[str, Any]) -> Any:

@@ -576,6 +576,21 @@ def test_any_law_can_be_designed_for():
     assert found.after < found.before
 
 
+def test_what_the_records_tell_better_than_any_run_could_is_said(p2_records):
+    """
+    Thousands of checkpoints of one run, weighed as a fit weighs them, would drown all others.
+    """
+    known = p2law.fit(p2_records(noise=0.0005, run_noise=0.02, seed=3), forms.p2)
+    middle = WANTED.assign(params=1e9, tokens=5e8)
+    long = p2law.grid(params=1e9, pruning_rate=0.25, tokens=np.geomspace(1e7, 1e9, 5000))
+    long = long.assign(run="long", base_loss=2.0, cost=1.0)
+
+    found = planning.next_runs(known, long, middle)
+
+    assert found.chosen.empty
+    assert "the records tell the wanted prediction better than with" in found.trouble[0]
+
+
 @pytest.mark.parametrize("choose", [planning.next_runs, planning.identifying_runs])
 def test_with_a_prior_candidates_in_billions_are_refused(prior, choose):
     """

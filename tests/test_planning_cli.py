@@ -117,6 +117,23 @@ def test_a_plan_is_told_as_in_python(said, plan_fits):
     assert len(frontier.table) == len(plain["frontier"]["table"])
 
 
+def test_a_plan_for_several_amounts_has_a_choice_for_each(said, place):
+    """
+    They are no rivals; the frontier is one of all.
+    """
+    text = PLAN.replace("loss = 2.3", "tokens = [1e8, 1e9]")
+    text = text.replace("probability = 0.9\n", "")
+    (place / "two.toml").write_text(text, encoding="utf-8")
+
+    plain = json.loads(said("plan two.toml --json"))
+    words = said("plan two.toml")
+
+    assert {"choices", "frontier"} == set(plain)
+    assert [{1e8}, {1e9}] == [{row["tokens"] for row in c["table"]} for c in plain["choices"]]
+    assert {1e8, 1e9} >= {row["tokens"] for row in plain["frontier"]["table"]}
+    assert words.index("lowest loss with tokens 1e8") < words.index("lowest loss with tokens 1e9")
+
+
 def test_a_plan_of_one_size_prunes_every_model_down_to_it(said, place):
     """
     `size` in place of `rates`.
@@ -220,7 +237,7 @@ def test_the_plan_in_the_documentation_of_the_file_can_be_read(tmp_path):
 
     plan = planfile.read(path)
 
-    assert {"loss": 2.2} == plan.asked
+    assert {"loss": (2.2,)} == plan.asked
     assert tmp_path / "sparse.json" == plan.fits["2:4"]
     assert 0.9 == plan.limits.probability
 
