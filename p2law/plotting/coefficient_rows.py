@@ -1,6 +1,7 @@
 """Coefficients with their intervals, each on a scale of its own, and how they move together."""
 
 import textwrap
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,19 @@ from p2law.plotting.canvas import Panels, Place, exactly
 from p2law.plotting.colours import BLACK, BLUE, FAINT, GREY, VERMILION
 from p2law.plotting.families import checked_fit, status
 from p2law.result import Fit
-from p2law.views import number
+from p2law.views import number, together
 
 ROOM = 2.2
 """A row shows so many half-widths of the interval to both sides of its middle."""
+
+DECADES = 1.5
+"""From so many in the interval of a positive coefficient on its row is logarithmic."""
+
+TICKS = 30
+"""At most so many on a logarithmic row."""
+
+TOUCHING = 0.1
+"""Marks of a row that are nearer are one."""
 
 BINS = 48
 HEIGHT = 0.75
@@ -42,9 +52,10 @@ def coefficients(fit: Fit, *, level: float = 0.9, ax: Place = None) -> Panels:
     -------
     ndarray of Axes, (2,)
         Left, a row a coefficient: the refits as a hill, the interval as a bar, the estimate as
-        a stroke, numbers beside. Coefficients span decades, so each row has a scale of its own:
-        its interval is as wide as that of every other row. Right, the rank correlation of the
-        coefficients over the refits. What was held, or cannot be told, is named in words.
+        a stroke, numbers beside. Each row has a scale of its own, so that its interval is as
+        wide as that of every other row; that of a positive coefficient which spans more than
+        1.5 decades is logarithmic, which ticks and a word say. Right, the rank correlation of
+        the coefficients over the refits. What was held, or cannot be told, is named in words.
 
     Raises
     ------
@@ -66,35 +77,89 @@ def coefficients(fit: Fit, *, level: float = 0.9, ax: Place = None) -> Panels:
     _correlation(matrix, draws[told])
     remark = (
         f"hills: {len(draws)} refits; bars: {100 * level:g} % intervals, each row on a scale of "
-        f"its own; dotted: zero; thick: a bound; right: rank correlation over the refits"
+        f"its own; dotted: zero; thick grey: a bound; right: rank correlation over the refits"
     )
     place.say(status(fit), [], [remark] if told else [])
     return place.array
 
 
+@dataclass(frozen=True)
+class _Scale:
+    """From values of a coefficient to places in its row, -1 to 1 for the interval.
+
+    Attributes
+    ----------
+    middle, half : float
+        Of the interval, in decades where `log`.
+    log : bool
+    """
+
+    middle: float
+    half: float
+    log: bool
+
+    @classmethod
+    def of(cls, low: float, high: float, bounds: Bounds) -> "_Scale":
+        """The scale that suits an interval."""
+        log = bounds.least >= 0 and low > 0 and high > 10**DECADES * low
+        ends = np.log10([low, high]) if log else np.array([low, high])
+        return cls(float(ends.mean()), float(ends[1] - ends[0]) / 2 or 1.0, log)
+
+    def places(self, values: Any) -> Array:
+        """Where values stand; what lies outside the row stands just there."""
+        told = np.asarray(values, dtype=float)
+        if self.log:
+            told = np.log10(np.maximum(told, np.finfo(float).tiny))
+        return np.clip((told - self.middle) / self.half, -2 * ROOM, 2 * ROOM)
+
+    @property
+    def ticks(self) -> tuple[Array, int]:
+        """Powers of ten in the row as places, and how many decades lie between two."""
+        low, high = (self.middle + side * ROOM * self.half for side in (-1, 1))
+        step = next(each for each in (1, 5, 20, 100) if high - low <= each * TICKS)
+        powers = np.arange(np.ceil(low / step), np.floor(high / step) + 1) * step
+        return (powers - self.middle) / self.half, step
+
+
 def _row(axes: Axes, k: int, row: pd.Series, drawn: Array, bounds: Bounds) -> None:
     """One coefficient: hill, bar, stroke, and its numbers beside."""
-    estimate, unit = number(row["estimate"]), "" if row["unit"] == "1" else row["unit"]
+    unit = "" if row["unit"] == "1" else row["unit"]
     if not np.isfinite(row["low"]):
-        _aside(axes, k, estimate, [unit, row["note"] or "interval unknown"])
+        _aside(axes, k, number(row["estimate"]), [unit, row["note"] or "interval unknown"])
         return
-    middle, half = 0.5 * (row["low"] + row["high"]), 0.5 * (row["high"] - row["low"]) or 1.0
+    scale = _Scale.of(row["low"], row["high"], bounds)
+    _hill(axes, k, scale.places(drawn))
+    axes.plot(
+        scale.places([row["low"], row["high"]]),
+        [k, k],
+        color=BLUE,
+        linewidth=3,
+        solid_capstyle="butt",
+    )
+    axes.plot([scale.places(row["estimate"])] * 2, [k - 0.2, k + 0.2], color=BLACK, linewidth=1.6)
+    _marks(axes, k, scale, bounds)
+    estimate, low, high = together(row["estimate"], row["low"], row["high"])
+    _aside(axes, k, f"{estimate}  ({low} to {high})", [unit, _decades(axes, k, scale), row["note"]])
 
-    def scaled(value: Any) -> Any:
-        """On the scale of this row."""
-        return (value - middle) / half
 
-    _hill(axes, k, scaled(drawn))
-    ends = [scaled(row["low"]), scaled(row["high"])]
-    axes.plot(ends, [k, k], color=BLUE, linewidth=3, solid_capstyle="butt")
-    axes.plot([scaled(row["estimate"])] * 2, [k - 0.2, k + 0.2], color=BLACK, linewidth=1.6)
+def _marks(axes: Axes, k: int, scale: _Scale, bounds: Bounds) -> None:
+    """Bounds as thick strokes, and zero as a dotted one where it is not at a bound."""
     wall: dict[str, Any] = {"color": FAINT, "linewidth": 3, "zorder": 1}
     zero: dict[str, Any] = {"color": VERMILION, "linewidth": 1.2, "linestyle": ":"}
-    for mark, look in ((0.0, zero), (bounds.least, wall), (bounds.most, wall)):
-        if abs(scaled(mark)) < ROOM:
-            axes.plot([scaled(mark)] * 2, [k - HEIGHT, k + 0.2], **look)
-    told = f"{estimate}  ({number(row['low'], 3)} to {number(row['high'], 3)})"
-    _aside(axes, k, told, [unit, row["note"]])
+    nought, *ends = scale.places([0.0, bounds.least, bounds.most])
+    at_bound = min(abs(nought - end) for end in ends) < TOUCHING
+    for place, look in ((nought, {} if at_bound else zero), *((end, wall) for end in ends)):
+        if look and abs(place) < ROOM:
+            axes.plot([place] * 2, [k - HEIGHT, k + 0.2], **look)
+
+
+def _decades(axes: Axes, k: int, scale: _Scale) -> str:
+    """Ticks of a logarithmic row, and what they are in words; nothing in another."""
+    if not scale.log:
+        return ""
+    places, step = scale.ticks
+    axes.vlines(places, k + 0.06, k + 0.2, color=GREY, linewidth=0.7)
+    return f"log scale, a tick a {'decade' if step == 1 else f'{step} decades'}"
 
 
 def _aside(axes: Axes, k: int, told: str, notes: list[str]) -> None:

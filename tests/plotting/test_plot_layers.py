@@ -17,6 +17,8 @@ PACKAGE = Path(plotting.__file__).parent
 ORDER = (
     "quantities",
     "colours",
+    "notes",
+    "run_names",
     "canvas",
     "families",
     "panelling",
