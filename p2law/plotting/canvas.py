@@ -30,6 +30,9 @@ Panels = NDArray[np.object_]
 SIZE = (3.3, 2.8)
 """A panel's width and height in inches."""
 
+LONE = (6.0, 4.2)
+"""Those of a panel that stands alone."""
+
 COLUMNS = 4
 LETTERS = 9.5
 """Letters of a title in an inch."""

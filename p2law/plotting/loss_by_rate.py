@@ -12,7 +12,17 @@ from p2law import asking
 from p2law.declaring import Array
 from p2law.errors import PlotError
 from p2law.foresight import TOKENS
-from p2law.plotting.canvas import Canvas, Panels, Place, alike, canvas, checked_panels, plain
+from p2law.plotting.canvas import (
+    LONE,
+    SIZE,
+    Canvas,
+    Panels,
+    Place,
+    alike,
+    canvas,
+    checked_panels,
+    plain,
+)
 from p2law.plotting.colours import FEW, GREY, Hues, evenly
 from p2law.plotting.families import (
     CURVE,
@@ -92,7 +102,7 @@ def rates(
     groups = fit.records.groupby(picture.by)[fit.form.target] if picture.by else None
     together = groups is None or alike(groups)
     wanted = min(len(keys), checked_panels(panels))
-    place = canvas(ax, wanted, sharex=True, sharey=together)
+    place = canvas(ax, wanted, size=LONE if wanted == 1 else SIZE, sharex=True, sharey=together)
     shown = evenly(len(keys), len(place.axes))
     told = [picture.panel(place, axes, keys[k]) for axes, k in zip(place.axes, shown, strict=False)]
     picture.finish(place, len(shown), pd.concat(told, ignore_index=True))

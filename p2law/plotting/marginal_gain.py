@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from p2law import asking, planning
 from p2law.foresight import TOKENS
-from p2law.plotting.canvas import Canvas, Place, canvas, plain
+from p2law.plotting.canvas import LONE, Canvas, Place, canvas, plain
 from p2law.plotting.colours import GREY, MARKERS, Hues, evenly
 from p2law.plotting.families import (
     CURVE,
@@ -30,8 +30,6 @@ from p2law.views import number
 
 SETTINGS = 5
 """Settings on record that are drawn where none is asked for."""
-
-SIZE = (6.0, 4.2)
 
 ALL_OF = {"params": "all sizes", "params_after": "all sizes left", "pruning_rate": "all rates"}
 """What a curve is called that is the same for all values of a column."""
@@ -103,7 +101,7 @@ def gain(
     asked: list[dict[str, Any]] = settings.to_dict("records")  # type: ignore[assignment]
     points = [planning.saturation(fit, gain=least, level=level, **each) for each in asked]
     last = asking.positive("until", _reach(fit, points) if until is None else until)
-    place = canvas(ax, 1, size=SIZE)
+    place = canvas(ax, 1, size=LONE)
     picture = _Picture(fit, settings, names, least, level, last)
     told = picture.draw(place.axes[0], points)
     missing = [f"{hidden} more curves of settings on record not shown"] if hidden else []

@@ -22,6 +22,7 @@ ORDER = (
     "canvas",
     "families",
     "panelling",
+    "line_values",
     *sorted(plotting._HOME.values()),
 )
 """From the ground up; pictures know nothing of each other."""

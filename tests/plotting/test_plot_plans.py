@@ -8,6 +8,8 @@ import pytest
 
 matplotlib = pytest.importorskip("matplotlib", reason="the extra 'plot' is not installed")
 
+from matplotlib.figure import Figure  # noqa: E402
+
 import p2law  # noqa: E402
 from p2law import planning, plotting  # noqa: E402
 from p2law.errors import FitError, FormError, PlotError  # noqa: E402
@@ -353,3 +355,25 @@ def test_wrong_wishes_of_a_map_are_refused(p2_fit, one_run):
         PlotError, match=r"token_power reads tokens alone; draw it with plotting.curves"
     ):
         plotting.contour(one_run)
+
+
+@pytest.mark.parametrize("inches", [(6.4, 4.6), (4, 3)])
+@pytest.mark.parametrize("which", ["p2_fit", "dense_fit", "sixty_runs"])
+def test_values_on_lines_of_equal_loss_are_read_whole(which, inches, request):
+    """
+    None is cut by an edge or lies below a dot, and no two meet.
+    """
+    figure = Figure(figsize=inches, dpi=80)
+    axes = plotting.contour(request.getfixturevalue(which), ax=figure)
+    figure.draw_without_rendering()
+
+    values = [each for each in axes.texts if each.get_text()]
+    boxes = [each.get_window_extent() for each in values]
+    panel = axes.get_window_extent()
+    assert len(boxes) > 2
+    assert all(panel.x0 < b.x0 < b.x1 < panel.x1 for b in boxes)
+    assert all(panel.y0 < b.y0 < b.y1 < panel.y1 for b in boxes)
+    middles = np.array([[b.x0 + b.x1, b.y0 + b.y1] for b in boxes]) / 2
+    apart = np.hypot(*(middles[:, None] - middles[None]).T) + 1e9 * np.eye(len(boxes))
+    assert apart.min() > 8
+    assert min(v.get_zorder() for v in values) > max(d.get_zorder() for d in axes.get_lines())
