@@ -34,7 +34,7 @@ LONE = (6.0, 4.2)
 """Those of a panel that stands alone."""
 
 COLUMNS = 4
-LETTERS = 9.5
+LETTERS = 11.0
 """Letters of a title in an inch."""
 
 FEW_TICKS = 5
@@ -209,8 +209,11 @@ def checked_panels(panels: Any) -> int:
 
 
 def grid(count: int) -> tuple[int, int]:
-    """Columns and rows for so many panels."""
-    columns = count if count <= COLUMNS else min(COLUMNS, int(np.ceil(np.sqrt(count))))
+    """Columns and rows for so many panels, with few places left empty."""
+    narrow = (
+        COLUMNS < count <= (COLUMNS - 1) * COLUMNS and -count % (COLUMNS - 1) < -count % COLUMNS
+    )
+    columns = COLUMNS - 1 if narrow else min(count, COLUMNS)
     return columns, -(-count // columns)
 
 

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from p2law import asking
 from p2law.declaring import Array, Bounds
-from p2law.plotting.canvas import Panels, Place, exactly
+from p2law.plotting.canvas import Canvas, Panels, Place, exactly
 from p2law.plotting.colours import BLACK, BLUE, FAINT, GREY, VERMILION
 from p2law.plotting.families import checked_fit, status
 from p2law.result import Fit
@@ -32,6 +32,15 @@ BINS = 48
 HEIGHT = 0.75
 LETTERS = 60
 """Of a note; the table of the fit has all of it."""
+
+INSIDE, LETTERS_AN_INCH = 0.45, 17
+"""Where numbers begin that stand inside the panel, and how many letters fit into an inch there."""
+
+TWO_LINES = 19.0
+"""Points of height from which on a row has room for two lines."""
+
+UNDER_NOTES = 0.75
+"""The share of a panel that notes inside it leave."""
 
 DARK = 0.6
 """From this correlation on numbers are white on the dark cell."""
@@ -69,10 +78,11 @@ def coefficients(fit: Fit, *, level: float = 0.9, ax: Place = None) -> Panels:
     draws = fit.known.for_level(level).draws
     place = exactly(ax, 2, size=(5.0, max(2.6, 0.9 + 0.42 * len(table))))
     rows, matrix = place.axes
+    beside = _Beside.of(place, len(table))
     for k, (name, row) in enumerate(table.iterrows()):
         bounds = fit.form.coefficient(str(name)).bounds
-        _row(rows, k, row, draws[str(name)].to_numpy(), bounds)
-    _frame(rows, table)
+        _row(rows, k, row, draws[str(name)].to_numpy(), bounds, beside)
+    _frame(rows, table, beside)
     told = [str(name) for name, row in table.iterrows() if np.isfinite(row["low"])]
     _correlation(matrix, draws[told])
     remark = (
@@ -121,11 +131,41 @@ class _Scale:
         return (powers - self.middle) / self.half, step
 
 
-def _row(axes: Axes, k: int, row: pd.Series, drawn: Array, bounds: Bounds) -> None:
+@dataclass(frozen=True)
+class _Beside:
+    """Where the numbers beside rows stand.
+
+    Attributes
+    ----------
+    start : float
+        As a share of the panel's width, which hills and bars are left of.
+    letters : int
+        Of a small text.
+    low : bool
+        Whether a row has room for one line only.
+    """
+
+    start: float
+    letters: int
+    low: bool
+
+    @classmethod
+    def of(cls, place: Canvas, rows: int) -> "_Beside":
+        """Right of the panel; inside it where nothing would make room for them there."""
+        axes = place.axes[0]
+        high = axes.bbox.height / axes.figure.dpi * 72 * (1.0 if place.own else UNDER_NOTES)
+        fixed = not place.own and axes.figure.get_layout_engine() is None
+        if not fixed:
+            return cls(1.0, LETTERS, high / rows < TWO_LINES)
+        wide = (1 - INSIDE) * axes.bbox.width / axes.figure.dpi
+        return cls(INSIDE, int(wide * LETTERS_AN_INCH), high / rows < TWO_LINES)
+
+
+def _row(axes: Axes, k: int, row: pd.Series, drawn: Array, bounds: Bounds, beside: _Beside) -> None:
     """One coefficient: hill, bar, stroke, and its numbers beside."""
     unit = "" if row["unit"] == "1" else row["unit"]
     if not np.isfinite(row["low"]):
-        _aside(axes, k, number(row["estimate"]), [unit, row["note"] or "interval unknown"])
+        _aside(axes, k, number(row["estimate"]), unit, [row["note"] or "interval unknown"], beside)
         return
     scale = _Scale.of(row["low"], row["high"], bounds)
     _hill(axes, k, scale.places(drawn))
@@ -139,7 +179,8 @@ def _row(axes: Axes, k: int, row: pd.Series, drawn: Array, bounds: Bounds) -> No
     axes.plot([scale.places(row["estimate"])] * 2, [k - 0.2, k + 0.2], color=BLACK, linewidth=1.6)
     _marks(axes, k, scale, bounds)
     estimate, low, high = together(row["estimate"], row["low"], row["high"])
-    _aside(axes, k, f"{estimate}  ({low} to {high})", [unit, _decades(axes, k, scale), row["note"]])
+    notes = [_decades(axes, k, scale), row["note"]]
+    _aside(axes, k, f"{estimate} ({low} to {high})", unit, notes, beside)
 
 
 def _marks(axes: Axes, k: int, scale: _Scale, bounds: Bounds) -> None:
@@ -162,12 +203,19 @@ def _decades(axes: Axes, k: int, scale: _Scale) -> str:
     return f"log scale, a tick a {'decade' if step == 1 else f'{step} decades'}"
 
 
-def _aside(axes: Axes, k: int, told: str, notes: list[str]) -> None:
-    """Numbers beside a row, and below them, smaller, unit and note."""
+def _aside(axes: Axes, k: int, told: str, unit: str, notes: list[str], beside: _Beside) -> None:
+    """Numbers beside a row, and below them, smaller, unit and note; notes alone where it is low."""
     where: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "va": "center"}
-    said = textwrap.shorten("; ".join(filter(None, notes)), LETTERS, placeholder=" ...")
-    axes.text(1.02, k - 0.17 * bool(said), told, fontsize="small", **where)
-    axes.text(1.02, k + 0.22, said, fontsize="x-small", color=GREY, **where)
+    x = beside.start + 0.02
+    lines = [[told, *notes], []] if beside.low else [[told], [unit, *notes]]
+    told, said = (
+        textwrap.shorten("; ".join(filter(None, each)), beside.letters, placeholder=" ...")
+        for each in lines
+    )
+    axes.text(
+        x, k - 0.17 * bool(said), told, fontsize="x-small" if beside.low else "small", **where
+    )
+    axes.text(x, k + 0.22, said, fontsize="x-small", color=GREY, **where)
 
 
 def _hill(axes: Axes, k: int, scaled: Array) -> None:
@@ -181,13 +229,14 @@ def _hill(axes: Axes, k: int, scaled: Array) -> None:
         axes.fill_between(0.5 * (edges[1:] + edges[:-1]), k, top, color=BLUE, alpha=0.2, lw=0)
 
 
-def _frame(axes: Axes, table: pd.DataFrame) -> None:
+def _frame(axes: Axes, table: pd.DataFrame, beside: _Beside) -> None:
     """Names at the left, no scale below: each row has its own."""
     axes.set_title("coefficients", fontsize="medium", loc="left")
     axes.set_yticks(range(len(table)), [*table.index])
     axes.tick_params(axis="y", length=0)
     axes.set_xticks([])
-    axes.set(xlim=(-ROOM, ROOM), ylim=(len(table) - 0.5, -0.9))
+    axes.set_xlim(-ROOM, ROOM * (2 / beside.start - 1))
+    axes.set_ylim(len(table) - 0.5, -0.9, auto=None)
     axes.spines[:].set_visible(False)
 
 

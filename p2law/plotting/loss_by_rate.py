@@ -50,6 +50,9 @@ LINES = 3
 NEAR = 0.05
 """Measured within this share of the tokens of a curve, a point belongs to it."""
 
+HALF = 0.5
+"""Where more curves than this share fall, a legend stands at the right, else at the left."""
+
 EQUAL = 1e-9
 """Other inputs are the same or are not."""
 
@@ -157,7 +160,9 @@ class _Picture:
         place.axes[0].set_xlim(low - room, high + room)
         place.outer_labels()
         place.say(doubts(self.fit, told), self._missing(shown), self._key(told))
-        place.legend(self.hues.handles(), title(self.hues.column), "upper left")
+        ends = told.groupby(CURVE)[self.fit.form.target].agg(["first", "last"])
+        corner = "left" if (ends["first"] <= ends["last"]).mean() >= HALF else "right"
+        place.legend(self.hues.handles(), title(self.hues.column), f"upper {corner}")
 
     def _law(self, records: pd.DataFrame, value: float) -> pd.DataFrame:
         """The law over rates, at one amount of tokens, the other inputs as in the panel."""

@@ -97,13 +97,11 @@ class _Picture:
         beyond = (told["beyond"] != "").to_numpy().reshape(loss.shape)
         known = np.isfinite(loss)
         axes.set(xlim=(along[0], along[-1]), ylim=(up[0], up[-1]))
+        place.head(axes, ", ".join(named(v, n) for n, v in self.setting.items()))
         if known.any(axis=0).sum() > 1 and known.any(axis=1).sum() > 1:
             self._map(place, (along, up), loss, loss[known & ~beyond])
             self._veil(axes, (along, up), beyond & known)
         self._points(axes)
-        axes.set_title(
-            ", ".join(named(v, n) for n, v in self.setting.items()), fontsize="medium", loc="left"
-        )
         axes.spines[["top", "right"]].set_visible(False)
         return told
 

@@ -18,6 +18,8 @@ from p2law.views import number
 from p2law.wording import got, several
 
 SIZE = (4.6, 4.4)
+TICK = 0.5
+"""Inches that a tick with its label needs."""
 
 
 def predicted(
@@ -163,6 +165,7 @@ def _square(axes: Axes, shown: Fit | Score, sides: list[pd.DataFrame]) -> None:
     axes.plot(ends, ends, color=GREY, linewidth=1, zorder=1)
     axes.set(xlim=ends, ylim=ends, aspect="equal")
     noun = shown.form.target if isinstance(shown, Fit) else shown.target
-    axes.locator_params(nbins=6)
+    inches = min(axes.bbox.width, axes.bbox.height) / axes.figure.dpi
+    axes.locator_params(nbins=int(np.clip(inches / TICK, 3, 6)))
     for side, word in ((axes.xaxis, "measured"), (axes.yaxis, "predicted")):
         side.set_label_text(target_title(shown, f"{word} {noun}"))

@@ -11,8 +11,11 @@ from matplotlib.contour import ContourSet
 NOTE, SMALL_NOTE = 8.0, 7.0
 """Size of letters of a note beside panels, and of one inside a panel, in points."""
 
-MOST_LINES = 3
-"""Of one note inside a panel; the fit itself says all of it."""
+LABEL = 10.0
+"""Size of letters of the name of an axis, in points."""
+
+MOST_LINES, ON_MAP = 3, 2
+"""Of one note inside a panel, and of one that covers a map; the fit itself says all of it."""
 
 NOTED = "p2law note"
 """What notes inside a panel are known by."""
@@ -30,6 +33,12 @@ def shortened(text: str, letters: int) -> str:
     return text if len(text) <= letters else f"{text[: letters - 1 - half]}{CUT}{text[-half:]}"
 
 
+def upright(axes: Axes, text: str) -> None:
+    """Name what goes up a panel, in several lines where it is low."""
+    letters = axes.bbox.height / axes.figure.dpi * 72 / (0.55 * LABEL)
+    axes.set_ylabel(textwrap.fill(text, max(12, int(letters))))
+
+
 def say_inside(axes: Axes, lines: Sequence[str], colour: str) -> None:
     """Write notes at the top of a panel whose figure belongs to somebody else.
 
@@ -38,12 +47,14 @@ def say_inside(axes: Axes, lines: Sequence[str], colour: str) -> None:
     if not lines:
         return
     capitals = 0.9  # which trouble begins with are wide
-    text = wrapped(lines, capitals * axes.bbox.width / axes.figure.dpi, MOST_LINES)
+    is_map = any(isinstance(each, ContourSet) for each in axes.collections)
+    most = ON_MAP if is_map else MOST_LINES
+    text = wrapped(lines, capitals * axes.bbox.width / axes.figure.dpi, most)
     box = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1.0}
     where: dict[str, Any] = {"transform": axes.transAxes, "va": "top", "gid": NOTED, "zorder": 6}
     axes.text(0.01, 0.99, text, fontsize=SMALL_NOTE, color=colour, bbox=box, **where, **AS_IT_IS)
     free = axes.get_aspect() == "auto" and axes.get_autoscaley_on()
-    if free and not any(isinstance(each, ContourSet) for each in axes.collections):
+    if free and not is_map:
         scale = axes.yaxis.get_transform()
         low, high = scale.transform(np.array(axes.get_ylim()))
         top = low + (high - low) / (1 - taken(axes))

@@ -35,6 +35,9 @@ PREDICTED = "predicted"
 NAMED = 24
 """So many runs are named; of more only the worst."""
 
+LINE = 9.0
+"""Points of height that a name needs."""
+
 WORST = 3
 
 
@@ -100,16 +103,18 @@ def _by_run(
     if len(rows) > len(means):
         axes.plot(means, place, "|", color=BLACK, markersize=7, markeredgewidth=1.4)
     _zero(axes, rows, upright=True)
-    if len(means) <= NAMED:
+    room = axes.bbox.height / axes.figure.dpi * 72 / (len(means) + 1)
+    named = len(means) <= NAMED and room >= LINE
+    if named:
         axes.set_yticks(place, list(names.values()), **AS_IT_IS)
         axes.tick_params(axis="y", labelsize="x-small", length=0)
     else:
         axes.set_yticks([])
         axes.set_ylabel("runs, in the order of their means")
-    axes.set_ylim(-0.7, len(means) - 0.3)
+    axes.set_ylim(-0.7, len(means) - 0.3, auto=None)
     axes.set_title(f"by run ({len(means)})", fontsize="medium", loc="left")
     plain(axes)
-    axes.grid(visible=len(means) <= NAMED, axis="y")
+    axes.grid(visible=named, axis="y")
 
 
 def _along(axes: Axes, rows: pd.DataFrame, below: str, worst: pd.Index) -> int:

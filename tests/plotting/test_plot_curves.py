@@ -7,6 +7,7 @@ import pytest
 pytest.importorskip("matplotlib", reason="the extra 'plot' is not installed")
 
 from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 
 import p2law
 from p2law import forms, plotting
@@ -435,3 +436,16 @@ def test_curves_are_spread_evenly_over_what_colours_tell(single_points, figure, 
     small = single_points.predict(params=2e8, tokens=1e11)["loss"].iloc[0]
     assert 5 < len(drawn) <= 12
     assert sum(each > small for each in ends) < len(ends) / 2
+
+
+def test_a_legend_of_rates_stands_where_the_law_is_not(p2_fit, retention_fit):
+    """
+    At the left of what rises, at the right of what falls.
+    """
+    for fit, side in ((p2_fit, "left"), (retention_fit, "right")):
+        axes = Figure().add_subplot()
+        plotting.rates(fit, ax=axes)
+
+        box, panel = (each.get_window_extent() for each in (axes.get_legend(), axes))
+        middle = (box.x0 + box.x1) / 2 < (panel.x0 + panel.x1) / 2
+        assert side == ("left" if middle else "right")
