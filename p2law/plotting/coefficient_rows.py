@@ -28,6 +28,9 @@ TICKS = 30
 TOUCHING = 0.1
 """Marks of a row that are nearer are one."""
 
+LOG_SCALE = "log scale"
+"""What is said beside a logarithmic row."""
+
 BINS = 48
 HEIGHT = 0.75
 LETTERS = 60
@@ -85,12 +88,16 @@ def coefficients(fit: Fit, *, level: float = 0.9, ax: Place = None) -> Panels:
     _frame(rows, table, beside)
     told = [str(name) for name, row in table.iterrows() if np.isfinite(row["low"])]
     _correlation(matrix, draws[told])
-    remark = (
-        f"hills: {len(draws)} refits; bars: {100 * level:g} % intervals, each row on a scale of "
-        f"its own; dotted: zero; thick grey: a bound; right: rank correlation over the refits"
-    )
-    place.say(status(fit), [], [remark] if told else [])
+    place.say(status(fit), [], _key(rows, len(draws), level) if told else [])
     return place.array
+
+
+def _key(axes: Axes, refits: int, level: float) -> list[str]:
+    """What is what."""
+    bars = f"bars: {100 * level:g} % intervals, each row on a scale of its own"
+    log = any(LOG_SCALE in each.get_text() for each in axes.texts)
+    key = [f"hills: {refits} refits", bars, *(["ticks: decades"] if log else [])]
+    return [*key, "dotted: zero", "thick grey: a bound", "right: rank correlation over the refits"]
 
 
 @dataclass(frozen=True)
@@ -200,7 +207,7 @@ def _decades(axes: Axes, k: int, scale: _Scale) -> str:
         return ""
     places, step = scale.ticks
     axes.vlines(places, k + 0.06, k + 0.2, color=GREY, linewidth=0.7)
-    return f"log scale, a tick a {'decade' if step == 1 else f'{step} decades'}"
+    return LOG_SCALE if step == 1 else f"{LOG_SCALE}, ticks {step} decades apart"
 
 
 def _aside(axes: Axes, k: int, told: str, unit: str, notes: list[str], beside: _Beside) -> None:

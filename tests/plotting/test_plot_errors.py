@@ -312,7 +312,7 @@ def test_bars_are_equally_wide_whatever_the_unit(p2_fit, figure):
         plotting.coefficients(p2_fit, level=7)
 
 
-def test_a_positive_coefficient_over_decades_has_a_logarithmic_row(p2_fit, figure):
+def test_a_positive_coefficient_over_decades_has_a_logarithmic_row(p2_fit, figure, said):
     """
     Marked by ticks, a decade each, and in words; other rows are linear, without a word on it.
     """
@@ -326,8 +326,9 @@ def test_a_positive_coefficient_over_decades_has_a_logarithmic_row(p2_fit, figur
     decades = np.log10(table.loc[log, "high"] / table.loc[log, "low"])
     np.testing.assert_allclose(2 / decades, np.diff(places[:, 0]))
     assert set(np.floor(places[:, 1])) == {list(table.index).index(log)}
-    said = [each.get_text() for each in rows.texts if "log scale" in each.get_text()]
-    assert [f"{table.loc[log, 'unit']}; log scale, a tick a decade"] == said
+    beside = [each.get_text() for each in rows.texts if "log scale" in each.get_text()]
+    assert [f"{table.loc[log, 'unit']}; log scale"] == beside
+    assert "ticks: decades" in said(figure)
 
 
 def test_a_single_coefficient_has_no_correlation(p2_records, figure):
