@@ -170,6 +170,36 @@ def names(table):
     return candidates.names(table)
 
 
+def test_on_given_axes_plans_are_numbered_and_not_listed(some_frontier):
+    """
+    A list would cover them.
+    """
+    axes = plotting.frontier(some_frontier, ax=Figure(figsize=(4, 3)).add_subplot())
+
+    numbers = [each.get_text() for each in axes.texts if each.get_text().isdigit()]
+    assert [str(k) for k in range(1, len(some_frontier.table) + 1)] == numbers
+    assert "" == axes.get_legend().get_title().get_text()
+
+
+def test_of_many_plans_the_first_have_numbers(plan_fits, figure):
+    """
+    Sixty numbers would be a smear; all plans are drawn.
+    """
+    model = planning.Model("3B", params=3.2e9, base_loss=2.0)
+    rates = np.linspace(0.1, 0.6, 40).tolist()
+    many = planning.candidates([model], rates=rates, methods=["width"])
+    found = planning.frontier(plan_fits, many, tokens=1e9, against="params_after")
+    axes = plotting.frontier(found, ax=figure)
+
+    black = [line for line in axes.get_lines() if line.get_color() == "#000000"]
+    drawn = {x for line in black if line.get_marker() == "o" for x in line.get_xdata()}
+    assert set(found.table["params_after"]) == drawn
+    assert 12 == sum(each.get_text().isdigit() for each in axes.texts)
+    assert (
+        f"{len(found.table) - 12} plans more in .table" in figure.legends[0].get_title().get_text()
+    )
+
+
 def test_candidates_are_drawn_by_method_and_what_is_no_plan_crossed(some_frontier, figure, said):
     """
     All of them, each once.
