@@ -38,6 +38,7 @@ from p2law.plotting.families import (
 )
 from p2law.plotting.panelling import ALL, AUTO, Panelling, panelling
 from p2law.plotting.quantities import apart, is_log, lay, named, plain_ticks, target_title, title
+from p2law.plotting.run_names import labels
 from p2law.result import Fit
 from p2law.wording import several
 
@@ -188,7 +189,7 @@ class _Picture:
     def _headings(self) -> list[str]:
         """The titles of the panels."""
         if any(isinstance(key, str) for key in self._shown):
-            return [str(key) for key in self._shown]
+            return labels(self._shown)
         values, by = [float(key) for key in self._shown], self.panels.by
         texts = apart(values, by)
         return [named(each, by, text) for each, text in zip(values, texts, strict=True)]

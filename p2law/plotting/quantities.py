@@ -1,8 +1,6 @@
 """What columns are called on axes, and how their values are written there."""
 
-import functools
 from collections.abc import Sequence
-from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -149,18 +147,10 @@ def _labels(axis: Axis, column: str) -> FuncFormatter:
     A panel finds its place only when it is drawn, so room is measured then.
     """
 
-    @functools.lru_cache(maxsize=1)
-    def shown(*_: Any) -> frozenset[float]:
-        """The ticks that have a label, as long as the panel and its ticks are the same."""
-        return frozenset(_with_room(axis, column))
-
     def label(value: float, place: int | None = None) -> str:
         """An amount, or nothing; a cursor, which has no place among the ticks, has its amount."""
-        if place is None:
-            return amount(value, column)
-        box, ends = axis.axes.bbox, axis.get_view_interval()
-        now = (box.width, box.height, axis.axes.figure.dpi, *ends, axis.get_major_locator())
-        return amount(value, column) if value in shown(*now) else ""
+        left_out = place is not None and value not in _with_room(axis, column)
+        return "" if left_out else amount(value, column)
 
     return FuncFormatter(label)
 

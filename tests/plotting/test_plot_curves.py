@@ -449,3 +449,17 @@ def test_a_legend_of_rates_stands_where_the_law_is_not(p2_fit, retention_fit):
         box, panel = (each.get_window_extent() for each in (axes.get_legend(), axes))
         middle = (box.x0 + box.x1) / 2 < (panel.x0 + panel.x1) / 2
         assert side == ("left" if middle else "right")
+
+
+def test_long_names_of_runs_keep_the_rate_above_their_panels(p2_fit, figure):
+    """
+    What all begin with goes first.
+    """
+    rows = p2_fit.records.sort_values(["params", "pruning_rate"])
+    parts = zip(rows["params"], rows["pruning_rate"], strict=True)
+    names = [f"a-family-of-models-{size / 1e9:g}B-depth-{rate}-novels" for size, rate in parts]
+    panels = plotting.curves(p2law.fit(rows.assign(run=names)), by="run", ax=figure)
+
+    heads = [axes.get_title("left") for axes in panels]
+    assert "…0.5B…0.15…" == heads[0]
+    assert len(set(names)) == len(set(heads))
