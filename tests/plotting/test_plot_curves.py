@@ -461,5 +461,5 @@ def test_long_names_of_runs_keep_the_rate_above_their_panels(p2_fit, figure):
     panels = plotting.curves(p2law.fit(rows.assign(run=names)), by="run", ax=figure)
 
     heads = [axes.get_title("left") for axes in panels]
-    assert "…0.5B…0.15…" == heads[0]
+    assert "…0.5B-depth-0.15…" == heads[0]
     assert len(set(names)) == len(set(heads))
