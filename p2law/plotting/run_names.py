@@ -8,8 +8,8 @@ import numpy as np
 
 from p2law.plotting.notes import CUT, shortened
 
-LETTERS = 34
-"""Of a name beside a panel."""
+LETTERS = (34, 44, 60)
+"""Of a name beside a panel; more only where names would be the same, and at last all."""
 
 HASH = r"[-_/][0-9a-f]{8,}$"
 """What `p2law collect` ends names of runs with."""
@@ -34,12 +34,21 @@ def labels(runs: Iterable[Any]) -> list[str]:
     ['…0.25…', '…0.5…']
     """
     names = [str(run) for run in runs]
-    for shorter in (_without_hashes, _without_ends, _without_common, _with_cut_words):
-        if max(map(len, names), default=0) <= LETTERS:
+    for letters in (*LETTERS, max(map(len, names), default=0)):
+        told = _within(names, letters)
+        if len(set(told)) == len(set(names)):
+            break
+    return told
+
+
+def _within(names: list[str], letters: int) -> list[str]:
+    """Names of at most so many letters, different ones as long as that can be."""
+    for shorter in (_without_hashes, _without_ends, _without_common):
+        if max(map(len, names), default=0) <= letters:
             break
         tried = shorter(names)
         names = tried if len(set(tried)) == len(set(names)) else names
-    return [shortened(each, LETTERS) for each in names]
+    return [shortened(_cut(each, letters), letters) for each in names]
 
 
 def _words(name: str) -> list[str]:
@@ -79,15 +88,10 @@ def _without_common(names: Sequence[str]) -> list[str]:
     return [re.sub(rf"[-_/ ]*{CUT}[-_/ {CUT}]*", CUT, each) for each in spared]
 
 
-def _with_cut_words(names: Sequence[str]) -> list[str]:
-    """Names whose longest words are cut, until they fit or their words are short."""
-    return [_cut(each) for each in names]
-
-
-def _cut(name: str) -> str:
+def _cut(name: str, most: int) -> str:
     """A name with its longest words cut, letter by letter; numbers stay whole."""
     words = _words(name)
-    while sum(map(len, words)) > LETTERS:
+    while sum(map(len, words)) > most:
         letters = [0 if re.search(r"\d", each) else len(each) for each in words]
         k = int(np.argmax(letters))
         if letters[k] <= LEAST:

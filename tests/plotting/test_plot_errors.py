@@ -96,8 +96,28 @@ def test_names_of_runs_keep_what_tells_them_apart():
     folders = ["cool/PyGemma-512x11_pretrain", "lr_ablation_hot/cooler_PyGemma-768x3_pretrain"]
     assert ["cool…512x11…", "lr_ablation_hot/cooler…768x3…"] == labels(folders)
     long = [f"resnet20/unstructured/iterative{k}/finetuned/0.737856" for k in "ab"]
-    assert max(map(len, labels(long))) <= LETTERS
+    assert max(map(len, labels(long))) <= LETTERS[0]
     assert 2 == len(set(labels(long)))
+
+
+def test_names_that_are_cut_stay_different():
+    """
+    Where the usual room does not tell them apart they have more.
+    """
+    from p2law.plotting.run_names import labels
+
+    runs = [
+        f"NB_EXP0{k}_DataDriven_Blocks_2K/{which} (Skew KLD + FDD)"
+        for k in range(3)
+        for which in (
+            "Selected-Layer + Features",
+            "Selected-Layer + Labels",
+            "Uniform-Layer + Labels",
+        )
+    ]
+
+    assert 9 == len(set(labels(runs)))
+    assert max(map(len, labels(runs))) < min(map(len, runs))
 
 
 def test_a_hash_stays_where_nothing_else_tells_runs_apart():
