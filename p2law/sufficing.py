@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from p2law import asking
+from p2law.covering import WITH, apart
 from p2law.declaring import Array, Mask
 from p2law.errors import FitError, FormError
 from p2law.foresight import ENDLESS, TOKENS
@@ -156,7 +157,7 @@ class Question:
         """Tokens of the fit and of its refits as an answer."""
         found = np.where(found <= LEAST, 0.0, found)
         sane = float(np.clip(np.nan_to_num(found[0], posinf=ENDLESS), LEAST, ENDLESS))
-        beyond = asking.beyond(self._inputs(sane), self.fit.records)[0]
+        beyond = self.fit.known.covered.beyond(self._inputs(sane))[0]
         # What is there before the first token is there with the fewest on record, too.
         first = float(self.fit.records[TOKENS].min()) if found[0] <= LEAST else sane
         determined = self.determined(max(first, LEAST))
@@ -172,7 +173,9 @@ class Question:
             trouble = [*trouble, f"{100 * (1 - reached):.0f} % of the refits never get there"]
         if determined:
             trouble = [*trouble, *self.fit.trouble]
-        if TOKENS in beyond and determined:
+        if determined and WITH in beyond:
+            trouble = [*trouble, apart(beyond)]
+        elif determined and TOKENS in beyond:
             reach = self.fit.records[TOKENS]
             held = f"the records hold {number(reach.min())} to {number(reach.max())} tokens"
             trouble = [*trouble, f"{held}; beyond them the answer rests on the form of the law"]

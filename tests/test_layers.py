@@ -51,6 +51,7 @@ LAYERS = (
     "verdicts",
     "tabling",
     "asking",
+    "covering",
     "saving",
     "knowing",
     "result",
