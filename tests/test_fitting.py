@@ -314,7 +314,7 @@ def test_a_table_without_the_columns_of_a_law_is_told_which_law_has_its_own(colu
     held = {"params": 1e9, "tokens": [1e8, 2e8, 4e8], "pruning_rate": 0.3, "base_loss": 2.0}
     table = pd.DataFrame({"run": "a", "loss": [3.0, 2.8, 2.7], **held})[["run", *columns, "loss"]]
 
-    with pytest.raises(RecordError, match="^missing columns") as error:
+    with pytest.raises(RecordError, match=r"^missing columns") as error:
         p2law.fit(table, law)
 
     assert words in str(error.value)
