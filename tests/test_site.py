@@ -182,6 +182,31 @@ def test_the_search_of_the_site_works_from_a_folder(site, browser):
     assert [] == [each for each in browser.get_log("browser") if each["level"] == "SEVERE"]
 
 
+BROKEN = """
+return [...document.querySelectorAll("td code")]
+  .filter((each) => /^[\\w.]+$/.test(each.textContent) && each.getClientRects().length > 1)
+  .map((each) => each.textContent);
+"""
+"""Names in tables that stand on more than one line."""
+
+
+@pytest.mark.parametrize("page", ["index", "start", "choosing", "reference", "laws", "which_law"])
+def test_no_name_is_broken_on_a_telephone_and_nothing_is_wider_than_it(site, browser, page):
+    """
+    At 400 pixels a name in a table stays whole, and what is wide scrolls by itself.
+    """
+    size = {"width": 400, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    browser.get((site / f"{page}.html").as_uri())
+
+    broken = browser.execute_script(BROKEN)
+    width = browser.execute_script("return document.documentElement.scrollWidth")
+
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    assert [] == broken
+    assert width <= 400
+
+
 def test_every_page_can_be_reached():
     """
     The navigation names every page.
