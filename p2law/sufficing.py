@@ -15,7 +15,7 @@ from p2law.foresight import ENDLESS, TOKENS
 from p2law.inverting import LEAST, falls, seen
 from p2law.knowing import Knowledge
 from p2law.result import Fit
-from p2law.views import View, number
+from p2law.views import View, figures, number
 
 
 @dataclass(frozen=True)
@@ -64,12 +64,13 @@ class Budget:
 
     def view(self) -> View:
         """The content of the text and HTML views."""
-        low, high = (number(each, 3) for each in (self.low, self.high))
-        told = f"{number(self.tokens)} tokens, {100 * self.level:g} % interval {low} to {high}"
+        known = figures(self.tokens, self.low, self.high)
+        tokens, low, high = (number(each, known) for each in (self.tokens, self.low, self.high))
+        told = f"{tokens} tokens, {100 * self.level:g} % interval {low} to {high}"
         facts = []
         if self.determined:
-            known = not np.isnan(self.reached)
-            share = f"by {100 * self.reached:.0f} % of the refits" if known else "not known"
+            share = f"by {100 * self.reached:.0f} % of the refits"
+            share = "not known" if np.isnan(self.reached) else share
             how = "at the least, before it rises again" if self.rises else "with endless tokens"
             facts = [("reached", share), ("floor", f"{number(self.floor)} {how}")]
         facts += [("beyond", f"the records: {self.beyond}")] if self.beyond else []

@@ -13,6 +13,7 @@ LAYERS = (
     "_version",
     "errors",
     "views",
+    "amounts",
     "wording",
     "domains",
     "signatures",

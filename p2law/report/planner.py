@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from p2law.amounts import kind, span
 from p2law.declaring import Array, Form, Input
 from p2law.descent import IDLE
 from p2law.errors import FormError
 from p2law.identify import AMPLIFIED, STILL, Directions
 from p2law.knowing import Knowledge
 from p2law.report import cases
-from p2law.report.rounding import kind, span
 from p2law.report.sliders import slider
 from p2law.report.tape import Tape
 from p2law.report.tracing import trace
