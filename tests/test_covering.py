@@ -198,3 +198,36 @@ def test_a_million_questions_are_answered_in_a_moment(p2_records):
 
     assert time.process_time() - start < 2
     assert {"", "params with tokens"} == set(told)
+
+
+def test_a_run_is_told_which_of_its_inputs_are_far_from_the_records_together(p2_records):
+    """
+    What the run is, not how far it is forecast: tokens are left out of it.
+    """
+    records = ragged(p2_records(noise=0.004, seed=2))
+    few = records[(records["pruning_rate"] < 0.4) | (records["params"] < 2e9)]
+    fit = p2law.fit(few, forms.p2)
+    start = pd.DataFrame({"tokens": [2e7, 4e7, 6e7], "loss": [2.4, 2.38, 2.36]})
+
+    usual = planning.continue_run(fit, start, params=8e9, pruning_rate=0.3, base_loss=2.0)
+    odd = planning.continue_run(fit, start, params=8e9, pruning_rate=0.5, base_loss=2.0)
+
+    said = "params with pruning_rate outside the records: the law is extended to this run"
+    assert said in odd.trouble
+    assert not any("outside the records" in each for each in usual.trouble)
+
+
+def test_a_table_of_plans_says_which_inputs_are_far_from_the_records_together(ragged_fit):
+    """
+    With the number of such plans.
+    """
+    models = [planning.Model("large", params=8e9, base_loss=2.0)]
+    table = planning.candidates(models, rates=[0.25], methods=["depth"])
+
+    found = planning.budget_table(ragged_fit, table, tokens=[5e7, 9e8])
+
+    assert ["", "params with tokens"] == found.table["beyond"].tolist()
+    assert any(
+        "1 of 2 lie beyond the records in params with tokens and rest on" in each
+        for each in found.trouble
+    )
