@@ -218,9 +218,7 @@ class Knowledge:
         turned, size, _ = np.linalg.svd(factor / length[:, None], full_matrices=False)
         kept = size > 1e-9 * size.max(initial=0.0)
         root = (turned[:, kept] / size[kept]).T / length
-        with np.errstate(all="ignore"):
-            found = self.problem.surface.at_rows(rows).jacobian(q)[free]
-        return np.asarray(root @ np.nan_to_num(found, posinf=0.0, neginf=0.0))
+        return np.asarray(root @ self.problem.surface.at_rows(rows).finite_jacobian(q)[free])
 
     @property
     def _q(self) -> Array:
