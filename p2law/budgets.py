@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,7 @@ import pandas as pd
 from p2law import candidates
 from p2law.declaring import Array, Whole
 from p2law.pricing import SPENT
-from p2law.views import View, number
+from p2law.views import View, figures, number, together
 from p2law.wording import several
 
 SHOWN = 20
@@ -151,7 +152,7 @@ def laid_out(
     columns += [each for each in spent if each != measure and table[each].notna().any()]
     header = ("", *map(_title, columns))
     rows = [
-        (name, *("-" if np.isnan(row[each]) else number(row[each]) for each in columns), row["why"])
+        (name, *(_cells(row)[each] for each in columns), row["why"])
         for name, row in zip(_marked(table), table.to_dict("records"), strict=True)
     ]
     return (*header, ""), rows
@@ -170,3 +171,18 @@ def _marked(table: pd.DataFrame) -> list[str]:
     """Names of candidates, with a mark where they lie beyond the records."""
     names = zip(candidates.names(table), table["beyond"], strict=True)
     return [f"{name}{BEYOND * bool(beyond)}" for name, beyond in names]
+
+
+def digits(row: Mapping[Any, Any]) -> int:
+    """How many digits of a candidate's tokens are known, and so of all that they take."""
+    return figures(row["tokens"], row["tokens_low"], row["tokens_high"])
+
+
+def _cells(row: Mapping[Any, Any]) -> dict[str, str]:
+    """What is known of a candidate, each in as many digits as are known; a dash for nothing."""
+    loss = row["loss"], row["loss_low"], row["loss_high"]
+    ends = [f"{each}{end}" for each in SPENT for end in ("", "_low", "_high")]
+    known = {each: number(row[each], digits(row)) for each in ends}
+    known |= dict(zip(("loss", "loss_low", "loss_high"), together(*loss), strict=True))
+    known["params_after"] = number(row["params_after"])
+    return {name: "-" if np.isnan(row[name]) else text for name, text in known.items()}

@@ -10,7 +10,7 @@ import pandas as pd
 from p2law import asking, intervals
 from p2law import candidates as candidate
 from p2law.budgeting import FAR, Asked, budget_table, one_of
-from p2law.budgets import Budgets
+from p2law.budgets import Budgets, digits
 from p2law.choices import Choice
 from p2law.declaring import Array, Whole
 from p2law.domains import is_number
@@ -73,7 +73,8 @@ def choose(
     Raises
     ------
     PlanError, FitError, FormError, RecordError
-        As in `planning.budget_table`; `limits` or `dense` is of the wrong kind.
+        As in `planning.budget_table`; `limits` or `dense` is of the wrong kind, or several
+        amounts are asked for.
     """
     bounds, unpruned = checked_limits(limits), checked_dense(dense)
     what, amounts = one_of(asked)
@@ -199,19 +200,16 @@ def _verdict(found: Budgets, ranked: pd.DataFrame, names: list[str], ties: Seque
 
 def _amount(found: Budgets, ranked: pd.DataFrame) -> str:
     """What the best reaches or takes, and how sure that is."""
-    best, unit = ranked.iloc[0], found.unit(found.measure)
-    measured, low, high = together(
-        *(best[f"{found.measure}{end}"] for end in ("", "_low", "_high"))
-    )
+    best, unit = ranked.iloc[0].to_dict(), found.unit(found.measure)
+    measured, low, high = _as_known(best, found.measure)
+    if best["tokens"] == 0:
+        return f"{measured} {unit}: the loss is met before the first token"
     said = f"{measured} {unit}"
     if found.probability is None and not np.isnan(best[f"{found.measure}_low"]):
         said += f" ({100 * found.level:g} %: {low} to {high})"
-    if best["tokens"] == 0:
-        return f"{measured} {unit}: the loss is met before the first token"
     if best["reachable"] < 1:
-        said += (
-            f", and in {number(100 * (1 - best['reachable']), 2)} % of the refits never gets there"
-        )
+        missed = number(100 * (1 - best["reachable"]), 2)
+        said += f", and in {missed} % of the refits never gets there"
     return said
 
 
@@ -223,17 +221,26 @@ def _next(found: Budgets, ranked: pd.DataFrame, names: list[str], ties: Sequence
         return f"; nothing tells how much of the difference to {names[1]} is noise"
     if not ties:
         row, unit = ranked.iloc[1], found.unit(found.measure)
-        low, high = number(row["behind_low"], 3), number(row["behind_high"], 3)
+        more, low, high = together(row["behind"], row["behind_low"], row["behind_high"])
         known = f" ({100 * found.level:g} %: {low} to {high})" * bool(
             np.isfinite(row["behind_low"])
         )
-        return f"; the next, {names[1]}, {number(row['behind'], 3)} {unit} more{known}"
+        return f"; the next, {names[1]}, {more} {unit} more{known}"
     some = listed([*ties[:NAMED], *([f"{len(ties) - NAMED} more"] if len(ties) > NAMED else [])])
     chance = number(100 * ranked["chance"][ranked["tied"]].iloc[1], 2)
     return (
         f"; within the noise {some} {'is' if len(ties) == 1 else 'are'} as good: "
         f"{ties[0]} in {chance} % of the refits"
     )
+
+
+def _as_known(row: Mapping[Any, Any], measure: str) -> tuple[str, str, str]:
+    """What a candidate reaches or takes, from and to, in as many digits as are known."""
+    every = row[measure], row[f"{measure}_low"], row[f"{measure}_high"]
+    if measure == "loss":
+        return together(*every)
+    first, second, third = (number(each, digits(row)) for each in every)
+    return first, second, third
 
 
 def _rests(ranked: pd.DataFrame, names: list[str], ties: int) -> str:

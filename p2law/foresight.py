@@ -42,7 +42,7 @@ class Foresight:
     determined : ndarray of bool, shape (candidates,)
         Whether the records determine the loss there.
     beyond : list of str
-        Inputs that lie outside the records.
+        Inputs that lie outside the records, alone or two together.
     """
 
     tokens: Array
@@ -174,7 +174,7 @@ class Seer:
             judged = np.where(sane[rows] <= LEAST, first, sane[rows])
             inputs = inputs.assign(**{TOKENS: judged})
             determined[rows] = known.determines(inputs)
-            for row, names in zip(rows, asking.beyond(inputs, fit.records), strict=True):
+            for row, names in zip(rows, known.covered.beyond(inputs), strict=True):
                 beyond[row] = names
         return Foresight(tokens, loss, determined, beyond)
 

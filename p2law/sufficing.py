@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from p2law import asking
+from p2law.covering import WITH, apart
 from p2law.declaring import Array
 from p2law.errors import FitError, FormError
 from p2law.foresight import ENDLESS, TOKENS
@@ -15,7 +16,7 @@ from p2law.intervals import ends, share
 from p2law.inverting import LEAST, falls, seen
 from p2law.knowing import Knowledge
 from p2law.result import Fit
-from p2law.views import View, number
+from p2law.views import View, figures, number
 
 FORM = "the answer rests on the form of the law"
 """What is said of answers beyond the records."""
@@ -67,12 +68,13 @@ class Budget:
 
     def view(self) -> View:
         """The content of the text and HTML views."""
-        low, high = (number(each, 3) for each in (self.low, self.high))
-        told = f"{number(self.tokens)} tokens, {100 * self.level:g} % interval {low} to {high}"
+        known = figures(self.tokens, self.low, self.high)
+        tokens, low, high = (number(each, known) for each in (self.tokens, self.low, self.high))
+        told = f"{tokens} tokens, {100 * self.level:g} % interval {low} to {high}"
         facts = []
         if self.determined:
-            known = not np.isnan(self.reachable)
-            share = f"by {100 * self.reachable:.0f} % of the refits" if known else "not known"
+            share = f"by {100 * self.reachable:.0f} % of the refits"
+            share = "not known" if np.isnan(self.reachable) else share
             how = "at the least, before it rises again" if self.rises else "with endless tokens"
             facts = [("reached", share), ("floor", f"{number(self.floor)} {how}")]
         facts += [("beyond", f"the records: {self.beyond}")] if self.beyond else []
@@ -152,10 +154,12 @@ class Question:
 
     def beyond(self, tokens: float) -> str:
         """Inputs that lie outside the records after so many tokens."""
-        return asking.beyond(self._inputs(tokens), self.fit.records)[0]
+        return self.fit.known.covered.beyond(self._inputs(tokens))[0]
 
     def far(self, beyond: str, tokens: float) -> list[str]:
-        """A sentence on how far some inputs lie outside; none where there are none."""
+        """A sentence on how far inputs that are beyond the records lie; none where none is."""
+        if WITH in beyond:
+            return [apart(beyond)]
         said = asking.outside(self._inputs(tokens), self.fit.records, beyond)
         return [f"{said}: {FORM}"] if said else []
 
@@ -185,7 +189,8 @@ class Question:
             trouble = [*trouble, f"{100 * (1 - reachable):.0f} % of the refits never get there"]
         if determined:
             trouble = [*trouble, *self.fit.trouble]
-        trouble = [*trouble, *self.far(beyond, at)]
+        if determined or WITH not in beyond:
+            trouble = [*trouble, *self.far(beyond, at)]
         return Budget(
             tokens=float(found[0]),
             low=low,

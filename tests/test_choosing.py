@@ -7,8 +7,9 @@ import pytest
 
 import p2law
 from p2law import forms, planning
+from p2law.budgets import digits
 from p2law.errors import PlanError
-from p2law.views import number, together
+from p2law.views import number
 
 SIZES, RATES = (1.5e9, 3e9, 8e9), (0.2, 0.35, 0.5)
 MODELS = [planning.Model(f"{size / 1e9:g}B", size, 2.0) for size in SIZES]
@@ -136,7 +137,7 @@ def test_a_verdict_says_how_sure_the_best_is_of_what_it_takes(fits, table):
     found = planning.choose(fits, table, loss=2.3, prices=PRICES)
 
     best = found.table.iloc[0]
-    cost, low, high = together(best["cost"], best["cost_low"], best["cost_high"])
+    cost, low, high = (number(best[f"cost{each}"], digits(best)) for each in ("", "_low", "_high"))
     assert "cost" == found.measure
     assert best["cost_low"] < best["cost"] < best["cost_high"]
     assert f"takes least, {cost} USD (90 %: {low} to {high}); " in found.verdict
