@@ -9,6 +9,7 @@ import pandas as pd
 from p2law.declaring import Array, Domain, Form, Mask
 from p2law.errors import RecordError
 from p2law.forms import builtin
+from p2law.grouping import codes
 from p2law.labelling import plain_rows, plain_runs, plain_texts
 from p2law.objectives import Objective
 from p2law.records import check, runs
@@ -90,7 +91,10 @@ def gather(records: pd.DataFrame, law: Form, weight: str | None, objective: Obje
     kept |= {name: table[name].to_numpy() for name in (*law.columns, law.target)}
     if weight is not None:
         kept[WEIGHT] = _weights(table, runs_used, weight)
-    kept |= {name: plain_texts(table[name]) for name in KEPT if name in table and name not in kept}
+    named = [name for name in KEPT if name in table and name not in kept]
+    for name in named:
+        codes(table, name)  # refuses what cannot be compared
+    kept |= {name: plain_texts(table[name]) for name in named}
     return Data(
         # What was picked from the records is ours already; what is all of them is not.
         table=pd.DataFrame(kept, index=plain_rows(table.index), copy=whole),
