@@ -81,6 +81,8 @@ def gather(records: pd.DataFrame, law: Form, weight: str | None, objective: Obje
     needs = [*law.columns, law.target, *([weight] if weight not in (None, "run") else [])]
     table = check(records, needs=needs, accept=("params", "tokens"), copy=False)
     usable, left_out = _usable(table, law, objective)
+    for name in table.columns.intersection([*MIXTURES, *KEPT]):
+        codes(table, name)  # refuses what cannot be compared
     if weight not in (None, "run"):
         usable, left_out = _weighing(table, weight, usable, left_out)
     labels, note = runs(table)
@@ -91,10 +93,7 @@ def gather(records: pd.DataFrame, law: Form, weight: str | None, objective: Obje
     kept |= {name: table[name].to_numpy() for name in (*law.columns, law.target)}
     if weight is not None:
         kept[WEIGHT] = _weights(table, runs_used, weight)
-    named = [name for name in KEPT if name in table and name not in kept]
-    for name in named:
-        codes(table, name)  # refuses what cannot be compared
-    kept |= {name: plain_texts(table[name]) for name in named}
+    kept |= {name: plain_texts(table[name]) for name in KEPT if name in table and name not in kept}
     return Data(
         # What was picked from the records is ours already; what is all of them is not.
         table=pd.DataFrame(kept, index=plain_rows(table.index), copy=whole),
