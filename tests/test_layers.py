@@ -55,6 +55,8 @@ LAYERS = (
     "asking",
     "saving",
     "knowing",
+    "searched",
+    "telling",
     "result",
     "polishing",
     "searching",
