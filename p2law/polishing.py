@@ -5,8 +5,9 @@ reports success. So lmfit only ever sees free coordinates without bounds; which 
 free is decided here. This is the only module that knows lmfit.
 """
 
+import itertools
 import warnings
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,9 @@ LMFIT_ROWS = 200_000
 
 PATIENCE = 30
 """Steps that lmfit may take: the last digits need few, a long narrow valley thousands."""
+
+TRIALS = 600
+"""Residuals that lmfit may ask for; where no step gains, scipy would try thousands."""
 
 VALLEY = 200
 """Steps at most through such a valley under Huber's function."""
@@ -195,6 +199,7 @@ class _Run:
     q: Array
     free: Mask
     steps: list[Array] = field(default_factory=list)
+    trials: Iterator[int] = field(default_factory=itertools.count)
 
     def minimise(self) -> tuple[Array, int]:
         """Go to a minimum inside the bounds: coordinates, and evaluations of the law."""
@@ -240,6 +245,8 @@ class _Run:
         return q
 
     def residuals(self, params: "lmfit.Parameters") -> Array:
+        if next(self.trials) > TRIALS:
+            raise _StrayedError
         found = self._root_weight() * self.problem.residuals(self.at(params))
         return self._padded(np.clip(np.asarray(np.nan_to_num(found, nan=HUGE)), -HUGE, HUGE))
 

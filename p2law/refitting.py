@@ -202,5 +202,6 @@ def _sum(terms: Array, linear: Array) -> Array:
 
 def _cost(objective: Objective, target: Array, weight: Array, predicted: Array) -> Array:
     residuals = objective.residuals(predicted, target)
-    cost = np.sum(weight * objective.per_row(residuals), axis=-1)
+    with np.errstate(all="ignore"):  # where a refit was tried that is far from all records
+        cost = np.sum(weight * objective.per_row(residuals), axis=-1)
     return np.where(np.isfinite(cost), cost, np.inf)

@@ -133,7 +133,8 @@ def _in_order(problem: Problem, end: End, most: int) -> End:
         if np.any((u < low[: len(u)]) | (u > high[: len(u)])):
             continue
         q = projection.solved(surface, problem.target, problem.square_weight, u)
-        if np.max(np.abs(surface.predict(q) - surface.predict(end.q))) > visible:
+        apart = np.max(np.abs(surface.predict(q) - surface.predict(end.q)))
+        if not apart <= visible:  # nor is what has no value the same curve
             continue
         other = polishing.polish(problem, q, most=most)
         if other.cost <= end.cost * (1 + 1e-9) + _floor(problem):

@@ -8,6 +8,7 @@ import numpy as np
 
 from p2law.calling import Law
 from p2law.declaring import Array
+from p2law.errors import FormError
 
 BIG = 2.0**200
 """Terms are read off as f(c = BIG) - f(c = 0): what is left of the law without linear
@@ -19,10 +20,20 @@ def terms(law: Law, theta: Sequence[Array], columns: Sequence[Any]) -> Array:
 
     `theta` holds one array per non-linear coefficient; they broadcast, so a
     grid costs no more powers than it has axes.
+
+    Raises
+    ------
+    FormError
+        The law gives complex numbers for real ones.
     """
     wide = [np.asarray(each)[..., None, None] for each in theta]
     units = _unit_vectors(len(law.freedom.linear))
     out = law(columns, wide, units)
+    if np.iscomplexobj(out):
+        raise FormError(
+            f"{law.freedom.form.name}: its function gives complex numbers; it must give real ones "
+            f"for real inputs, and complex ones only for complex coefficients"
+        )
     batch = np.broadcast_shapes(*(each.shape[:-2] for each in wide))
     shape = (*batch, len(units) + 1, np.size(columns[0]))
     # A copy: a law may return one of the very arrays that it was given.
