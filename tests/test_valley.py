@@ -17,7 +17,7 @@ def bowl(slope_of_second):
     )
 
 
-@pytest.mark.parametrize("where", [lambda q: np.nan, lambda q: np.nan if q[0] != 0.0 else 0.0])
+@pytest.mark.parametrize("where", [lambda _: np.nan, lambda q: np.nan if q[0] != 0.0 else 0.0])
 def test_what_has_no_slope_stays_and_the_rest_walks_on(where):
     """
     Where a term overflows there is no derivative by its exponent, or none beside it.
@@ -33,7 +33,7 @@ def test_every_value_and_every_derivative_is_counted():
     A step in two coordinates takes three derivatives, and as many values as shares are tried.
     """
     calls = []
-    problem = bowl(lambda q: 0.0)
+    problem = bowl(lambda _: 0.0)
     counted = SimpleNamespace(
         cost=lambda q: calls.append("value") or problem.cost(q),
         gradient=lambda q: calls.append("slope") or problem.gradient(q),
