@@ -110,7 +110,8 @@ class Fit:
             and `high`, `determined` (False where the prediction moves along a
             direction that the records leave free, or lies so far from them that it
             carries their noise more than a thousandfold; all three are NaN then) and
-            `beyond` (the inputs that lie outside the records, with commas).
+            `beyond`: the inputs that lie outside the records, with commas, or, where none
+            does alone, two that no records are near to together ("params with tokens").
 
         Raises
         ------
@@ -141,7 +142,7 @@ class Fit:
         for name, each in ((self.form.target, found), *ends):
             out[name] = np.where(determined, each, np.nan)
         out["determined"] = determined
-        out["beyond"] = asking.beyond(inputs, self._records)
+        out["beyond"] = self.known.covered.beyond(inputs)
         return out
 
     def table(self, *, level: float = intervals.LEVEL) -> pd.DataFrame:
