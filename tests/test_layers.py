@@ -57,6 +57,8 @@ LAYERS = (
     "covering",
     "saving",
     "knowing",
+    "searched",
+    "telling",
     "result",
     "polishing",
     "searching",
