@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import p2law
 from p2law import cli, logs
 from p2law.errors import P2LawError, RecordError
-from p2law.logs import events, smoothing, thinning
+from p2law.logs import events, smoothing, thinning, unpacking
 from p2law.logs.options import Options
 from p2law.logs.units import in_nats
 
@@ -880,6 +880,46 @@ def test_a_compressed_table_that_is_cut_short_is_noticed(tmp_path):
     assert 0 < len(log.records) < 2000
 
 
+PACKED = [gzip.compress(b"Step,Value\n1,3.0\n2,2.9\n"), gzip.compress(b"3,2.8\n4,2.7\n")]
+"""The members of a gzip that was appended to."""
+
+
+@pytest.mark.parametrize("end", [b"", bytes(512)], ids=["plain", "filled up"])
+def test_all_members_of_a_gzip_are_read(tmp_path, monkeypatch, end):
+    """
+    Appending to a gzip and joining several make such files; zeros may fill up the last block.
+    """
+    path = tmp_path / "curve.csv.gz"
+    path.write_bytes(b"".join(PACKED) + end)
+    for chunk in (1, 7, unpacking.CHUNK):
+        monkeypatch.setattr(unpacking, "CHUNK", chunk)
+
+        log = logs.read_csv(path, {"step": "Step", "loss": "Value"}, tokens_per_step=1000)
+
+        assert [3.0, 2.9, 2.8, 2.7] == log.records["loss"].tolist()
+
+
+def test_what_follows_the_last_member_of_a_gzip_is_not_passed_over(tmp_path):
+    """
+    Rubbish is a fault; so is a member whose checksum fails, of which no line is taken.
+    """
+    path = tmp_path / "curve.csv.gz"
+    how = {"columns": {"step": "Step", "loss": "Value"}, "tokens_per_step": 1000}
+    spoilt = bytearray(PACKED[1])
+    spoilt[-8] ^= 1
+
+    for damage in (b"garbage", bytes(spoilt)):
+        path.write_bytes(PACKED[0] + damage)
+        error = refusal(logs.read_csv, path, **how)
+        log = logs.read_csv(path, **how, partial=True)
+
+        assert f"is compressed and damaged from byte {len(PACKED[0])} on" in str(error)
+        assert "2 rows before it can be read: partial=True" in str(error)
+        assert [3.0, 2.9] == log.records["loss"].tolist()
+    path.write_bytes(spoilt)
+    assert "nothing can be read before it" in str(refusal(logs.read_csv, path, **how))
+
+
 def test_counts_of_one_step_are_not_taken_for_tokens_seen(tmp_path):
     """
     A column named tokens may count those of a batch.
@@ -1154,6 +1194,7 @@ LAYERS = (
     "trainer",
     "events",
     "tensorboard",
+    "unpacking",
     "sheets",
     "wandb",
     "mapped",

@@ -3,7 +3,6 @@
 import csv
 import io
 import math
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,8 @@ from p2law.checking import check_names
 from p2law.domains import Array
 from p2law.errors import RecordError
 from p2law.logs.curves import cut
-from p2law.wording import first_line, short
+from p2law.logs.unpacking import text_of
+from p2law.wording import short
 
 SEPARATORS = (",", "\t", ";", "|")
 
@@ -121,7 +121,7 @@ def sheet(path: Path, *, partial: bool = False) -> Sheet:
     RecordError
         It is no such table, or damaged.
     """
-    text, fault = _text(path)
+    text, fault = text_of(path)
     separator = _separator(text, path)
     header, rows, lines, broken = _rows(text, separator)
     if not header:
@@ -135,23 +135,6 @@ def sheet(path: Path, *, partial: bool = False) -> Sheet:
         notes.append(f"cells separated by {separator!r}")
     columns = dict(zip(header, map(list, zip(*rows, strict=True)), strict=True))
     return Sheet(path, columns, lines, tuple(notes))
-
-
-def _text(path: Path) -> tuple[str, str]:
-    """The text of a file, and what is wrong with its end."""
-    fault, content = "", b""
-    try:
-        content = path.read_bytes()
-        if path.suffix.lower() == ".gz":
-            # A stream that ends early still gives what came before.
-            stream = zlib.decompressobj(wbits=31)
-            content = stream.decompress(content)
-            fault = "" if stream.eof else f"{path} is compressed and cut short"
-        return content.decode("utf-8-sig"), fault
-    except UnicodeError as error:
-        raise RecordError(f"{path} is not UTF-8 text: {error}; save it as UTF-8") from error
-    except (OSError, zlib.error) as error:
-        raise RecordError(f"{path} cannot be read: {first_line(error)}") from error
 
 
 def _separator(text: str, path: Path) -> str:
