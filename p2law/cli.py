@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import p2law
 from p2law import judging_cli as judging
 from p2law import next_runs_cli as designing
-from p2law import objectives
+from p2law import objectives, reading
 from p2law import planning_cli as planning
 from p2law import report_cli as reporting
 from p2law.collect import cli as collecting
@@ -19,6 +19,7 @@ from p2law.declaring import Form
 from p2law.errors import FitError, P2LawError
 from p2law.logs import cli as importing
 from p2law.shell import MANY, add_records, as_json, blaming, find_form, records, saved
+from p2law.writing import check_output, write_whole
 
 if TYPE_CHECKING:
     from p2law.result import Fit
@@ -124,8 +125,8 @@ def _add_predict(commands: Any) -> None:
 
 
 def _fit(asked: argparse.Namespace) -> str:
-    if asked.save and (asked.save.is_dir() or not asked.save.parent.is_dir()):
-        raise FitError(f"--save {asked.save}: name a file in a folder that exists")
+    if asked.save:
+        check_output("--save", asked.save, reading.paths(asked.records))
     law = find_form(asked.form) if asked.form else None
     objective = objectives.parse(asked.objective)
     fixed = {name: _number(name, text) for name, text in _pairs("--fixed", asked.fixed).items()}
@@ -133,7 +134,7 @@ def _fit(asked: argparse.Namespace) -> str:
     table = records(asked)
     found = p2law.fit(table, law, objective=objective, weight=asked.weight, fixed=fixed, tied=tied)
     if asked.save:
-        asked.save.write_text(found.to_json(), encoding="utf-8")
+        write_whole(asked.save, found.to_json())
     return as_json(_summary(found)) if asked.json else str(found)
 
 

@@ -26,6 +26,7 @@ LAYERS = (
     "checking",
     "lean",
     "reading",
+    "writing",
     "records",
     "logs",
     "forms",

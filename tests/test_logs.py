@@ -1165,6 +1165,51 @@ def test_the_command_refuses_with_one_message(command, words, message):
     assert not output.exists()
 
 
+@pytest.mark.parametrize("source", ["log.csv", "--base-log", "run", "link.csv"])
+def test_a_log_is_never_written_over(tmp_path, capsys, source):
+    """
+    Neither the log itself, nor that before pruning, nor one in a folder, nor by a link.
+    """
+    log = table(tmp_path, "step,loss\n1,3.0\n2,2.9\n", "log.csv")
+    base = table(tmp_path, "step,loss\n0,2.5\n", "base.csv")
+    inside = state(tmp_path / "run", evaluated([2.5]))
+    (tmp_path / "link.csv").symlink_to(log)
+    output = {"--base-log": base, "run": inside}.get(source, tmp_path / source)
+    before = output.read_bytes()
+    words = [tmp_path / "run", "--loss", "eval"] if source == "run" else [log]
+    words += ["--base-log", base] if source == "--base-log" else []
+    words += [] if source == "run" else ["--column", "step=step", "loss=loss"]
+
+    words = ["import-log", *words, "--tokens-per-step", 1000, "-o", output]
+    code = cli.main(list(map(str, words)))
+
+    assert 2 == code
+    assert "is read, and would be lost; name another file to write" in capsys.readouterr().err
+    assert before == output.read_bytes()
+
+
+def test_a_failure_to_write_leaves_what_stood_there(command, monkeypatch):
+    """
+    A full disk leaves the former records, and no draft beside them.
+    """
+    words = (REAL / "trainer", "--loss", "eval", "--tokens-per-step", STEP)
+    _, _, _, output = command(*words)
+    before = output.read_bytes()
+
+    def full(path, text, **_):
+        with path.open("w") as file:
+            file.write(text[:10])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.write_text", full)
+    code, _, err, _ = command(*words, "--thin", 3)
+
+    assert 2 == code
+    assert "No space left on device" in err
+    assert before == output.read_bytes()
+    assert [output] == list(output.parent.iterdir())
+
+
 def test_a_log_of_unknown_kind_is_asked_about(command, tmp_path):
     """
     Nothing is guessed where nothing tells.

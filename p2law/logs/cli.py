@@ -2,14 +2,17 @@
 
 import argparse
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from p2law import logs
 from p2law.errors import RecordError
 from p2law.logs.facts import described
+from p2law.logs.tensorboard import MARK
+from p2law.logs.trainer import STATE
 from p2law.records import LABELS
+from p2law.writing import check_output, write_whole
 
 FACTS = ("model", "params", "pruning-rate", "method", "seed", "corpus", "eval-text")
 """Facts with an option of their own; any other is a --fact."""
@@ -118,8 +121,7 @@ def main(asked: argparse.Namespace) -> str:
     RecordError
         The logs cannot become records, or the output not a file.
     """
-    if asked.output.is_dir() or not asked.output.parent.is_dir():
-        raise RecordError(f"-o {asked.output}: name a file in a folder that exists")
+    check_output("-o", asked.output, _files([*asked.log, asked.base_log]))
     names = asked.run or [None] * len(asked.log)
     if len(names) != len(asked.log):
         raise RecordError(f"--run names {len(names)} runs for {len(asked.log)} logs; one a log")
@@ -131,11 +133,19 @@ def main(asked: argparse.Namespace) -> str:
         cures = [option for words, option in _OPTIONS.items() if words in str(error)]
         cure = f"\nOn the command line: {', '.join(cures)}" if cures else ""
         raise RecordError(f"{error}{cure}", error.rows) from error
-    log.records.to_csv(asked.output, index=False)
+    write_whole(asked.output, log.records.to_csv(index=False))
     if not asked.json:
         return f"{log}\n\nwritten to {asked.output}"
     runs = {str(name): len(part) for name, part in log.records.groupby("run", sort=False)}
     return json.dumps({"output": str(asked.output), "runs": runs, "notes": log.notes}, indent=2)
+
+
+def _files(paths: Sequence[Path | None]) -> Iterator[Path]:
+    """Logs that are files, and those in folders."""
+    for path in filter(None, paths):
+        yield path
+        for pattern in (STATE, f"*{MARK}*"):
+            yield from path.rglob(pattern)
 
 
 def _read(path: Path, asked: argparse.Namespace, run: str | None) -> logs.Log:
