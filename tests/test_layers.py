@@ -87,6 +87,7 @@ LAYERS = (
     "conditioning",
     "continuation",
     "continuing",
+    "watching",
     "prior",
     "informing",
     "offers",
