@@ -19,6 +19,9 @@ from p2law.declaring import Array
 from p2law.deviations import TOKENS, Along, Deviations
 from p2law.result import Fit
 
+LAST_DIGITS = 1e-12
+"""Share of a variance that is lost in rounding."""
+
 
 @dataclass(frozen=True, eq=False)
 class Conditioned:
@@ -77,15 +80,30 @@ class Conditioned:
         return np.asarray(refits + self.sizes.covariance(one, other))
 
     @functools.cached_property
-    def _inverse(self) -> Array:
-        """Inverse covariance of the checkpoints."""
+    def _factor(self) -> tuple[Array, Array]:
+        """Scales of the checkpoints, and a Cholesky factor of their covariance in these.
+
+        Where noise is next to nothing beside what sets runs apart, neighbours tell the same to
+        the last digits; what is added keeps these from being made up.
+        """
         noise = self.sizes.noise**2 * np.eye(len(self.off))
-        return np.asarray(np.linalg.inv(self._prior(self.seen, self.seen) + noise), dtype=float)
+        whole = self._prior(self.seen, self.seen) + noise
+        scale = np.sqrt(np.diag(whole))
+        unit = whole / np.outer(scale, scale) + LAST_DIGITS * np.eye(len(scale))
+        return scale, np.linalg.cholesky(unit)
+
+    def _over(self, right: Array) -> Array:
+        """Something over the covariance of the checkpoints: (checkpoints, ...)."""
+        from scipy.linalg import cho_solve
+
+        scale, factor = self._factor
+        found = cho_solve((factor, True), (right.T / scale).T)
+        return np.asarray((found.T / scale).T)
 
     @functools.cached_property
     def pull(self) -> Array:
-        """The same over the covariance of the checkpoints: how hard each pulls a forecast."""
-        return np.asarray(self._inverse @ self.off)
+        """Deviations over their covariance: how hard each checkpoint pulls a forecast."""
+        return self._over(self.off)
 
     def given(self, asked: Along) -> tuple[Array, Array]:
         """Mean and covariance at asked tokens, given the checkpoints."""
@@ -93,7 +111,7 @@ class Conditioned:
         if not len(self.off):
             return asked.law, prior
         cross = self._prior(asked, self.seen)
-        return asked.law + cross @ self.pull, prior - cross @ self._inverse @ cross.T
+        return asked.law + cross @ self.pull, prior - cross @ self._over(cross.T)
 
     def by_size(self, asked: Along, ways: Array) -> Array:
         """Derivatives of given variances by the logarithms of the five sizes.
@@ -114,7 +132,7 @@ class Conditioned:
         found = np.zeros((len(ways), 5))
         found[:, :4] = _squares(self.sizes.by_size(asked, asked), ways, ways)
         if len(self.off):
-            pulls = -ways @ self._prior(asked, self.seen) @ self._inverse
+            pulls = -self._over(self._prior(self.seen, asked) @ ways.T).T
             found[:, :4] += 2 * _squares(self.sizes.by_size(asked, self.seen), ways, pulls)
             found[:, :4] += _squares(self.sizes.by_size(self.seen, self.seen), pulls, pulls)
             found[:, 4] = 2 * self.sizes.noise**2 * np.sum(pulls**2, axis=1)
@@ -124,7 +142,7 @@ class Conditioned:
         """Mean and standard deviation of a deviation, of this size before any checkpoint."""
         if not len(self.off):
             return 0.0, size
-        variance = size**2 - float(cross @ self._inverse @ cross)
+        variance = size**2 - float(cross @ self._over(cross))
         return float(cross @ self.pull), float(np.sqrt(max(variance, 0.0)))
 
 
