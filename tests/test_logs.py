@@ -517,6 +517,12 @@ def test_text_in_place_of_a_loss_is_refused_by_entry(tmp_path):
     error = refused_state(tmp_path, entries, missing="leave out")
 
     assert "entry 1 of log_history: eval_loss = 'low' is not a number" in str(error)
+    assert "1 entries with a loss before it can be read: partial=True" in str(error)
+    assert ["entry 1"] == error.rows
+    how = {"loss": "eval", "tokens_per_step": 1000}
+    log = logs.read_trainer_state(state(tmp_path, entries), **how, partial=True)
+    assert [2.5] == log.records["loss"].tolist()
+    assert said(log, "damaged: ")
 
 
 def test_averages_in_place_of_nan_are_warned_of(tmp_path):
@@ -773,7 +779,7 @@ def test_what_wandb_averaged_is_said(tmp_path):
     )
     log = logs.read_wandb(table(tmp_path, text), loss="train", tokens_per_step=1000)
 
-    assert said(log, "1 losses are averages of several points")
+    assert said(log, "1 loss is an average of several points")
     assert said(log, "a mean over the runs of a group")
     assert said(log, "without 'loss' and not read: b")
     assert said(log, "pass averaged=True")
@@ -842,6 +848,76 @@ def test_damaged_tables_are_refused_by_line(tmp_path, text, words):
     )
 
     assert words in str(error)
+
+
+@pytest.mark.parametrize(
+    ("rest", "words"),
+    [
+        ("3,x\n4,2.7\n", "line 4: loss = 'x'"),
+        ("y,2.8\n4,2.7\n", "line 4: step = 'y'"),
+        ('3,"2.8\n4,2.7\n', "line 4 is no CSV: a quote is never closed"),
+        ('3,"2.8"5\n4,2.7\n', "line 4 is no CSV"),
+        ("3,2", "the last line (4) has no line end, and its loss = 2 is shorter than all before"),
+        ("3,", "its loss = nothing is shorter than all before it"),
+    ],
+    ids=str,
+)
+def test_what_stands_before_any_damage_is_offered(tmp_path, rest, words):
+    """
+    A cell that is no number, a quote that swallows the rest, a number cut short at the end.
+    """
+    path = table(tmp_path, "step,loss\n1,3.0\n2,2.9\n" + rest)
+    how = {"columns": {"step": "step", "loss": "loss"}, "tokens_per_step": 1000}
+
+    error = refusal(logs.read_csv, path, **how)
+    log = logs.read_csv(path, **how, partial=True)
+
+    assert words in str(error)
+    assert "2 rows before it can be read: partial=True takes what there is" in str(error)
+    assert [3.0, 2.9] == log.records["loss"].tolist()
+    assert said(log, "the 2 rows before it were taken (partial=True)")
+
+
+def test_a_last_line_without_an_end_is_said(tmp_path):
+    """
+    It may be cut short; as long as the others, it is taken.
+    """
+    columns = {"step": "step", "loss": "loss"}
+    path = table(tmp_path, "step,loss\n1,3.0\n2,2.9\n3,2.8")
+
+    log = logs.read_csv(path, columns, tokens_per_step=1000)
+
+    assert [3.0, 2.9, 2.8] == log.records["loss"].tolist()
+    assert said(log, "the last line (4) has no line end: if the file was cut short, its loss = '2")
+
+
+def test_damage_in_one_run_of_a_panel_leaves_the_others_whole(tmp_path):
+    """
+    Each run is read up to its own damage.
+    """
+    text = "train/global_step,a - eval/loss,b - eval/loss\n1,3.0,3.1\n2,x,3.0\n3,2.8,2.9\n"
+    path = table(tmp_path, text)
+
+    error = refusal(logs.read_wandb, path, loss="eval", tokens_per_step=1000)
+    log = logs.read_wandb(path, loss="eval", tokens_per_step=1000, partial=True)
+
+    assert "line 3: a - eval/loss = 'x'" in str(error)
+    assert "1 rows before it can be read" in str(error)
+    assert {"a": 1, "b": 3} == log.records.groupby("run").size().to_dict()
+    assert said(log, "a: damaged: ")
+
+
+def test_a_history_of_wandb_is_read_up_to_its_damage(tmp_path):
+    """
+    Whichever of its columns is damaged.
+    """
+    path = table(tmp_path, "_step,eval/loss\n1,3.0\n2,2.9\nz,2.8\n")
+
+    error = refusal(logs.read_wandb, path, loss="eval", tokens_per_step=1000)
+    log = logs.read_wandb(path, loss="eval", tokens_per_step=1000, partial=True)
+
+    assert "line 4: _step = 'z'" in str(error)
+    assert [3.0, 2.9] == log.records["loss"].tolist()
 
 
 @pytest.mark.parametrize(
