@@ -84,6 +84,7 @@ LAYERS = (
     "sufficing",
     "deviations",
     "sizing",
+    "checkpoints",
     "conditioning",
     "continuation",
     "continuing",
