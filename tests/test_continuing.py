@@ -245,6 +245,22 @@ def test_a_run_gets_the_width_that_it_warrants(apart, least, most):
     assert least <= np.median(wide) <= most
 
 
+def test_runs_of_another_law_are_held_all_the_same(law):
+    """
+    Their own floor, scale and exponent: without what their strangeness warrants, 2 in 100 are.
+    """
+    rng, held = np.random.default_rng(3), []
+    for _ in range(60):
+        own = {"E": rng.normal(1.7, 0.2), "B": 2000 * np.exp(rng.normal(0, 0.3))}
+        own = TRUTH | own | {"beta": rng.normal(0.37, 0.01)}
+        loss = forms.chinchilla(HERE["params"], TOKENS, **own)
+        seen = pd.DataFrame({"tokens": TOKENS, "loss": loss + rng.normal(0, 0.002, 12)}).head(6)
+        told = planning.continue_run(law, seen, **HERE).predict(1e11).iloc[0]
+        held.append(told["low"] <= loss[-1] <= told["high"])
+
+    assert np.mean(held) >= 0.85
+
+
 @pytest.mark.parametrize("count", [6, 150])
 def test_many_noisy_checkpoints_hide_no_strange_run(law, count):
     """
