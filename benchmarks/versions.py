@@ -4,6 +4,7 @@ The wheel and the sdist are built twice from one commit; their sha256 must agree
 environment is made afresh, what was built is installed into it, and the tests run from a copy of
 `tests`, `data` and `examples` in an empty folder, so that no module can come from the tree.
 The lowest versions are those that pyproject.toml names; the newest are what pip finds.
+Environments that were not asked for stay in the file as they were.
 
     python benchmarks/versions.py [--save FILE] [--only NAME ...] [--python python3.13 ...]
     python benchmarks/versions.py --tests test_records.py test_fitting.py    # some of them only
@@ -20,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -36,8 +37,6 @@ COLUMNS = (
     *("environment", "built", "python", "versions", "tests", "passed", "failed", "skipped"),
     *("which failed", "why skipped", "trouble", "CPU seconds"),
 )
-NAGGING = "\nPyarrow will become a required dependency"
-"""What pandas 2.2.0 says when it is loaded without pyarrow; all other warnings are errors."""
 ABOUT_THE_TREE = (
     "test_layers.py",
     "test_notebooks.py",
@@ -195,7 +194,6 @@ def _outcome(interpreter: Path, folder: Path, which: str, only: Sequence[str]) -
     tests = [whole / name for name in only] or [whole]
     done = told(
         [interpreter, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "--tb=line"]
-        + ["-W", f"ignore:{NAGGING}:DeprecationWarning"]
         + [f"--ignore={each}" for each in left]
         + ["--junitxml", folder / "told.xml", *tests],
         cwd=folder,
@@ -241,16 +239,36 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         files, paths = built(Path(folder))
         print(json.dumps(files, indent=1), flush=True)
-        rows = []
+        rows = _kept(options.save)
         for python in options.python:
             for each in chosen:
                 before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
                 row = tested(each, python, paths, options.tests)
                 used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
-                rows.append(row | {"CPU seconds": round(used)})
-                print(json.dumps(rows[-1], indent=1), flush=True)
+                rows = _with(rows, row | {"CPU seconds": round(used)})
+                print(json.dumps(row, indent=1), flush=True)
                 if options.save:
                     keeping.keep(options.save, {"built": files, "environments": rows})
+
+
+def _kept(file: Path | None) -> list[Mapping[str, object]]:
+    """Rows that a file of figures holds already."""
+    if file is None or not file.exists():
+        return []
+    return list(json.loads(file.read_text(encoding="utf-8"))["tables"]["environments"])
+
+
+def _with(
+    rows: Sequence[Mapping[str, object]], row: Mapping[str, object]
+) -> list[Mapping[str, object]]:
+    """All rows, one of them new: in the place of an older one of its environment and Python."""
+    same = [
+        each["environment"] == row["environment"] and each["python"] == row["python"]
+        for each in rows
+    ]
+    if not any(same):
+        return [*rows, row]
+    return [row if old else each for each, old in zip(rows, same, strict=True)]
 
 
 if __name__ == "__main__":

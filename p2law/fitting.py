@@ -1,22 +1,19 @@
 """Fitting: from checked records and a law to a frozen `Fit`."""
 
-import itertools
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from p2law import identify, ladder, objectives, polishing, projection, verdicts
-from p2law.declaring import Array, Form
+from p2law import ladder, objectives, polishing, searching, verdicts
+from p2law.declaring import Form
 from p2law.errors import FitError, RecordError
 from p2law.forms.p2 import p2
 from p2law.gathering import Data, gather, weights_of
-from p2law.identify import Directions
 from p2law.objectives import Objective, squared
-from p2law.problem import End, Problem
+from p2law.problem import Problem
 from p2law.result import Fit, Search
 from p2law.settings import Settings, checked_form, settings
 from p2law.surface import Surface
@@ -27,8 +24,6 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 SQUARED = squared()
-POLISHED = 4
-"""How many distinct minima of the projected squares are polished with the true objective."""
 
 
 def fit(
@@ -105,7 +100,7 @@ def _fitted(data: Data, law: Form, objective: Objective, asked: Settings, *, cho
     if rung.held:
         surface = Surface(law, columns, {**asked.fixed, **rung.held}, asked.tied)
     problem = Problem(surface, target, weights, objective)
-    end, found, minima = _best(problem, asked.seed)
+    end, found, minima = searching.best(problem, asked.seed)
     held = dict.fromkeys(asked.fixed, "asked for")
     held |= {name: f"tied to {other}" for name, other in asked.tied.items()} | rung.why
     verdict = verdicts.judge(problem, end, found)
@@ -174,134 +169,3 @@ def _gather(
             f"{error}\nTo fit a law that reads other columns, name it: forms.chinchilla.",
             error.rows,
         ) from None
-
-
-# -- search and polish -------------------------------------------------------------------
-
-
-def _best(problem: Problem, seed: int) -> tuple[End, Directions, tuple[float, ...]]:
-    """The best end, what it leaves free, and the objective of every distinct minimum."""
-    surface = problem.surface
-    found = projection.search(surface, problem.target, problem.square_weight, seed)
-    if not found:
-        message = (
-            f"{surface.form.name} has no finite value anywhere in its bounds on these records; "
-            f"check the bounds, what is fixed, and the units of {', '.join(surface.form.columns)}"
-        )
-        raise FitError(message)
-    costs = [problem.cost(each.q) for each in found]
-    order = sorted(range(len(found)), key=costs.__getitem__)
-    likely = [k for k in order[:POLISHED] if costs[k] <= 2 * costs[order[0]]]
-    starts = [found[k].q for k in likely]
-    if np.isinf(np.array(surface.box)[:, : len(surface.nonlinear)]).any():
-        starts.append(projection.default_point(surface, problem.target, problem.square_weight))
-    ends = _polished(problem, starts)
-    least = min(each.cost for each in ends)
-    # Of ends that are equally good, as where like terms may change places, the last one counts:
-    # it started from the defaults of the law.
-    best = [each for each in ends if each.cost <= least * (1 + 1e-9) + _floor(problem)][-1]
-    best = _without_needless_terms(problem, _in_order(problem, best))
-    best, free = _at_default_where_free(problem, best)
-    apart = _distinct(problem, sorted(ends, key=lambda each: each.cost))
-    others = (costs[k] for k in order if k not in likely)
-    return best, free, (best.cost, *apart[1:], *others)
-
-
-def _polished(problem: Problem, starts: Sequence[Array]) -> list[End]:
-    """Polish from every start; all share one measure of work, and each gets a round at least."""
-    ends: list[End] = []
-    for q in starts:
-        used = sum(each.evaluations for each in ends)
-        ends.append(polishing.polish(problem, q, most=polishing.WORK - used))
-    return ends
-
-
-def _in_order(problem: Problem, end: End) -> End:
-    """Put like coefficients in the order of their defaults, where the curve stays the same.
-
-    Terms of one kind can change places without changing any prediction. The records
-    cannot tell which is which; the defaults can.
-    """
-    surface = problem.surface
-    home, visible = surface.generic_point(), 1e-6 * float(np.ptp(problem.target))
-    low, high = surface.box
-    for i, j in itertools.combinations(range(len(surface.nonlinear)), 2):
-        if (end.q[i] - end.q[j]) * (home[i] - home[j]) >= 0:
-            continue
-        u = end.q[: len(surface.nonlinear)].copy()
-        u[[i, j]] = u[[j, i]]
-        if np.any((u < low[: len(u)]) | (u > high[: len(u)])):
-            continue
-        q = projection.solved(surface, problem.target, problem.square_weight, u)
-        if np.max(np.abs(surface.predict(q) - surface.predict(end.q))) > visible:
-            continue
-        other = polishing.polish(problem, q)
-        if other.cost <= end.cost * (1 + 1e-9) + _floor(problem):
-            end = other
-    return end
-
-
-def _distinct(problem: Problem, ends: Sequence[End]) -> list[float]:
-    """Objectives of the ends whose curves differ visibly."""
-    if len(ends) == 1:
-        return [ends[0].cost]
-    kept: list[Array] = []
-    costs = []
-    visible = 1e-4 * float(np.ptp(problem.target)) + 1e-12
-    for each in ends:
-        curve = problem.surface.predict(each.q)
-        if all(np.max(np.abs(curve - other)) > visible for other in kept):
-            kept.append(curve)
-            costs.append(each.cost)
-    return costs
-
-
-def _at_default_where_free(problem: Problem, end: End) -> tuple[End, Directions]:
-    """Give what the records leave free its default, not the place where the search ended.
-
-    Many coefficients fit equally well then; these are the ones that another search,
-    or another machine, would report too.
-    """
-    surface = problem.surface
-    found = identify.at(surface, end.q)
-    spare = {*found.idle, *identify.spare(found)}
-    pinned = np.array([name in spare for name in surface.nonlinear + surface.linear])
-    pinned[len(surface.nonlinear) :] = False
-    if not pinned.any():
-        return end, found
-    q = np.where(pinned, surface.generic_point(), end.q)
-    moved, most = replace(end, q=q, cost=problem.cost(q)), end.cost * (1 + 1e-6) + _floor(problem)
-    if spare - {*found.idle} or moved.cost > most:
-        moved = polishing.polish(problem, q, pinned)
-    if moved.cost > most:
-        return end, found
-    there = identify.at(surface, moved.q)
-    names = np.array(surface.names)[pinned]
-    if {*names} <= {*there.idle, *itertools.chain(*there.together)}:
-        return moved, there
-    # What was flat where the search ended is not here: it is free to move again.
-    freed = polishing.polish(problem, moved.q)
-    if freed.cost < end.cost * (1 - 1e-6) - _floor(problem):
-        return _at_default_where_free(problem, freed)
-    return freed, identify.at(surface, freed.q)
-
-
-def _floor(problem: Problem) -> float:
-    """Objective of residuals that are nothing but rounding."""
-    return problem.objective.total(1e-12 * np.abs(problem.target), problem.weight)
-
-
-def _without_needless_terms(problem: Problem, end: End) -> End:
-    """Put terms that are nothing but rounding on their bound 0, where that costs nothing."""
-    low, high = problem.surface.box
-    largest = np.abs(problem.target).max()
-    small = (np.isfinite(low) | np.isfinite(high)) & (end.q != 0) & (np.abs(end.q) < 1e-6 * largest)
-    small[: len(problem.surface.nonlinear)] = False
-    if not small.any():
-        return end
-    size = np.abs(end.q * np.abs(problem.surface.jacobian(end.q)).max(axis=1, initial=0.0))
-    needless = small & (size < 1e-9 * largest)
-    q = np.where(needless, 0.0, end.q)
-    cost = problem.cost(q)
-    enough = cost <= end.cost * (1 + 1e-9) + _floor(problem)
-    return replace(end, q=q, cost=cost) if enough else end

@@ -52,8 +52,8 @@ class Data:
 
 
 def weights_of(table: pd.DataFrame) -> Array:
-    """Weights of gathered rows; 1 where they were not weighted."""
-    return table[WEIGHT].to_numpy() if WEIGHT in table else np.ones(len(table))
+    """Weights of gathered rows; 1 where they were not weighted, in no memory then."""
+    return table[WEIGHT].to_numpy() if WEIGHT in table else np.broadcast_to(1.0, len(table))
 
 
 def gather(records: pd.DataFrame, law: Form, weight: str | None, objective: Objective) -> Data:

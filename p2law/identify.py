@@ -23,6 +23,9 @@ STILL = 1e-5
 """A prediction that moves along null directions by no more than this share of how far it can
 move at all stays where it is."""
 
+FOREMOST = 1e-5
+"""A coefficient with this share in how far a row can move is seen there."""
+
 AMPLIFIED = 1e3
 """A prediction that multiplies the noise of a single row more than so often says nothing."""
 
@@ -85,7 +88,11 @@ class Directions:
 
 
 def directions(
-    jacobian: Array, names: Sequence[str], typical: Array | float = 1.0, margin: float = 1.0
+    jacobian: Array,
+    names: Sequence[str],
+    typical: Array | float = 1.0,
+    margin: float = 1.0,
+    foremost: Array | float = 0.0,
 ) -> Directions:
     """Null directions of a Jacobian, or of its triangular factor.
 
@@ -97,6 +104,9 @@ def directions(
         By how much each coefficient may well differ: tells what moves nothing in any unit.
     margin : float
         Factor by which more than usual is called nothing.
+    foremost : ndarray of shape (coefficients,)
+        Largest share of a coefficient in how far some row can move: what counts in one row
+        is not idle, though another coefficient may move other rows far more.
 
     Returns
     -------
@@ -105,6 +115,7 @@ def directions(
     length = np.sqrt(np.sum(jacobian**2, axis=1))
     reach = length * typical
     live = reach > margin * IDLE * reach.max(initial=0.0)
+    live |= (reach > 0) & (np.asarray(foremost) > FOREMOST)
     length = np.where(live, length, 0.0)
     left, sizes, _ = np.linalg.svd(jacobian[live] / length[live, None], full_matrices=True)
     sizes = np.concatenate([sizes, np.zeros(len(left) - len(sizes))])
@@ -190,14 +201,32 @@ def at(surface: Surface, q: Array) -> Directions:
     A coefficient that its bound has stopped where the law is flat in it is not idle for
     that: it must move nothing at its default either.
     """
-    found = directions(surface.factor(q), surface.names, surface.typical(q))
+    found = _directions(surface, q)
     flat = np.array([name in found.idle for name in surface.names], dtype=bool)
     off = np.where(flat, surface.off_bounds(q), q)
     if np.array_equal(off, q):
         return found
-    there = directions(surface.factor(off), surface.names, surface.typical(off)).idle
+    there = _directions(surface, off).idle
     moved = {name for name, one, other in zip(surface.names, off, q, strict=True) if one != other}
     return replace(found, idle=tuple(n for n in found.idle if n not in moved or n in there))
+
+
+def _directions(surface: Surface, q: Array) -> Directions:
+    """Null directions at one place; what seems idle is looked for in every row."""
+    factor, names, typical = surface.factor(q), surface.names, surface.typical(q)
+    found = directions(factor, names, typical)
+    if not found.idle:
+        return found
+    foremost, size = np.zeros(len(q)), np.maximum(typical, np.abs(q))
+    for rows in surface.blocks():
+        part = surface.at_rows(rows)
+        most = np.nanmax(np.abs(part.predict(q)), initial=0.0)
+        # A term that can be larger than all predictions is not asked to be.
+        reach = np.minimum(np.abs(part.finite_jacobian(q)) * size[:, None], most)
+        highest = reach.max(axis=0, initial=0.0)
+        share = reach / np.where(highest > 0, highest, 1.0)
+        foremost = np.maximum(foremost, share.max(axis=1, initial=0.0))
+    return directions(factor, names, typical, foremost=foremost)
 
 
 @dataclass(frozen=True)

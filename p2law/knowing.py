@@ -162,10 +162,11 @@ class Knowledge:
         SavedFitError
             The objective at the fit is not the one stated.
         """
+        problem = self.problem
         with np.errstate(all="ignore"):
-            found = self.problem.cost(self._q)
-            rounding = len(self.records) * (1e-12 * np.abs(self.problem.target).max()) ** 2
-        if not abs(found - stated) <= 1e-6 * abs(stated) + rounding:
+            found = problem.cost(self._q)
+            rounding = problem.objective.total(1e-12 * np.abs(problem.target), problem.weight)
+        if not (found < np.inf and abs(found - stated) <= 1e-6 * abs(stated) + rounding):
             raise SavedFitError(
                 f"not a whole saved fit: its objective is {stated:.6g}, but its coefficients "
                 f"give {found:.6g} on its records; something in it was changed"
@@ -212,9 +213,7 @@ class Knowledge:
         turned, size, _ = np.linalg.svd(factor / length[:, None], full_matrices=False)
         kept = size > 1e-9 * size.max(initial=0.0)
         root = (turned[:, kept] / size[kept]).T / length
-        with np.errstate(all="ignore"):
-            found = self.problem.surface.at_rows(rows).jacobian(q)[free]
-        return np.asarray(root @ np.nan_to_num(found, posinf=0.0, neginf=0.0))
+        return np.asarray(root @ self.problem.surface.at_rows(rows).finite_jacobian(q)[free])
 
     @property
     def _q(self) -> Array:

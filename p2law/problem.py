@@ -11,6 +11,9 @@ from p2law.descent import Gradient
 from p2law.objectives import Objective
 from p2law.surface import Surface
 
+SMALL = 1e-3
+"""Share of the largest target below which the logarithm of a row weighs no more in a search."""
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -32,7 +35,11 @@ class Problem:
 
     def residuals(self, q: Array) -> Array:
         """Residuals at coordinates `q`, (rows,)."""
-        return self.objective.residuals(self.surface.predict(q), self.target)
+        out = np.empty(self.surface.rows)
+        for rows in self.surface.blocks():
+            found = self.surface.at_rows(rows).predict(q)
+            out[rows] = self.objective.residuals(found, self.target[rows])
+        return out
 
     def cost(self, q: Array) -> float:
         """The objective at coordinates `q`; infinite where the law has no finite value."""
@@ -65,8 +72,13 @@ class Problem:
 
     @property
     def square_weight(self) -> Array:
-        """Weights with which plain squares imitate the objective's space."""
-        return self.weight / self.target**2 if self.objective.log else self.weight
+        """Weights with which plain squares imitate the objective's space; finite in any unit."""
+        if not self.objective.log:
+            return self.weight
+        size = np.abs(self.target)
+        # A power of two changes no digit.
+        size = np.ldexp(size, -np.frexp(size.max())[1])
+        return np.asarray(self.weight / np.maximum(size, SMALL) ** 2)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ import numpy as np
 
 from p2law import starting
 from p2law.declaring import Array, Mask
-from p2law.surface import Surface, by_coefficient
+from p2law.surface import Surface
+from p2law.terms import by_coefficient
 
 DESCENT_ROWS = 256
 STEPS = 60

@@ -14,7 +14,8 @@ from p2law.declaring import Array, Mask, Whole
 from p2law.objectives import Objective
 from p2law.parallel import mapped
 from p2law.projection import signed_solve, signs, solve
-from p2law.surface import Surface, by_coefficient
+from p2law.surface import Surface
+from p2law.terms import by_coefficient
 
 TOGETHER = 131_072
 """Rows times fits that are worked on at once, few enough for the cache."""
@@ -81,9 +82,9 @@ def _together(
 ) -> tuple[Array, Array, Array]:
     """Move fits that are few enough to be worked on at once."""
     target, weight = task
-    now = _start(surface, target, weight, objective, q)
     ends = np.empty((len(target), len(q))), np.empty(len(target)), np.full(len(target), STEPS)
     with np.errstate(all="ignore"):
+        now = _start(surface, target, weight, objective, q)
         for count in range(1, STEPS + 1):
             done = _move(surface, objective, now)
             done |= count == STEPS
@@ -201,5 +202,6 @@ def _sum(terms: Array, linear: Array) -> Array:
 
 def _cost(objective: Objective, target: Array, weight: Array, predicted: Array) -> Array:
     residuals = objective.residuals(predicted, target)
-    cost = np.sum(weight * objective.per_row(residuals), axis=-1)
+    with np.errstate(all="ignore"):  # where a refit was tried that is far from all records
+        cost = np.sum(weight * objective.per_row(residuals), axis=-1)
     return np.where(np.isfinite(cost), cost, np.inf)

@@ -157,11 +157,11 @@ def alone(problem: Problem, q: Array, codes: Whole) -> Mask:
     root = (vectors[:, kept] / np.sqrt(values[kept])).T / size
     surface, weight = problem.surface, np.zeros(int(codes.max(initial=-1)) + 1)
     for rows in surface.blocks():
-        ways = root @ surface.at_rows(rows).jacobian(q)[free]
+        ways = root @ surface.at_rows(rows).finite_jacobian(q)[free]
         weight += np.bincount(codes[rows], np.sum(ways**2, axis=0), minlength=len(weight))
     found = weight >= ALONE
     for unit in np.flatnonzero(found):  # no more than there are coefficients
-        own = root @ surface.at_rows(np.flatnonzero(codes == unit)).jacobian(q)[free]
+        own = root @ surface.at_rows(np.flatnonzero(codes == unit)).finite_jacobian(q)[free]
         found[unit] = np.linalg.eigvalsh(own @ own.T)[-1] >= ALONE
     return np.asarray(found)
 
@@ -265,8 +265,9 @@ def _solved(matrix: Array, right: Array) -> Array:
 
 def _sample(rng: np.random.Generator, off: Array, codes: Whole, count: int) -> Array:
     """Deviations of random rows of random runs, as often of one sign as of the other."""
-    order = np.argsort(codes, kind="stable")
-    first = np.searchsorted(codes[order], np.arange(int(codes.max()) + 2))
-    run = rng.integers(len(first) - 1, size=count)
-    row = first[run] + (rng.random(count) * (first[run + 1] - first[run])).astype(np.intp)
-    return np.asarray(off[order[row]] * rng.choice([-1.0, 1.0], count))
+    size = np.bincount(codes)
+    run = rng.integers(len(size), size=count)
+    place = np.cumsum(size)[run] - size[run] + (rng.random(count) * size[run]).astype(np.intp)
+    if not np.all(codes[1:] >= codes[:-1]):  # else a large table need not be ordered
+        place = np.argsort(codes, kind="stable")[place]
+    return np.asarray(off[place] * rng.choice([-1.0, 1.0], count))

@@ -35,7 +35,7 @@ class Search:
     gradient : float
         Largest cosine between the residuals and a free derivative; 0 at a minimum.
     evaluations : int
-        Evaluations of the law in the polish, derivatives not counted.
+        Evaluations of the law in the polish, and of its derivatives in long narrow valleys.
     engine, derivatives : str
     left_out : tuple of (str, int)
         Why rows were left out, and how many.

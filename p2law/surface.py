@@ -17,10 +17,8 @@ import numpy as np
 from p2law.calling import Law
 from p2law.declaring import Array, Form, Mask
 from p2law.freeing import free
-
-BIG = 2.0**200
-"""Terms are read off as f(c = BIG) - f(c = 0): what is left of the law without linear
-coefficients drowns, so that even a term of 1e-40 keeps all its digits."""
+from p2law.gauging import Gauge
+from p2law.terms import BIG, by_coefficient, terms, with_row_axis
 
 HUGE = 1e150
 
@@ -45,8 +43,6 @@ class Surface:
     ----------
     freedom : Freedom
         The free coefficients; coordinates come in their order.
-    pivot : list of float
-        Middle of each input: geometric mean where all values are positive.
     note : str
         A sentence where exact derivatives could not be used.
     """
@@ -60,13 +56,10 @@ class Surface:
     ) -> None:
         self.form = form
         self.columns = [np.ascontiguousarray(columns[name], dtype=float) for name in form.columns]
-        self.pivot = [_middle(each) for each in self.columns]
         self.freedom = free(form, fixed or {}, tied or {})
         self.log: Mask = np.array([self.freedom.bounds[k].log for k in self.nonlinear], dtype=bool)
         self.law = Law(self.freedom, self.columns)
-        self._units = _unit_vectors(len(self.linear))
-        self._latest: list[Any] = [(None, None)]
-        self._pivots, self._flat = self._terms_with_pivot()
+        self._gauge = Gauge(self.law, self.columns)
         few = self.at_rows(np.unique(np.linspace(0, self.rows - 1, 32).astype(int)))
         theta, c = self._raw(self.generic_point())
         self.note = self.law.distrust(few.columns, list(theta), list(c))
@@ -90,6 +83,11 @@ class Surface:
     def box(self) -> tuple[Array, Array]:
         """Lower and upper bounds of the coordinates."""
         return self.freedom.box
+
+    @property
+    def pivot(self) -> list[float]:
+        """Middle of each input: geometric mean where all values are positive."""
+        return self._gauge.pivot
 
     @property
     def rows(self) -> int:
@@ -163,7 +161,8 @@ class Surface:
         """Non-linear coefficients from their coordinates, (..., nonlinear)."""
         if not self.log.any():
             return u
-        return np.where(self.log, np.exp(np.where(self.log, u, 0.0)), u)
+        with np.errstate(over="ignore"):
+            return np.where(self.log, np.exp(np.where(self.log, u, 0.0)), u)
 
     def coordinate(self, theta: Array) -> Array:
         """Coordinates of non-linear coefficients; inverse of `theta`."""
@@ -176,14 +175,15 @@ class Surface:
     def _raw(self, q: Array) -> tuple[Array, Array]:
         split = len(self.nonlinear)
         theta = self.theta(q[..., :split])
-        return theta, q[..., split:] / self.scale(theta)
+        with np.errstate(all="ignore"):
+            return theta, q[..., split:] / self.scale(theta)
 
     # -- predictions and terms -----------------------------------------------------------
 
     def predict(self, q: Array) -> Array:
         """Predictions at coordinates `q` of shape (..., free): (..., rows)."""
         theta, c = self._raw(np.asarray(q, dtype=float))
-        theta_, c_ = _with_row_axis(theta), _with_row_axis(c)
+        theta_, c_ = with_row_axis(theta), with_row_axis(c)
         out = np.empty((*theta.shape[:-1], self.rows))
         for rows in self.blocks():
             out[..., rows] = self.law([each[rows] for each in self.columns], theta_, c_)
@@ -195,7 +195,7 @@ class Surface:
         Each of `columns` broadcasts to (points, rows).
         """
         theta, c = self._raw(np.asarray(q, dtype=float))
-        found = self.law(columns, _with_row_axis(theta), _with_row_axis(c))
+        found = self.law(columns, with_row_axis(theta), with_row_axis(c))
         shape = np.broadcast_shapes(np.shape(found), (len(q), 1), *map(np.shape, columns))
         return np.broadcast_to(found, shape)
 
@@ -205,45 +205,11 @@ class Surface:
         `theta` holds one array per non-linear coefficient; they broadcast, so a
         grid costs no more powers than it has axes.
         """
-        columns = self.columns if columns is None else columns
-        wide = [np.asarray(each)[..., None, None] for each in theta]
-        out = self.law(columns, wide, self._units)
-        batch = np.broadcast_shapes(*(each.shape[:-2] for each in wide))
-        shape = (*batch, len(self.linear) + 1, np.size(columns[0]))
-        # A copy: a law may return one of the very arrays that it was given.
-        out = np.array(np.broadcast_to(out, shape), dtype=float)
-        with np.errstate(all="ignore"):
-            out[..., 1:, :] -= out[..., :1, :]
-            out[..., 1:, :] /= BIG
-        return out
+        return terms(self.law, theta, self.columns if columns is None else columns)
 
     def scale(self, theta: Array) -> Array:
         """Size of each term at the pivot per unit of its coefficient, (..., linear)."""
-        return self._scale_of(self._at_pivot(theta))
-
-    def _at_pivot(self, theta: Array) -> Array:
-        """Each term at the pivot per unit of its coefficient, (..., linear)."""
-        # Predictions and derivatives at one place both ask for this, one after the other.
-        key = (self.law, theta.shape, theta.tobytes())
-        latest = self._latest[0]  # kept and read as one, for threads may share a surface
-        if latest[0] != key:
-            latest = (key, self.terms(by_coefficient(theta), self.pivot)[..., 1:, 0])
-            self._latest[0] = latest
-        return np.asarray(latest[1])
-
-    def _scale_of(self, at_pivot: Array) -> Array:
-        size = np.abs(at_pivot)
-        return np.where(self._pivots & (size > 0) & np.isfinite(size), size, self._flat)
-
-    def _terms_with_pivot(self) -> tuple[Mask, Array]:
-        """Which terms do not vanish at the pivot, and the scale to use for the others."""
-        few = [each[:: max(1, self.rows // 256)] for each in self.columns]
-        theta = [np.array(self.freedom.start(each)) for each in self.nonlinear]
-        with np.errstate(all="ignore"):
-            typical = np.sqrt(np.mean(self.terms(theta, few)[1:] ** 2, axis=-1))
-            middle = np.abs(self.terms(theta, self.pivot)[1:, 0])
-        vanishes = np.isfinite(typical) & (middle < 1e-3 * typical)
-        return ~vanishes, np.where(vanishes, typical, 1.0)
+        return self._gauge.scale(self.law, theta)
 
     # -- derivatives ---------------------------------------------------------------------
 
@@ -263,7 +229,7 @@ class Surface:
         """
         columns = self.columns if columns is None else columns
         out = np.empty((*theta.shape, np.size(columns[0])))
-        found = self.law.slopes(columns, _with_row_axis(theta), _with_row_axis(c))
+        found = self.law.slopes(columns, with_row_axis(theta), with_row_axis(c))
         for k, each in enumerate(found):
             out[..., k, :] = each
         return out
@@ -278,37 +244,41 @@ class Surface:
         """
         split = len(self.nonlinear)
         theta, c = self._raw(np.asarray(q, dtype=float))
-        at_pivot, jump = self._at_pivot(theta), self.jump(theta)
-        scale = self._scale_of(at_pivot)
-        drift = c * self._drift(theta, np.sign(at_pivot) / scale)
-        out = np.diag(np.concatenate([jump, 1 / scale]))
-        out[:split, split:] = -jump[:, None] * drift
+        jump, (scale, drift) = self.jump(theta), self._gauge.drift(self.law, theta)
+        with np.errstate(all="ignore"):  # what overflows is not finite, and seen as that
+            out = np.diag(np.concatenate([jump, 1 / scale]))
+            out[:split, split:] = -jump[:, None] * (c * drift)
         return out
 
     def jacobian(self, q: Array) -> Array:
         """Derivatives by the coordinates: (..., free, rows) for `q` of (..., free)."""
         return self.tangent(q)[1]
 
+    def finite_jacobian(self, q: Array) -> Array:
+        """The same, small enough to be squared; what has no value tells nothing."""
+        found = self.jacobian(q)
+        return np.clip(np.where(np.isnan(found), 0.0, found), -HUGE, HUGE)
+
     def tangent(self, q: Array) -> tuple[Array, Array]:
         """Predictions, made of their terms, and their derivatives by the coordinates."""
         q = np.asarray(q, dtype=float)
         split = len(self.nonlinear)
         theta = self.theta(q[..., :split])
-        at_pivot = self._at_pivot(theta)
-        scale = self._scale_of(at_pivot)
-        c = q[..., split:] / scale
-        # Moving an exponent while the term at the pivot stays moves its coefficient too.
-        drift = c[..., None, :] * self._drift(theta, np.sign(at_pivot) / scale)
+        scale, drift = self._gauge.drift(self.law, theta)
         values, out = np.empty((*q.shape[:-1], self.rows)), np.empty((*q.shape, self.rows))
-        for rows in self.blocks():
-            columns = [each[rows] for each in self.columns]
-            whole = self.terms(by_coefficient(theta), columns)
-            terms = whole[..., 1:, :]
-            values[..., rows] = whole[..., 0, :] + (c[..., None, :] @ terms)[..., 0, :]
-            out[..., :split, rows] = self.slopes(theta, c, columns) - drift @ terms
-            out[..., split:, rows] = terms / scale[..., None]
-        if self.log.any():
-            out[..., :split, :] *= self.jump(theta)[..., None]
+        with np.errstate(all="ignore"):  # what overflows is not finite, and seen as that
+            c = q[..., split:] / scale
+            # Moving an exponent while the term at the pivot stays moves its coefficient too.
+            drift *= c[..., None, :]
+            for rows in self.blocks():
+                columns = [each[rows] for each in self.columns]
+                whole = self.terms(by_coefficient(theta), columns)
+                each_term = whole[..., 1:, :]
+                values[..., rows] = whole[..., 0, :] + (c[..., None, :] @ each_term)[..., 0, :]
+                out[..., :split, rows] = self.slopes(theta, c, columns) - drift @ each_term
+                out[..., split:, rows] = each_term / scale[..., None]
+            if self.log.any():
+                out[..., :split, :] *= self.jump(theta)[..., None]
         return values, out
 
     def factor(self, q: Array) -> Array:
@@ -319,40 +289,6 @@ class Surface:
         """
         factor = np.zeros((len(q), 0))
         for rows in self.blocks():
-            found = self.at_rows(rows).jacobian(q)
-            # What is not finite tells nothing, and the square of anything more is not either.
-            found = np.clip(np.where(np.isnan(found), 0.0, found), -HUGE, HUGE)
-            stacked = np.hstack([factor, found])
+            stacked = np.hstack([factor, self.at_rows(rows).finite_jacobian(q)])
             factor = np.asarray(np.linalg.qr(stacked.T, mode="r")).T
         return factor
-
-    def _drift(self, theta: Array, per_size: Array) -> Array:
-        """Relative slope of each term at the pivot: (..., nonlinear, linear)."""
-        wide = [each[..., None, None] for each in by_coefficient(theta)]
-        out = np.zeros((*theta.shape, len(self.linear)))
-        for k, each in enumerate(self.law.slopes(self.pivot, wide, self._units)):
-            full = np.broadcast_to(each, (*theta.shape[:-1], len(self.linear) + 1, 1))[..., 0]
-            out[..., k, :] = full[..., 1:] - full[..., :1]
-        return out * np.where(self._pivots, per_size / BIG, 0.0)[..., None, :]
-
-
-def by_coefficient(batch: Array) -> list[Array]:
-    """Split (..., coefficients) into one (...) array each."""
-    return [batch[..., k] for k in range(batch.shape[-1])]
-
-
-def _with_row_axis(batch: Array) -> list[Array]:
-    """Split (..., coefficients) into one (..., 1) array each, to meet rows on the last axis."""
-    return [batch[..., k, None] for k in range(batch.shape[-1])]
-
-
-def _unit_vectors(count: int) -> list[Array]:
-    """Linear coefficients, as (1 + count, 1) arrays, that pick out one term after the other."""
-    return [np.where(np.arange(count + 1) == k + 1, BIG, 0.0)[:, None] for k in range(count)]
-
-
-def _middle(column: Array) -> float:
-    """Geometric mean of positive values, arithmetic mean of others."""
-    if np.all(column > 0):
-        return float(np.exp(np.mean(np.log(column))))
-    return float(np.mean(column))

@@ -30,31 +30,38 @@ def walk(problem: Problem, q: Array, free: Mask) -> tuple[Array, int]:
     Returns
     -------
     q : ndarray of shape (free,)
-    steps : int
+    evaluations : int
+        Of the law or of its derivatives.
     """
-    cost = problem.cost(q)
-    for count in range(STEPS):
-        trial, then = _best_share(problem, q, _step(problem, q, free), cost)
+    cost, evaluations = problem.cost(q), 1
+    for _ in range(STEPS):
+        step, for_step = _step(problem, q, free)
+        trial, then, for_share = _best_share(problem, q, step, cost)
+        evaluations += for_step + for_share
         if not then < cost:
-            return q, count
+            break
         gain, q, cost = cost - then, trial, then
         if gain <= ENOUGH * abs(cost):
-            return q, count + 1
-    return q, STEPS
+            break
+    return q, evaluations
 
 
-def _step(problem: Problem, q: Array, free: Mask) -> Array:
-    """Newton's step of what can move; what lies on a bound and would leave it stays."""
+def _step(problem: Problem, q: Array, free: Mask) -> tuple[Array, int]:
+    """Newton's step of what can move, and how many derivatives it took.
+
+    What lies on a bound and would leave it stays, and what has no slope because the law
+    overflows.
+    """
     low, high = problem.surface.box
     slope = problem.gradient(q).slope
-    moving = free & ~((q <= low) & (slope > 0)) & ~((q >= high) & (slope < 0))
-    curvature = _curvature(problem, q, slope, moving)
+    moving = free & np.isfinite(slope) & ~((q <= low) & (slope > 0)) & ~((q >= high) & (slope < 0))
+    curvature, used = _curvature(problem, q, slope, moving), 1 + int(moving.sum())
     while True:
         step = np.zeros_like(q)
         step[moving] = _newton(slope[moving], curvature[np.ix_(moving, moving)])
         leaving = ((q <= low) & (step < 0)) | ((q >= high) & (step > 0))
         if not leaving.any():
-            return step
+            return step, used
         moving &= ~leaving
 
 
@@ -65,7 +72,8 @@ def _curvature(problem: Problem, q: Array, slope: Array, moving: Mask) -> Array:
         move = np.zeros_like(q)
         move[k] = 1e-6 * max(abs(q[k]), 1e-2)
         found[k] = (problem.gradient(q + move).slope - slope) / move[k]
-    return np.where(np.isfinite(found), found + found.T, 0.0) / 2
+    found = np.where(np.isfinite(found), found, 0.0)
+    return (found + found.T) / 2
 
 
 def _newton(slope: Array, curvature: Array) -> Array:
@@ -78,8 +86,8 @@ def _newton(slope: Array, curvature: Array) -> Array:
     return np.asarray(-(vectors @ ((vectors.T @ (slope / size)) / bent)) / size)
 
 
-def _best_share(problem: Problem, q: Array, step: Array, cost: float) -> tuple[Array, float]:
-    """Go along a step, to the first bound at most, as far as that gains.
+def _best_share(problem: Problem, q: Array, step: Array, cost: float) -> tuple[Array, float, int]:
+    """Go along a step, to the first bound at most, as far as that gains; count the trials.
 
     At the bottom of a valley that hardly falls the parabola says little about how far it goes.
     """
@@ -91,7 +99,9 @@ def _best_share(problem: Problem, q: Array, step: Array, cost: float) -> tuple[A
 
     share, best = 1.0, at(1.0)
     factor = 2.0 if best[1] < cost else 0.25
-    for _ in range(TRIALS):
+    trials = 1
+    while trials <= TRIALS:
+        trials += 1
         share *= factor
         other = at(share)
         if factor > 1 and not other[1] < best[1]:
@@ -99,4 +109,4 @@ def _best_share(problem: Problem, q: Array, step: Array, cost: float) -> tuple[A
         best = other
         if factor < 1 and best[1] < cost:
             break
-    return best
+    return *best, trials

@@ -295,6 +295,7 @@ def test_a_tower_of_powers_is_no_endless_work():
         (lambda x, a: a if x > a else 0, "its function raises ValueError.*np.where"),
         (lambda x, a: {}[x[0] + a], "its function raises KeyError"),
         (lambda *_: "x", "its function gives .*it must give numbers"),
+        (lambda *_: 2 + 0j, "its function gives complex numbers; it must give real ones"),
         (lambda *_: None, "its function gives None .*it must give numbers"),
     ],
 )

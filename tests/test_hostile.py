@@ -5,6 +5,13 @@ import pytest
 from tests.hostile.running import TARGETS, case
 
 SAMPLE, PARTS = 2_002, 26
+ONCE_UNEXPLAINED = (
+    11089,  # steps towards a law without a value
+    12589,  # a loss of 1e308 in a saved fit
+    15405,  # a path with a zero byte
+    18430,  # a law that gives complex numbers
+    22428,  # a valley without end
+)
 
 
 @pytest.mark.parametrize("part", range(PARTS))
@@ -21,3 +28,9 @@ def test_hostile_input_is_answered_or_refused_in_words(part):
     assert [each for each in found if each.kind == "unexplained"] == []
     assert {each.target for each in found} == set(TARGETS)
     assert {each.kind for each in found} >= {"result", "refused"}
+
+
+@pytest.mark.parametrize("number", ONCE_UNEXPLAINED)
+def test_what_was_unexplained_once_is_answered_or_refused(number):
+    """Cases beyond the sample that a long search has found."""
+    assert case(number, seconds=60).kind in ("result", "refused")

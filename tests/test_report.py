@@ -27,7 +27,8 @@ pytest.importorskip("matplotlib", reason="the extra 'report' is not installed")
 PLAIN = {"holdouts": (), "pictures": False}
 """What takes time is left out where a test is about something else."""
 
-HARMFUL = '<script>alert("x")</script> & $x_1$ {{ 7 * 7 }}'
+HARMFUL = "<script>alert</script>$x_1${{7*7}}"
+"""Short enough to stand whole in a picture."""
 
 
 @pytest.fixture(scope="module")
@@ -239,8 +240,7 @@ def test_names_of_runs_are_text(page):
     """
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert" in page
-    assert "{{ 7 * 7 }}" in page
-    assert "$x_1$" in page
+    assert "$x_1${{7*7}}" in page
 
 
 def test_the_same_fit_gives_the_same_page(fit, page):

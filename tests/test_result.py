@@ -311,6 +311,7 @@ def changed(fit, where, value):
         (["values", "beta"], 0.9, "its objective is .* something in it was changed"),
         (["values", "D_C"], 1e308, "its objective is .* something in it was changed"),
         (["records", "loss", 3], 7.0, "its objective is .* something in it was changed"),
+        (["records", "loss", 3], 1e308, "its objective is .* something in it was changed"),
         (["settings", "objective"], "huber(0.001)", "its objective is .*was changed"),
         (["records", "loss", 3], float("inf"), "is not a finite number"),
         (["records", "loss"], [], "records are not columns of one length"),

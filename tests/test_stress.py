@@ -8,7 +8,7 @@ from hypothesis import settings as rules
 from hypothesis import strategies as st
 
 import p2law
-from p2law import forms, testing
+from p2law import descent, forms, polishing, testing
 from p2law.verdicts import Status
 from tests.conftest import TRUTH
 
@@ -204,6 +204,52 @@ def test_exact_records_leave_no_residual_and_no_width():
     assert told["low"] <= told["loss"] <= told["high"]
 
 
+# -- logarithms and squares that have no value ---------------------------------------
+
+
+def cut(scores):
+    """Scores after pruning at four rates."""
+    table = pd.DataFrame({"run": list("abcd"), "pruning_rate": [0.1, 0.3, 0.5, 0.6]})
+    return table.assign(base_score=0.7, score=scores)
+
+
+@pytest.mark.parametrize("score", [1e-4, 1e-12, 1e-30])
+def test_a_score_near_zero_counts_as_its_logarithm_says(score):
+    """
+    The best law is that of a straight line through the logarithms, however low one of them lies.
+    """
+    records = cut([0.3, 0.2, score, 0.15])
+    fit = p2law.fit(records, forms.retention, objective=p2law.squared(log=True))
+
+    ways = np.stack([np.ones(4), np.log(1 - records["pruning_rate"])], axis=1)
+    wanted = np.log(records["score"] / 0.7)
+    slope = min(10.0, np.linalg.lstsq(ways, wanted, rcond=None)[0][1])
+    left = wanted - slope * ways[:, 1]
+    assert fit.search.objective == pytest.approx(np.sum((left - left.mean()) ** 2), rel=1e-9)
+
+
+@pytest.mark.parametrize("objective", [p2law.squared(log=True), p2law.huber(1e-3, log=True)])
+def test_a_law_without_a_logarithm_is_refused_for_that(objective):
+    """
+    A law held at 0 has finite values; what has none is their logarithm.
+    """
+    with pytest.raises(p2law.P2LawError, match="takes logarithms, but retention was nowhere") as no:
+        p2law.fit(cut([0.3, 0.2, 0.1, 0.1]), forms.retention, objective=objective, fixed={"P_0": 0})
+
+    assert f"or fit with {str(objective).replace(', log=True', '').replace('log=True', '')}" in str(
+        no.value
+    )
+
+
+@pytest.mark.parametrize("factor", [1e-200, 1e200])
+def test_a_target_whose_square_is_no_number_is_refused_for_that(factor):
+    """
+    Its square would be 0 or infinite, and any coefficients as good as others.
+    """
+    with pytest.raises(p2law.P2LawError, match="the square of that is beyond double precision"):
+        p2law.fit(cut(np.array([0.3, 0.2, 0.1, 0.1]) * factor), forms.retention)
+
+
 # -- designs that say little ---------------------------------------------------------
 
 
@@ -296,6 +342,47 @@ def test_what_was_flat_where_the_search_ended_is_let_go_where_it_is_not():
     assert fit.residuals()["residual"].abs().max() < 1e-9
 
 
+def test_the_work_in_a_valley_without_end_is_bounded(monkeypatch):
+    """
+    Kinks of the law lie across the valley: a fit of 45 rows must not take seconds for that.
+    """
+    calls, gradient = [], descent.gradient
+    monkeypatch.setattr(descent, "gradient", lambda *asked: calls.append(1) or gradient(*asked))
+
+    fit = p2law.fit(hard(forms.repeated_data, 58, outliers=False), forms.repeated_data)
+
+    assert len(calls) <= fit.search.evaluations <= 1.2 * polishing.WORK
+
+
+def test_what_one_row_shows_is_not_said_to_move_nothing():
+    """
+    At its upper bound beta moves one row 1e15 times as far as the floor can; the others show it.
+    """
+    table = pd.DataFrame(
+        {"run": "a", "tokens": [1e7, 1e12, 6e15, 7e15], "loss": [111, 2, 1.4, 1.5]}
+    )
+    fit = p2law.fit(table, forms.token_power, fixed={"beta": 3.0})
+
+    assert fit.status is Status.CONVERGED
+    assert fit.table()["note"]["floor"] == ""
+
+
+@pytest.mark.parametrize(("form", "name"), [(forms.p2, "beta"), (forms.chinchilla, "beta")])
+def test_what_moves_no_prediction_has_its_default_not_the_bound_where_the_search_ended(form, name):
+    """
+    One token count leaves beta free, also where other coefficients are free together.
+    """
+    table = testing.design((4e8, 1e9, 4e9), (0.1, 0.3, 0.32), (1.4e8,))
+    truth = testing.some_coefficients(form, table, 0)
+    records = testing.synthesize(form, truth, table, noise=0.02)
+
+    fit = p2law.fit(records.assign(run=np.arange(9)), form)
+
+    assert f"{name} moves no prediction on these records" in " ".join(fit.trouble)
+    default = next(each.start for each in form.coefficients if each.name == name)
+    assert fit.values[name] == default
+
+
 def test_a_coefficient_at_a_bound_where_the_law_is_flat_is_not_said_to_be_free():
     """
     One token more or less moves no prediction, a million do: the records want D_0 low.
@@ -306,6 +393,36 @@ def test_a_coefficient_at_a_bound_where_the_law_is_flat_is_not_said_to_be_free()
     assert fit.status is Status.AT_BOUND
     assert "D_0 is at its lower bound 1" in fit.trouble
     assert p2law.Fit.from_json(fit.to_json()).values == fit.values
+
+
+def far_apart(seed):
+    """Inputs over many orders of magnitude, and losses that have nothing to do with them."""
+    rng = np.random.default_rng(seed)
+
+    def column():
+        return list(10 ** rng.uniform(-8, 8) * 10 ** rng.uniform(-6, 6, 3))
+
+    table = p2law.grid(params=column(), tokens=column(), pruning_rate=[0.1, 0.5])
+    table = table.assign(unique_tokens=column()[0], base_loss=2.0, run=np.arange(len(table)))
+    table["params_after"] = table["params"] * (1 - table["pruning_rate"])
+    return table.assign(loss=10 ** rng.uniform(-3, 3, len(table)))
+
+
+FAR_APART = ((forms.repeated_data, 18, p2law.huber(1e-3)),)
+
+
+@pytest.mark.parametrize(("form", "seed", "objective"), FAR_APART)
+def test_what_overflows_on_the_way_is_neither_a_warning_nor_an_error(form, seed, objective):
+    """
+    Terms of 1e300 less terms of 1e300: the coefficients are free, and that is what is said.
+    """
+    records = far_apart(seed)
+
+    fit = p2law.fit(records, form, objective=objective)
+
+    assert fit.status is Status.NOT_IDENTIFIED
+    assert "NOT IDENTIFIED" in str(fit)
+    assert fit.predict(records)["determined"].dtype == bool
 
 
 # -- noise of all kinds --------------------------------------------------------------

@@ -120,8 +120,9 @@ def _toml(path: Path) -> dict[str, Any]:
         raise SweepFileError(f"{path}: brackets are nested too deeply to be read") from error
     except UnicodeDecodeError as error:
         raise SweepFileError(f"{path}: this is not UTF-8 text: {error}") from error
-    except OSError as error:
-        raise SweepFileError(f"{path} cannot be read: {error.strerror or error}") from error
+    except (OSError, ValueError) as error:  # a path that no system has is a ValueError
+        words = getattr(error, "strerror", None) or error
+        raise SweepFileError(f"{str(path)!r} cannot be read: {words}") from error
 
 
 def _with_training(sweep: Sweep, training: Mapping[str, Any], top: KeyPath) -> Sweep:

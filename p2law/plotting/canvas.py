@@ -1,14 +1,12 @@
 """Where a picture is drawn: given axes, a given figure, or a new one; and what it says beside."""
 
-import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.contour import ContourSet
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.legend import Legend
 from matplotlib.ticker import MaxNLocator
@@ -16,6 +14,7 @@ from numpy.typing import NDArray
 
 from p2law.errors import PlotError
 from p2law.plotting.colours import GREY, WARNING, Hues
+from p2law.plotting.notes import AS_IT_IS, NOTE, SMALL_NOTE, say_inside, shortened, taken, wrapped
 from p2law.plotting.quantities import lay
 from p2law.wording import got, several
 
@@ -31,24 +30,15 @@ Panels = NDArray[np.object_]
 SIZE = (3.3, 2.8)
 """A panel's width and height in inches."""
 
+LONE = (6.0, 4.2)
+"""Those of a panel that stands alone."""
+
 COLUMNS = 4
-LETTERS = 9.5
+LETTERS = 11.0
 """Letters of a title in an inch."""
 
 FEW_TICKS = 5
 """At most so many at the left of a panel where there are several rows of them."""
-
-NOTE, SMALL_NOTE = 8.0, 7.0
-"""Size of letters of a note beside panels, and of one inside a panel, in points."""
-
-MOST_LINES = 3
-"""Of one note inside a panel; the fit itself says all of it."""
-
-NOTED = "p2law note"
-"""What notes inside a panel are known by."""
-
-AS_IT_IS: dict[str, Any] = {"parse_math": False}
-"""How texts are written that may hold names from records: a $ begins no formula."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,11 +90,11 @@ class Canvas:
         if not self.own:
             how |= {"handlelength": 1.2, "handletextpad": 0.4, "labelspacing": 0.1}
             how |= {"borderpad": 0.1, "borderaxespad": 0.3}
-        how |= {"loc": corner, "bbox_to_anchor": (0.0, 0.0, 1.0, 1.0 - _taken(axes))}
+        how |= {"loc": corner, "bbox_to_anchor": (0.0, 0.0, 1.0, 1.0 - taken(axes))}
         made = axes.legend(handles=handles, frameon=False, alignment="left", **how)
         _plain(made)
         for each in [] if self.own else made.get_texts():
-            each.set_text(_wrapped([each.get_text()], 0.8 * axes.bbox.width / axes.figure.dpi))
+            each.set_text(wrapped([each.get_text()], 0.8 * axes.bbox.width / axes.figure.dpi))
 
     def colour_bar(self, hues: Hues) -> None:
         """Explain the colours of many values, by a bar beside all panels."""
@@ -137,14 +127,14 @@ class Canvas:
         rest = ["; ".join(dict.fromkeys(missing if not self.own else [*missing, *key]))]
         rest = [each for each in rest if each]
         if not self.own:
-            _say_inside(self.axes[0], [*urgent, *rest], WARNING if urgent else GREY)
+            say_inside(self.axes[0], [*urgent, *rest], WARNING if urgent else GREY)
             return
         wide = self.figure.bbox.width / self.figure.dpi
         how: dict[str, Any] = {"x": 0.01, "ha": "left", "fontsize": NOTE, **AS_IT_IS}
         if urgent:
-            self.figure.suptitle(_wrapped(urgent, wide), color=WARNING, **how)
+            self.figure.suptitle(wrapped(urgent, wide), color=WARNING, **how)
         if rest:
-            self.figure.supxlabel(_wrapped(rest, wide), color=GREY, **how)
+            self.figure.supxlabel(wrapped(rest, wide), color=GREY, **how)
 
 
 def canvas(ax: Place, wanted: int, *, size: tuple[float, float] = SIZE, **shared: Any) -> Canvas:
@@ -219,8 +209,11 @@ def checked_panels(panels: Any) -> int:
 
 
 def grid(count: int) -> tuple[int, int]:
-    """Columns and rows for so many panels."""
-    columns = count if count <= COLUMNS else min(COLUMNS, int(np.ceil(np.sqrt(count))))
+    """Columns and rows for so many panels, with few places left empty."""
+    narrow = (
+        COLUMNS < count <= (COLUMNS - 1) * COLUMNS and -count % (COLUMNS - 1) < -count % COLUMNS
+    )
+    columns = COLUMNS - 1 if narrow else min(count, COLUMNS)
     return columns, -(-count // columns)
 
 
@@ -235,12 +228,6 @@ def alike(values: Any, most: float = 2.5) -> bool:
     """
     low, high = values.min(), values.max()
     return bool(high.max() - low.min() <= most * (high - low).median())
-
-
-def shortened(text: str, letters: int) -> str:
-    """A text with its middle left out where it is longer than so many letters."""
-    half = (letters - 1) // 2
-    return text if len(text) <= letters else f"{text[: letters - 1 - half]}…{text[-half:]}"
 
 
 def plain(axes: Axes) -> None:
@@ -279,37 +266,3 @@ def _flat(ax: Any) -> list[Any]:
         return list(np.asarray(ax, dtype=object).ravel())
     except ValueError:
         return []
-
-
-def _say_inside(axes: Axes, lines: Sequence[str], colour: str) -> None:
-    """Write notes at the top of a panel whose figure belongs to somebody else.
-
-    Outside of it might be another panel, or the edge of the figure.
-    """
-    if not lines:
-        return
-    capitals = 0.9  # which trouble begins with are wide
-    text = _wrapped(lines, capitals * axes.bbox.width / axes.figure.dpi, MOST_LINES)
-    box = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1.0}
-    where: dict[str, Any] = {"transform": axes.transAxes, "va": "top", "gid": NOTED, "zorder": 6}
-    axes.text(0.01, 0.99, text, fontsize=SMALL_NOTE, color=colour, bbox=box, **where, **AS_IT_IS)
-    free = axes.get_aspect() == "auto" and axes.get_autoscaley_on()
-    if free and not any(isinstance(each, ContourSet) for each in axes.collections):
-        scale = axes.yaxis.get_transform()
-        low, high = scale.transform(np.array(axes.get_ylim()))
-        top = low + (high - low) / (1 - _taken(axes))
-        axes.set_ylim(top=float(scale.inverted().transform(np.array([top]))[0]), auto=None)
-
-
-def _taken(axes: Axes) -> float:
-    """The share of a panel's height that notes inside it take, at most half."""
-    lines = sum(n.get_text().count("\n") + 1 for n in axes.texts if n.get_gid() == NOTED)
-    height = (1.35 * lines + bool(lines)) * SMALL_NOTE / 72 * axes.figure.dpi
-    return float(min(0.5, height / axes.bbox.height))
-
-
-def _wrapped(lines: Iterable[str], wide: float, most: int | None = None) -> str:
-    """Lines that fit into so many inches, each cut after so many."""
-    letters = max(20, int(wide * 72 / (0.6 * NOTE)))
-    how: dict[str, Any] = {"subsequent_indent": "  ", "max_lines": most, "placeholder": " ..."}
-    return "\n".join(textwrap.fill(each, letters, **how) for each in lines)

@@ -17,6 +17,15 @@ PURPLE, SKY, BLACK = "#cc79a7", "#56b4e9", "#000000"
 PALETTE = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, BLACK)
 """Okabe and Ito's colours, for what has no order."""
 
+USED, MARKED = SKY, "#7f2704"
+"""Of points that a fit rests on, and of those beside them that must be seen: light and dark."""
+
+FAR = 1.4
+"""How much larger marked points are."""
+
+FIRM = 1.2
+"""How much less pale light points are."""
+
 GREY = "0.35"
 FAINT = "0.6"
 WARNING = "#a13d00"

@@ -19,6 +19,9 @@ from p2law.wording import got, several
 POINTS = 80
 """Places at which a curve is drawn."""
 
+DASHES = (0, (4, 2.5))
+"""Of a curve beyond the records."""
+
 CURVE = "(curve)"
 """Column that numbers the curves; no input can be called so."""
 
@@ -158,15 +161,17 @@ def is_base(column: str) -> bool:
     return column.startswith("base_")
 
 
-def draw(axes: Axes, told: pd.DataFrame, along: str, value: str, **how: Any) -> None:
+def draw(
+    axes: Axes, told: pd.DataFrame, along: str, value: str, *, fine: bool = False, **how: Any
+) -> None:
     """One curve: the law with its band, dashed and lighter beyond the records."""
     x: Array = told[along].to_numpy()
     y, low, high = (told[name].to_numpy() for name in (value, "low", "high"))
     inside = (told["beyond"] == "").to_numpy()
     _lone(axes, x, y, (low, high), how["color"])
     for part, shade, look in (
-        (inside, 0.22, {"linewidth": 1.6}),
-        (_with_rim(~inside), 0.10, {"linewidth": 1.2, "linestyle": (0, (4, 2.5))}),
+        (inside, 0.22, {"linewidth": 0.9 if fine else 1.6}),
+        (_with_rim(~inside), 0.10, {"linewidth": 0.8 if fine else 1.2, "linestyle": DASHES}),
     ):
         if part.any():
             band = part & np.isfinite(low)

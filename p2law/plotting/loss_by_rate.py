@@ -1,5 +1,6 @@
 """Loss against pruning rate, at some amounts of tokens, a panel a model size."""
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,17 @@ from p2law import asking
 from p2law.declaring import Array
 from p2law.errors import PlotError
 from p2law.foresight import TOKENS
-from p2law.plotting.canvas import Canvas, Panels, Place, alike, canvas, checked_panels, plain
+from p2law.plotting.canvas import (
+    LONE,
+    SIZE,
+    Canvas,
+    Panels,
+    Place,
+    alike,
+    canvas,
+    checked_panels,
+    plain,
+)
 from p2law.plotting.colours import FEW, GREY, Hues, evenly
 from p2law.plotting.families import (
     CURVE,
@@ -22,6 +33,7 @@ from p2law.plotting.families import (
     is_base,
     numbered,
     reads,
+    still,
     stretch,
     varies,
 )
@@ -39,6 +51,9 @@ LINES = 3
 
 NEAR = 0.05
 """Measured within this share of the tokens of a curve, a point belongs to it."""
+
+HALF = 0.5
+"""Where more curves than this share fall, a legend stands at the right, else at the left."""
 
 EQUAL = 1e-9
 """Other inputs are the same or are not."""
@@ -92,7 +107,7 @@ def rates(
     groups = fit.records.groupby(picture.by)[fit.form.target] if picture.by else None
     together = groups is None or alike(groups)
     wanted = min(len(keys), checked_panels(panels))
-    place = canvas(ax, wanted, sharex=True, sharey=together)
+    place = canvas(ax, wanted, size=LONE if wanted == 1 else SIZE, sharex=True, sharey=together)
     shown = evenly(len(keys), len(place.axes))
     told = [picture.panel(place, axes, keys[k]) for axes, k in zip(place.axes, shown, strict=False)]
     picture.finish(place, len(shown), pd.concat(told, ignore_index=True))
@@ -117,25 +132,25 @@ class _Picture:
         """Draw one panel; returns what the law says there."""
         records = numbered(self.fit)
         records = records[records[self.by] == key] if self.by else records
-        told = []
-        for curve, value in enumerate(self.hues.values or (0.0,)):
-            here, near = self._law(records, value), self._near(records, value)
-            colour, marker = self.hues.colour(value), self.hues.marker(value)
-            draw(axes, here, RATE, self.fit.form.target, color=colour, zorder=2)
-            look: dict[str, Any] = {
-                "color": colour,
-                "marker": marker,
-                "markersize": 4.5,
-                "linestyle": "none",
-            }
-            axes.plot(near[RATE], near[self.fit.form.target], zorder=3, alpha=0.8, **look)
-            told.append(here.assign(**{CURVE: f"{key}/{curve}"}))
-        self._base(axes, records)
+        values = self.hues.values or (0.0,)
+        told = self._laws(records, key)
+        with still(axes):
+            for value, (_, curve) in zip(values, told.groupby(CURVE, sort=False), strict=True):
+                colour = self.hues.colour(value)
+                draw(axes, curve, RATE, self.fit.form.target, color=colour, zorder=2)
+                self._points(axes, self._near(records, value), colour, self.hues.marker(value))
+            self._base(axes, records)
         plain(axes)
         if self.by:
             texts = dict(zip(self.keys, apart(self.keys, self.by), strict=True))
             place.head(axes, named(float(key), self.by, texts[key]))
-        return pd.concat(told, ignore_index=True)
+        return told
+
+    def _points(self, axes: Axes, near: pd.DataFrame, colour: str, marker: str) -> None:
+        """The measured rows of a curve."""
+        look: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 4.5}
+        x, y = (near[name].to_numpy() for name in (RATE, self.fit.form.target))
+        axes.plot(x, y, linestyle="none", zorder=3, alpha=0.8, **look)
 
     def finish(self, place: Canvas, shown: int, told: pd.DataFrame) -> None:
         """Axes, explanations, and what must be read."""
@@ -147,21 +162,27 @@ class _Picture:
         place.axes[0].set_xlim(low - room, high + room)
         place.outer_labels()
         place.say(doubts(self.fit, told), self._missing(shown), self._key(told))
-        place.legend(self.hues.handles(), title(self.hues.column), "upper left")
+        ends = told.groupby(CURVE)[self.fit.form.target].agg(["first", "last"])
+        corner = "left" if (ends["first"] <= ends["last"]).mean() >= HALF else "right"
+        place.legend(self.hues.handles(), title(self.hues.column), f"upper {corner}")
 
-    def _law(self, records: pd.DataFrame, value: float) -> pd.DataFrame:
-        """The law over rates, at one amount of tokens, the other inputs as in the panel."""
+    def _laws(self, records: pd.DataFrame, key: Any) -> pd.DataFrame:
+        """The law over rates, an amount of tokens a curve, the other inputs as in the panel."""
+        places, values = self._places, self.hues.values or (0.0,)
+        asked: dict[str, Any] = {n: records[n].median() for n in self.fit.form.columns if n != RATE}
+        column = {self.hues.column: np.repeat(values, len(places))} if self.hues.column else {}
+        asked |= {RATE: np.tile(places, len(values)), **column}
+        curve = [f"{key}/{k}" for k in range(len(values)) for _ in places]
+        return self.fit.predict(pd.DataFrame(asked), level=self.level).assign(**{CURVE: curve})
+
+    @functools.cached_property
+    def _places(self) -> Array:
+        """The rates at which the law is drawn, those on record among them."""
         whole = numbered(self.fit)[RATE]
         low, high = whole.min(), whole.max()
         room = ROOM * (high - low) or 0.5 * min(low, 1 - high)
-        places = stretch(
-            whole, max(low - room, low / 2), min(high + room, (1 + high) / 2), log=False
-        )
-        asked: dict[str, Any] = {n: records[n].median() for n in self.fit.form.columns if n != RATE}
-        asked |= {self.hues.column: value} if self.hues.column else {}
-        return self.fit.predict(
-            pd.DataFrame({RATE: np.union1d(places, whole.unique()), **asked}), level=self.level
-        )
+        ends = max(low - room, low / 2), min(high + room, (1 + high) / 2)
+        return np.union1d(stretch(whole, *ends, log=False), whole.unique())
 
     def _near(self, records: pd.DataFrame, value: float) -> pd.DataFrame:
         """The measured rows of a curve, of each run the nearest."""

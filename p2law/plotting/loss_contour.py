@@ -15,6 +15,7 @@ from p2law.foresight import TOKENS
 from p2law.plotting.canvas import Canvas, Place, canvas
 from p2law.plotting.colours import BLACK, MANY, colour_map
 from p2law.plotting.families import at_edge, checked_fit, dots, doubts
+from p2law.plotting.line_values import write_values
 from p2law.plotting.quantities import is_log, lay, named, target_title
 from p2law.result import Fit
 from p2law.views import number
@@ -95,14 +96,12 @@ class _Picture:
         lay(axes.yaxis, self.y, log=self._log(self.y))
         beyond = (told["beyond"] != "").to_numpy().reshape(loss.shape)
         known = np.isfinite(loss)
+        axes.set(xlim=(along[0], along[-1]), ylim=(up[0], up[-1]))
+        place.head(axes, ", ".join(named(v, n) for n, v in self.setting.items()))
         if known.any(axis=0).sum() > 1 and known.any(axis=1).sum() > 1:
             self._map(place, (along, up), loss, loss[known & ~beyond])
             self._veil(axes, (along, up), beyond & known)
         self._points(axes)
-        axes.set(xlim=(along[0], along[-1]), ylim=(up[0], up[-1]))
-        axes.set_title(
-            ", ".join(named(v, n) for n, v in self.setting.items()), fontsize="medium", loc="left"
-        )
         axes.spines[["top", "right"]].set_visible(False)
         return told
 
@@ -127,7 +126,8 @@ class _Picture:
         shades: dict[str, Any] = {"cmap": colour_map().reversed(), "extend": "both"}
         filled = axes.contourf(*at, loss, steps, **shades)
         lines = axes.contour(*at, loss, steps, colors="white", linewidths=0.8)
-        axes.clabel(lines, fmt=lambda value: number(value, 4), fontsize="small")
+        dots = self.fit.records[[self.x, self.y]].to_numpy(dtype=float)
+        write_values(axes, lines, lambda value: number(value, 4), dots[(dots > 0).all(axis=1)], 5)
         bar = place.figure.colorbar(filled, ax=axes, aspect=30, pad=0.02)
         bar.set_ticks(list(steps), labels=[number(each, 4) for each in steps])
         bar.set_label(target_title(self.fit))

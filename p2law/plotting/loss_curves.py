@@ -12,8 +12,18 @@ from p2law import asking
 from p2law.declaring import Mask
 from p2law.foresight import TOKENS
 from p2law.identify import listed
-from p2law.plotting.canvas import Canvas, Panels, Place, alike, canvas, checked_panels, plain
-from p2law.plotting.colours import GREY, MANY, crowded, evenly, paleness
+from p2law.plotting.canvas import (
+    LONE,
+    SIZE,
+    Canvas,
+    Panels,
+    Place,
+    alike,
+    canvas,
+    checked_panels,
+    plain,
+)
+from p2law.plotting.colours import FEW, GREY, MANY, crowded, evenly, paleness
 from p2law.plotting.families import (
     CURVE,
     Family,
@@ -28,6 +38,7 @@ from p2law.plotting.families import (
 )
 from p2law.plotting.panelling import ALL, AUTO, Panelling, panelling
 from p2law.plotting.quantities import apart, is_log, lay, named, plain_ticks, target_title, title
+from p2law.plotting.run_names import labels
 from p2law.result import Fit
 from p2law.wording import several
 
@@ -36,6 +47,9 @@ PANELS = 12
 
 PANEL, CODE = "(panel)", "(code)"
 """Columns beside a prediction: where it is drawn, and which curve of the family it is."""
+
+EARLY = 0.05
+"""Curves of single measurements begin where this share of all of them has begun."""
 
 CURVES = 12
 """Curves of the law in one panel; points are drawn all."""
@@ -90,7 +104,8 @@ def curves(
     found = family(fit, TOKENS)
     sorted_out = panelling(found, by)
     together = alike(found.records[fit.form.target].groupby(sorted_out.rows.to_numpy()))
-    place = canvas(ax, min(len(sorted_out.values), most), sharex=True, sharey=together)
+    count = min(len(sorted_out.values), most)
+    place = canvas(ax, count, size=LONE if count == 1 else SIZE, sharex=True, sharey=together)
     picture = _Picture(found, sorted_out, place)
     told = picture.told(last, level)
     picture.draw(told)
@@ -116,7 +131,8 @@ class _Picture:
         ends = self.family.ends
         for k, key in enumerate(self._shown):
             codes = self._spread(self.family.code[self._rows(key)])
-            first = ends.loc[codes, "first"].min()
+            all_first = ends["first"][np.unique(self.family.code[self._rows(key)])]
+            first = float(all_first.quantile(EARLY))
             own = zip(codes, *(ends.loc[codes, n] for n in ("first", "last")), strict=True)
             for code, begin, end in own:
                 # A single measurement says little of where its curve is worth looking at.
@@ -139,7 +155,7 @@ class _Picture:
                     self._points(axes, points, len(records))
                 for _, curve in told[told[PANEL] == k].groupby(CURVE):
                     colour = self.panels.hues.colour(self._value(curve[CODE].iloc[0]))
-                    draw(axes, curve, TOKENS, target, color=colour, zorder=3)
+                    draw(axes, curve, TOKENS, target, fine=self._fine, color=colour, zorder=3)
             axes.set_ylabel(target_title(self.family.fit))
             plain(axes)
             if self.panels.by != ALL:
@@ -152,6 +168,11 @@ class _Picture:
     def _log(self) -> bool:
         """Whether tokens span so much that their axis is logarithmic."""
         return is_log(TOKENS, self.family.records[TOKENS].to_numpy())
+
+    @property
+    def _fine(self) -> bool:
+        """Whether curves are many, so that thick ones would cover the points."""
+        return self.panels.hues.many and self.panels.fullest > FEW
 
     @property
     def _raster(self) -> bool:
@@ -168,7 +189,7 @@ class _Picture:
     def _headings(self) -> list[str]:
         """The titles of the panels."""
         if any(isinstance(key, str) for key in self._shown):
-            return [str(key) for key in self._shown]
+            return labels(self._shown)
         values, by = [float(key) for key in self._shown], self.panels.by
         texts = apart(values, by)
         return [named(each, by, text) for each, text in zip(values, texts, strict=True)]
@@ -180,9 +201,17 @@ class _Picture:
     def _spread(self, codes: pd.Series) -> list[int]:
         """Some of the curves of a panel, spread evenly over what tells them apart."""
         order = self.family.curves.loc[np.unique(codes)]
-        column = self.panels.hues.column
-        order = order.sort_values(column, kind="stable") if column else order
-        return [int(order.index[k]) for k in evenly(len(order), CURVES)]
+        hues = self.panels.hues
+        if not hues.column or len(order) <= CURVES:
+            return [int(order.index[k]) for k in evenly(len(order), CURVES)]
+        order = order.sort_values(hues.column, kind="stable")
+        place = order[hues.column].to_numpy(dtype=float)
+        place = np.log(place) if hues.log else place
+        if place[0] == place[-1]:
+            return [int(order.index[k]) for k in evenly(len(order), CURVES)]
+        wanted = np.linspace(place[0], place[-1], CURVES)
+        near = {int(np.argmin(np.abs(place - each))) for each in wanted}
+        return [int(order.index[k]) for k in sorted(near)]
 
     def _points(self, axes: Axes, points: pd.DataFrame, crowd: int) -> None:
         """Measured losses of one curve; those before the first token stand at the left edge."""
@@ -190,7 +219,7 @@ class _Picture:
         size = crowded(crowd)
         look: dict[str, Any] = {"color": hues.colour(value), "marker": hues.marker(value)}
         look |= {"alpha": paleness(crowd), "rasterized": self._raster}
-        look |= {"markersize": size, "markeredgewidth": 0.25 * size}
+        look |= {"markersize": size, "markeredgewidth": 0.0 if self._fine else 0.25 * size}
         x, y = (points[name].to_numpy() for name in (TOKENS, self.family.fit.form.target))
         dots(axes, x, y, log=self._log, **look)
 

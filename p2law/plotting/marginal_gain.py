@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from p2law import asking, planning
 from p2law.foresight import TOKENS
-from p2law.plotting.canvas import Canvas, Place, canvas, plain
+from p2law.plotting.canvas import LONE, Canvas, Place, canvas, plain
 from p2law.plotting.colours import GREY, MARKERS, Hues, evenly
 from p2law.plotting.families import (
     CURVE,
@@ -23,15 +23,17 @@ from p2law.plotting.families import (
     stretch,
     varies,
 )
+from p2law.plotting.notes import upright
 from p2law.plotting.quantities import amount, apart, lay, plain_ticks, target_title, title
 from p2law.result import Fit
 from p2law.sufficing import Budget
 from p2law.views import number
 
-SETTINGS = 5
-"""Settings on record that are drawn where none is asked for."""
+SETTINGS, FEW = 5, 3
+"""Settings on record that are drawn where none is asked for, and on low axes of somebody else."""
 
-SIZE = (6.0, 4.2)
+LOW = 2.0
+"""Inches of height up to which axes are low."""
 
 ALL_OF = {"params": "all sizes", "params_after": "all sizes left", "pruning_rate": "all rates"}
 """What a curve is called that is the same for all values of a column."""
@@ -96,17 +98,18 @@ def gain(
     asking.interval(level, "mean")
     least, why = _usual(fit) if gain is None else (asking.positive("gain", gain), "")
     groups = _alike(fit, _settings(fit, columns), level)
-    chosen = range(len(groups)) if columns else evenly(len(groups), SETTINGS)
+    place = canvas(ax, 1, size=LONE)
+    chosen = range(len(groups)) if columns else evenly(len(groups), _most(place))
     hidden = len(groups) - len(chosen)
     names = _names(fit, [groups[k] for k in chosen])
     settings = pd.concat([groups[k].iloc[:1] for k in chosen], ignore_index=True)
     asked: list[dict[str, Any]] = settings.to_dict("records")  # type: ignore[assignment]
     points = [planning.saturation(fit, gain=least, level=level, **each) for each in asked]
     last = asking.positive("until", _reach(fit, points) if until is None else until)
-    place = canvas(ax, 1, size=SIZE)
     picture = _Picture(fit, settings, names, least, level, last)
     told = picture.draw(place.axes[0], points)
-    missing = [f"{hidden} more curves of settings on record not shown"] if hidden else []
+    of = " of settings on record" if place.own else ""
+    missing = [f"{hidden} more curves{of} not shown"] if hidden else []
     place.say(doubts(fit, told), missing, picture.key(told, points, why))
     picture.legend(place, points)
     return place.axes[0]
@@ -143,7 +146,7 @@ class _Picture:
         target = self.fit.form.target
         # What falls is a gain only where less is better; of a score it is what it is.
         words = f"{target} won by" if target == "loss" else f"fall of {target} with"
-        axes.set_ylabel(target_title(self.fit, f"{words} the next doubling"))
+        upright(axes, target_title(self.fit, f"{words} the next doubling"))
         plain(axes)
         return told
 
@@ -181,10 +184,10 @@ class _Picture:
             )
             for k, point in enumerate(points)
         ]
-        # On somebody else's axes it stands on the curves, so it only names them.
+        # On somebody else's axes it only names them, below curves that fall.
         level = f"{number(self.worth, 3)} {self.fit.unit}"
         title = f"until a doubling wins less\nthan {level}" if place.own else f"line: {level}"
-        place.legend(handles, title)
+        place.legend(handles, title, "lower left")
 
     def key(self, told: pd.DataFrame, points: list[Budget], why: str) -> list[str]:
         """What is what."""
@@ -205,6 +208,13 @@ class _Picture:
     def _colour(self, k: int) -> str:
         """The colour of a setting."""
         return Hues.of("", range(len(self.settings))).colour(k)
+
+
+def _most(place: Canvas) -> int:
+    """How many settings are drawn where none is asked for."""
+    (axes,) = place.axes
+    low = not place.own and axes.bbox.height / axes.figure.dpi < LOW
+    return FEW if low else SETTINGS
 
 
 def _usual(fit: Fit) -> tuple[float, str]:

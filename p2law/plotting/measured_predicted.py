@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
 
 from p2law.errors import PlotError
 from p2law.plotting.canvas import Place, canvas, plain
-from p2law.plotting.colours import BLUE, GREY, MANY, VERMILION
+from p2law.plotting.colours import FAR, FIRM, GREY, MANY, MARKED, USED, crowded, paleness
 from p2law.plotting.families import first, status
 from p2law.plotting.quantities import target_title
 from p2law.result import Fit
@@ -17,6 +18,8 @@ from p2law.views import number
 from p2law.wording import got, several
 
 SIZE = (4.6, 4.4)
+TICK = 0.5
+"""Inches that a tick with its label needs."""
 
 
 def predicted(
@@ -43,8 +46,9 @@ def predicted(
     Returns
     -------
     Axes
-        Held rows are diamonds with the interval for a new run; the line is where a prediction
-        is what was measured. Rows that the fit does not determine are counted, not drawn.
+        Held rows are dark, hollow diamonds with the interval for a new run; the line is where a
+        prediction is what was measured. Rows that the fit does not determine are counted, not
+        drawn.
 
     Raises
     ------
@@ -70,11 +74,11 @@ def predicted(
     (axes,) = place.axes
     sides, missing, key = [], list[str](), list[str]()
     if fitted is not None:
-        look: dict[str, Any] = {"color": BLUE, "markersize": 3.5, "rasterized": len(fitted) > MANY}
+        count = len(fitted)
+        look: dict[str, Any] = {"color": USED, "markersize": crowded(count), "markeredgewidth": 0}
+        look |= {"alpha": FIRM * paleness(count), "rasterized": count > MANY}
         label = _said("fitted", fitted, shown.unit)
-        axes.plot(
-            fitted["measured"], fitted["predicted"], "o", alpha=0.5, mew=0, label=label, **look
-        )
+        axes.plot(fitted["measured"], fitted["predicted"], "o", label=label, **look)
         sides.append(fitted)
     if told is not None:
         rows = told.residuals()
@@ -132,11 +136,12 @@ def _held(axes: Axes, rows: pd.DataFrame, told: Score) -> None:
         y,
         yerr=np.nan_to_num(ends),
         fmt="D",
-        color=VERMILION,
-        markersize=3.5,
-        markeredgewidth=0,
-        elinewidth=0.7,
-        alpha=0.75,
+        color=MARKED,
+        markersize=FAR * crowded(len(rows)),
+        markerfacecolor="none",
+        markeredgewidth=0.9,
+        elinewidth=0.6,
+        ecolor=to_rgba(MARKED, 0.45),
         label=_said("held out", rows, told.unit),
     )
 
@@ -160,6 +165,7 @@ def _square(axes: Axes, shown: Fit | Score, sides: list[pd.DataFrame]) -> None:
     axes.plot(ends, ends, color=GREY, linewidth=1, zorder=1)
     axes.set(xlim=ends, ylim=ends, aspect="equal")
     noun = shown.form.target if isinstance(shown, Fit) else shown.target
-    axes.locator_params(nbins=6)
+    inches = min(axes.bbox.width, axes.bbox.height) / axes.figure.dpi
+    axes.locator_params(nbins=int(np.clip(inches / TICK, 3, 6)))
     for side, word in ((axes.xaxis, "measured"), (axes.yaxis, "predicted")):
         side.set_label_text(target_title(shown, f"{word} {noun}"))

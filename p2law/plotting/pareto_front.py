@@ -36,8 +36,9 @@ def frontier(found: Frontier, *, ax: Place = None) -> Axes:
     -------
     Axes
         Candidates are small, those that are no plan crosses; the frontier is a line of stairs
-        with a number a plan and the interval of what it reaches. Rings are as good as a plan
-        of the frontier within the noise, and take no more.
+        with the interval of what a plan reaches, the first twelve from the left with numbers;
+        an own figure says what these are. Rings are as good as a plan of the frontier within
+        the noise, and take no more.
 
     Raises
     ------
@@ -70,7 +71,8 @@ def frontier(found: Frontier, *, ax: Place = None) -> Axes:
     plain(axes)
     key = [found.purpose, f"strokes: {100 * found.level:g} % intervals"]
     place.say(found.trouble[:2], _missing(found, rows, there), key)
-    place.legend(handles, _key(found, front))
+    # On somebody else's axes a list of plans would cover them.
+    place.legend(handles, _key(found, front) if place.own else "")
     return axes
 
 
@@ -108,7 +110,8 @@ def _front(axes: Axes, front: pd.DataFrame, x: str, y: str) -> list[Line2D]:
     ends = front[["low", "high"]].to_numpy().T.copy()
     ends[:, ~np.isfinite(ends).all(axis=0)] = np.nan
     axes.vlines(front[x], *ends, color=BLACK, linewidth=1, alpha=0.6, zorder=2)
-    for k, (_, row) in enumerate(front.iterrows(), start=1):
+    axes.plot(front[x][LISTED:], front[y][LISTED:], "o", color=BLACK, markersize=5, zorder=3)
+    for k, (_, row) in enumerate(front[:LISTED].iterrows(), start=1):
         axes.plot(row[x], row[y], "o", color=BLACK, markersize=9.5, zorder=4)
         axes.text(
             row[x],

@@ -1,5 +1,6 @@
 """What columns are called on axes, and how their values are written there."""
 
+import math
 from collections.abc import Sequence
 
 import matplotlib as mpl
@@ -144,13 +145,18 @@ def plain_ticks(axis: Axis, column: str) -> None:
 def _labels(axis: Axis, column: str) -> FuncFormatter:
     """Plain amounts, some left out where all would touch.
 
-    A panel finds its place only when it is drawn, so room is measured then.
+    A panel finds its place only when it is drawn, so room is measured then, once for all
+    labels of an axis: matplotlib asks for them one after the other, the first one first.
     """
+    labelled: list[float] = []
 
     def label(value: float, place: int | None = None) -> str:
         """An amount, or nothing; a cursor, which has no place among the ticks, has its amount."""
-        left_out = place is not None and value not in _with_room(axis, column)
-        return "" if left_out else amount(value, column)
+        if place is None:
+            return amount(value, column)
+        if place == 0:
+            labelled[:] = _with_room(axis, column)
+        return amount(value, column) if value in labelled else ""
 
     return FuncFormatter(label)
 
@@ -159,11 +165,16 @@ def _with_room(axis: Axis, column: str) -> list[float]:
     """The ticks that have a label: all, or powers of ten, or every second one, and so on."""
     low, high = sorted(axis.get_view_interval())
     ticks = [float(each) for each in axis.get_majorticklocs() if low <= each <= high]
-    powers = [each for each in ticks if each > 0 and np.isclose(np.log10(each) % 1, [0, 1]).any()]
+    powers = [each for each in ticks if _is_power(each)]
     choices = [ticks, *([powers] if 1 < len(powers) < len(ticks) else [])]
     base = choices[-1]
     choices += [base[::step] for step in range(2, len(base))]
     return next((each for each in choices if not _touch(axis, column, each)), base[:1])
+
+
+def _is_power(value: float) -> bool:
+    """Tell a power of ten."""
+    return value > 0 and abs(math.log10(value) - round(math.log10(value))) < 1e-6
 
 
 def _touch(axis: Axis, column: str, ticks: list[float]) -> bool:

@@ -1,20 +1,31 @@
 """What a fit leaves over: measured minus predicted, by run and against tokens."""
 
-import itertools
-import re
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from p2law.declaring import Mask
 from p2law.errors import PlotError
 from p2law.foresight import TOKENS
-from p2law.plotting.canvas import AS_IT_IS, Panels, Place, exactly, plain, shortened
-from p2law.plotting.colours import BLUE, FAINT, GREY, MANY, VERMILION, crowded, paleness
+from p2law.plotting.canvas import Panels, Place, exactly, plain
+from p2law.plotting.colours import (
+    BLACK,
+    FAINT,
+    FAR,
+    FIRM,
+    GREY,
+    MANY,
+    MARKED,
+    USED,
+    crowded,
+    paleness,
+)
 from p2law.plotting.families import at_edge, checked_fit, dots, status
+from p2law.plotting.notes import AS_IT_IS
 from p2law.plotting.quantities import is_log, lay, plain_ticks, target_title, title
+from p2law.plotting.run_names import labels
 from p2law.result import Fit
 from p2law.views import number
 from p2law.wording import got
@@ -24,12 +35,10 @@ PREDICTED = "predicted"
 NAMED = 24
 """So many runs are named; of more only the worst."""
 
-WORST = 3
-LETTERS = 30
-"""Of a run's name."""
+LINE = 9.0
+"""Points of height that a name needs."""
 
-HASH = r"-[0-9a-f]{8,}$"
-"""What `p2law collect` ends names of runs with."""
+WORST = 3
 
 
 def residuals(fit: Fit, *, against: str | None = None, ax: Place = None) -> Panels:
@@ -47,8 +56,8 @@ def residuals(fit: Fit, *, against: str | None = None, ax: Place = None) -> Pane
     Returns
     -------
     ndarray of Axes, (2,)
-        Runs stand in the order of their means, which are upright strokes; the three that
-        lie furthest off are marked, and named where there are too many to name all. The
+        Runs stand in the order of their means, which are upright strokes where they have
+        several rows; the three that lie furthest off are dark diamonds, and are named. The
         grey band is one rmse to both sides.
 
     Raises
@@ -66,7 +75,8 @@ def residuals(fit: Fit, *, against: str | None = None, ax: Place = None) -> Pane
     means = rows.groupby("run", sort=False)["residual"].mean().sort_values(kind="stable")
     worst = means.abs().nlargest(min(WORST, len(means) - 1)).index
     by_run, along = place.axes
-    _by_run(by_run, rows, means, worst)
+    names = dict(zip(means.index, labels(means.index), strict=True))
+    _by_run(by_run, rows, names, means, worst)
     zero = _along(along, rows, below, worst)
     name = f"{target_title(fit, 'measured - predicted')}"
     by_run.set_xlabel(name)
@@ -74,75 +84,45 @@ def residuals(fit: Fit, *, against: str | None = None, ax: Place = None) -> Pane
     if below == PREDICTED:
         along.set_xlabel(target_title(fit, f"predicted {fit.form.target}"))
     rmse = float(np.sqrt(np.mean(rows["residual"] ** 2)))
-    remarks = [f"grey: one rmse, {number(rmse, 3)} {fit.unit}", "strokes: means of runs"]
+    several_each = ["strokes: means of runs"] if len(rows) > count else []
+    remarks = [f"grey: one rmse, {number(rmse, 3)} {fit.unit}", *several_each]
     if len(worst):
-        remarks.append(f"furthest off: {', '.join(shortened(str(run), LETTERS) for run in worst)}")
+        remarks.append(f"diamonds, furthest off: {', '.join(names[run] for run in worst)}")
     place.say(status(fit), at_edge(zero), remarks)
     return place.array
 
 
-def _by_run(axes: Axes, rows: pd.DataFrame, means: pd.Series, worst: pd.Index) -> None:
+def _by_run(
+    axes: Axes, rows: pd.DataFrame, names: dict[Any, str], means: pd.Series, worst: pd.Index
+) -> None:
     """One line a run."""
     place = pd.Series(np.arange(len(means)), means.index)
-    y = rows["run"].map(place).to_numpy()
-    colour = np.where(rows["run"].isin(worst), VERMILION, BLUE)
-    size, alpha = crowded(len(rows)), 0.7 * paleness(len(rows))
-    raster = len(rows) > MANY
-    axes.scatter(
-        rows["residual"], y, s=size**2, c=colour, alpha=alpha, linewidths=0, rasterized=raster
-    )
-    axes.plot(means, place, "|", color="black", markersize=7, markeredgewidth=1.4)
+    y, x = rows["run"].map(place).to_numpy(), rows["residual"].to_numpy()
+    for part, look in _looks(rows, worst):
+        axes.plot(x[part], y[part], **look)
+    if len(rows) > len(means):
+        axes.plot(means, place, "|", color=BLACK, markersize=7, markeredgewidth=1.4)
     _zero(axes, rows, upright=True)
-    if len(means) <= NAMED:
-        axes.set_yticks(place, labels(means.index), **AS_IT_IS)
+    room = axes.bbox.height / axes.figure.dpi * 72 / (len(means) + 1)
+    named = len(means) <= NAMED and room >= LINE
+    if named:
+        axes.set_yticks(place, list(names.values()), **AS_IT_IS)
         axes.tick_params(axis="y", labelsize="x-small", length=0)
     else:
         axes.set_yticks([])
         axes.set_ylabel("runs, in the order of their means")
-    axes.set_ylim(-0.7, len(means) - 0.3)
+    axes.set_ylim(-0.7, len(means) - 0.3, auto=None)
     axes.set_title(f"by run ({len(means)})", fontsize="medium", loc="left")
     plain(axes)
-    axes.grid(visible=len(means) <= NAMED, axis="y")
-
-
-def labels(runs: Iterable[Any]) -> list[str]:
-    """Names of runs that fit beside a panel.
-
-    Where one is too long, what all begin with is left out, and then the hash at the end, as
-    long as the names stay different.
-    """
-    names = [str(run) for run in runs]
-    for shorter in (_without_start, _without_hash):
-        if max(map(len, names), default=0) <= LETTERS:
-            break
-        tried = [shorter(each, names) for each in names]
-        names = tried if len(set(tried)) == len(set(names)) else names
-    return [shortened(each, LETTERS) for each in names]
-
-
-def _without_start(name: str, names: list[str]) -> str:
-    """A name less the words that all begin with."""
-    words = zip(*(each.split("-") for each in names), strict=False)
-    same = sum(1 for _ in itertools.takewhile(lambda column: len(set(column)) == 1, words))
-    return f"…{'-'.join(name.split('-')[same:])}" if len(names) > 1 and same else name
-
-
-def _without_hash(name: str, names: list[str]) -> str:
-    """A name less a hash at its end, where all have one."""
-    hashed = all(re.search(HASH, each) for each in names)
-    return re.sub(HASH, "", name) if hashed else name
+    axes.grid(visible=named, axis="y")
 
 
 def _along(axes: Axes, rows: pd.DataFrame, below: str, worst: pd.Index) -> int:
     """Against an input, or what is predicted; returns how many rows are at the left edge."""
     x, y = rows[below].to_numpy(), rows["residual"].to_numpy()
-    log, far = is_log(below, x), rows["run"].isin(worst).to_numpy()
+    log = is_log(below, x)
     lay(axes.xaxis, below, log=log)
-    look: dict[str, Any] = {"markersize": crowded(len(rows)), "markeredgewidth": 0}
-    look |= {"alpha": 0.7 * paleness(len(rows)), "rasterized": len(rows) > MANY}
-    zero = 0
-    for part, colour, marker in ((~far, BLUE, "o"), (far, VERMILION, "D")):
-        zero += dots(axes, x[part], y[part], log=log, color=colour, marker=marker, **look)
+    zero = sum(dots(axes, x[part], y[part], log=log, **look) for part, look in _looks(rows, worst))
     _zero(axes, rows, upright=False)
     if log:
         plain_ticks(axes.xaxis, below)
@@ -151,9 +131,19 @@ def _along(axes: Axes, rows: pd.DataFrame, below: str, worst: pd.Index) -> int:
     return zero
 
 
+def _looks(rows: pd.DataFrame, worst: pd.Index) -> list[tuple[Mask, dict[str, Any]]]:
+    """Which rows are light dots, and which, of the runs that lie furthest off, dark diamonds."""
+    far, size = rows["run"].isin(worst).to_numpy(), crowded(len(rows))
+    look: dict[str, Any] = {"linestyle": "none", "markeredgewidth": 0}
+    look |= {"rasterized": len(rows) > MANY}
+    light = {"color": USED, "marker": "o", "markersize": size, "alpha": FIRM * paleness(len(rows))}
+    dark = {"color": MARKED, "marker": "D", "markersize": FAR * size, "alpha": 0.9}
+    return [(~far, look | light), (far, look | dark)]
+
+
 def _zero(axes: Axes, rows: pd.DataFrame, *, upright: bool) -> None:
     """No error, and one rmse to both sides."""
     rmse = float(np.sqrt(np.mean(rows["residual"] ** 2)))
     span, line = (axes.axvspan, axes.axvline) if upright else (axes.axhspan, axes.axhline)
-    span(-rmse, rmse, color=FAINT, alpha=0.25, linewidth=0, zorder=0)
+    span(-rmse, rmse, color=FAINT, alpha=0.2, linewidth=0, zorder=0)
     line(0, color=GREY, linewidth=1, zorder=1)

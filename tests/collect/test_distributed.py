@@ -37,16 +37,17 @@ def every_step(path):
     return path
 
 
-def in_two(path, out, runs):
-    """Do runs in two processes."""
-    torchrun = ("torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "p2law")
-    command = [sys.executable, "-m", *torchrun, "collect", "run", str(path), "--out", str(out)]
-    subprocess.run(
-        [*command, "--only", *(run.id for run in runs)],
-        check=True,
+def in_two(*command):
+    """Run a script or a module in two processes; what they said is told where they fail."""
+    torchrun = ("torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    done = subprocess.run(
+        [sys.executable, "-m", *torchrun, *map(str, command)],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
+        check=False,
+        stderr=subprocess.PIPE,
+        text=True,
     )
+    assert 0 == done.returncode, done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +59,8 @@ def learned(tmp_path_factory):
     runs = [run for run in studies.runs(path) if run.kind == "dense"]
     for run in runs:
         assert work.carry_out(run, spec.read(path), folder / "one", Team())
-    in_two(path, folder / "two", runs)
+    only = (run.id for run in runs)
+    in_two("-m", "p2law", "collect", "run", path, "--out", folder / "two", "--only", *only)
     return {
         run.model.name: (losses(folder / "one", run), losses(folder / "two", run)) for run in runs
     }
@@ -100,6 +102,7 @@ def test_bfloat16_is_the_same_arithmetic_on_one_process_and_on_two(learned, name
 
 
 SAVING = """
+import os
 import sys
 from pathlib import Path
 import torch
@@ -115,6 +118,7 @@ try:
 except RunError as error:
     (out.parent / f"{together.rank}.txt").write_text(str(error))
 team.disband()
+os._exit(0)  # as the command ends: threads of gloo abort a process that is through
 """
 
 
@@ -133,13 +137,7 @@ def test_two_processes_save_the_files_of_one(tmp_path, k, monkeypatch):
     zoo.make(studies.runs(path)[k].model.config, 0, tmp_path / "source")
     zoo.save(zoo.load(tmp_path / "source"), one, Team(), torch.bfloat16)
 
-    torchrun = ("torch.distributed.run", "--standalone", "--nproc-per-node", "2")
-    subprocess.run(
-        [sys.executable, "-m", *torchrun, tmp_path / "save.py", tmp_path / "source", two],
-        check=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-    )
+    in_two(tmp_path / "save.py", tmp_path / "source", two)
 
     ours, theirs = (
         {each.name: each.read_bytes() for each in folder.iterdir()} for folder in (one, two)

@@ -261,6 +261,8 @@ def test_files_that_are_none_are_refused(tmp_path):
         spec.read(tmp_path / "latin.toml")
     with pytest.raises(SweepFileError, match="cannot be read: Is a directory"):
         spec.read(tmp_path)
+    with pytest.raises(SweepFileError, match="cannot be read: embedded null byte"):
+        spec.read("\0")
     with pytest.raises(SweepFileError, match=r"none\.toml: no such file"):
         spec.read(tmp_path / "none.toml")
     with pytest.raises(SweepFileError, match=r"broken\.toml: this is not TOML: .*line 1"):

@@ -214,7 +214,7 @@ def _spoiled_frame(made: pd.DataFrame, rng: Generator) -> pd.DataFrame:
         types = ("float32", "Int64", "string", "category", "complex128", "object", "Float64")
         try:
             return made.astype({name: pick(rng, types)})
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             return made
     if kind == 5:
         return made.rename(columns={name: pick(rng, (*NAMES, 3, None, ("a", "b"), float("nan")))})

@@ -1,11 +1,16 @@
 """Curves over tokens and over pruning rates: what is drawn is what the fit says."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 pytest.importorskip("matplotlib", reason="the extra 'plot' is not installed")
 
-from p2law import plotting
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+import p2law
+from p2law import forms, plotting
 from p2law.errors import FitError, PlotError
 
 DASHED = "--"
@@ -66,8 +71,6 @@ def test_titles_have_as_many_digits_as_tell_them_apart(one_rate, figure):
     """
     Three panels called "base loss 3.74" are one too many, twice.
     """
-    import p2law
-
     which = one_rate.records["params"].rank(method="dense").astype(int)
     named = {"model": which.astype(str), "params": 1e9, "base_loss": 3.737 + 0.003 * which}
     fit = p2law.fit(one_rate.records.assign(**named), p2law.forms.p2_no_delta)
@@ -189,8 +192,6 @@ def test_more_values_than_a_legend_holds_have_a_colour_bar(p2_records, figure, s
     """
     Thirty sizes in one panel: a bar instead of a legend, some curves instead of all.
     """
-    import p2law
-
     many = p2law.fit(p2_records(np.geomspace(1e8, 1e10, 30), (0.25,), noise=0.01, seed=1))
 
     panels = plotting.curves(many, ax=figure)
@@ -393,3 +394,72 @@ def test_rates_of_laws_without_rates_or_tokens_are_refused(dense_fit, retention_
         plotting.rates(dense_fit)
     with pytest.raises(PlotError, match="and no tokens; leave out tokens="):
         plotting.rates(retention_fit, tokens=1e9)
+
+
+@pytest.fixture(scope="module")
+def single_points():
+    """A law over forty models of one measurement each, most of them small."""
+    params = np.r_[np.geomspace(1e8, 2e8, 30), np.geomspace(4e8, 1e11, 10)]
+    table = pd.DataFrame({"params": params, "tokens": np.tile(np.geomspace(1e9, 1e11, 8), 5)})
+    truth = {"E": 1.7, "A": 400.0, "B": 2000.0, "alpha": 0.34, "beta": 0.37}
+    rows = table.assign(run=[f"r{k}" for k in range(len(table))])
+    return p2law.fit(
+        p2law.testing.synthesize(forms.chinchilla, truth, rows, noise=0.01, seed=1),
+        forms.chinchilla,
+    )
+
+
+def test_a_lone_crowded_panel_is_large_and_its_curves_are_thin(single_points, p2_fit, lines):
+    """
+    Thick ones would cover the points.
+    """
+    try:
+        (crowded,) = plotting.curves(single_points)
+        panel, *_ = plotting.curves(p2_fit)
+
+        assert crowded.figure.get_figwidth() > 6
+        assert crowded.figure.get_figheight() > 4
+        widths = [{each.get_linewidth() for each in lines(x, "-")} for x in (crowded, panel)]
+        assert max(widths[0]) < min(widths[1])
+    finally:
+        plt.close("all")
+
+
+def test_curves_are_spread_evenly_over_what_colours_tell(single_points, figure, lines):
+    """
+    Not over settings, of which most may be alike.
+    """
+    (axes,) = plotting.curves(single_points, ax=figure)
+
+    ends = sorted(each.get_ydata()[-1] for each in lines(axes, "-"))
+    drawn = {each.get_color() for each in lines(axes, "-")}
+    small = single_points.predict(params=2e8, tokens=1e11)["loss"].iloc[0]
+    assert 5 < len(drawn) <= 12
+    assert sum(each > small for each in ends) < len(ends) / 2
+
+
+def test_a_legend_of_rates_stands_where_the_law_is_not(p2_fit, retention_fit):
+    """
+    At the left of what rises, at the right of what falls.
+    """
+    for fit, side in ((p2_fit, "left"), (retention_fit, "right")):
+        axes = Figure().add_subplot()
+        plotting.rates(fit, ax=axes)
+
+        box, panel = (each.get_window_extent() for each in (axes.get_legend(), axes))
+        middle = (box.x0 + box.x1) / 2 < (panel.x0 + panel.x1) / 2
+        assert side == ("left" if middle else "right")
+
+
+def test_long_names_of_runs_keep_the_rate_above_their_panels(p2_fit, figure):
+    """
+    What all begin with goes first.
+    """
+    rows = p2_fit.records.sort_values(["params", "pruning_rate"])
+    parts = zip(rows["params"], rows["pruning_rate"], strict=True)
+    names = [f"a-family-of-models-{size / 1e9:g}B-depth-{rate}-novels" for size, rate in parts]
+    panels = plotting.curves(p2law.fit(rows.assign(run=names)), by="run", ax=figure)
+
+    heads = [axes.get_title("left") for axes in panels]
+    assert "…0.5B-depth-0.15…" == heads[0]
+    assert len(set(names)) == len(set(heads))

@@ -6,6 +6,9 @@ import pytest
 
 pytest.importorskip("matplotlib", reason="the extra 'plot' is not installed")
 
+from matplotlib.collections import LineCollection
+from matplotlib.colors import to_rgb
+
 import p2law
 from p2law import plotting
 from p2law.errors import FitError, PlotError
@@ -15,6 +18,13 @@ def points(axes, marker="o"):
     """Points of a panel as (x, y)."""
     drawn = [each for each in axes.get_lines() if each.get_marker() == marker]
     return sorted((x, y) for line in drawn for x, y in line.get_xydata().tolist())
+
+
+def lightness(line):
+    """How light the markers of a line are in grey, on white."""
+    shade = np.dot(to_rgb(line.get_color()), (0.299, 0.587, 0.114))
+    opaque = line.get_alpha() or 1.0
+    return opaque * shade + 1 - opaque
 
 
 # -- residuals -------------------------------------------------------------------------
@@ -27,7 +37,7 @@ def test_residuals_are_those_of_the_fit(p2_fit, figure):
     by_run, along = plotting.residuals(p2_fit, ax=figure)
 
     rows = p2_fit.residuals()
-    left = by_run.collections[0].get_offsets()[:, 0]
+    left = [x for x, _ in points(by_run) + points(by_run, "D")]
     right = points(along) + points(along, "D")
     np.testing.assert_allclose(sorted(rows["residual"]), sorted(left))
     assert sorted(zip(rows["tokens"], rows["residual"], strict=True)) == sorted(right)
@@ -45,19 +55,81 @@ def test_runs_stand_in_the_order_of_their_means(p2_fit, figure):
     assert list(means.index) == [each.get_text() for each in by_run.get_yticklabels()]
 
 
+def test_the_runs_furthest_off_are_told_apart_in_grey(p2_fit, figure, said):
+    """
+    Darker, larger and of another shape, in both panels; and named as at the left.
+    """
+    for axes in plotting.residuals(p2_fit, ax=figure):
+        (near,) = [each for each in axes.get_lines() if each.get_marker() == "o"]
+        (far,) = [each for each in axes.get_lines() if each.get_marker() == "D"]
+
+        assert lightness(near) - lightness(far) > 0.25
+        assert far.get_markersize() > near.get_markersize()
+
+    means = p2_fit.residuals().groupby("run")["residual"].mean().abs()
+    assert f"diamonds, furthest off: {', '.join(means.nlargest(3).index)}" in said(figure)
+
+
+def test_runs_of_one_row_have_no_mean(dense_fit, figure, said):
+    """
+    A stroke would only cover the point.
+    """
+    once = dense_fit.records.drop_duplicates(["params", "tokens"])
+    rows = once.assign(run=[f"r{k}" for k in range(len(once))])
+    by_run, _ = plotting.residuals(p2law.fit(rows, dense_fit.form), ax=figure)
+
+    assert [] == points(by_run, "|")
+    assert "strokes" not in said(figure)
+
+
 def test_names_of_runs_keep_what_tells_them_apart():
     """
-    Not the model that all have, nor a hash, but the rate.
+    Not a hash, nor what all begin or end with, but size, method and rate.
     """
-    from p2law.plotting.residual_panels import labels
+    from p2law.plotting.run_names import LETTERS, labels
 
-    rates = (0.25, 0.5)
-    long = [f"llama-390k-depth-rate-{rate}-novels-s0-811f73a6b{k}" for k, rate in enumerate(rates)]
-
-    assert ["…0.25-novels-s0-811f73a6b0", "…0.5-novels-s0-811f73a6b1"] == labels(long)
     assert ["a", "b"] == labels(["a", "b"])
     other = ["llama-390k-depth-0.25-s0-811f73a6b1", "qwen2-390k-depth-0.5-s0-811f73a6b2"]
     assert ["llama-390k-depth-0.25-s0", "qwen2-390k-depth-0.5-s0"] == labels(other)
+    same = [f"llama-390k-unstructured-sparsegpt-{rate}-s0-811f73a6b1" for rate in (0.3, 0.5)]
+    assert ["…0.3…", "…0.5…"] == labels(same)
+    folders = ["cool/PyGemma-512x11_pretrain", "lr_ablation_hot/cooler_PyGemma-768x3_pretrain"]
+    assert ["cool…512x11…", "lr_ablation_hot/cooler…768x3…"] == labels(folders)
+    long = [f"resnet20/unstructured/iterative{k}/finetuned/0.737856" for k in "ab"]
+    assert max(map(len, labels(long))) <= LETTERS[0]
+    assert 2 == len(set(labels(long)))
+
+
+def test_names_that_are_cut_stay_different():
+    """
+    Where the usual room does not tell them apart they have more.
+    """
+    from p2law.plotting.run_names import labels
+
+    runs = [
+        f"NB_EXP0{k}_DataDriven_Blocks_2K/{which} (Skew KLD + FDD)"
+        for k in range(3)
+        for which in (
+            "Selected-Layer + Features",
+            "Selected-Layer + Labels",
+            "Uniform-Layer + Labels",
+        )
+    ]
+
+    assert 9 == len(set(labels(runs)))
+    assert max(map(len, labels(runs))) < min(map(len, runs))
+
+
+def test_a_hash_stays_where_nothing_else_tells_runs_apart():
+    """
+    Two lines of one name would be a lie.
+    """
+    from p2law.plotting.run_names import labels
+
+    runs = [f"llama-390k-unstructured-0.25-s0-811f73a6b{k}" for k in range(2)]
+
+    assert 2 == len(set(labels(runs)))
+    assert all(each.endswith(run[-1]) for each, run in zip(labels(runs), runs, strict=True))
 
 
 def test_of_many_runs_only_the_worst_are_named(sixty_runs, figure, said):
@@ -139,6 +211,9 @@ def test_rows_that_were_held_out_are_marked(largest, figure):
     told = p2law.score(fit, split.held).residuals()
     assert sorted(zip(told["loss"], told["predicted"], strict=True)) == points(axes, "D")
     assert points(axes, "D") == points(again, "D")
+    used, marked = (next(x for x in axes.get_lines() if x.get_marker() == m) for m in "oD")
+    assert lightness(used) - lightness(marked) > 0.25
+    assert "none" == marked.get_markerfacecolor()
     labels = [each.get_text() for each in axes.get_legend().get_texts()]
     assert labels[0].startswith("fitted: 240 rows, rmse 0.0")
     assert labels[1].startswith("held out: 80 rows, rmse 0.0")
@@ -217,7 +292,8 @@ def test_every_coefficient_has_a_row_with_its_numbers(p2_fit, figure):
     texts = " ".join(each.get_text() for each in rows.texts)
     assert list(p2_fit.values) == names
     for name, row in p2_fit.table().iterrows():
-        assert f"{p2law.views.number(row['estimate'])}  (" in texts, name
+        estimate, low, high = p2law.views.together(row["estimate"], row["low"], row["high"])
+        assert f"{estimate} ({low} to {high})" in texts, name
         assert row["unit"] in texts or row["unit"] == "1"
 
 
@@ -254,6 +330,25 @@ def test_bars_are_equally_wide_whatever_the_unit(p2_fit, figure):
     np.testing.assert_allclose(bars, [[-1, 1]] * 7, atol=1e-12)
     with pytest.raises(FitError, match="level is a probability"):
         plotting.coefficients(p2_fit, level=7)
+
+
+def test_a_positive_coefficient_over_decades_has_a_logarithmic_row(p2_fit, figure, said):
+    """
+    Marked by ticks, a decade each, and in words; other rows are linear, without a word on it.
+    """
+    rows, _ = plotting.coefficients(p2_fit, ax=figure)
+
+    table = p2_fit.table()
+    wide = table["high"] > 10**1.5 * table["low"]
+    (log,) = table.index[(table["low"] > 0) & wide]
+    (ticks,) = [each for each in rows.collections if isinstance(each, LineCollection)]
+    places = np.array([segment[0] for segment in ticks.get_segments()])
+    decades = np.log10(table.loc[log, "high"] / table.loc[log, "low"])
+    np.testing.assert_allclose(2 / decades, np.diff(places[:, 0]))
+    assert set(np.floor(places[:, 1])) == {list(table.index).index(log)}
+    beside = [each.get_text() for each in rows.texts if "log scale" in each.get_text()]
+    assert [f"{table.loc[log, 'unit']}; log scale"] == beside
+    assert "ticks: decades" in said(figure)
 
 
 def test_a_single_coefficient_has_no_correlation(p2_records, figure):

@@ -17,9 +17,12 @@ PACKAGE = Path(plotting.__file__).parent
 ORDER = (
     "quantities",
     "colours",
+    "notes",
+    "run_names",
     "canvas",
     "families",
     "panelling",
+    "line_values",
     *sorted(plotting._HOME.values()),
 )
 """From the ground up; pictures know nothing of each other."""

@@ -13,9 +13,10 @@ from matplotlib.figure import Figure  # noqa: E402
 import p2law  # noqa: E402
 from p2law import forms, plotting  # noqa: E402
 from p2law.errors import PlotError  # noqa: E402
-from p2law.plotting.canvas import canvas, grid, shortened  # noqa: E402
+from p2law.plotting.canvas import canvas, grid  # noqa: E402
 from p2law.plotting.colours import FEW, Hues, evenly  # noqa: E402
 from p2law.plotting.families import stretch  # noqa: E402
+from p2law.plotting.notes import shortened  # noqa: E402
 from p2law.plotting.quantities import amount, named  # noqa: E402
 
 
@@ -98,7 +99,7 @@ def test_a_curve_has_points_at_the_ends_of_the_records():
 
 @pytest.mark.parametrize(
     ("count", "shape"),
-    [(1, (1, 1)), (4, (4, 1)), (5, (3, 2)), (9, (3, 3)), (12, (4, 3)), (13, (4, 4))],
+    [(1, (1, 1)), (4, (4, 1)), (5, (3, 2)), (7, (4, 2)), (9, (3, 3)), (12, (4, 3)), (13, (4, 4))],
 )
 def test_panels_stand_in_a_compact_grid(count, shape):
     """
@@ -291,6 +292,43 @@ def test_notes_and_legends_stay_inside_given_axes(name, shape, two_sizes):
         assert panel.y0 - 1 <= box.y0 <= box.y1 <= panel.y1 + 1
         assert box.x1 <= panel.x1 + 1
     assert not any(one.padded(-1).overlaps(two) for one, two in itertools.pairwise(inside))
+
+
+@pytest.mark.parametrize("layout", ["constrained", "none"])
+@pytest.mark.parametrize("name", ["residuals", "coefficients"])
+@pytest.mark.parametrize("inches", [(8, 3), (9, 4)])
+def test_notes_stand_above_the_rows_of_given_axes(name, layout, inches, two_sizes):
+    """
+    Rows begin below the note; names and numbers keep clear of each other and of the next panel.
+    """
+    figure = Figure(figsize=inches, dpi=80, layout=layout)
+    left, right = figure.subplots(1, 2)
+    getattr(plotting, name)(two_sizes, ax=[left, right])
+    figure.draw_without_rendering()
+
+    (note,) = [each for each in left.texts if "NOT IDENTIFIED" in each.get_text()]
+    places = [y for line in left.get_lines() for y in np.atleast_1d(line.get_ydata()) if y > 0.99]
+    top = max(left.transData.transform((0, y))[1] for y in [*places, *left.get_yticks()])
+    assert note.get_window_extent().y0 > top
+    shown = [each for each in [*left.texts, *left.get_yticklabels()] if each.get_text()]
+    boxes = [each.get_window_extent().padded(-0.5) for each in shown]
+    clash = [(a, b) for k, a in enumerate(boxes) for b in boxes[:k] if a.overlaps(b)]
+    assert [] == clash
+    assert max(box.x1 for box in boxes) < right.get_window_extent().x0
+
+
+@pytest.mark.parametrize("inches", [(2.6, 2.2), (4, 3), (8, 5)])
+def test_the_name_of_a_low_axis_is_not_cut(inches, p2_fit):
+    """
+    It has several lines there.
+    """
+    figure = Figure(figsize=inches, dpi=80, layout="constrained")
+    axes = plotting.gain(p2_fit, ax=figure.add_subplot())
+    figure.draw_without_rendering()
+
+    box = axes.yaxis.label.get_window_extent()
+    assert 0 <= box.y0 < box.y1 <= figure.bbox.height
+    assert "loss won by the next doubling (nat)" == axes.get_ylabel().replace("\n", " ")
 
 
 @pytest.mark.parametrize("name", plotting.__all__)

@@ -8,6 +8,8 @@ import pytest
 
 matplotlib = pytest.importorskip("matplotlib", reason="the extra 'plot' is not installed")
 
+from matplotlib.figure import Figure  # noqa: E402
+
 import p2law  # noqa: E402
 from p2law import planning, plotting  # noqa: E402
 from p2law.errors import FitError, FormError, PlotError  # noqa: E402
@@ -166,6 +168,36 @@ def names(table):
     from p2law import candidates
 
     return candidates.names(table)
+
+
+def test_on_given_axes_plans_are_numbered_and_not_listed(some_frontier):
+    """
+    A list would cover them.
+    """
+    axes = plotting.frontier(some_frontier, ax=Figure(figsize=(4, 3)).add_subplot())
+
+    numbers = [each.get_text() for each in axes.texts if each.get_text().isdigit()]
+    assert [str(k) for k in range(1, len(some_frontier.table) + 1)] == numbers
+    assert "" == axes.get_legend().get_title().get_text()
+
+
+def test_of_many_plans_the_first_have_numbers(plan_fits, figure):
+    """
+    Sixty numbers would be a smear; all plans are drawn.
+    """
+    model = planning.Model("3B", params=3.2e9, base_loss=2.0)
+    rates = np.linspace(0.1, 0.6, 40).tolist()
+    many = planning.candidates([model], rates=rates, methods=["width"])
+    found = planning.frontier(plan_fits, many, tokens=1e9, against="params_after")
+    axes = plotting.frontier(found, ax=figure)
+
+    black = [line for line in axes.get_lines() if line.get_color() == "#000000"]
+    drawn = {x for line in black if line.get_marker() == "o" for x in line.get_xdata()}
+    assert set(found.table["params_after"]) == drawn
+    assert 12 == sum(each.get_text().isdigit() for each in axes.texts)
+    assert (
+        f"{len(found.table) - 12} plans more in .table" in figure.legends[0].get_title().get_text()
+    )
 
 
 def test_candidates_are_drawn_by_method_and_what_is_no_plan_crossed(some_frontier, figure, said):
@@ -353,3 +385,25 @@ def test_wrong_wishes_of_a_map_are_refused(p2_fit, one_run):
         PlotError, match=r"token_power reads tokens alone; draw it with plotting.curves"
     ):
         plotting.contour(one_run)
+
+
+@pytest.mark.parametrize("inches", [(6.4, 4.6), (4, 3)])
+@pytest.mark.parametrize("which", ["p2_fit", "dense_fit", "sixty_runs"])
+def test_values_on_lines_of_equal_loss_are_read_whole(which, inches, request):
+    """
+    None is cut by an edge or lies below a dot, and no two meet.
+    """
+    figure = Figure(figsize=inches, dpi=80)
+    axes = plotting.contour(request.getfixturevalue(which), ax=figure)
+    figure.draw_without_rendering()
+
+    values = [each for each in axes.texts if each.get_text()]
+    boxes = [each.get_window_extent() for each in values]
+    panel = axes.get_window_extent()
+    assert len(boxes) > 2
+    assert all(panel.x0 < b.x0 < b.x1 < panel.x1 for b in boxes)
+    assert all(panel.y0 < b.y0 < b.y1 < panel.y1 for b in boxes)
+    middles = np.array([[b.x0 + b.x1, b.y0 + b.y1] for b in boxes]) / 2
+    apart = np.hypot(*(middles[:, None] - middles[None]).T) + 1e9 * np.eye(len(boxes))
+    assert apart.min() > 8
+    assert min(v.get_zorder() for v in values) > max(d.get_zorder() for d in axes.get_lines())
