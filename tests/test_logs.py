@@ -369,8 +369,12 @@ def test_facts_of_ones_own_are_kept(tmp_path):
 @pytest.mark.parametrize(
     ("facts", "words"),
     [
-        ({"pruning_rate": {"a": 0.25}}, "but not for b, and for none, which the log does not hold"),
-        ({"pruning_rate": {"a": 0.2, "b": 0.3, "c": 0.4}}, "for c, which the log does not hold"),
+        ({"pruning_rate": {"a": 0.25}}, "is given by run, but not for b; its runs are a, b"),
+        ({"pruning_rate": {"a": 0.2, "c": 0.3}}, "but not for b, and for c, which the log does"),
+        (
+            {"pruning_rate": {"a": 0.2, "b": 0.3, "c": 0.4}},
+            "run, but for c, which the log does not hold; its",
+        ),
         ({"loss": 2.0}, "'loss' is in the log already"),
         ({"method": ["depth"]}, "method is one value, or one for each run, got"),
         ({"run": "one"}, "2 runs need a name each, by run: a, b"),
@@ -889,6 +893,16 @@ def test_a_last_line_without_an_end_is_said(tmp_path):
 
     assert [3.0, 2.9, 2.8] == log.records["loss"].tolist()
     assert said(log, "the last line (4) has no line end: if the file was cut short, its loss = '2")
+
+
+def test_json_in_place_of_a_table_is_named(tmp_path):
+    """
+    The reader of such a file is named, not its keys taken for columns.
+    """
+    path = state(tmp_path, evaluated([2.5]))
+
+    for read, how in ((logs.read_wandb, {"loss": "eval"}), (logs.read_csv, {"columns": {}})):
+        assert "is JSON, no table: read_trainer_state reads" in str(refusal(read, path, **how))
 
 
 def test_damage_in_one_run_of_a_panel_leaves_the_others_whole(tmp_path):

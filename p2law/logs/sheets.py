@@ -162,6 +162,11 @@ def sheet(path: Path, *, partial: bool = False) -> Sheet:
         It is no such table, or damaged.
     """
     text, fault = text_of(path)
+    if text.lstrip().startswith("{"):
+        raise RecordError(
+            f"{path} is JSON, no table: read_trainer_state reads the state of a Hugging Face "
+            f"Trainer; of other logs, export a CSV"
+        )
     separator = _separator(text, path)
     header, rows, lines, broken = _rows(text, separator)
     note = ""
