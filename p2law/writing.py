@@ -1,5 +1,6 @@
 """Files that commands write: whole or not at all, and never over what was read."""
 
+import gzip
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -37,6 +38,8 @@ def check_output(option: str, path: Path, read: Iterable[Path]) -> None:
 def write_whole(path: Path, text: str) -> None:
     """Write a text beside a file and put it in its place, so that no failure leaves half of it.
 
+    What ends in ``.gz`` is compressed, the same text always to the same bytes.
+
     Parameters
     ----------
     path : Path
@@ -48,13 +51,16 @@ def write_whole(path: Path, text: str) -> None:
     OSError
         It cannot be written; what stood there still stands.
     """
+    content = text.encode("utf-8")
+    if path.suffix.lower() == ".gz":
+        content = gzip.compress(content, mtime=0)
     if path.exists() and not path.is_file():
-        path.write_text(text, encoding="utf-8")
+        path.write_bytes(content)
         return
     whole = path.resolve()
     draft = whole.with_name(f"{whole.name}.{os.getpid()}.part")
     try:
-        draft.write_text(text, encoding="utf-8")
+        draft.write_bytes(content)
         draft.replace(whole)
     finally:
         draft.unlink(missing_ok=True)

@@ -95,7 +95,7 @@ def test_what_makes_no_candidates_is_refused(arguments, words):
         (
             lambda t: pd.concat([t, t], ignore_index=True),
             PlanError,
-            r"candidates in rows 0, 2 are the same: 3B, pruning rate 0.5, depth; so are 2 more rows",
+            r"candidates in rows 0, 2 are the same: 3B, pruning rate 0.5, depth; so are 2 more",
         ),
         (
             lambda t: pd.concat([t, t.iloc[[0]]]),

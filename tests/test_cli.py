@@ -448,7 +448,7 @@ def test_a_file_that_cannot_be_written_is_told(place, refused, monkeypatch):
     def forbid(*_, **__):
         raise PermissionError(13, "Permission denied", "new.json")
 
-    monkeypatch.setattr("pathlib.Path.write_text", forbid)
+    monkeypatch.setattr("pathlib.Path.write_bytes", forbid)
 
     message = refused("fit", place / "records.csv", "--save", "new.json")
 

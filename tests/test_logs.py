@@ -373,7 +373,7 @@ def test_facts_of_ones_own_are_kept(tmp_path):
         ({"pruning_rate": {"a": 0.2, "c": 0.3}}, "but not for b, and for c, which the log does"),
         (
             {"pruning_rate": {"a": 0.2, "b": 0.3, "c": 0.4}},
-            "run, but for c, which the log does not hold; its",
+            "run, but for c, which",
         ),
         ({"loss": 2.0}, "'loss' is in the log already"),
         ({"method": ["depth"]}, "method is one value, or one for each run, got"),
@@ -1286,18 +1286,90 @@ def test_a_failure_to_write_leaves_what_stood_there(command, monkeypatch):
     _, _, _, output = command(*words)
     before = output.read_bytes()
 
-    def full(path, text, **_):
-        with path.open("w") as file:
-            file.write(text[:10])
+    def full(path, content):
+        with path.open("wb") as file:
+            file.write(content[:10])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("pathlib.Path.write_text", full)
+    monkeypatch.setattr("pathlib.Path.write_bytes", full)
     code, _, err, _ = command(*words, "--thin", 3)
 
     assert 2 == code
     assert "No space left on device" in err
     assert before == output.read_bytes()
-    assert [output] == list(output.parent.iterdir())
+    assert {output.name, f"{output.name}.account.txt"} == {
+        each.name for each in output.parent.iterdir()
+    }
+
+
+def test_the_account_stands_beside_the_records(command):
+    """
+    A table holds no sentences: what was smoothed and left out is kept beside it.
+    """
+    words = (REAL / "trainer", "--loss", "eval", "--tokens-per-step", STEP, "--smooth", 0.5)
+
+    _, out, _, output = command(*words)
+    account = output.with_name("records.csv.account.txt")
+
+    assert f"this account to {account}" in out
+    assert "loss smoothed at" in account.read_text()
+    assert account.read_text().strip() in out
+
+
+@pytest.mark.parametrize("name", ["q.parquet", "q.jsonl", "q"])
+def test_records_are_written_under_a_name_that_says_what_they_are(tmp_path, capsys, name):
+    """
+    Under another, `p2law fit` would read them as what they are not.
+    """
+    words = ["import-log", REAL / "trainer", "--loss", "eval", "--tokens-per-step", STEP]
+
+    code = cli.main([*map(str, words), "-o", str(tmp_path / name)])
+
+    assert 2 == code
+    assert "records are written as CSV; end the name in .csv" in capsys.readouterr().err
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_compressed_records_read_back(tmp_path):
+    """
+    A name in .csv.gz gives the same records, compressed.
+    """
+    words = ["import-log", REAL / "trainer", "--loss", "eval", "--tokens-per-step", STEP]
+    for name in ("q.csv", "q.csv.gz"):
+        assert 0 == cli.main([*map(str, words), "-o", str(tmp_path / name)])
+
+    plain, packed = (p2law.load(tmp_path / name) for name in ("q.csv", "q.csv.gz"))
+    assert b"\x1f\x8b" == (tmp_path / "q.csv.gz").read_bytes()[:2]
+    pd.testing.assert_frame_equal(plain, packed)
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "cure"),
+    [
+        ("step,loss\n1,3\n1,2\n", (), "--repeats last"),
+        ("step,loss\n1,3\n2,nan\n", (), "--missing 'leave out'"),
+        ("step,loss\n1,3\n2,x\n", (), "--partial"),
+        ("step,loss\n1,3\n2,2\n", ("--base-log", "dense.csv"), "--base-at first or last"),
+        ("step,loss\n1,3\n2,2\n", ("twin.csv",), "--run NAME ..., one a log"),
+    ],
+    ids=str,
+)
+def test_cures_are_named_as_on_the_command_line(tmp_path, monkeypatch, capsys, text, words, cure):
+    """
+    Not as keywords of Python, which the shell has no use for.
+    """
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a").mkdir()
+    table(tmp_path, text, "log.csv")
+    table(tmp_path, "step,loss\n0,2\n1,1.9\n", "dense.csv")
+    table(tmp_path / "a", text, "log.csv")
+    words = ["a/log.csv" if each == "twin.csv" else each for each in words]
+    log = [*([] if "--base-log" in words else words), "log.csv"]
+    more = words if "--base-log" in words else []
+    how = ["--column", "step=step", "loss=loss", "--tokens-per-step", "1000", "-o", "out.csv"]
+
+    assert 2 == cli.main(["import-log", *log, *more, *how])
+    assert f"On the command line: {cure}" in capsys.readouterr().err
 
 
 def test_a_log_of_unknown_kind_is_asked_about(command, tmp_path):
