@@ -428,6 +428,18 @@ def test_nothing_is_fitted_for_a_place_where_nothing_can_be_saved(place, refused
     assert "folder that exists" in refused("fit", "records.csv", "--save", place / "no" / "x.json")
 
 
+def test_records_are_not_written_over_by_their_fit(place, refused):
+    """
+    A saved fit never takes the place of what it was fitted to.
+    """
+    before = (place / "records.csv").read_bytes()
+
+    message = refused("fit", "records.csv", "--save", place / "records.csv")
+
+    assert "records.csv is read, and would be lost" in message
+    assert before == (place / "records.csv").read_bytes()
+
+
 def test_a_file_that_cannot_be_written_is_told(place, refused, monkeypatch):
     """
     What the system forbids is told in its words.
@@ -436,7 +448,7 @@ def test_a_file_that_cannot_be_written_is_told(place, refused, monkeypatch):
     def forbid(*_, **__):
         raise PermissionError(13, "Permission denied", "new.json")
 
-    monkeypatch.setattr("pathlib.Path.write_text", forbid)
+    monkeypatch.setattr("pathlib.Path.write_bytes", forbid)
 
     message = refused("fit", place / "records.csv", "--save", "new.json")
 
