@@ -82,7 +82,9 @@ def misfit(residuals: Array, runs: "pd.Series[Any]", unit: str) -> str:
     str
     """
     worst = int(np.argmax(np.abs(residuals)))
-    rmse, largest = np.sqrt(np.mean(residuals**2)), abs(residuals[worst])
+    largest = abs(residuals[worst])
+    # In shares of the largest, for the square of 1e200 is beyond double precision.
+    rmse = largest * np.sqrt(np.mean((residuals / (largest or 1.0)) ** 2))
     size, most = (f"{number(each, 3)} {unit}" for each in (rmse, largest))
     return f"rmse {size}, worst {most} (run {runs.iloc[worst]})"
 
