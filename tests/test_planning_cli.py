@@ -8,7 +8,6 @@ import p2law
 from p2law import planfile, planning
 from p2law.cli import main
 from p2law.errors import PlanError
-from p2law.shell import as_json
 
 PLAN = """
 loss = 2.3
@@ -207,15 +206,6 @@ def test_errors_are_json_too(place, monkeypatch, capsys):
 
         assert 2 == code
         assert json.loads(printed.out)["error"] in printed.err
-
-
-def test_infinite_and_unknown_are_told_apart_in_json():
-    """
-    NaN is null; what is infinite says so.
-    """
-    plain = as_json({"tokens": [float("inf"), float("-inf"), float("nan"), 1.0]})
-
-    assert {"tokens": ["inf", "-inf", None, 1.0]} == json.loads(plain)
 
 
 @pytest.mark.parametrize(
