@@ -202,11 +202,3 @@ def _index(table: pd.DataFrame | None, asked: Mapping[str, Any]) -> pd.Index:
     if table is not None:
         return table.index
     return pd.RangeIndex(next(iter(lengths.values()), 1))
-
-
-def beyond(asked: pd.DataFrame, records: pd.DataFrame) -> list[str]:
-    """Names of the inputs that lie outside the records, for each row, with commas."""
-    low, high = records[asked.columns].min(), records[asked.columns].max()
-    outside = ((asked < low) | (asked > high)).to_numpy()
-    names = np.array(asked.columns, dtype=object)
-    return [", ".join(names[row]) for row in outside]

@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from p2law import candidates
 from p2law.declaring import Array, Whole
-from p2law.views import View, number
+from p2law.pricing import SPENT
+from p2law.views import View, figures, number, together
 from p2law.wording import several
 
 SHOWN = 20
@@ -130,7 +132,21 @@ def laid_out(table: pd.DataFrame) -> tuple[tuple[str, ...], list[tuple[str, ...]
     columns += [each for each in ("gpu_hours", "cost") if table[each].notna().any()]
     header = ("", *(each.replace("_", " ") for each in columns))
     rows = [
-        (name, *("-" if np.isnan(row[each]) else number(row[each]) for each in columns), row["why"])
-        for name, (_, row) in zip(candidates.names(table), table.iterrows(), strict=True)
+        (name, *(_cells(row)[each] for each in columns), row["why"])
+        for name, row in zip(candidates.names(table), table.to_dict("records"), strict=True)
     ]
     return (*header, ""), rows
+
+
+def digits(row: Mapping[Any, Any]) -> int:
+    """How many digits of a candidate's tokens are known, and so of all that they take."""
+    return figures(row["tokens"], row["tokens_low"], row["tokens_high"])
+
+
+def _cells(row: Mapping[Any, Any]) -> dict[str, str]:
+    """What is known of a candidate, each in as many digits as are known; a dash for nothing."""
+    loss = row["loss"], row["loss_low"], row["loss_high"]
+    known = {each: number(row[each], digits(row)) for each in SPENT}
+    known |= dict(zip(("loss", "loss_low", "loss_high"), together(*loss), strict=True))
+    known["params_after"] = number(row["params_after"])
+    return {name: "-" if np.isnan(row[name]) else text for name, text in known.items()}

@@ -10,7 +10,7 @@ import pandas as pd
 from p2law import asking
 from p2law import candidates as candidate
 from p2law.budgeting import FAR, Asked, budget_table
-from p2law.budgets import Budgets
+from p2law.budgets import Budgets, digits
 from p2law.candidates import Dense, Model, checked_dense
 from p2law.choices import Choice
 from p2law.declaring import Array, Whole
@@ -20,7 +20,7 @@ from p2law.identify import listed
 from p2law.limits import Limits, checked_limits
 from p2law.pricing import ANY, Prices, is_number
 from p2law.result import Fit
-from p2law.views import number
+from p2law.views import number, together
 from p2law.wording import got
 
 NAMED = 3
@@ -189,24 +189,31 @@ def _verdict(found: Budgets, ranked: pd.DataFrame, names: list[str], ties: Seque
         return f"no candidate is a plan; below stands why{_least(found)}"
     unit, measure = found.unit(found.measure), found.measure
     does = "takes least" if found.asked == "loss" else "has the lowest loss"
-    said = f"{names[0]} {does}, {number(ranked[measure].iloc[0])} {unit}"
+    said = f"{names[0]} {does}, {_as_known(ranked.iloc[0].to_dict(), measure)} {unit}"
     if len(names) == 1:
         return f"{said}; no other candidate is a plan"
     if np.isnan(ranked["chance"].iloc[1]):
         return f"{said}; nothing tells how much of the difference to {names[1]} is noise"
     if not ties:
         row = ranked.iloc[1]
-        low, high = number(row["behind_low"], 3), number(row["behind_high"], 3)
+        more, low, high = together(row["behind"], row["behind_low"], row["behind_high"])
         known = f" ({100 * found.level:g} %: {low} to {high})" * bool(
             np.isfinite(row["behind_low"])
         )
-        return f"{said}; the next, {names[1]}, {number(row['behind'], 3)} {unit} more{known}"
+        return f"{said}; the next, {names[1]}, {more} {unit} more{known}"
     some = listed([*ties[:NAMED], *([f"{len(ties) - NAMED} more"] if len(ties) > NAMED else [])])
     chance = number(100 * ranked["chance"][ranked["tied"]].iloc[1], 2)
     return (
         f"{said}; within the noise {some} {'is' if len(ties) == 1 else 'are'} as good: "
         f"{ties[0]} in {chance} % of the refits"
     )
+
+
+def _as_known(row: Mapping[Any, Any], measure: str) -> str:
+    """What a candidate reaches or takes, in as many digits as are known."""
+    if measure == "loss":
+        return together(row["loss"], row["loss_low"], row["loss_high"])[0]
+    return number(row[measure], digits(row))
 
 
 def _least(found: Budgets) -> str:

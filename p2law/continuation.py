@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from p2law.declaring import Array
 from p2law.deviations import TOKENS, Along, Deviations, Strayed, tried
 from p2law.errors import FitError
 from p2law.result import Fit
-from p2law.views import View, number
+from p2law.views import View, alike, give_or_take, number
 from p2law.wording import several
 
 STRANGE = 4.0
@@ -248,15 +249,13 @@ class Continuation:
         if count:
             shift, spread = self.level
             factor, log_spread = self.speed
-            facts.append(("level", f"{shift:+.3g} ± {spread:.2g} {unit} against the law"))
-            facts.append(("speed", f"its tokens count {factor:.3g} times (ln ± {log_spread:.2g})"))
-            ahead = self.last * np.array([1.0, 2.0, 4.0])
-            rows = [
-                tuple(number(each, 5) for each in row)
-                for row in self.predict(ahead)[
-                    [TOKENS, self.fit.form.target, "low", "high", "law"]
-                ].to_numpy()
-            ]
+            level, give = give_or_take(shift, spread)
+            speed, _ = give_or_take(factor, factor * log_spread)
+            sign = "+" * (shift >= 0)
+            facts.append(("level", f"{sign}{level} ± {give} {unit} against the law"))
+            facts.append(("speed", f"its tokens count {speed} times (ln ± {log_spread:.2g})"))
+            ahead = self.predict(self.last * np.array([1.0, 2.0, 4.0]))
+            rows = [_row(each, self.fit.form.target) for each in ahead.to_dict("records")]
         runs, error, _ = self.tried(4.0)
         if runs:
             told = f"{several(runs, 'fitted run')}, each shown to a quarter of its end"
@@ -287,3 +286,9 @@ class Continuation:
         if not self.fit.known.tells_noise:
             return np.full(len(variance), np.nan)
         return self.sizes.quantile(level, variance, slopes) * np.sqrt(variance)
+
+
+def _row(told: Mapping[Any, Any], target: str) -> tuple[str, ...]:
+    """Tokens, forecast, interval and the law alone, in as many digits as are known."""
+    known = told[target], told["low"], told["high"]
+    return (number(told[TOKENS], 5), *alike((*known, told["law"]), *known))

@@ -10,6 +10,7 @@ import pandas as pd
 from p2law import asking
 from p2law.checkpoints import checkpoints
 from p2law.continuation import Continuation
+from p2law.covering import WITH
 from p2law.deviations import TOKENS, Deviations, Strayed, strayed
 from p2law.errors import FitError, FormError
 from p2law.result import Fit
@@ -127,9 +128,11 @@ def _doubts(found: Continuation) -> list[str]:
     here = pd.DataFrame({**found.inputs, TOKENS: [end]})[list(fit.form.columns)]
     if not fit.known.determines(here).all():
         said.append("; ".join(["the records do not determine the law here", *fit.trouble[:1]]))
-    outside = asking.beyond(here, fit.records)[0]
-    if outside:
-        said.append(f"{outside} outside the records: the law is extended to this run")
+    outside = [each for each in fit.known.covered.beyond(here)[0].split(", ") if each]
+    # How far the forecast goes is another question than what this run is.
+    of_run = [each for each in outside if TOKENS not in each.split(WITH)]
+    if of_run:
+        said.append(f"{', '.join(of_run)} outside the records: the law is extended to this run")
     return said
 
 

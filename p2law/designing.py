@@ -259,7 +259,7 @@ def _beyond(fit: Fit, wanted: pd.DataFrame, offered: Offers) -> list[str]:
     """What lies outside the records: the wanted predictions, and candidates."""
     said, ends = [], offered.table[list(fit.form.columns)]
     for what, rows in (("wanted predictions", wanted), ("candidates", ends)):
-        outside = [each for each in asking.beyond(rows, fit.records) if each]
+        outside = [each for each in fit.known.covered.beyond(rows) if each]
         if outside:
             names = ", ".join(sorted({name for each in outside for name in each.split(", ")}))
             said.append(

@@ -11,10 +11,11 @@ from p2law import ladder, objectives, polishing, searching, verdicts
 from p2law.declaring import Form
 from p2law.errors import FitError, RecordError
 from p2law.forms.p2 import p2
-from p2law.gathering import Data, gather, weights_of
+from p2law.gathering import Data, gather, other_laws, weights_of
 from p2law.objectives import Objective, squared
 from p2law.problem import Problem
-from p2law.result import Fit, Search
+from p2law.result import Fit
+from p2law.searched import Search
 from p2law.settings import Settings, checked_form, settings
 from p2law.surface import Surface
 from p2law.wording import got
@@ -158,14 +159,14 @@ def minimizer(fitted: Fit) -> "lmfit.Minimizer":
 def _gather(
     records: pd.DataFrame, law: Form, weight: str | None, objective: Objective, *, chosen: bool
 ) -> Data:
-    """Gather the rows; where no law was named, say that another may fit the columns."""
+    """Gather the rows; where columns of the law are missing, name laws whose columns are there."""
     try:
         return gather(records, law, weight, objective)
     except RecordError as error:
         missing = isinstance(records, pd.DataFrame) and {*law.columns} - {*records.columns}
-        if chosen or not missing:
+        renamed = "did you mean" in str(error)  # then that is the cure
+        others = other_laws(records) if missing and not renamed else ""
+        if not (others or (missing and not chosen)):
             raise
-        raise RecordError(
-            f"{error}\nTo fit a law that reads other columns, name it: forms.chinchilla.",
-            error.rows,
-        ) from None
+        cure = others or "To fit a law that reads other columns, name it: forms.chinchilla."
+        raise RecordError(f"{error}\n{cure}", error.rows) from None

@@ -42,7 +42,7 @@ class Foresight:
     determined : ndarray of bool, shape (candidates,)
         Whether the records determine the loss there.
     beyond : list of str
-        Inputs that lie outside the records.
+        Inputs that lie outside the records, alone or two together.
     """
 
     tokens: Array
@@ -173,7 +173,7 @@ class Seer:
             first = max(float(fit.records[TOKENS].min()), LEAST)
             judged = np.where(sane[rows] <= LEAST, first, sane[rows])
             determined[rows] = known.determines(inputs.assign(**{TOKENS: judged}))
-            for row, names in zip(rows, asking.beyond(inputs, fit.records), strict=True):
+            for row, names in zip(rows, known.covered.beyond(inputs), strict=True):
                 beyond[row] = names
         return Foresight(tokens, loss, determined, beyond)
 

@@ -8,6 +8,8 @@ import pandas as pd
 
 from p2law.declaring import Array, Domain, Form, Mask
 from p2law.errors import RecordError
+from p2law.forms import builtin
+from p2law.grouping import codes
 from p2law.labelling import plain_rows, plain_runs, plain_texts
 from p2law.objectives import Objective
 from p2law.records import check, runs
@@ -79,6 +81,8 @@ def gather(records: pd.DataFrame, law: Form, weight: str | None, objective: Obje
     needs = [*law.columns, law.target, *([weight] if weight not in (None, "run") else [])]
     table = check(records, needs=needs, accept=("params", "tokens"), copy=False)
     usable, left_out = _usable(table, law, objective)
+    for name in table.columns.intersection([*MIXTURES, *KEPT]):
+        codes(table, name)  # refuses what cannot be compared
     if weight not in (None, "run"):
         usable, left_out = _weighing(table, weight, usable, left_out)
     labels, note = runs(table)
@@ -96,6 +100,27 @@ def gather(records: pd.DataFrame, law: Form, weight: str | None, objective: Obje
         left_out=left_out,
         trouble=(*_slips(table), *mixtures(table)),
         notes=(note,) if note else (),
+    )
+
+
+def other_laws(records: pd.DataFrame) -> str:
+    """Name built-in laws that the columns of a table suffice for, three that read most of them.
+
+    Returns
+    -------
+    str
+        A sentence; empty where there is none.
+    """
+    held = {name for name, there in records.notna().any().items() if there}
+    known = [each for each in builtin if {*each.columns, each.target} <= held]
+    if not known:
+        return ""
+    known.sort(key=lambda each: -len(each.columns))
+    named = [f"forms.{each.name} (reads {', '.join(each.columns)})" for each in known[:3]]
+    return (
+        f"The columns that are there suffice for {' or '.join(named)}; "
+        f"name the law: p2law.fit(records, p2law.forms.{known[0].name}), or on the command line "
+        f"--form {known[0].name}."
     )
 
 

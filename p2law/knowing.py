@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from p2law import causes, identify, intervals, objectives, resampling
+from p2law.covering import Coverage
 from p2law.declaring import Array, Form, Mask, Whole
 from p2law.errors import SavedFitError
 from p2law.gathering import weights_of
@@ -130,6 +131,11 @@ class Knowledge:
     def directions(self) -> identify.Directions:
         """What the records leave free, at the fitted coefficients."""
         return identify.at(self.full, self.full.coordinates(self.values))
+
+    @functools.cached_property
+    def covered(self) -> Coverage:
+        """How far the records reach, in each input and in every two together."""
+        return Coverage.of(self.records, self.form.columns)
 
     @functools.cached_property
     def ties(self) -> tuple[Tie, ...]:

@@ -195,7 +195,7 @@ def marginal(
     ):
         out[name] = np.where(sure, each, np.nan)
     out["determined"] = sure
-    out["beyond"] = there["beyond"]
+    out["beyond"] = there["beyond"].where(there["beyond"] != "", here["beyond"])
     return out
 
 

@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 
 from p2law import asking
+from p2law.covering import WITH, apart
 from p2law.declaring import Array, Mask
 from p2law.errors import FitError, FormError
 from p2law.foresight import ENDLESS, TOKENS
 from p2law.inverting import LEAST, falls, seen
 from p2law.knowing import Knowledge
 from p2law.result import Fit
-from p2law.views import View, number
+from p2law.views import View, figures, number
 
 
 @dataclass(frozen=True)
@@ -63,12 +64,13 @@ class Budget:
 
     def view(self) -> View:
         """The content of the text and HTML views."""
-        low, high = (number(each, 3) for each in (self.low, self.high))
-        told = f"{number(self.tokens)} tokens, {100 * self.level:g} % interval {low} to {high}"
+        known = figures(self.tokens, self.low, self.high)
+        tokens, low, high = (number(each, known) for each in (self.tokens, self.low, self.high))
+        told = f"{tokens} tokens, {100 * self.level:g} % interval {low} to {high}"
         facts = []
         if self.determined:
-            known = not np.isnan(self.reached)
-            share = f"by {100 * self.reached:.0f} % of the refits" if known else "not known"
+            share = f"by {100 * self.reached:.0f} % of the refits"
+            share = "not known" if np.isnan(self.reached) else share
             how = "at the least, before it rises again" if self.rises else "with endless tokens"
             facts = [("reached", share), ("floor", f"{number(self.floor)} {how}")]
         facts += [("beyond", f"the records: {self.beyond}")] if self.beyond else []
@@ -156,7 +158,7 @@ class Question:
         """Tokens of the fit and of its refits as an answer."""
         found = np.where(found <= LEAST, 0.0, found)
         sane = float(np.clip(np.nan_to_num(found[0], posinf=ENDLESS), LEAST, ENDLESS))
-        beyond = asking.beyond(self._inputs(sane), self.fit.records)[0]
+        beyond = self.fit.known.covered.beyond(self._inputs(sane))[0]
         # What is there before the first token is there with the fewest on record, too.
         first = float(self.fit.records[TOKENS].min()) if found[0] <= LEAST else sane
         determined = self.determined(max(first, LEAST))
@@ -172,7 +174,9 @@ class Question:
             trouble = [*trouble, f"{100 * (1 - reached):.0f} % of the refits never get there"]
         if determined:
             trouble = [*trouble, *self.fit.trouble]
-        if TOKENS in beyond and determined:
+        if determined and WITH in beyond:
+            trouble = [*trouble, apart(beyond)]
+        elif determined and TOKENS in beyond:
             reach = self.fit.records[TOKENS]
             held = f"the records hold {number(reach.min())} to {number(reach.max())} tokens"
             trouble = [*trouble, f"{held}; beyond them the answer rests on the form of the law"]

@@ -145,16 +145,62 @@ def together(estimate: float, low: float, high: float) -> tuple[str, str, str]:
     >>> together(6.7987e4, 6.7012e4, 6.9121e4), together(2.34567e9, 2.34512e9, 2.34598e9)
     (('68000', '67000', '69100'), ('2.34567e9', '2.34512e9', '2.34598e9'))
     """
-    width, every = high - low, (estimate, low, high)
-    most = max(map(abs, every))
-    if not 0 < width < math.inf:
-        first, second, third = (number(each, 5) for each in every)
-        return first, second, third
-    nearer = min(each for each in (estimate - low, high - estimate) if each > 0)
-    last = math.floor(math.log10(max(2 * nearer, width / 50))) - 1
-    write = _with_exponent if most >= LARGE or most < SMALL else _plainly
-    first, second, third = (write(each, last) for each in every)
+    first, second, third = alike((estimate, low, high), estimate, low, high)
     return first, second, third
+
+
+def alike(values: Sequence[float], estimate: float, low: float, high: float) -> list[str]:
+    """Several values, each up to the last digit that an estimate with an interval has.
+
+    Examples
+    --------
+    >>> alike([1.38052, 1.4], 1.38052, 1.37219, 1.38844)
+    ['1.381', '1.400']
+    """
+    last, most = _last(estimate, low, high), max(map(abs, (estimate, low, high)))
+    if last is None:
+        return [number(each, 5) for each in values]
+    write = _with_exponent if most >= LARGE or most < SMALL else _plainly
+    return [write(each, last) for each in values]
+
+
+def figures(estimate: float, low: float, high: float) -> int:
+    """How many digits of an estimate its interval leaves, two to six; four where it has none.
+
+    Of an interval without end the near side counts.
+
+    Examples
+    --------
+    >>> figures(6.0853e5, 5.9e5, 6.2e5), figures(6.0853e5, 5.9e5, math.inf), figures(1e8, 1e8, 1e8)
+    (3, 3, 4)
+    """
+    last = _last(estimate, low, 2 * estimate - low if high == math.inf else high)
+    if last is None or not estimate:
+        return 4
+    return min(max(math.floor(math.log10(abs(estimate))) - last + 1, 2), 6)
+
+
+def give_or_take(value: float, spread: float) -> tuple[str, str]:
+    """A value and its standard deviation, which has two digits and says how many that has.
+
+    Examples
+    --------
+    >>> give_or_take(0.012345, 0.00456), give_or_take(1.2345, 0.31)
+    (('0.0123', '0.0046'), ('1.23', '0.31'))
+    """
+    if not 0 < spread < math.inf:
+        return number(value, 3), number(spread, 2)
+    last = math.floor(math.log10(spread)) - 1
+    return _plainly(value, last), _plainly(spread, last)
+
+
+def _last(estimate: float, low: float, high: float) -> int | None:
+    """The power of ten of the last digit that is written; None where there is no interval."""
+    width = high - low
+    if not 0 < width < math.inf:
+        return None
+    nearer = min(each for each in (estimate - low, high - estimate) if each > 0)
+    return math.floor(math.log10(max(2 * nearer, width / 50))) - 1
 
 
 def _with_exponent(value: float, last: int) -> str:

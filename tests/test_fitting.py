@@ -289,6 +289,56 @@ def test_settings_that_contradict_each_other_are_refused(dense_records, options,
 
 
 @pytest.mark.parametrize(
+    ("columns", "law", "words"),
+    [
+        ({"tokens"}, None, "suffice for forms.token_power (reads tokens); name the law: "),
+        ({"tokens"}, forms.chinchilla, "p2law.fit(records, p2law.forms.token_power), or on the"),
+        ({"tokens"}, None, "or on the command line --form token_power."),
+        (
+            {"params", "tokens"},
+            None,
+            "suffice for forms.chinchilla (reads params, tokens) or forms.token_power (reads tok",
+        ),
+        (
+            {"pruning_rate", "tokens", "base_loss"},
+            None,
+            "suffice for forms.compression (reads pruning_rate, tokens, base_loss) or forms.tok",
+        ),
+        ({"params"}, None, "To fit a law that reads other columns, name it: forms.chinchilla."),
+    ],
+)
+def test_a_table_without_the_columns_of_a_law_is_told_which_law_has_its_own(columns, law, words):
+    """
+    What is missing comes first, then the built-in laws that could be fitted, and how.
+    """
+    held = {"params": 1e9, "tokens": [1e8, 2e8, 4e8], "pruning_rate": 0.3, "base_loss": 2.0}
+    table = pd.DataFrame({"run": "a", "loss": [3.0, 2.8, 2.7], **held})[["run", *columns, "loss"]]
+
+    with pytest.raises(RecordError, match=r"^missing columns") as error:
+        p2law.fit(table, law)
+
+    assert words in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        pd.DataFrame({"tokens": [1e8, 2e8], "prune_rate": 0.3, "loss": [3.0, 2.8]}),
+        pd.DataFrame({"tokens": np.nan, "loss": [3.0, 2.8]}),
+    ],
+    ids=["a name that is nearly right", "a column with nothing in it"],
+)
+def test_no_other_law_is_offered_where_its_columns_are_not_there(table):
+    """
+    A column to rename is the cure by itself, and an empty one is no column.
+    """
+    with pytest.raises(RecordError) as error:
+        p2law.fit(table)
+
+    assert "forms.token_power" not in str(error.value)
+
+
+@pytest.mark.parametrize(
     ("options", "error", "words"),
     [
         ({"form": "p2"}, FormError, r"a law such as p2law.forms.chinchilla, got 'p2' \(str\)"),

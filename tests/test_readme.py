@@ -30,6 +30,19 @@ def test_the_two_commands_come_first_and_make_their_own_environment():
     assert tests.endswith("&& .venv/bin/python -m pytest")
 
 
+def test_the_first_look_at_a_curve_takes_four_lines_before_the_first_section():
+    """
+    The law and its picture, then the lines for a notebook, then the two commands.
+    """
+    top = README.split("\n## ")[0]
+    (lines,) = re.findall(r"```python\n(.*?)\n```", top, re.DOTALL)
+
+    assert 4 == len(lines.splitlines())
+    assert lines.endswith("p2law.plotting.curves(fit)")
+    order = ["L = L0", "](docs/readme.svg)", '".[plot]"', "```python", "```sh"]
+    assert sorted(order, key=top.index) == order
+
+
 def test_ci_runs_the_test_command_of_the_readme():
     """
     The script takes the second block from the README instead of repeating it.

@@ -13,11 +13,11 @@ import pytest
 
 import p2law
 from p2law import Bounds, Domain, cli, forms, report, testing
+from p2law.amounts import amount
 from p2law.errors import FitError, FormError, MissingExtraError, RecordError
 from p2law.report.contents import recipe
 from p2law.report.holding import again
 from p2law.report.planner import checked_tape, planner
-from p2law.report.rounding import amount
 from p2law.report.tracing import trace
 from p2law.views import together
 
@@ -454,15 +454,23 @@ def test_every_text_stands_out_from_its_ground(page, theme, ink, paper):
 # -- the numbers of the page ----------------------------------------------------------
 
 
-@pytest.mark.parametrize("value", [0.0, 0.3, 512, 67987.0, 999999.0, 8.19e9, 2.1e12, 3e15])
-@pytest.mark.parametrize("column", ["tokens", "params", "flops", "pruning_rate", "base_loss"])
-def test_tables_write_amounts_as_pictures_do(column, value):
+@pytest.mark.parametrize(
+    ("value", "column", "words"),
+    [
+        (67987.0, "tokens", "67.99k"),
+        (999_960.0, "tokens", "1M"),
+        (512, "params", "512"),
+        (3e15, "flops", "3e15"),
+        (1234.5, "gpu_hours", "1.234k"),
+        (0.3, "pruning_rate", "30 %"),
+        (1.35164, "base_loss", "1.352"),
+    ],
+)
+def test_amounts_are_written_in_short(value, column, words):
     """
-    One notation on one page.
+    Counts with letters, shares in percent, all else plainly; to four digits here.
     """
-    quantities = pytest.importorskip("p2law.plotting.quantities")
-
-    assert quantities.amount(value, column, digits=4) == amount(value, column)
+    assert words == amount(value, column, 4)
 
 
 def test_the_page_writes_counts_with_letters(page):

@@ -77,6 +77,13 @@ def p2_fit(p2_records):
 
 
 @pytest.fixture(scope="module")
+def ragged_fit(p2_records):
+    """The P² law of which only small models were trained for long."""
+    records = p2_records(noise=0.004, seed=2)
+    return p2law.fit(records[records["params"] * records["tokens"] < 1e18], forms.p2)
+
+
+@pytest.fixture(scope="module")
 def one_size_fit(p2_records):
     """The P² law where one model size leaves much free, and a run has a harmful name."""
     records = p2_records(params=(3e9,), noise=0.004, seed=3)
@@ -215,6 +222,12 @@ GRIDS = {
         "pruning_rate": [0.05, 0.25, 0.8],
         "base_loss": [1.8, 2.0],
     },
+    "ragged_fit": {
+        "params": [0.5e9, 1.5e9, 4e9, 8e9, 9e9],
+        "tokens": [2.1e7, 1e8, 2e8, 4e8, 9.9e8],
+        "pruning_rate": [0.15, 0.3],
+        "base_loss": [2.0],
+    },
     "one_size_fit": {
         "params": [1e9, 2.9999e9, 3e9, 8e9],
         "tokens": [1e6, 1e8, 1e10],
@@ -238,7 +251,7 @@ GRIDS = {
 @pytest.mark.parametrize(("level", "kind"), [(0.9, "mean"), (0.5, "run"), (0.97, "mean")])
 def test_the_page_predicts_what_python_predicts(opened, request, name, level, kind):
     """
-    Estimate and both ends to 1e-9, and the same rows determined and extrapolated, for seven fits.
+    Estimate and both ends to 1e-9, and the same rows determined and extrapolated, for eight fits.
     """
     fit, table = request.getfixturevalue(name), p2law.grid(**GRIDS[name])
     expected = fit.predict(table, level=level, kind=kind)
@@ -263,6 +276,7 @@ def test_the_grids_hold_what_can_go_wrong(request):
     assert told["p2_fit"]["determined"].all()
     assert (told["p2_fit"]["beyond"] == "").any()
     assert (told["p2_fit"]["beyond"] != "").any()
+    assert {"", "params", "params with tokens"} == set(told["ragged_fit"]["beyond"])
     assert 2 == len(request.getfixturevalue("bound_fit").known.evidence.places)
     for name in ("one_size_fit", "exchanged_fit", "bound_fit"):
         assert {True, False} == set(told[name]["determined"])
@@ -331,6 +345,23 @@ def test_an_extrapolated_answer_says_which_input_lies_beyond(opened):
     assert "Beyond the records: tokens." in part(browser, "why").text
     assert "beyond" == part(browser, "answer").get_attribute("data-verdict")
     assert sound != part(browser, "answer").value_of_css_property("border-left-style")
+    assert drawn(browser).find_elements("css selector", ".curve.beyond")
+
+
+def test_an_answer_far_from_the_records_in_two_inputs_together_says_so(opened):
+    """
+    Each of the two is on record; what is sound says that every pair was looked at.
+    """
+    browser = opened("ragged_fit")
+    write(browser, params="5e8", tokens="9e8", pruning_rate="0.3", base_loss="2.0")
+    sound = part(browser, "verdict").text, part(browser, "why").text
+
+    write(browser, params="8e9")
+
+    words = "Each input lies within what the records cover, and so does every pair of them, the "
+    assert ("Within the records", f"{words}base loss apart.") == sound
+    assert "Extrapolated" == part(browser, "verdict").text
+    assert part(browser, "why").text.startswith("No records lie near such params with such tokens,")
     assert drawn(browser).find_elements("css selector", ".curve.beyond")
 
 

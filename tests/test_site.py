@@ -41,6 +41,30 @@ def test_every_python_block_of_the_documentation_runs(name, monkeypatch):
     pyplot.close("all")
 
 
+def words_of(picture):
+    """What is written in an SVG of matplotlib, where letters are drawn."""
+    return re.findall(r"<!-- (.*?) -->", picture.read_text(encoding="utf-8"))
+
+
+def test_the_first_page_shows_the_picture_that_its_lines_draw(tmp_path):
+    """
+    Four lines and no more, and under them what comes out of them.
+    """
+    pytest.importorskip("matplotlib", reason="the extra 'plot' is not installed")
+    code = (
+        "import sys, pathlib; sys.path.insert(0, 'docs'); import first_look as made;"
+        f"made.PICTURE = pathlib.Path({str(tmp_path / 'look.svg')!r}); made.main()"
+    )
+    page = (DOCS / "index.md").read_text(encoding="utf-8")
+
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)  # noqa: S603
+
+    assert 4 == len(BLOCK.search(page)[1].splitlines())
+    assert page.index("curves(fit)") < page.index("(first_look.svg)") < page.index("## ")
+    assert words_of(DOCS / "first_look.svg")
+    assert words_of(DOCS / "first_look.svg") == words_of(tmp_path / "look.svg")
+
+
 def test_what_getting_started_prints_of_a_plan_shows_the_loss(monkeypatch, capsys):
     """
     A terminal of 80 columns hides none of the columns that the page explains.
@@ -156,6 +180,31 @@ def test_the_search_of_the_site_works_from_a_folder(site, browser):
 
     assert "Glossary" in [each.get_attribute("textContent").strip() for each in found]
     assert [] == [each for each in browser.get_log("browser") if each["level"] == "SEVERE"]
+
+
+BROKEN = """
+return [...document.querySelectorAll("td code")]
+  .filter((each) => /^[\\w.]+$/.test(each.textContent) && each.getClientRects().length > 1)
+  .map((each) => each.textContent);
+"""
+"""Names in tables that stand on more than one line."""
+
+
+@pytest.mark.parametrize("page", ["index", "start", "choosing", "reference", "laws", "which_law"])
+def test_no_name_is_broken_on_a_telephone_and_nothing_is_wider_than_it(site, browser, page):
+    """
+    At 400 pixels a name in a table stays whole, and what is wide scrolls by itself.
+    """
+    size = {"width": 400, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    browser.get((site / f"{page}.html").as_uri())
+
+    broken = browser.execute_script(BROKEN)
+    width = browser.execute_script("return document.documentElement.scrollWidth")
+
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    assert [] == broken
+    assert width <= 400
 
 
 def test_every_page_can_be_reached():

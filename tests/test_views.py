@@ -1,8 +1,10 @@
 """One view, two looks: nothing is lost, nothing can be smuggled in."""
 
+import math
+
 import pytest
 
-from p2law.views import View, together
+from p2law.views import View, alike, figures, give_or_take, together
 
 
 def test_html_escapes_what_comes_from_outside():
@@ -74,3 +76,31 @@ def test_numbers_have_as_many_digits_as_are_known(given, shown):
     Two digits of how far the nearer end of the interval lies off, and no end that is 0 by that.
     """
     assert shown == together(*given)
+
+
+def test_digits_of_an_estimate_are_those_that_its_interval_leaves():
+    """
+    The wider the interval, the fewer; an interval without end counts by its near side.
+    """
+    told = [figures(6.0853e5, 6.0853e5 - off, 6.0853e5 + off) for off in (3e5, 3e4, 3e3, 3)]
+
+    assert [2, 3, 4, 6] == told
+    assert 3 == figures(6.0853e5, 5.8e5, math.inf)
+    assert 4 == figures(1e8, 1e8, 1e8) == figures(1e8, math.nan, math.nan)
+    assert 4 == figures(math.inf, 1e8, math.inf)
+
+
+def test_values_beside_an_estimate_end_where_it_ends():
+    """
+    What has no interval of its own is written as what it stands beside; five digits without any.
+    """
+    assert ["1.381", "1.400", "1.401"] == alike([1.38052, 1.4, 1.40123], 1.38052, 1.37219, 1.38844)
+    assert ["1.3805", "1.4"] == alike([1.38052, 1.4], 1.38052, math.nan, math.nan)
+
+
+def test_a_value_has_as_many_digits_as_its_deviation_tells():
+    """
+    Two digits of the deviation, and as many places of the value.
+    """
+    assert ("0.0123", "0.0046") == give_or_take(0.012345, 0.00456)
+    assert ("0.01", "0") == give_or_take(0.01, 0.0)

@@ -181,7 +181,10 @@ def _items(value: Any, kinds: tuple[Any, ...], at: KeyPath) -> tuple[Any, ...]:
 def _plain(value: Any, kind: type, at: KeyPath) -> Any:
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if kind is float and is_number:
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise at.error(f"is {said(value)}; it must be a number below 1.8e308") from None
     if kind is int and isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from p2law import asking, planning
+from p2law.amounts import amount
 from p2law.foresight import TOKENS
 from p2law.plotting.canvas import LONE, Canvas, Place, canvas, plain
 from p2law.plotting.colours import GREY, MARKERS, Hues, evenly
@@ -24,7 +25,7 @@ from p2law.plotting.families import (
     varies,
 )
 from p2law.plotting.notes import upright
-from p2law.plotting.quantities import amount, apart, lay, plain_ticks, target_title, title
+from p2law.plotting.quantities import apart, lay, plain_ticks, target_title, title
 from p2law.result import Fit
 from p2law.sufficing import Budget
 from p2law.views import number

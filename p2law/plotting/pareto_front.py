@@ -8,12 +8,13 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from p2law import candidates as candidate
+from p2law.amounts import amount
 from p2law.errors import PlotError
 from p2law.foresight import TOKENS
 from p2law.frontiers import Frontier
 from p2law.plotting.canvas import Place, canvas, plain
 from p2law.plotting.colours import BLACK, FAINT, GREY, MARKERS, PALETTE
-from p2law.plotting.quantities import amount, is_log, lay, title
+from p2law.plotting.quantities import is_log, lay, title
 from p2law.wording import got, several
 
 SIZE = (7.4, 4.4)

@@ -16,57 +16,19 @@ from matplotlib.ticker import (
     NullLocator,
 )
 
+from p2law.amounts import COUNTS, DIGITS, SHARES, amount
 from p2law.declaring import Array
 from p2law.result import Fit
 from p2law.scoring import Score
-from p2law.views import number
-
-COUNTS = {
-    "params": "parameters",
-    "params_after": "parameters after pruning",
-    "tokens": "tokens",
-    "unique_tokens": "distinct tokens",
-    "flops": "FLOPs",
-    "gpu_hours": "GPU-hours",
-    "flops_per_token": "FLOPs per token",
-    "cost": "cost",
-}
-"""Columns that span decades: plain counts."""
-
-SHARES = {"pruning_rate": "pruning rate", "nominal_rate": "nominal pruning rate"}
-"""Columns that are shares of a whole, written as percentages."""
 
 SHORT = {"params_after": "left", "pruning_rate": "pruned", "nominal_rate": "pruned"}
 """What a title says in place of the name of an axis."""
 
-STEPS = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
-TALL = 1e15
-"""From here on a count is written by its power of ten."""
-
-DIGITS, MOST_DIGITS = 3, 9
-"""Of a value in short; more only where values are told apart."""
+MOST_DIGITS = 9
+"""Of values that are told apart."""
 
 MOST = 9
 """Labels of an axis that has much room."""
-
-
-def amount(value: float, column: str = "tokens", digits: int = DIGITS) -> str:
-    """A value of a column in short.
-
-    Examples
-    --------
-    >>> amount(1e9), amount(2.5e5), amount(0.3, "pruning_rate"), amount(1.3516, "base_loss")
-    ('1B', '250k', '30 %', '1.35')
-    """
-    if column in SHARES:
-        return f"{number(100 * value, digits)} %"
-    if column in COUNTS and abs(value) < TALL:
-        # 999.6M to three digits is 1B, not 1e+03M.
-        rounded = float(f"{value:.{digits}g}")
-        for step, letter in STEPS:
-            if abs(rounded) >= step:
-                return f"{number(rounded / step, digits)}{letter}"
-    return number(value, digits)
 
 
 def apart(values: Sequence[float], column: str) -> list[str]:

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from p2law import asking, planning
+from p2law.amounts import amount
 from p2law.errors import UnreachableLossError
 from p2law.foresight import TOKENS
 from p2law.report import cases
-from p2law.report.rounding import amount
 from p2law.result import Fit
 from p2law.views import number, together
 
@@ -120,7 +120,9 @@ def _after(fit: Fit, table: pd.DataFrame, tokens: Sequence[float], level: float)
     rows[TOKENS] = np.tile(amounts, len(table))
     found = fit.predict(rows, level=level)
     cells = [_cell(fit, row) for row in found.to_dict("records")]
-    lines = tuple((amount(each), tuple(cells[k :: len(amounts)])) for k, each in enumerate(amounts))
+    lines = tuple(
+        (amount(each, digits=4), tuple(cells[k :: len(amounts)])) for k, each in enumerate(amounts)
+    )
     return Table(
         f"{fit.form.target.capitalize()} ({plain_unit(fit)}) after so many tokens, with "
         f"{100 * level:g} % intervals of the law",

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from p2law.amounts import amount
 from p2law.foresight import TOKENS
-from p2law.report.rounding import amount
 from p2law.result import Fit
 
 MOST = 60
@@ -47,7 +47,7 @@ def recorded(fit: Fit, most: int = MOST) -> pd.DataFrame:
 def named(case: Mapping[str, float], varying: Sequence[str]) -> str:
     """A case in words, by the inputs in which it differs from others."""
     shown = [name for name in case if name in varying] or list(case)
-    return ", ".join(f"{name.replace('_', ' ')} {amount(case[name], name)}" for name in shown)
+    return ", ".join(f"{name.replace('_', ' ')} {amount(case[name], name, 4)}" for name in shown)
 
 
 def names(table: pd.DataFrame) -> list[str]:

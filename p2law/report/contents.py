@@ -7,9 +7,9 @@ from importlib import metadata
 import numpy as np
 
 from p2law import causes, forms, identify, scoring
+from p2law.amounts import span
 from p2law.conditions import FAMILY
 from p2law.identify import listed
-from p2law.report.rounding import span
 from p2law.result import Fit
 from p2law.views import number, together
 from p2law.wording import several

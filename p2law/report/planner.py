@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from p2law.amounts import kind, span
 from p2law.declaring import Array, Form, Input
 from p2law.descent import IDLE
 from p2law.errors import FormError
 from p2law.identify import AMPLIFIED, STILL, Directions
 from p2law.knowing import Knowledge
 from p2law.report import cases
-from p2law.report.rounding import kind, span
 from p2law.report.sliders import slider
 from p2law.report.tape import Tape
 from p2law.report.tracing import trace
@@ -59,6 +59,10 @@ def planner(fit: Fit) -> dict[str, Any]:
         "unit": fit.unit,
         "steps": _plain(tape.plain(law.columns, law.names)),
         "inputs": [_input(each, fit) for each in law.inputs],
+        "pairs": [
+            {"inputs": [each.first, each.second], "edges": each.edges.tolist()}
+            for each in known.covered.pairs
+        ],
         "coefficients": list(law.names),
         "values": _plain([fit.values[name] for name in law.names]),
         "draws": _plain(draws.T.tolist()),
@@ -105,6 +109,7 @@ def checked_tape(fit: Fit) -> Tape:
 def _input(each: Input, fit: Fit) -> dict[str, Any]:
     low, low_open, high, high_open = each.domain.ends
     values = fit.records[each.name].to_numpy()
+    covered = next(one for one in fit.known.covered.ranges if one.name == each.name)
     return {
         "name": each.name,
         "symbol": each.domain.symbol,
@@ -116,7 +121,8 @@ def _input(each: Input, fit: Fit) -> dict[str, Any]:
             "high": _plain(high),
             "highOpen": high_open,
         },
-        "records": [float(values.min()), float(values.max())],
+        "records": [covered.low, covered.high],
+        "floor": covered.floor,
         "span": span(float(values.min()), float(values.max()), each.name),
         "kind": kind(each.name),
         **slider(each, values),

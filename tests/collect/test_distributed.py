@@ -106,46 +106,54 @@ import os
 import sys
 from pathlib import Path
 import torch
-from p2law.collect import team, zoo
+from p2law.collect import team, writing, zoo
 from p2law.errors import RunError
 
-source, out = Path(sys.argv[1]), Path(sys.argv[2])
+writing.SHARD_BYTES = int(sys.argv[1])
 together = team.assemble("cpu")
-found = zoo.objective(source, None, together, dtype=torch.float32)
-zoo.save(found.model, out, together, torch.bfloat16, companions=source)
-try:
-    zoo.save(found.model, out, together)
-except RunError as error:
-    (out.parent / f"{together.rank}.txt").write_text(str(error))
+for source in map(Path, sys.argv[2:]):
+    found, out = zoo.objective(source, None, together, dtype=torch.float32), source / "two"
+    zoo.save(found.model, out, together, torch.bfloat16, companions=source)
+    try:
+        zoo.save(found.model, out, together)
+    except RunError as error:
+        (source / f"{together.rank}.txt").write_text(str(error))
 team.disband()
 os._exit(0)  # as the command ends: threads of gloo abort a process that is through
 """
 
 
-@pytest.mark.parametrize("k", [0, 1], ids=["llama", "qwen2-tied"])
-def test_two_processes_save_the_files_of_one(tmp_path, k, monkeypatch):
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """Folders of a Llama and a Qwen2 with tied embeddings, each saved by one process and by two."""
+    folder = tmp_path_factory.mktemp("saved")
+    script = folder / "save.py"
+    script.write_text(SAVING)
+    runs = studies.runs(studies.write(folder / "study", families=("llama", "qwen2")))
+    sources = {"llama": folder / "llama", "qwen2-tied": folder / "qwen2"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(writing, "SHARD_BYTES", 2**13)
+        for source, run in zip(sources.values(), runs, strict=False):
+            zoo.make(run.model.config, 0, source)
+            zoo.save(zoo.load(source), source / "one", Team(), torch.bfloat16)
+        in_two(script, writing.SHARD_BYTES, *sources.values())
+    return sources
+
+
+@pytest.mark.parametrize("name", ["llama", "qwen2-tied"])
+def test_two_processes_save_the_files_of_one(saved, name):
     """
     Byte by byte, in shards, layer by layer; where it cannot be, all of them say so.
     """
-    monkeypatch.setattr(writing, "SHARD_BYTES", 2**13)
-    (tmp_path / "save.py").write_text(
-        f"from p2law.collect import writing\nwriting.SHARD_BYTES = {writing.SHARD_BYTES}\n{SAVING}"
-    )
-    path = studies.write(tmp_path / "study", families=("llama", "qwen2"))
-    one, two = tmp_path / "one", tmp_path / "two" / "model"
-    two.parent.mkdir()
-    zoo.make(studies.runs(path)[k].model.config, 0, tmp_path / "source")
-    zoo.save(zoo.load(tmp_path / "source"), one, Team(), torch.bfloat16)
-
-    in_two(tmp_path / "save.py", tmp_path / "source", two)
-
     ours, theirs = (
-        {each.name: each.read_bytes() for each in folder.iterdir()} for folder in (one, two)
+        {each.name: each.read_bytes() for each in (saved[name] / which).iterdir()}
+        for which in ("one", "two")
     )
+
     assert len(ours) > 3
     assert ours == theirs
     for rank in (0, 1):
-        assert "exists and is not empty" in (two.parent / f"{rank}.txt").read_text()
+        assert "exists and is not empty" in (saved[name] / f"{rank}.txt").read_text()
 
 
 def stop_in_the_middle(path, out, run):

@@ -1,5 +1,8 @@
 // The prediction of a law with its interval, as p2law's Fit.predict makes it.
 
+// Between the names of two inputs that are far from the records together.
+const TOGETHER = " with ";
+
 // Numbers that JSON has no word for come as texts.
 function numbers(value) {
   if (Array.isArray(value)) return value.map(numbers);
@@ -101,6 +104,28 @@ function determined(plan, given) {
   );
 }
 
+// Where a value lies, from 0 at the least on record to 1 at the largest.
+function place({ records: [low, high], floor }, value) {
+  if (!floor) return (value - low) / (high - low);
+  return (Math.log(Math.max(value, floor)) - Math.log(floor)) / (Math.log(high) - Math.log(floor));
+}
+
+// What lies outside the records: inputs, or, where none does alone, two that no records are
+// near to together.
+function outside(plan, given) {
+  const alone = plan.inputs.filter(
+    (each, k) => given[k] < each.records[0] || given[k] > each.records[1],
+  );
+  if (alone.length) return alone.map((each) => each.name);
+  return plan.pairs
+    .filter(({ inputs: [i, j], edges }) => {
+      const x = place(plan.inputs[i], given[i]);
+      const y = place(plan.inputs[j], given[j]);
+      return edges.some(([a, b, c]) => a * x + b * y > c);
+    })
+    .map(({ inputs }) => inputs.map((k) => plan.inputs[k].name).join(TOGETHER));
+}
+
 // Value of the law at every refit, of a new run where that is asked for; sorted.
 function refits(plan, given, kind) {
   const found = values(plan.steps, given, plan.draws).pop();
@@ -129,9 +154,6 @@ function predict(plan, inputs, level = 0.9, kind = "mean") {
   const drawn = refits(plan, given, kind);
   const low = Math.min(quantile(drawn, (1 - level) / 2), estimate);
   const high = Math.max(quantile(drawn, (1 + level) / 2), estimate);
-  const beyond = plan.inputs
-    .filter((each, k) => given[k] < each.records[0] || given[k] > each.records[1])
-    .map((each) => each.name);
   const told = sure ? { estimate, low, high } : { estimate: NaN, low: NaN, high: NaN };
-  return { ...told, determined: sure, beyond };
+  return { ...told, determined: sure, beyond: outside(plan, given) };
 }

@@ -58,6 +58,24 @@ function listed(words) {
 
 const named = (name) => name.replaceAll("_", " ");
 
+// Which inputs no record reaches, alone or together.
+function strayed(beyond) {
+  const pairs = beyond.filter((each) => each.includes(TOGETHER));
+  if (!pairs.length) return `Beyond the records: ${listed(beyond.map(named))}.`;
+  const such = pairs.map((each) => `such ${named(each).replace(TOGETHER, " with such ")}`);
+  return `No records lie near ${such.join(" or ")}, though each alone is covered.`;
+}
+
+// What has been looked at where nothing lies outside.
+function within(plan) {
+  const alone = plan.inputs.length < 2;
+  const left = plan.inputs.some((each) => each.name === "base_loss") ? ", the base loss apart" : "";
+  const pairs = plan.pairs.length ? `, and so does every pair of them${left}` : "";
+  return alone
+    ? "The input lies within what the records cover."
+    : `Each input lies within what the records cover${pairs}.`;
+}
+
 // What to think of an answer: a class for its looks, a mark, words, and the reason.
 function verdict(plan, found) {
   if (!found.determined) {
@@ -69,9 +87,7 @@ function verdict(plan, found) {
     };
   }
   const { beyond } = found;
-  const far = beyond.length
-    ? `Beyond the records: ${listed(beyond.map(named))}. The answer rests on the form of the law.`
-    : "";
+  const far = beyond.length ? `${strayed(beyond)} The answer rests on the form of the law.` : "";
   if (Number.isNaN(found.low) || Number.isNaN(found.high)) {
     return {
       name: "unknown",
@@ -85,6 +101,6 @@ function verdict(plan, found) {
     name: "sound",
     mark: "●",
     words: "Within the records",
-    why: "All inputs lie within what the records cover.",
+    why: within(plan),
   };
 }
