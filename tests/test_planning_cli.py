@@ -184,10 +184,10 @@ def test_a_plan_that_nothing_fulfils_ends_with_code_two(place, monkeypatch, caps
     The answer is printed all the same, as text and as JSON.
     """
     text = PLAN.replace("params_after = 7e9", "params_after = 1e6")
-    (place / "none.toml").write_text(text, encoding="utf-8")
+    (place / "unmet.toml").write_text(text, encoding="utf-8")
 
     monkeypatch.chdir(place)
-    codes = [main(["plan", "none.toml"]), main(["plan", "none.toml", "--json"])]
+    codes = [main(["plan", "unmet.toml"]), main(["plan", "unmet.toml", "--json"])]
     text, _, plain = capsys.readouterr().out.partition("\n{")
 
     assert [2, 2] == codes
