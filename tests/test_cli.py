@@ -616,13 +616,14 @@ def test_the_inputs_of_predict_are_those_of_the_law():
         assert {name: [0.5] for name in form.columns} == cli._inputs(words, form)
 
 
-def test_json_has_no_words_for_missing_numbers():
+def test_json_has_words_for_what_is_no_number():
     """
-    NaN and infinity are no JSON; they become null, however deep they lie.
+    NaN, the unknown, becomes null, and what is infinite a text, however deep they lie.
     """
-    found = shell.as_json({"a": [float("nan"), (1.5, float("inf"))], "b": {"c": np.float64(0.1)}})
+    inf = float("inf")
+    found = shell.as_json({"a": [float("nan"), (1.5, inf, -inf)], "b": {"c": np.float64(0.1)}})
 
-    assert {"a": [None, [1.5, None]], "b": {"c": 0.1}} == json.loads(found)
+    assert {"a": [None, [1.5, "inf", "-inf"]], "b": {"c": 0.1}} == json.loads(found)
 
 
 def test_every_error_of_p2law_ends_with_code_2(place, refused, monkeypatch):
