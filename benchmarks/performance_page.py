@@ -80,6 +80,27 @@ PARTS = (
         text.of_growth,
     ),
     Part(
+        "scale",
+        "Large tables, many runs, clusters",
+        text.SCALE,
+        {
+            "rows": {
+                "10,000,000 rows": ("after", ""),
+                "CPU s": ("CPU seconds", ".1f"),
+                "peak, MB": ("peak MB", ",.0f"),
+            },
+            "runs": {
+                "10,000 runs": ("after", ""),
+                "CPU s": ("CPU seconds", ".1f"),
+                "peak, MB": ("peak MB", ",.0f"),
+            },
+            "jobs": {
+                "backend": ("backend", ""),
+                "hash of all answers": ("hash of all answers", ""),
+            },
+        },
+    ),
+    Part(
         "speed",
         "Refits, intervals, import",
         text.SPEED,
@@ -107,6 +128,25 @@ PARTS = (
                 "what": ("what", ""),
                 "CPU s": ("CPU s", ".2f"),
                 "wall clock, s": ("wall s", ".2f"),
+            }
+        },
+    ),
+    Part(
+        "next_runs",
+        "The runs to do next",
+        text.NEXT_RUNS,
+        {
+            "next runs": {
+                "known before": ("known before", ""),
+                "more": ("overhead", ".1f"),
+                "tasks": ("tasks", ""),
+                "runs chosen": ("runs chosen", ".0f"),
+                "random, median": ("random, median", ".2f"),
+                "worst": ("random, worst", ".2f"),
+                "grid, median": ("grid, median", ".2f"),
+                "worst of grid": ("grid, worst", ".2f"),
+                "above 1.05": ("grid, above 1.05", ""),
+                "promised": ("promised, median", ".2f"),
             }
         },
     ),

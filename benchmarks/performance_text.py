@@ -41,6 +41,18 @@ PLANS = (
     """20 base models x 20 rates x 3 methods, a P² fit for each method, 1,000 refits, one thread."""
 )
 
+SCALE = """Ten million rows from Parquet, read in parts, and ten thousand runs, each in a process of
+its own; the peak is that of the whole process. Below, refits and hold-outs given to `joblib`'s
+backends: the same hash means the same bits."""
+
+NEXT_RUNS = """Sets of runs that `next_runs` chooses, beside a random choice among the same 80
+candidates (median of five) and the 3 x 3 grid of the paper (1, 3 and 8 billion parameters, rates
+0.15, 0.25, 0.35, a billion tokens each), all for the cost of the grid. A task is a random P² law
+and one wanted prediction; compared are the widths of its 90 % interval that fits to 200 sets of
+simulated records really have, below 1 where the chosen set is better. "Promised" is the width
+that `next_runs` announced over the width found; "more" what a run costs beside its FLOPs, in
+runs of the grid."""
+
 ROUND_TRIPS = """Random fits of each law: tokens for a loss that the law predicts at random
 tokens, and the loss that it predicts there again. The tokens are compared where a last digit of
 the loss is worth less than 1e-8 of them."""
@@ -50,7 +62,8 @@ and the loss of the run's last checkpoint is forecast by `continue_run`. "Others
 of the same table and method; "family": runs of the other family; "method": runs pruned in depth,
 where the run asked about is not. Mean relative errors in per cent; naive is whichever of the last
 value shown and a power law of that run alone errs less in the mean; "held" is how often the 90 %
-interval held the loss.
+interval held the loss. "All" counts each run once, without "family", and compares with what all
+of its runs have.
 
 It is not good everywhere. `qwen3_distill` has two runs, so that one tells all that is known of
 the other. In `gpt2_sparse_retrain` the first quarter holds the pruned model before any token and

@@ -245,7 +245,8 @@ def main() -> None:
                 before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
                 row = tested(each, python, paths, options.tests)
                 used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
-                rows = _with(rows, row | {"CPU seconds": round(used)})
+                row["CPU seconds"] = round(used)
+                rows = _with(rows, row)
                 print(json.dumps(row, indent=1), flush=True)
                 if options.save:
                     keeping.keep(options.save, {"built": files, "environments": rows})

@@ -193,9 +193,12 @@ def _check_twice(table: pd.DataFrame) -> None:
     if not again:
         return
     first, more = table.iloc[again[0][0]], sum(map(len, again[1:]))
+    by = f", {first['method']}" if "method" in table.columns else ""
+    # Labels that are not unique tell no rows apart; places do.
+    places = table.index if table.index.is_unique else range(len(table))
     raise PlanError(
-        f"candidates {', '.join(label(table.index[k]) for k in again[0])} are the same: "
-        f"{first['model']}, pruning rate {first['pruning_rate']:g}"
+        f"candidates in rows {', '.join(label(places[k]) for k in again[0])} are the same: "
+        f"{first['model']}, pruning rate {first['pruning_rate']:g}{by}"
         f"{f'; so are {more} more rows' if more else ''}; keep one of each (drop_duplicates), or "
         f"add the column that tells them apart"
     )

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any, TextIO
 import p2law
 from p2law import judging_cli as judging
 from p2law import next_runs_cli as designing
-from p2law import objectives
+from p2law import objectives, reading
 from p2law import planning_cli as planning
 from p2law import report_cli as reporting
 from p2law.collect import cli as collecting
 from p2law.declaring import Form
-from p2law.errors import FitError, P2LawError
+from p2law.errors import FitError, P2LawError, UnreachableLossError
 from p2law.logs import cli as importing
 from p2law.shell import MANY, add_records, as_json, blaming, find_form, records, saved
+from p2law.writing import check_output, write_whole
 
 if TYPE_CHECKING:
     from p2law.result import Fit
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0; 2 after bad input; 1 where runs of a sweep failed.
+        0; 2 after bad input, or where no candidate is a plan; 1 where runs of a sweep failed.
 
     Raises
     ------
@@ -50,8 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"unrecognized arguments: {' '.join(words)}")
     code = 0
     try:
-        if asked.command == "collect":
-            text, code = collecting.main(asked)
+        if asked.command in WITH_CODE:
+            text, code = WITH_CODE[asked.command](asked)
         elif asked.command in TAKE_INPUTS:
             text = TAKE_INPUTS[asked.command](asked, words)
         else:
@@ -61,9 +62,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever reads has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (P2LawError, OSError) as error:
+        if getattr(asked, "json", False):
+            _say(as_json(_told(error)), sys.stdout)
         _say(f"p2law {asked.command}: {error}", sys.stderr)
         return BAD_INPUT
     return code
+
+
+def _told(error: Exception) -> dict[str, Any]:
+    """An error for programs: its message, and the answer that it carries."""
+    carried = vars(error) if isinstance(error, UnreachableLossError) else {}
+    return {"error": str(error), **carried}
 
 
 def _say(text: str, stream: TextIO) -> None:
@@ -124,8 +133,8 @@ def _add_predict(commands: Any) -> None:
 
 
 def _fit(asked: argparse.Namespace) -> str:
-    if asked.save and (asked.save.is_dir() or not asked.save.parent.is_dir()):
-        raise FitError(f"--save {asked.save}: name a file in a folder that exists")
+    if asked.save:
+        check_output("--save", asked.save, reading.paths(asked.records))
     law = find_form(asked.form) if asked.form else None
     objective = objectives.parse(asked.objective)
     fixed = {name: _number(name, text) for name, text in _pairs("--fixed", asked.fixed).items()}
@@ -133,7 +142,7 @@ def _fit(asked: argparse.Namespace) -> str:
     table = records(asked)
     found = p2law.fit(table, law, objective=objective, weight=asked.weight, fixed=fixed, tied=tied)
     if asked.save:
-        asked.save.write_text(found.to_json(), encoding="utf-8")
+        write_whole(asked.save, found.to_json())
     return as_json(_summary(found)) if asked.json else str(found)
 
 
@@ -155,7 +164,7 @@ def _summary(found: "Fit") -> dict[str, Any]:
 
 
 def _predict(asked: argparse.Namespace, words: Sequence[str]) -> str:
-    found = saved(asked.fit, asked.form)
+    found = saved(asked.fit, asked.form, "p2law predict fit.json --params 8e9 ...")
     inputs = p2law.grid(**_inputs(words, found.form))
     with blaming(f"{asked.fit} is damaged, or its law fails at these inputs"):
         table = found.predict(inputs, level=asked.level, kind=asked.kind)
@@ -200,12 +209,17 @@ def _pairs(option: str, words: Sequence[str]) -> dict[str, str]:
 ANSWER: dict[str, Callable[[argparse.Namespace], str]] = {
     "fit": _fit,
     **dict.fromkeys(judging.COMMANDS, judging.main),
-    "plan": planning.plan_main,
     designing.COMMAND: designing.main,
     reporting.COMMAND: reporting.main,
     "import-log": importing.main,
 }
 """What carries out a command; its answer as text."""
+
+WITH_CODE: dict[str, Callable[[argparse.Namespace], tuple[str, int]]] = {
+    "collect": collecting.main,
+    "plan": planning.plan_main,
+}
+"""The same for commands whose answer may be a failure: with the exit code."""
 
 TAKE_INPUTS: dict[str, Callable[[argparse.Namespace, Sequence[str]], str]] = {
     "predict": _predict,

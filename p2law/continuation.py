@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from p2law import asking
+from p2law.checkpoints import Checkpoints
 from p2law.conditioning import Conditioned
 from p2law.declaring import Array
 from p2law.deviations import TOKENS, Along, Deviations, Strayed, tried
@@ -20,9 +21,6 @@ from p2law.wording import several
 STRANGE = 4.0
 """Mean square deviation, in expected ones, beyond which a run is unlike those fitted."""
 
-RISEN = 3.0
-"""So many standard deviations of noise above its lowest checkpoint, a run has risen."""
-
 
 @dataclass(frozen=True, eq=False)
 class Continuation:
@@ -32,30 +30,45 @@ class Continuation:
     ----------
     fit : Fit
         The prior information.
-    curve : DataFrame
-        The checkpoints used: tokens and the target.
     inputs : mapping of str to float
         The other inputs of the law.
     sizes : Deviations
         How far the fitted runs stray from the law.
     trouble : tuple of str
         Sentences that must be read with any forecast.
-    thinned : int
-        How many checkpoints were left out because those used tell the same.
     """
 
     fit: Fit
-    curve: pd.DataFrame
     inputs: Mapping[str, float]
     sizes: Deviations
     trouble: tuple[str, ...]
-    thinned: int
+    _points: Checkpoints
     _runs: Sequence[Strayed]
+
+    @property
+    def curve(self) -> pd.DataFrame:
+        """The checkpoints used: tokens and the target."""
+        return self._points.used
+
+    @property
+    def early(self) -> pd.DataFrame:
+        """Those left out, as they have fewer tokens than any that was fitted."""
+        return self._points.early
+
+    @property
+    def thinned(self) -> int:
+        """How many checkpoints were left out because those used tell the same."""
+        return self._points.thinned
+
+    @functools.cached_property
+    def _alike(self) -> Conditioned:
+        """What its checkpoints make of it, if it strays from the law as the fitted runs do."""
+        return Conditioned(self.fit, self.curve, self.inputs, self.sizes)
 
     @functools.cached_property
     def _run(self) -> Conditioned:
-        """What its checkpoints make of it."""
-        return Conditioned(self.fit, self.curve, self.inputs, self.sizes)
+        """The same, as far as it does stray."""
+        return self._alike.as_wide_as_it_strays()
 
     # -- what it says ----------------------------------------------------------------
 
@@ -77,14 +90,15 @@ class Continuation:
             tokens; the forecast under the target's name with `low` and `high`; `law`, what
             the law alone predicts; `determined`, False where the fit leaves the law free
             there (forecast and interval are NaN then). The interval alone is NaN where the
-            fit has no rows to spare.
+            fit has no rows to spare, and where the forecast lies far above a loss that was
+            measured earlier.
 
         Raises
         ------
         FitError
             `level` is no probability.
         RecordError
-            A token count is not a number, or the law has no value there.
+            A token count is not a number or looks like billions, or the law has no value there.
         """
         asking.interval(level, "run")
         asked, table = self._run.asked(tokens)
@@ -94,8 +108,10 @@ class Continuation:
         slopes = self._run.by_size(asked, np.eye(len(mean)))
         slopes[:, -1] += 2 * own
         half = self._half(level, variance, slopes) * self._wider(asked)
+        counts = table[TOKENS].to_numpy()
+        half[self._points.deny(counts, mean - half, self.sizes.noise)] = np.nan
         sure = self.fit.known.determines(table)
-        out = pd.DataFrame({TOKENS: table[TOKENS].to_numpy()})
+        out = pd.DataFrame({TOKENS: counts})
         ends = (("low", mean - half), ("high", mean + half))
         for name, each in ((self.fit.form.target, mean), *ends):
             out[name] = np.where(sure, each, np.nan)
@@ -120,18 +136,22 @@ class Continuation:
         Raises
         ------
         FitError
-            `level` is no probability, or there is no checkpoint to begin at.
+            `level` is no probability, `tokens` is no positive number, or there is no
+            checkpoint to begin at.
         RecordError
-            `tokens` is not a number, or the law has no value there.
+            `tokens` look like billions, or the law has no value there.
         """
         asking.interval(level, "run")
-        begin = self.last if tokens is None else tokens
+        begin = self.last if tokens is None else asking.positive("tokens", tokens)
         asked, table = self._run.asked([begin, 2 * begin, begin * 1.01])
         mean, covariance = self._run.given(asked)
         fall = np.array([1.0, -1.0, 0.0])
         variance = np.maximum([fall @ covariance @ fall], 0.0)
         slopes = self._run.by_size(asked, fall[None])
         half = float(self._half(level, variance, slopes)[0]) * self._wider(asked)
+        own = self._half(level, np.diag(covariance)[:1], slopes)
+        if self._points.deny(np.array([begin]), mean[:1] - own, self.sizes.noise)[0]:
+            half = np.nan
         gain = float(fall @ mean)
         near = float(mean[0] - mean[2]) / (0.01 * begin)
         found = {"gain": gain, "low": gain - half, "high": gain + half, "per_token": near}
@@ -169,7 +189,15 @@ class Continuation:
     @property
     def strange(self) -> float:
         """Mean square deviation of the checkpoints from the law, in expected ones."""
-        return float(self._run.off @ self._run.pull / max(len(self._run.off), 1))
+        return float(self._alike.off @ self._alike.pull / max(len(self._alike.off), 1))
+
+    @property
+    def wider(self) -> float:
+        """How many times as far as the fitted runs this one may stray, in its forecasts.
+
+        At least 1; as its checkpoints demand.
+        """
+        return self._run.wider
 
     @property
     def unlike(self) -> bool:
@@ -179,21 +207,12 @@ class Continuation:
     @property
     def risen(self) -> bool:
         """Whether the last checkpoint lies above an earlier one by more than noise."""
-        loss = self.curve[self.fit.form.target].to_numpy()
-        noise = np.sqrt(2) * self.sizes.noise
-        return bool(len(loss) and loss[-1] > loss.min() + RISEN * noise)
+        return self._points.risen(self.sizes.noise)
 
     @property
     def bump(self) -> float | None:
         """Tokens at which the curve lies far above an earlier checkpoint; None where nowhere."""
-        loss = self.curve[self.fit.form.target].to_numpy()
-        if not len(loss):
-            return None
-        above = loss - np.minimum.accumulate(loss)
-        # Of many checkpoints the lowest and the highest lie far apart by noise alone.
-        usual = self.sizes.noise * (RISEN + 2 * np.sqrt(2 * np.log(len(loss))))
-        highest = int(np.argmax(above))
-        return float(self.curve[TOKENS].iloc[highest]) if above[highest] > usual else None
+        return self._points.bump(self.sizes.noise)
 
     def tried(self, ratio: float) -> tuple[int, float, float]:
         """The same forecast on the fitted runs themselves, each shown as far as this one.

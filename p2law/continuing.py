@@ -3,24 +3,20 @@
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from p2law import asking
+from p2law.checkpoints import checkpoints
 from p2law.continuation import Continuation
 from p2law.covering import WITH
 from p2law.deviations import TOKENS, Deviations, Strayed, strayed
-from p2law.errors import FitError, FormError, RecordError
-from p2law.numeric import numbers
+from p2law.errors import FitError, FormError
 from p2law.result import Fit
 from p2law.sizing import SUPPOSED, deviations
 from p2law.views import number
-from p2law.wording import several
-
-MOST = 200
-"""So many checkpoints of a run calibrate it; more would tell the same, and take long."""
+from p2law.wording import several, short
 
 
 def continue_run(fit: Fit, curve: pd.DataFrame | None = None, /, **columns: float) -> Continuation:
@@ -47,9 +43,10 @@ def continue_run(fit: Fit, curve: pd.DataFrame | None = None, /, **columns: floa
     FitError
         The law does not read `tokens`.
     FormError
-        An input of the law is missing, or not one value.
+        An input of the law is missing, not one value, or another one in the curve.
     RecordError
-        `tokens` or the target are missing, or hold what is no number.
+        `tokens` or the target are missing, or hold what is no number; tokens look like
+        billions; or one token count has two losses.
 
     Examples
     --------
@@ -68,14 +65,11 @@ def continue_run(fit: Fit, curve: pd.DataFrame | None = None, /, **columns: floa
     if not isinstance(fit, Fit) or TOKENS not in fit.form.columns:
         name = fit.form.name if isinstance(fit, Fit) else type(fit).__name__
         raise FitError(f"{name} reads no tokens, so no run can be continued with it")
-    table = pd.DataFrame(columns=[TOKENS, fit.form.target]) if curve is None else curve
-    _check_curve(fit, table)
-    inputs = _inputs(fit, table, columns)
-    usable, said = _usable(fit, table)
-    kept = _thinned(usable)
+    points = checkpoints(fit, curve)
+    inputs = _inputs(fit, pd.DataFrame() if curve is None else curve, columns)
     runs, sizes = _strays(fit)
-    found = Continuation(fit, kept, inputs, sizes, (), len(usable) - len(kept), runs)
-    return replace(found, trouble=(*said, *_doubts(found)))
+    found = Continuation(fit, inputs, sizes, (), points, runs)
+    return replace(found, trouble=(*points.said, *_doubts(found)))
 
 
 @functools.lru_cache(maxsize=8)
@@ -85,59 +79,28 @@ def _strays(fit: Fit) -> tuple[Sequence[Strayed], Deviations]:
     return runs, deviations(runs)
 
 
-def _check_curve(fit: Fit, table: Any) -> None:
-    if not isinstance(table, pd.DataFrame):
-        raise RecordError(f"a curve is a DataFrame of checkpoints, got {type(table).__name__}")
-    if missing := [name for name in (TOKENS, fit.form.target) if name not in table.columns]:
-        had = ", ".join(map(str, table.columns))
-        raise RecordError(f"the curve has no column {', '.join(missing)}; it has {had}")
-
-
 def _inputs(fit: Fit, table: pd.DataFrame, columns: Mapping[str, float]) -> dict[str, float]:
     """The inputs beside tokens, one value each."""
     if TOKENS in columns:
         raise FormError("tokens are in the curve, or what is asked of the forecast; leave them out")
     held = dict(columns)
     for name in fit.form.columns:
-        if name == TOKENS or name in held or name not in table.columns:
+        if name == TOKENS or name not in table.columns or table.empty:
             continue
         values = table[name].unique()
         if len(values) != 1:
             raise FormError(f"{name} is one value in a run, the curve has {len(values)}")
+        if name in columns and not np.array_equal(columns[name], values[0]):
+            raise FormError(
+                f"{name} is {short(values[0])} in the curve and {short(columns[name])} beside it; "
+                f"leave one of them out"
+            )
         held[name] = values[0]
     checked = asking.inputs(fit.form, None, {**held, TOKENS: float(fit.records[TOKENS].max())})
     asking.check_counts(checked.drop(columns=TOKENS), fit.records)
     if len(checked) > 1:
         raise FormError("one run at a time: each input is a single number here")
     return {name: float(checked[name].iloc[0]) for name in fit.form.columns if name != TOKENS}
-
-
-def _usable(fit: Fit, table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """The checkpoints that the fit can be held against, and what is said of the others."""
-    target = fit.form.target
-    plain = {name: numbers(table, name) for name in (TOKENS, target)} if len(table) else {}
-    whole = pd.DataFrame(plain, columns=[TOKENS, target], dtype=float)
-    least = float(fit.records[TOKENS].min())
-    kept = whole[whole[TOKENS] >= least * (1 - 1e-9)].sort_values(TOKENS, ignore_index=True)
-    early, said = len(whole) - len(kept), []
-    if early:
-        said.append(
-            f"{early} checkpoint{'s' * (early != 1)} before {number(least)} tokens left out: "
-            f"the fit holds none so early"
-        )
-    if kept.empty:
-        said.append("no checkpoint to go by: the forecast is the law with the spread of runs")
-    return kept, said
-
-
-def _thinned(whole: pd.DataFrame) -> pd.DataFrame:
-    """At most so many checkpoints, spread over ln(tokens), the last one among them."""
-    if len(whole) <= MOST:
-        return whole
-    tokens = whole[TOKENS].to_numpy()
-    wanted = np.geomspace(tokens[0], tokens[-1], MOST)
-    rows = np.searchsorted(tokens, wanted * (1 + 1e-9), side="right") - 1
-    return whole.iloc[np.unique([*rows, len(whole) - 1])].reset_index(drop=True)
 
 
 def _doubts(found: Continuation) -> list[str]:
@@ -153,10 +116,12 @@ def _doubts(found: Continuation) -> list[str]:
             f"the curve has a bump at {number(high)} tokens, higher than its noise; it has "
             f"fallen again since, and the law knows no bumps"
         )
+    said += _denied(found)
     if found.unlike:
         said.append(
             f"this run is unlike those fitted: it strays {np.sqrt(found.strange):.1f} times as far "
-            f"from the law as they do; check its inputs and its evaluation text"
+            f"from the law as they do, and intervals are wider for it; check its inputs and its "
+            f"evaluation text"
         )
     said += _of_few(found)
     fit, end = found.fit, float(found.fit.records[TOKENS].max())
@@ -169,6 +134,24 @@ def _doubts(found: Continuation) -> list[str]:
     if of_run:
         said.append(f"{', '.join(of_run)} outside the records: the law is extended to this run")
     return said
+
+
+def _denied(found: Continuation) -> list[str]:
+    """What checkpoints that were left out as too early have against the forecast."""
+    early, first = found.early, float(found.fit.records[TOKENS].min())
+    told = found.predict(first).iloc[0] if len(early) else None
+    if told is None or not told["determined"] or not np.isnan(told["low"]):
+        return []
+    if not found.fit.known.tells_noise:
+        return []
+    low = early.iloc[int(np.argmin(early[found.fit.form.target]))]
+    said = (
+        f"the loss was {number(low.iloc[1], 5)} at {number(low.iloc[0])} tokens already, far below "
+        f"the {number(told[found.fit.form.target], 5)} of the forecast at {number(first)}, and "
+        f"losses fall: check the tokens of a step, and the inputs; there is no interval where the "
+        f"forecast is above what was measured"
+    )
+    return [said]
 
 
 def _of_few(found: Continuation) -> list[str]:

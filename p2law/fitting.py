@@ -14,7 +14,8 @@ from p2law.forms.p2 import p2
 from p2law.gathering import Data, gather, other_laws, weights_of
 from p2law.objectives import Objective, squared
 from p2law.problem import Problem
-from p2law.result import Fit, Search
+from p2law.result import Fit
+from p2law.searched import Search
 from p2law.settings import Settings, checked_form, settings
 from p2law.surface import Surface
 from p2law.wording import got

@@ -9,6 +9,7 @@ import pandas as pd
 from p2law.declaring import Array, Domain, Form, Mask
 from p2law.errors import RecordError
 from p2law.forms import builtin
+from p2law.grouping import codes
 from p2law.labelling import plain_rows, plain_runs, plain_texts
 from p2law.objectives import Objective
 from p2law.records import check, runs
@@ -80,6 +81,8 @@ def gather(records: pd.DataFrame, law: Form, weight: str | None, objective: Obje
     needs = [*law.columns, law.target, *([weight] if weight not in (None, "run") else [])]
     table = check(records, needs=needs, accept=("params", "tokens"), copy=False)
     usable, left_out = _usable(table, law, objective)
+    for name in table.columns.intersection([*MIXTURES, *KEPT]):
+        codes(table, name)  # refuses what cannot be compared
     if weight not in (None, "run"):
         usable, left_out = _weighing(table, weight, usable, left_out)
     labels, note = runs(table)

@@ -59,7 +59,7 @@ def main(asked: argparse.Namespace) -> str:
 
 
 def _found(asked: argparse.Namespace) -> "NextRuns":
-    fit = saved(asked.fit, asked.form)
+    fit = saved(asked.fit, asked.form, "p2law next-runs fit.json runs.csv ...")
     wanted = pd.DataFrame([_target(words, fit.form) for words in asked.target])
     files = reading.paths(asked.candidates)
     tables = [reading.read(path) for path in files]

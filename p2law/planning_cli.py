@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 from p2law import planfile, planning
 from p2law.declaring import Form
-from p2law.errors import UnreachableLossError
 from p2law.foresight import TOKENS
 from p2law.shell import as_json, saved
 
 if TYPE_CHECKING:
     from p2law.result import Fit
 
-OF_ONE = ("tokens", "saturation")
-"""Commands that take the inputs of a law, too."""
+WANTED = {"tokens": "--loss LOSS", "saturation": "--gain GAIN"}
+"""What is asked of the commands that take the inputs of a law, too."""
+
+OF_ONE = tuple(WANTED)
+
+OPTIONS = "[--form MODULE:NAME] [--level L] [--json]"
 
 INPUTS = (
     "The other inputs are those of the law, for instance --params 8.03e9 --pruning-rate 0.25 "
@@ -30,8 +33,7 @@ def add_commands(commands: Any) -> None:
         "tokens",
         allow_abbrev=False,
         help="how many tokens reach a loss, by a saved fit",
-        usage="%(prog)s [-h] [--form MODULE:NAME] [--level L] [--json] FIT --loss LOSS --INPUT "
-        "VALUE ...",
+        usage=f"%(prog)s [-h] {OPTIONS} FIT {WANTED['tokens']} --INPUT VALUE ...",
         epilog=INPUTS,
     )
     tokens.add_argument("--loss", type=float, required=True, help="to be reached")
@@ -39,8 +41,7 @@ def add_commands(commands: Any) -> None:
         "saturation",
         allow_abbrev=False,
         help="from how many tokens on a doubling buys little",
-        usage="%(prog)s [-h] [--form MODULE:NAME] [--level L] [--json] FIT --gain GAIN --INPUT "
-        "VALUE ...",
+        usage=f"%(prog)s [-h] {OPTIONS} FIT {WANTED['saturation']} --INPUT VALUE ...",
         epilog=INPUTS,
     )
     saturation.add_argument("--gain", type=float, required=True, help="what is little, in nat")
@@ -74,17 +75,14 @@ def main(asked: argparse.Namespace, words: Sequence[str]) -> str:
     P2LawError
         As in `planning.tokens_for` and `planning.saturation`.
     """
-    fit = saved(asked.fit, asked.form)
+    fit = saved(
+        asked.fit, asked.form, f"p2law {asked.command} fit.json {WANTED[asked.command]} ..."
+    )
     others = _inputs(asked.command, words, fit.form)
-    try:
-        if asked.command == "tokens":
-            found = planning.tokens_for(fit, loss=asked.loss, level=asked.level, **others)
-        else:
-            found = planning.saturation(fit, gain=asked.gain, level=asked.level, **others)
-    except UnreachableLossError as error:
-        if asked.json:
-            print(as_json({"error": str(error), **vars(error)}))
-        raise
+    if asked.command == "tokens":
+        found = planning.tokens_for(fit, loss=asked.loss, level=asked.level, **others)
+    else:
+        found = planning.saturation(fit, gain=asked.gain, level=asked.level, **others)
     return as_json(asdict(found)) if asked.json else str(found)
 
 
@@ -92,15 +90,16 @@ def _inputs(command: str, words: Sequence[str], form: Form) -> dict[str, float]:
     """Read the inputs of a law but for tokens: ``--name value``."""
     names = [name for name in form.columns if name != TOKENS]
     options = [f"--{name.replace('_', '-')}" for name in names]
-    usage = f"p2law {command} FIT {' '.join(f'{each} VALUE' for each in options)} ..."
+    own = " ".join(f"{each} VALUE" for each in options)
+    usage = f"p2law {command} {OPTIONS} FIT {WANTED[command]} {own}"
     parser = argparse.ArgumentParser(f"p2law {command}", usage, allow_abbrev=False, add_help=False)
     for option, name in zip(options, names, strict=True):
         parser.add_argument(option, dest=name, type=float, required=True)
     return vars(parser.parse_args(words))
 
 
-def plan_main(asked: argparse.Namespace) -> str:
-    """Carry out `plan`; its answer as text.
+def plan_main(asked: argparse.Namespace) -> tuple[str, int]:
+    """Carry out `plan`; its answer as text, and 0, or 2 where no candidate is a plan.
 
     Raises
     ------
@@ -114,12 +113,13 @@ def plan_main(asked: argparse.Namespace) -> str:
     ((name, amounts),) = plan.asked.items()
     choices = [_choice(plan, fits, {**common, name: each}) for each in amounts]
     frontiers = [_frontier(plan, fits, {**common, name: amounts})] if plan.frontier else []
+    code = 2 if all(each.best is None for each in choices) else 0
     if not asked.json:
-        return "\n\n".join(map(str, [*choices, *frontiers]))
+        return "\n\n".join(map(str, [*choices, *frontiers])), code
     every = [each.plain() for each in choices]
     found: dict[str, Any] = {"choices": every} if len(every) > 1 else {"choice": every[0]}
     found |= {"frontier": frontiers[0].plain()} if frontiers else {}
-    return as_json(found)
+    return as_json(found), code
 
 
 def _frontier(plan: planfile.Plan, fits: "dict[str, Fit]", common: dict[str, Any]) -> Any:

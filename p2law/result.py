@@ -9,56 +9,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from p2law import asking, intervals, saving, tabling
-from p2law.causes import HOLD
+from p2law import asking, intervals, saving, tabling, telling
 from p2law.declaring import Array, Form
 from p2law.errors import SavedFitError
-from p2law.gathering import KEPT, WEIGHT
-from p2law.identify import listed
 from p2law.knowing import Knowledge
+from p2law.searched import Search
 from p2law.settings import Settings
 from p2law.verdicts import Status
-from p2law.views import View, number, together
+from p2law.views import View
 from p2law.vocabulary import unit
-
-
-@dataclass(frozen=True)
-class Search:
-    """How the coefficients were found.
-
-    Attributes
-    ----------
-    objective : float
-        The minimum: a sum over the rows used.
-    minima : tuple of float
-        Objective of every distinct local minimum met, best first.
-    gradient : float
-        Largest cosine between the residuals and a free derivative; 0 at a minimum.
-    evaluations : int
-        Evaluations of the law in the polish, and of its derivatives in long narrow valleys.
-    engine, derivatives : str
-    left_out : tuple of (str, int)
-        Why rows were left out, and how many.
-    """
-
-    objective: float
-    minima: tuple[float, ...]
-    gradient: float
-    evaluations: int
-    engine: str
-    derivatives: str
-    left_out: tuple[tuple[str, int], ...]
-
-    @classmethod
-    def read(cls, plain: Mapping[str, Any]) -> "Search":
-        """Make it from what a saved fit holds: lists for tuples, texts for infinities."""
-        found = {
-            "objective": float(plain["objective"]),
-            "gradient": float(plain["gradient"]),
-            "minima": tuple(map(float, plain["minima"])),
-            "left_out": tuple((why, count) for why, count in plain["left_out"]),
-        }
-        return cls(**{**plain, **found})
 
 
 @dataclass(frozen=True, eq=False)
@@ -233,21 +192,24 @@ class Fit:
 
     def view(self) -> View:
         """The content of the text and HTML views."""
-        rows = []
-        for name, row in self.table().to_dict("index").items():
-            term = "" if np.isnan(row["term"]) else number(row["term"], 3)
-            rows.append((str(name), *_known(row), term, row["unit"], row["note"]))
-        curves = self._records["run"].nunique()
+        records, form, curves = self._records, self.form, self._records["run"].nunique()
+        holding = telling.held(self.held, self.values, self.settings)
+        residuals = records[form.target].to_numpy() - self._predicted()
         return View(
             headline=(
-                f"{self.form.name}{self._holding()} fitted to {len(self._records)} records of "
+                f"{form.name}{holding} fitted to {len(records)} records of "
                 f"{curves} run{'s' * (curves != 1)}: {self.status.words}"
             ),
-            formula=self.form.formula,
+            formula=form.formula,
             warnings=self.trouble,
-            header=("", "estimate", "90 % from", "to", "at the middle", "unit", "note"),
-            rows=rows,
-            facts=self._facts(),
+            header=telling.HEADER,
+            rows=telling.rows(self.table()),
+            facts=[
+                ("residuals", telling.misfit(residuals, records["run"], self.unit)),
+                ("covered", telling.covered(records, form.columns)),
+                *telling.found(self.search, self.settings.objective),
+                *(("note", each) for each in self.notes),
+            ],
         )
 
     def __str__(self) -> str:
@@ -257,50 +219,6 @@ class Fit:
 
     def _repr_html_(self) -> str:
         return self.view().html()
-
-    def _holding(self) -> str:
-        """What the tool itself holds and why, for the first line."""
-        own = {
-            name: why
-            for name, why in self.held.items()
-            if name not in self.settings.fixed and name not in self.settings.tied
-        }
-        if not own:
-            return ""
-        named = listed([f"{name} = {number(self.values[name])}" for name in own])
-        reasons = [each.removeprefix(HOLD) for each in dict.fromkeys(own.values())]
-        start = HOLD if all(each.startswith(HOLD) for each in own.values()) else ""
-        return f", holding {named} because {start}{listed(reasons)},"
-
-    def _facts(self) -> list[tuple[str, str]]:
-        """What the views say below the table."""
-        residuals = self._records[self.form.target].to_numpy() - self._predicted()
-        worst = int(np.argmax(np.abs(residuals)))
-        rmse, largest = np.sqrt(np.mean(residuals**2)), abs(residuals[worst])
-        where = f"run {self._records['run'].iloc[worst]}"
-        size, most = (f"{number(each, 3)} {self.unit}" for each in (rmse, largest))
-        count, total = len(self.search.minima), number(self.search.objective, 8)
-        minima = "minimum" if count == 1 else "minima"
-        facts = [
-            (
-                "residuals",
-                f"rmse {size}, worst {most} ({where})",
-            ),
-            ("covered", ", ".join(self._covered())),
-            ("objective", f"{self.settings.objective}, summed: {total}; {count} distinct {minima}"),
-        ]
-        facts += [
-            ("left out", f"{count} row{'s' * (count != 1)}: {why}")
-            for why, count in self.search.left_out
-        ]
-        return facts + [("note", each) for each in self.notes]
-
-    def _covered(self) -> list[str]:
-        parts = []
-        for name in self.form.columns:
-            low, high = self._records[name].min(), self._records[name].max()
-            parts.append(f"{name} {number(low)}" + ("" if low == high else f"..{number(high)}"))
-        return parts
 
     # -- what it knows ---------------------------------------------------------------
 
@@ -367,7 +285,7 @@ class Fit:
                 _notes=tuple(content["notes"]),
                 settings=Settings(**content["settings"]),
                 search=Search.read(content["search"]),
-                _records=_kept(table, form),
+                _records=saving.kept(table, form),
             )
             found.known.check_sum(found.search.objective)
             found.predict(found.records.iloc[:1])
@@ -378,18 +296,3 @@ class Fit:
                 f"not a whole saved fit: {type(error).__name__}: {error}"
             ) from error
         return found
-
-
-def _known(row: Mapping[Any, Any]) -> tuple[str, str, str]:
-    """A coefficient and its interval in as many digits as are known."""
-    found = row["estimate"], row["low"], row["high"]
-    return together(*found) if np.isfinite(found).all() else (number(found[0]), "", "")
-
-
-def _kept(table: pd.DataFrame, form: Form) -> pd.DataFrame:
-    """The columns of a fit's records, numbers as float64."""
-    labels = table.columns.intersection([*KEPT]).difference([*form.columns, form.target])
-    numeric = [*form.columns, form.target, *table.columns.intersection([WEIGHT])]
-    return table[list(dict.fromkeys(["run", *numeric, *labels]))].astype(
-        dict.fromkeys(numeric, np.float64)
-    )

@@ -11,6 +11,7 @@ import pandas as pd
 from p2law.declaring import Form
 from p2law.errors import SavedFitError
 from p2law.forms import builtin
+from p2law.gathering import KEPT, WEIGHT
 from p2law.labelling import is_plain
 from p2law.wording import got, short
 
@@ -226,4 +227,13 @@ def find_form(name: str, coefficients: Sequence[str], handed: Sequence[Form]) ->
         )
     raise SavedFitError(
         f"the saved fit is of a law {name!r}, which is not built in; hand it over: forms=({name},)"
+    )
+
+
+def kept(table: pd.DataFrame, form: Form) -> pd.DataFrame:
+    """The columns of a fit's records, numbers as float64."""
+    labels = table.columns.intersection([*KEPT]).difference([*form.columns, form.target])
+    numeric = [*form.columns, form.target, *table.columns.intersection([WEIGHT])]
+    return table[list(dict.fromkeys(["run", *numeric, *labels]))].astype(
+        dict.fromkeys(numeric, np.float64)
     )

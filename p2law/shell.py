@@ -68,8 +68,10 @@ def _some(table: "pd.DataFrame", where: str) -> "pd.DataFrame":
     return table[mask]
 
 
-def saved(path: Path, form: str | None) -> "Fit":
+def saved(path: Path, form: str | None, first: str = "") -> "Fit":
     """Read a saved fit, of a built-in law or of the one that is named.
+
+    Where the file cannot be read, `first` shows a command in which it stands where it belongs.
 
     Raises
     ------
@@ -81,8 +83,8 @@ def saved(path: Path, form: str | None) -> "Fit":
         text = path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         raise SavedFitError(
-            f"cannot read the saved fit {str(path)!r}: {error}\n"
-            f"It comes first: p2law predict fit.json --params 8e9 ..."
+            f"cannot read the saved fit {str(path)!r}: {error}"
+            + (f"\nIt comes first: {first}" if first else "")
         ) from error
     try:
         with blaming(f"{path} is damaged"):
@@ -134,13 +136,15 @@ def find_form(text: str) -> Form:
 
 
 def as_json(value: Any) -> str:
-    """JSON as the standard has it: what is no number is null."""
+    """JSON as the standard has it: unknown (NaN) is null, infinite is the text inf or -inf."""
 
     def plain(each: Any) -> Any:
         if isinstance(each, Mapping):
             return {str(name): plain(part) for name, part in each.items()}
         if isinstance(each, (list, tuple)):
             return [plain(part) for part in each]
-        return None if isinstance(each, float) and not math.isfinite(each) else each
+        if isinstance(each, float) and not math.isfinite(each):
+            return None if math.isnan(each) else str(float(each))
+        return each
 
     return json.dumps(plain(value), indent=2, allow_nan=False)

@@ -29,6 +29,9 @@ so many differences between runs."""
 STEP = 0.01
 """Step in the logarithms of the sizes, of which the curvature is made."""
 
+LEAST = 1e-6
+"""Share of the loss that is noise at least: losses are written with so many digits."""
+
 FAR = 12.0
 """How far from the usual ones the logarithms of the sizes are looked for."""
 
@@ -47,7 +50,8 @@ def deviations(runs: Sequence[Strayed]) -> Deviations:
     from scipy.optimize import minimize
 
     size = float(np.sqrt(np.mean(np.concatenate([each.freed for each in runs]) ** 2)))
-    size = max(size, 1e-6 * float(np.mean(np.abs(runs[0].along.law))))
+    least = LEAST * float(np.mean(np.abs(runs[0].along.law)))
+    size = max(size, 3 * least)
     usual = np.log([size, USUAL_SPEED, size / 2, 1.0, size / 3])
     groups = _alike(runs)
 
@@ -56,7 +60,9 @@ def deviations(runs: Sequence[Strayed]) -> Deviations:
         value, slope = _unlikely(_sizes(logs, len(runs)), groups)
         return 0.5 * float(strange @ strange) + value, strange / PRIOR_SPREAD + slope
 
-    box = list(zip(usual - FAR, usual + FAR, strict=True))
+    low = usual - FAR
+    low[-1] = max(low[-1], np.log(least))
+    box = list(zip(low, usual + FAR, strict=True))
     best = minimize(unlikely, usual, jac=True, method="L-BFGS-B", bounds=box).x
     doubt = _doubt(lambda logs: unlikely(logs)[1], best)
     # The levels of so many runs tell no more than those of fewer that nothing has followed.

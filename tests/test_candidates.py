@@ -96,12 +96,17 @@ def test_what_makes_no_candidates_is_refused(arguments, words):
         (
             lambda t: pd.concat([t, t.iloc[[0]], t.iloc[[0]]], ignore_index=True),
             PlanError,
-            r"candidates 0, 2, 3 are the same: 3B, pruning rate 0.5; keep one of each",
+            r"candidates in rows 0, 2, 3 are the same: 3B, pruning rate 0.5, depth; keep one",
         ),
         (
             lambda t: pd.concat([t, t], ignore_index=True),
             PlanError,
-            r"candidates 0, 2 are the same: 3B, pruning rate 0.5; so are 2 more rows; keep one",
+            r"candidates in rows 0, 2 are the same: 3B, pruning rate 0.5, depth; so are 2 more",
+        ),
+        (
+            lambda t: pd.concat([t, t.iloc[[0]]]),
+            PlanError,
+            r"candidates in rows 0, 2 are the same: 3B, pruning rate 0.5, depth; keep one of each",
         ),
     ],
 )

@@ -428,6 +428,18 @@ def test_nothing_is_fitted_for_a_place_where_nothing_can_be_saved(place, refused
     assert "folder that exists" in refused("fit", "records.csv", "--save", place / "no" / "x.json")
 
 
+def test_records_are_not_written_over_by_their_fit(place, refused):
+    """
+    A saved fit never takes the place of what it was fitted to.
+    """
+    before = (place / "records.csv").read_bytes()
+
+    message = refused("fit", "records.csv", "--save", place / "records.csv")
+
+    assert "records.csv is read, and would be lost" in message
+    assert before == (place / "records.csv").read_bytes()
+
+
 def test_a_file_that_cannot_be_written_is_told(place, refused, monkeypatch):
     """
     What the system forbids is told in its words.
@@ -436,7 +448,7 @@ def test_a_file_that_cannot_be_written_is_told(place, refused, monkeypatch):
     def forbid(*_, **__):
         raise PermissionError(13, "Permission denied", "new.json")
 
-    monkeypatch.setattr("pathlib.Path.write_text", forbid)
+    monkeypatch.setattr("pathlib.Path.write_bytes", forbid)
 
     message = refused("fit", place / "records.csv", "--save", "new.json")
 
@@ -604,13 +616,14 @@ def test_the_inputs_of_predict_are_those_of_the_law():
         assert {name: [0.5] for name in form.columns} == cli._inputs(words, form)
 
 
-def test_json_has_no_words_for_missing_numbers():
+def test_json_has_words_for_what_is_no_number():
     """
-    NaN and infinity are no JSON; they become null, however deep they lie.
+    NaN, the unknown, becomes null, and what is infinite a text, however deep they lie.
     """
-    found = shell.as_json({"a": [float("nan"), (1.5, float("inf"))], "b": {"c": np.float64(0.1)}})
+    inf = float("inf")
+    found = shell.as_json({"a": [float("nan"), (1.5, inf, -inf)], "b": {"c": np.float64(0.1)}})
 
-    assert {"a": [None, [1.5, None]], "b": {"c": 0.1}} == json.loads(found)
+    assert {"a": [None, [1.5, "inf", "-inf"]], "b": {"c": 0.1}} == json.loads(found)
 
 
 def test_every_error_of_p2law_ends_with_code_2(place, refused, monkeypatch):

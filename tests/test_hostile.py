@@ -10,6 +10,10 @@ ONCE_UNEXPLAINED = (
     12589,  # a loss of 1e308 in a saved fit
     15405,  # a path with a zero byte
     18430,  # a law that gives complex numbers
+    25229,  # residuals whose squares are beyond double precision
+    28513,  # tokens beyond double precision in a log
+    51941,  # labels that cannot be compared
+    59056,  # a whole number in a sweep file that no float holds
     22428,  # a valley without end
 )
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import p2law
 from p2law import cli, logs
 from p2law.errors import P2LawError, RecordError
-from p2law.logs import events, smoothing, thinning
+from p2law.logs import events, smoothing, thinning, unpacking
 from p2law.logs.options import Options
 from p2law.logs.units import in_nats
 
@@ -369,8 +369,12 @@ def test_facts_of_ones_own_are_kept(tmp_path):
 @pytest.mark.parametrize(
     ("facts", "words"),
     [
-        ({"pruning_rate": {"a": 0.25}}, "but not for b, and for none, which the log does not hold"),
-        ({"pruning_rate": {"a": 0.2, "b": 0.3, "c": 0.4}}, "for c, which the log does not hold"),
+        ({"pruning_rate": {"a": 0.25}}, "is given by run, but not for b; its runs are a, b"),
+        ({"pruning_rate": {"a": 0.2, "c": 0.3}}, "but not for b, and for c, which the log does"),
+        (
+            {"pruning_rate": {"a": 0.2, "b": 0.3, "c": 0.4}},
+            "run, but for c, which",
+        ),
         ({"loss": 2.0}, "'loss' is in the log already"),
         ({"method": ["depth"]}, "method is one value, or one for each run, got"),
         ({"run": "one"}, "2 runs need a name each, by run: a, b"),
@@ -517,6 +521,12 @@ def test_text_in_place_of_a_loss_is_refused_by_entry(tmp_path):
     error = refused_state(tmp_path, entries, missing="leave out")
 
     assert "entry 1 of log_history: eval_loss = 'low' is not a number" in str(error)
+    assert "1 entries with a loss before it can be read: partial=True" in str(error)
+    assert ["entry 1"] == error.rows
+    how = {"loss": "eval", "tokens_per_step": 1000}
+    log = logs.read_trainer_state(state(tmp_path, entries), **how, partial=True)
+    assert [2.5] == log.records["loss"].tolist()
+    assert said(log, "damaged: ")
 
 
 def test_averages_in_place_of_nan_are_warned_of(tmp_path):
@@ -773,7 +783,7 @@ def test_what_wandb_averaged_is_said(tmp_path):
     )
     log = logs.read_wandb(table(tmp_path, text), loss="train", tokens_per_step=1000)
 
-    assert said(log, "1 losses are averages of several points")
+    assert said(log, "1 loss is an average of several points")
     assert said(log, "a mean over the runs of a group")
     assert said(log, "without 'loss' and not read: b")
     assert said(log, "pass averaged=True")
@@ -845,6 +855,86 @@ def test_damaged_tables_are_refused_by_line(tmp_path, text, words):
 
 
 @pytest.mark.parametrize(
+    ("rest", "words"),
+    [
+        ("3,x\n4,2.7\n", "line 4: loss = 'x'"),
+        ("y,2.8\n4,2.7\n", "line 4: step = 'y'"),
+        ('3,"2.8\n4,2.7\n', "line 4 is no CSV: a quote is never closed"),
+        ('3,"2.8"5\n4,2.7\n', "line 4 is no CSV"),
+        ("3,2", "the last line (4) has no line end, and its loss = 2 is shorter than all before"),
+        ("3,", "its loss = nothing is shorter than all before it"),
+    ],
+    ids=str,
+)
+def test_what_stands_before_any_damage_is_offered(tmp_path, rest, words):
+    """
+    A cell that is no number, a quote that swallows the rest, a number cut short at the end.
+    """
+    path = table(tmp_path, "step,loss\n1,3.0\n2,2.9\n" + rest)
+    how = {"columns": {"step": "step", "loss": "loss"}, "tokens_per_step": 1000}
+
+    error = refusal(logs.read_csv, path, **how)
+    log = logs.read_csv(path, **how, partial=True)
+
+    assert words in str(error)
+    assert "2 rows before it can be read: partial=True takes what there is" in str(error)
+    assert [3.0, 2.9] == log.records["loss"].tolist()
+    assert said(log, "the 2 rows before it were taken (partial=True)")
+
+
+def test_a_last_line_without_an_end_is_said(tmp_path):
+    """
+    It may be cut short; as long as the others, it is taken.
+    """
+    columns = {"step": "step", "loss": "loss"}
+    path = table(tmp_path, "step,loss\n1,3.0\n2,2.9\n3,2.8")
+
+    log = logs.read_csv(path, columns, tokens_per_step=1000)
+
+    assert [3.0, 2.9, 2.8] == log.records["loss"].tolist()
+    assert said(log, "the last line (4) has no line end: if the file was cut short, its loss = '2")
+
+
+def test_json_in_place_of_a_table_is_named(tmp_path):
+    """
+    The reader of such a file is named, not its keys taken for columns.
+    """
+    path = state(tmp_path, evaluated([2.5]))
+
+    for read, how in ((logs.read_wandb, {"loss": "eval"}), (logs.read_csv, {"columns": {}})):
+        assert "is JSON, no table: read_trainer_state reads" in str(refusal(read, path, **how))
+
+
+def test_damage_in_one_run_of_a_panel_leaves_the_others_whole(tmp_path):
+    """
+    Each run is read up to its own damage.
+    """
+    text = "train/global_step,a - eval/loss,b - eval/loss\n1,3.0,3.1\n2,x,3.0\n3,2.8,2.9\n"
+    path = table(tmp_path, text)
+
+    error = refusal(logs.read_wandb, path, loss="eval", tokens_per_step=1000)
+    log = logs.read_wandb(path, loss="eval", tokens_per_step=1000, partial=True)
+
+    assert "line 3: a - eval/loss = 'x'" in str(error)
+    assert "1 rows before it can be read" in str(error)
+    assert {"a": 1, "b": 3} == log.records.groupby("run").size().to_dict()
+    assert said(log, "a: damaged: ")
+
+
+def test_a_history_of_wandb_is_read_up_to_its_damage(tmp_path):
+    """
+    Whichever of its columns is damaged.
+    """
+    path = table(tmp_path, "_step,eval/loss\n1,3.0\n2,2.9\nz,2.8\n")
+
+    error = refusal(logs.read_wandb, path, loss="eval", tokens_per_step=1000)
+    log = logs.read_wandb(path, loss="eval", tokens_per_step=1000, partial=True)
+
+    assert "line 4: _step = 'z'" in str(error)
+    assert [3.0, 2.9] == log.records["loss"].tolist()
+
+
+@pytest.mark.parametrize(
     ("columns", "words"),
     [
         ({"loss": "b"}, "columns needs 'loss', and 'tokens' or 'step'; the table has a, b"),
@@ -878,6 +968,46 @@ def test_a_compressed_table_that_is_cut_short_is_noticed(tmp_path):
 
     assert "compressed and cut short" in str(error)
     assert 0 < len(log.records) < 2000
+
+
+PACKED = [gzip.compress(b"Step,Value\n1,3.0\n2,2.9\n"), gzip.compress(b"3,2.8\n4,2.7\n")]
+"""The members of a gzip that was appended to."""
+
+
+@pytest.mark.parametrize("end", [b"", bytes(512)], ids=["plain", "filled up"])
+def test_all_members_of_a_gzip_are_read(tmp_path, monkeypatch, end):
+    """
+    Appending to a gzip and joining several make such files; zeros may fill up the last block.
+    """
+    path = tmp_path / "curve.csv.gz"
+    path.write_bytes(b"".join(PACKED) + end)
+    for chunk in (1, 7, unpacking.CHUNK):
+        monkeypatch.setattr(unpacking, "CHUNK", chunk)
+
+        log = logs.read_csv(path, {"step": "Step", "loss": "Value"}, tokens_per_step=1000)
+
+        assert [3.0, 2.9, 2.8, 2.7] == log.records["loss"].tolist()
+
+
+def test_what_follows_the_last_member_of_a_gzip_is_not_passed_over(tmp_path):
+    """
+    Rubbish is a fault; so is a member whose checksum fails, of which no line is taken.
+    """
+    path = tmp_path / "curve.csv.gz"
+    how = {"columns": {"step": "Step", "loss": "Value"}, "tokens_per_step": 1000}
+    spoilt = bytearray(PACKED[1])
+    spoilt[-8] ^= 1
+
+    for damage in (b"garbage", bytes(spoilt)):
+        path.write_bytes(PACKED[0] + damage)
+        error = refusal(logs.read_csv, path, **how)
+        log = logs.read_csv(path, **how, partial=True)
+
+        assert f"is compressed and damaged from byte {len(PACKED[0])} on" in str(error)
+        assert "2 rows before it can be read: partial=True" in str(error)
+        assert [3.0, 2.9] == log.records["loss"].tolist()
+    path.write_bytes(spoilt)
+    assert "nothing can be read before it" in str(refusal(logs.read_csv, path, **how))
 
 
 def test_counts_of_one_step_are_not_taken_for_tokens_seen(tmp_path):
@@ -1125,6 +1255,123 @@ def test_the_command_refuses_with_one_message(command, words, message):
     assert not output.exists()
 
 
+@pytest.mark.parametrize("source", ["log.csv", "--base-log", "run", "link.csv"])
+def test_a_log_is_never_written_over(tmp_path, capsys, source):
+    """
+    Neither the log itself, nor that before pruning, nor one in a folder, nor by a link.
+    """
+    log = table(tmp_path, "step,loss\n1,3.0\n2,2.9\n", "log.csv")
+    base = table(tmp_path, "step,loss\n0,2.5\n", "base.csv")
+    inside = state(tmp_path / "run", evaluated([2.5]))
+    (tmp_path / "link.csv").symlink_to(log)
+    output = {"--base-log": base, "run": inside}.get(source, tmp_path / source)
+    before = output.read_bytes()
+    words = [tmp_path / "run", "--loss", "eval"] if source == "run" else [log]
+    words += ["--base-log", base] if source == "--base-log" else []
+    words += [] if source == "run" else ["--column", "step=step", "loss=loss"]
+
+    words = ["import-log", *words, "--tokens-per-step", 1000, "-o", output]
+    code = cli.main(list(map(str, words)))
+
+    assert 2 == code
+    assert "is read, and would be lost; name another file to write" in capsys.readouterr().err
+    assert before == output.read_bytes()
+
+
+def test_a_failure_to_write_leaves_what_stood_there(command, monkeypatch):
+    """
+    A full disk leaves the former records, and no draft beside them.
+    """
+    words = (REAL / "trainer", "--loss", "eval", "--tokens-per-step", STEP)
+    _, _, _, output = command(*words)
+    before = output.read_bytes()
+
+    def full(path, content):
+        with path.open("wb") as file:
+            file.write(content[:10])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.write_bytes", full)
+    code, _, err, _ = command(*words, "--thin", 3)
+
+    assert 2 == code
+    assert "No space left on device" in err
+    assert before == output.read_bytes()
+    assert {output.name, f"{output.name}.account.txt"} == {
+        each.name for each in output.parent.iterdir()
+    }
+
+
+def test_the_account_stands_beside_the_records(command):
+    """
+    A table holds no sentences: what was smoothed and left out is kept beside it.
+    """
+    words = (REAL / "trainer", "--loss", "eval", "--tokens-per-step", STEP, "--smooth", 0.5)
+
+    _, out, _, output = command(*words)
+    account = output.with_name("records.csv.account.txt")
+
+    assert f"this account to {account}" in out
+    assert "loss smoothed at" in account.read_text()
+    assert account.read_text().strip() in out
+
+
+@pytest.mark.parametrize("name", ["q.parquet", "q.jsonl", "q"])
+def test_records_are_written_under_a_name_that_says_what_they_are(tmp_path, capsys, name):
+    """
+    Under another, `p2law fit` would read them as what they are not.
+    """
+    words = ["import-log", REAL / "trainer", "--loss", "eval", "--tokens-per-step", STEP]
+
+    code = cli.main([*map(str, words), "-o", str(tmp_path / name)])
+
+    assert 2 == code
+    assert "records are written as CSV; end the name in .csv" in capsys.readouterr().err
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_compressed_records_read_back(tmp_path):
+    """
+    A name in .csv.gz gives the same records, compressed.
+    """
+    words = ["import-log", REAL / "trainer", "--loss", "eval", "--tokens-per-step", STEP]
+    for name in ("q.csv", "q.csv.gz"):
+        assert 0 == cli.main([*map(str, words), "-o", str(tmp_path / name)])
+
+    plain, packed = (p2law.load(tmp_path / name) for name in ("q.csv", "q.csv.gz"))
+    assert b"\x1f\x8b" == (tmp_path / "q.csv.gz").read_bytes()[:2]
+    pd.testing.assert_frame_equal(plain, packed)
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "cure"),
+    [
+        ("step,loss\n1,3\n1,2\n", (), "--repeats last"),
+        ("step,loss\n1,3\n2,nan\n", (), "--missing 'leave out'"),
+        ("step,loss\n1,3\n2,x\n", (), "--partial"),
+        ("step,loss\n1,3\n2,2\n", ("--base-log", "dense.csv"), "--base-at first or last"),
+        ("step,loss\n1,3\n2,2\n", ("twin.csv",), "--run NAME ..., one a log"),
+    ],
+    ids=str,
+)
+def test_cures_are_named_as_on_the_command_line(tmp_path, monkeypatch, capsys, text, words, cure):
+    """
+    Not as keywords of Python, which the shell has no use for.
+    """
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a").mkdir()
+    table(tmp_path, text, "log.csv")
+    table(tmp_path, "step,loss\n0,2\n1,1.9\n", "dense.csv")
+    table(tmp_path / "a", text, "log.csv")
+    words = ["a/log.csv" if each == "twin.csv" else each for each in words]
+    log = [*([] if "--base-log" in words else words), "log.csv"]
+    more = words if "--base-log" in words else []
+    how = ["--column", "step=step", "loss=loss", "--tokens-per-step", "1000", "-o", "out.csv"]
+
+    assert 2 == cli.main(["import-log", *log, *more, *how])
+    assert f"On the command line: {cure}" in capsys.readouterr().err
+
+
 def test_a_log_of_unknown_kind_is_asked_about(command, tmp_path):
     """
     Nothing is guessed where nothing tells.
@@ -1154,6 +1401,7 @@ LAYERS = (
     "trainer",
     "events",
     "tensorboard",
+    "unpacking",
     "sheets",
     "wandb",
     "mapped",

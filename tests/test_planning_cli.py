@@ -175,7 +175,54 @@ def test_a_missing_input_is_named_with_the_usage(said, capsys):
         said("tokens depth.json --loss 2.2 --params 3e9")
 
     assert 2 == error.value.code
-    assert "required: --pruning-rate, --base-loss" in capsys.readouterr().err
+    err = " ".join(capsys.readouterr().err.split())
+    assert "required: --pruning-rate, --base-loss" in err
+    assert "[--level L] [--json] FIT --loss LOSS --params VALUE" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "example"),
+    [
+        ("tokens none.json --loss 2 --params 1e9", "p2law tokens fit.json --loss LOSS ..."),
+        ("saturation none.json --gain 1 --params 1e9", "p2law saturation fit.json --gain GAIN ..."),
+        ("next-runs none.json runs.csv --target tokens=1e9", "p2law next-runs fit.json runs.csv"),
+        ("predict none.json --params 1e9", "p2law predict fit.json --params 8e9 ..."),
+    ],
+)
+def test_each_command_shows_where_its_fit_stands(said, words, example):
+    """
+    The example is of the command that was asked, not of another one.
+    """
+    assert f"It comes first: {example}" in said(words, code=2)
+
+
+def test_a_plan_that_nothing_fulfils_ends_with_code_two(place, monkeypatch, capsys):
+    """
+    The answer is printed all the same, as text and as JSON.
+    """
+    text = PLAN.replace("params_after = 7e9", "params_after = 1e6")
+    (place / "unmet.toml").write_text(text, encoding="utf-8")
+
+    monkeypatch.chdir(place)
+    codes = [main(["plan", "unmet.toml"]), main(["plan", "unmet.toml", "--json"])]
+    text, _, plain = capsys.readouterr().out.partition("\n{")
+
+    assert [2, 2] == codes
+    assert "no candidate is a plan" in text
+    assert json.loads("{" + plain)["choice"]["best"] is None
+
+
+def test_errors_are_json_too(place, monkeypatch, capsys):
+    """
+    Of any command that can answer in JSON.
+    """
+    monkeypatch.chdir(place)
+    for words in ("tokens depth.json --loss -1 --json " + HERE, "plan none-at-all.toml --json"):
+        code = main(words.split())
+        printed = capsys.readouterr()
+
+        assert 2 == code
+        assert json.loads(printed.out)["error"] in printed.err
 
 
 @pytest.mark.parametrize(

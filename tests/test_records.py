@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from p2law import fit, forms
 from p2law.errors import MissingExtraError, P2LawError, RecordError
 from p2law.records import LABELS, MOST_COLUMNS, VOCABULARY, check, counted, grid, load, runs
 
@@ -660,6 +661,18 @@ def test_runs_need_labels_that_can_be_compared():
         runs(pd.DataFrame({"schedule": [{"lr": 1}, "cosine"]}))
 
     assert [0] == error.value.rows
+
+
+@pytest.mark.parametrize("column", ["metric", "schedule", "eval_text", "seed"])
+def test_labels_that_a_fit_only_tells_of_are_compared_too(column):
+    """
+    What a fit says of metrics and schedules cannot rest on lists.
+    """
+    table = grid(params=[1e9, 2e9], tokens=[1e9, 2e9, 4e9]).assign(run=["a"] * 3 + ["b"] * 3)
+    values = pd.Series(["x"] * 5 + [["x"]])
+
+    with pytest.raises(RecordError, match=f"{column} that is nested:\n  row 5: {column} = "):
+        fit(table.assign(loss=3.0, **{column: values}), forms.chinchilla)
 
 
 # -- small helpers -------------------------------------------------------------------

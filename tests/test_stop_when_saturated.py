@@ -331,6 +331,19 @@ def test_what_is_wrong_is_said_before_training(law):
         StopWhenSaturated(law, gain=0.1, inputs={"params": 1e9}, tokens_per_step=1)
     with pytest.raises(FitError, match="tokens_per_step is a positive number"):
         StopWhenSaturated(law, gain=0.1, inputs={}, tokens_per_step=-1)
+    with pytest.raises(FitError, match=r"stop is True or False, got 'no' \(str\)"):
+        watch(law, stop="no")
+    with pytest.raises(FormError, match=r"inputs are those of the law .* got None"):
+        StopWhenSaturated(law, gain=0.1, inputs=None, tokens_per_step=1)
+
+
+@pytest.mark.parametrize("metric", [3, "epoch", "eval_runtime", "eval_wiki_samples_per_second"])
+def test_what_is_no_loss_is_not_forecast(law, metric):
+    """
+    A metric that does not fall with tokens is refused before training.
+    """
+    with pytest.raises(FitError, match="metric is the name of a loss as the Trainer logs it"):
+        watch(law, metric=metric)
 
 
 def test_a_metric_that_never_comes_is_said(law, tmp_path, caplog):
@@ -376,6 +389,91 @@ def test_a_metric_that_came_is_not_missed(law, tmp_path, caplog):
         trainer(tmp_path, callback, steps=4).train()
 
     assert not [each for each in caplog.messages if "never came" in each]
+
+
+def test_a_metric_of_several_evaluation_sets_is_waited_for(law, tmp_path, caplog):
+    """
+    Each set is logged by itself: that code comes before wiki does not mean that wiki is missed.
+    """
+    data = [{"x": torch.ones(1), "labels": torch.ones(1)}] * 8
+
+    def complaints(metric):
+        caplog.clear()
+        run = trainer(tmp_path, watch(law, metric=metric), steps=8)
+        run.eval_dataset = {"code": data, "wiki": data}
+        with caplog.at_level(logging.WARNING, "p2law"):
+            run.train()
+        return [each for each in caplog.messages if "was not logged" in each]
+
+    assert [] == complaints("eval_wiki_loss")
+    assert [] == complaints("eval_code_loss")
+    assert 4 == len({each["step"] for each in written(tmp_path)})
+    (said,) = complaints("eval_wik_loss")
+    assert said.endswith("there are eval_code_loss, eval_wiki_loss")
+
+
+@pytest.mark.parametrize("kind", ["full", "folder"])
+def test_a_file_that_cannot_be_written_ends_no_training(law, tmp_path, caplog, kind):
+    """
+    It is said once; the forecasts stand in the Trainer's log all the same.
+    """
+    if kind == "full":
+        (tmp_path / FILE).symlink_to("/dev/full")
+    else:
+        (tmp_path / FILE).mkdir()
+    run = trainer(tmp_path, watch(law), steps=8)
+
+    with caplog.at_level(logging.WARNING, "p2law"):
+        run.train()
+
+    said = [each for each in caplog.messages if "cannot be written" in each]
+    assert 8 == run.state.global_step
+    assert 1 == len(said)
+    assert "forecasts stand in the Trainer's log alone" in said[0]
+    assert 4 == sum("p2law_final_loss" in each for each in run.state.log_history)
+
+
+def test_a_forecast_that_fails_ends_no_training(law, tmp_path, monkeypatch):
+    """
+    Whatever is wrong with the numbers is told in the file, and the run goes on.
+    """
+    callback = watch(law, stop=True)
+
+    def fail(*_, **__):
+        raise np.linalg.LinAlgError("Singular matrix")
+
+    monkeypatch.setattr("p2law.watching.continue_run", fail)
+    run = trainer(tmp_path, callback, steps=8)
+    run.train()
+
+    assert 8 == run.state.global_step
+    assert ["no forecast: LinAlgError: Singular matrix"] == written(tmp_path)[-1]["trouble"]
+
+
+def test_a_new_training_in_an_old_folder_is_told_apart(law, tmp_path):
+    """
+    The first line of each training says that it is one.
+    """
+    for _ in range(2):
+        trainer(tmp_path, watch(law), steps=4).train()
+
+    begins = [each.get("training_begins") for each in written(tmp_path)]
+    assert [True, None, True, None] == begins
+
+
+def test_a_trouble_that_stays_is_warned_of_once(law, tmp_path, caplog):
+    """
+    The file has it on every line; in the log it stands again only after it had gone.
+    """
+    run = trainer(tmp_path, watch(law), lambda tokens: falling(tokens) + 3)
+    with caplog.at_level(logging.INFO, "p2law"):
+        run.train()
+
+    warned = [each for each in caplog.records if "unlike those fitted" in each.getMessage()]
+    lines = [each for each in written(tmp_path) if "unlike those fitted" in each["said"]]
+    assert 1 == len(warned)
+    assert logging.WARNING == warned[0].levelno
+    assert len(lines) > 10
 
 
 def test_an_evaluation_before_the_first_token_is_no_trouble(law, tmp_path):

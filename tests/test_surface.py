@@ -136,3 +136,16 @@ def test_a_law_that_takes_only_single_coefficients_is_called_one_by_one():
     found = surface.predict(np.array([[0.5], [1.5]]))
 
     np.testing.assert_allclose(found, [[0.25, 0.5, 0.75], [1.5, 3.0, 4.5]])
+
+
+def test_derivatives_that_overflow_can_still_be_squared():
+    """
+    D^-3 at 1e-120 tokens is no number; its derivatives say as much as one can.
+    """
+    columns = {"tokens": np.array([1e-120, 1e3])}
+    surface = Surface(forms.token_power, columns)
+    q = np.array([3.0, *np.ones(len(surface.names) - 1)])
+
+    assert not np.isfinite(surface.jacobian(q)).all()
+    assert np.isfinite(surface.finite_jacobian(q) ** 2).all()
+    assert np.isfinite(surface.factor(q)).all()

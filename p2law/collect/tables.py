@@ -156,7 +156,7 @@ def convert(value: Any, hint: Any, at: KeyPath) -> Any:
 
 
 def _check_domain(value: Any, domain: Domain, at: KeyPath) -> None:
-    if not domain.contains(np.asarray(value, dtype=np.float64)):
+    if not domain.contains(np.asarray(_float(value, at))):
         cure = ""
         if domain.rule.endswith("1)") and 1 < value <= 100:
             cure = "; divide by 100 if this is per cent"
@@ -178,10 +178,18 @@ def _items(value: Any, kinds: tuple[Any, ...], at: KeyPath) -> tuple[Any, ...]:
     )
 
 
+def _float(value: float, at: KeyPath) -> float:
+    """A number in double precision; TOML has whole numbers without end."""
+    try:
+        return float(value)
+    except OverflowError:
+        raise at.error(f"is {said(value)}; it must be a number below 1.8e308") from None
+
+
 def _plain(value: Any, kind: type, at: KeyPath) -> Any:
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if kind is float and is_number:
-        return float(value)
+        return _float(value, at)
     if kind is int and isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):

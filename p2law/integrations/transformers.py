@@ -11,6 +11,7 @@ the Trainer calls before this callback do not see these.
 import json
 import logging
 import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,11 @@ from typing import Any
 import pandas as pd
 
 from p2law import asking
-from p2law.continuation import Continuation
-from p2law.continuing import continue_run
 from p2law.deviations import TOKENS
-from p2law.errors import FitError, MissingExtraError, P2LawError
+from p2law.errors import FitError, MissingExtraError
 from p2law.result import Fit
-from p2law.wording import nearest
+from p2law.watching import Watch
+from p2law.wording import first_line, got, nearest
 
 try:
     from transformers.trainer_callback import (
@@ -39,16 +39,16 @@ LOG = logging.getLogger(__name__)
 
 FILE = "p2law_forecasts.jsonl"
 """What the callback saw, in the output folder of the Trainer, one line a reading; the first one
-after a resumption says the step that it went on from."""
-
-LEAST = 3
-"""Checkpoints of the curve that are needed before it may stop a run."""
+of a training says so, or the step that a resumed one went on from."""
 
 NO_METRICS = ("epoch", "total_flos", "num_input_tokens_seen")
 """What a Trainer logs beside what it measures."""
 
-DIVERGED = 2
-"""So many readings in a row above the lowest one, by more than noise, are divergence."""
+NO_LOSS = re.compile(
+    "epoch|step|grad_norm|learning_rate|total_flos|num_input_tokens_seen|"
+    ".*_(runtime|per_second|flos|time|accuracy)"
+)
+"""What it logs that is no loss, and would be forecast as one."""
 
 
 class StopWhenSaturated(TrainerCallback):
@@ -77,9 +77,10 @@ class StopWhenSaturated(TrainerCallback):
     Raises
     ------
     FitError
-        The law does not read tokens, or a number is none. When training begins: nobody
-        counts the tokens, the Trainer never evaluates though a metric of evaluations is
-        read, or it would hide a loss that is not finite.
+        The law does not read tokens, a number is none, `stop` is not a bool, or `metric` is no
+        name of a loss. When training begins: nobody counts the tokens, the Trainer never
+        evaluates though a metric of evaluations is read, or it would hide a loss that is not
+        finite.
     FormError
         An input of the law is missing.
 
@@ -100,20 +101,31 @@ class StopWhenSaturated(TrainerCallback):
         tokens_per_step: float | None = None,
         level: float = 0.9,
     ) -> None:
-        self.fit, self.gain = fit, asking.positive("gain", gain)
-        asking.interval(level, "run")
+        self.watch = Watch(fit, gain, inputs, level, stop)
         if tokens_per_step is not None:
             asking.positive("tokens_per_step", tokens_per_step)
-        self.inputs, self.stop, self.metric = dict(inputs), stop, metric
-        self.tokens_per_step, self.level = tokens_per_step, level
+        if not isinstance(stop, bool):
+            raise FitError(f"stop is True or False, got {got(stop)}")
+        if not isinstance(metric, str) or NO_LOSS.fullmatch(metric):
+            raise FitError(
+                f"metric is the name of a loss as the Trainer logs it ('eval_loss', 'loss', "
+                f"'eval_wiki_loss'), got {got(metric)}"
+            )
+        self.stop, self.metric, self.tokens_per_step = stop, metric, tokens_per_step
         # Whatever is wrong is said before training.
-        for each in continue_run(self.fit, **self.inputs).trouble:
-            if "do not determine" in each:
-                LOG.warning("%s: forecasts will be unknown (NaN), and nothing stops", each)
-        self.missed, self.resumed = False, dict[str, Any]()
-        self.named = dict[str, None]()
+        for each in self.watch.doubts():
+            LOG.warning("%s: forecasts will be unknown (NaN), and nothing stops", each)
         self.seen: list[list[float]] = []
         self.latest: dict[str, Any] = {}
+        self._begin({})
+
+    def _begin(self, opening: dict[str, Any]) -> None:
+        """Forget what was said in a training before; `opening` goes with its first line."""
+        self.opening = opening
+        self.named = dict[str, None]()
+        self.missed, self.unwritten = False, False
+        self.evaluated: int | None = None
+        self.doubted = frozenset[str]()
 
     # -- what the Trainer calls --------------------------------------------------------
 
@@ -138,8 +150,9 @@ class StopWhenSaturated(TrainerCallback):
                 f"{self.metric} never comes: eval_strategy is 'no' in the TrainingArguments; set "
                 f"'steps' there, or read metric='loss'"
             )
-        self.seen, self.missed, self.named = list(self._logged(state)), False, {}
-        self.resumed = {"resumed_from": state.global_step} if state.global_step else {}
+        self.seen = list(self._logged(state))
+        step = state.global_step
+        self._begin({"resumed_from": step} if step else {"training_begins": True})
 
     def on_log(
         self,
@@ -153,21 +166,21 @@ class StopWhenSaturated(TrainerCallback):
         value = (logs or {}).get(self.metric)
         self.named |= dict.fromkeys(logs or {})
         if value is None:
-            self._miss(logs or {})
+            self._miss(logs or {}, state.global_step)
             return control
-        tokens = self._tokens(state)
-        self.seen.append([float(state.global_step), tokens, float(value)])
-        told = self._read(tokens, float(value), self._end(state))
+        self.seen.append([float(state.global_step), self._tokens(state), float(value)])
+        told = self.watch.read(self.curve(), self._end(state))
+        plain, told["said"] = told["said"], _sentence(told["said"], told["trouble"])
         self.latest = told
         shown = {f"p2law_{name}": each for name, each in told.items() if _number(each)}
         if logs is not None:
             logs.update(shown)
         if state.log_history:
             state.log_history[-1].update(shown)
-        LOG.log(logging.WARNING if told["trouble"] else logging.INFO, "%s", told["said"])
+        self._tell(plain, told["trouble"])
         if state.is_world_process_zero:
-            self._write(args, {"step": state.global_step, **self.resumed, **told})
-            self.resumed = {}
+            self._write(args, {"step": state.global_step, **self.opening, **told})
+            self.opening = {}
         if told["saturated"] and self.stop:
             control.should_training_stop = True
         return control
@@ -185,87 +198,36 @@ class StopWhenSaturated(TrainerCallback):
             *(self.metric, nearest(self.metric, came), ", ".join(came) or "nothing"),
         )
 
-    def _miss(self, logs: dict[str, float]) -> None:
-        """Say once that what is read is not in the log of an evaluation."""
-        found = [name for name in logs if name.endswith("loss")]
-        if self.missed or not any(name.startswith("eval_") for name in found):
+    def _miss(self, logs: dict[str, float], step: int) -> None:
+        """Say once that what is read was not logged by a whole round of evaluations.
+
+        Several sets are logged one by one at the same step, so the first later step tells.
+        """
+        if self.missed or self.metric in self.named or not self.metric.startswith("eval_"):
             return
-        if self.metric.startswith("eval_"):
+        if self.evaluated is None:
+            if any(_is_evaluation(name) for name in logs):
+                self.evaluated = step
+        elif step > self.evaluated:
             self.missed = True
             LOG.warning(
                 "%s was not logged, and without it there is no forecast; there are %s",
-                *(self.metric, ", ".join(found)),
+                *(self.metric, ", ".join(filter(_is_evaluation, self.named))),
             )
 
-    # -- what it makes of the curve ----------------------------------------------------
+    # -- what it keeps, and what it says -----------------------------------------------
 
     def curve(self) -> pd.DataFrame:
         """The readings so far: tokens and the target."""
-        table = pd.DataFrame(self.seen, columns=["step", TOKENS, self.fit.form.target])
-        return table[[TOKENS, self.fit.form.target]]
+        target = self.watch.fit.form.target
+        return pd.DataFrame(self.seen, columns=["step", TOKENS, target])[[TOKENS, target]]
 
-    def _read(self, tokens: float, value: float, end: float) -> dict[str, Any]:
-        """One reading with what it tells, as a line of the file."""
-        told: dict[str, Any] = {TOKENS: tokens, "loss": value, "saturated": False}
-        if tokens <= 0:
-            return {**told, "said": "before the first token there is no forecast", "trouble": []}
-        if not math.isfinite(value):
-            said = f"the loss is {value}: no forecast, and no stop because of one"
-            return {**told, "said": said, "trouble": [said]}
-        try:
-            found = continue_run(self.fit, self._whole(), **self.inputs)
-            told |= self._forecast(found, tokens, end)
-        except P2LawError as error:
-            return {**told, "said": f"no forecast: {error}", "trouble": [str(error)]}
-        return told | self._judged(found, told)
-
-    def _whole(self) -> pd.DataFrame:
-        """The readings that are finite, of each token count the last."""
-        table = self.curve()
-        sound = table[(table[TOKENS] > 0) & table[self.fit.form.target].map(math.isfinite)]
-        return sound.drop_duplicates(TOKENS, keep="last").reset_index(drop=True)
-
-    def _forecast(self, found: Continuation, tokens: float, end: float) -> dict[str, Any]:
-        """Final loss, and what the next doubling buys."""
-        final = found.predict(max(end, tokens), level=self.level).iloc[0]
-        more = found.gain(tokens, level=self.level).iloc[0]
-        return {
-            "final_tokens": max(end, tokens),
-            "final_loss": float(final[self.fit.form.target]),
-            "final_low": float(final["low"]),
-            "final_high": float(final["high"]),
-            "gain": float(more["gain"]),
-            "gain_low": float(more["low"]),
-            "gain_high": float(more["high"]),
-            "gain_per_token": float(more["per_token"]),
-        }
-
-    def _judged(self, found: Continuation, told: dict[str, Any]) -> dict[str, Any]:
-        """Whether tokens still pay, and the sentence that says so."""
-        said = (
-            f"{told[TOKENS]:.3g} tokens, loss {told['loss']:.4f}; {100 * self.level:g} % interval "
-            f"at {told['final_tokens']:.3g} tokens {told['final_low']:.4f} to "
-            f"{told['final_high']:.4f}; the next doubling buys {told['gain']:.4f} "
-            f"({told['gain_low']:.4f} to {told['gain_high']:.4f})"
-        )
-        distrust = [*found.trouble] if found.risen or found.unlike else []
-        if self._diverging(found):
-            distrust.append("the loss rises from reading to reading: the run diverges")
-        little = told["gain_high"] < self.gain and len(found.curve) >= LEAST
-        if little and distrust:
-            said += "; that is too little, but this curve is not to be trusted: not stopped"
-        elif little:
-            done = "stopping" if self.stop else "it may be stopped"
-            said += f": less than {self.gain:g}, tokens have stopped paying; {done}"
-        trouble = list(dict.fromkeys([*found.trouble, *distrust]))
-        said = "; ".join([said, *trouble])
-        return {"saturated": bool(little and not distrust), "said": said, "trouble": trouble}
-
-    def _diverging(self, found: Continuation) -> bool:
-        """Whether the last readings all lie above the lowest one by more than noise."""
-        loss = self._whole()[self.fit.form.target].to_numpy()
-        later = loss[-DIVERGED:] - loss.min()
-        return len(loss) > DIVERGED and bool((later > 2 * found.sizes.noise).all())
+    def _tell(self, said: str, trouble: list[str]) -> None:
+        """Log a reading; a trouble that the reading before had too, with other numbers, once."""
+        alike = {re.sub(r"[\d.e+-]+", "", each): each for each in trouble}
+        new = [each for words, each in alike.items() if words not in self.doubted]
+        self.doubted = frozenset(alike)
+        LOG.log(logging.WARNING if new else logging.INFO, "%s", _sentence(said, new))
 
     def _logged(self, state: TrainerState) -> Iterator[list[float]]:
         """Readings in the Trainer's own log, which its checkpoints keep."""
@@ -287,11 +249,29 @@ class StopWhenSaturated(TrainerCallback):
 
     def _write(self, args: TrainingArguments, line: dict[str, Any]) -> None:
         """Append a line to the file; what is not finite stands there as null."""
-        folder = Path(str(args.output_dir))
-        folder.mkdir(parents=True, exist_ok=True)
         plain = {name: None if _lost(each) else each for name, each in line.items()}
-        with (folder / FILE).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(plain, allow_nan=False) + "\n")
+        place = Path(str(args.output_dir)) / FILE
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            with place.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(plain, allow_nan=False) + "\n")
+        except OSError as error:
+            if not self.unwritten:
+                self.unwritten = True
+                LOG.warning(
+                    "%s cannot be written (%s): forecasts stand in the Trainer's log alone",
+                    *(place, first_line(error)),
+                )
+
+
+def _sentence(said: str, trouble: list[str]) -> str:
+    """What is said with its troubles, each once."""
+    return "; ".join(dict.fromkeys([said, *trouble]))
+
+
+def _is_evaluation(name: str) -> bool:
+    """Whether it is the loss of an evaluation."""
+    return name.startswith("eval_") and name.endswith("loss")
 
 
 def _evaluates(args: TrainingArguments) -> bool:

@@ -1,15 +1,19 @@
 """`p2law import-log`: logs of trainers to a table that `p2law fit` reads."""
 
 import argparse
+import contextlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from p2law import logs
 from p2law.errors import RecordError
 from p2law.logs.facts import described
+from p2law.logs.tensorboard import MARK
+from p2law.logs.trainer import STATE
 from p2law.records import LABELS
+from p2law.writing import check_output, write_whole
 
 FACTS = ("model", "params", "pruning-rate", "method", "seed", "corpus", "eval-text")
 """Facts with an option of their own; any other is a --fact."""
@@ -23,6 +27,15 @@ _OPTIONS = {
     "tokens_per_step=": "--tokens-per-step N",
     "partial=True": "--partial",
     "step='": "--step NAME",
+    "step= or tokens=": "--step NAME or --tokens NAME",
+    "loss=...": "--loss NAME",
+    "averaged=True": "--averaged",
+    "repeats='last'": "--repeats last",
+    "missing='leave out'": "--missing 'leave out'",
+    "facts={'run'": "--run NAME ..., one a log",
+    "at='first'": "--base-at first or last",
+    "columns needs": "--column loss=NAME step=NAME ...",
+    "columns[": "--column NAME=COLUMN, or NAME=COLUMN*1e9",
 }
 """What a cure is called here that an error names in Python."""
 
@@ -116,26 +129,61 @@ def main(asked: argparse.Namespace) -> str:
     Raises
     ------
     RecordError
-        The logs cannot become records, or the output not a file.
+        The logs cannot become records, or the output is one of them, no file, or no CSV.
     """
-    if asked.output.is_dir() or not asked.output.parent.is_dir():
-        raise RecordError(f"-o {asked.output}: name a file in a folder that exists")
+    check_output("-o", asked.output, _files([*asked.log, asked.base_log]))
+    _check_ending(asked.output)
     names = asked.run or [None] * len(asked.log)
     if len(names) != len(asked.log):
         raise RecordError(f"--run names {len(names)} runs for {len(asked.log)} logs; one a log")
-    try:
+    with _cures():
         facts = _facts(asked)
         found = [_read(path, asked, name) for path, name in zip(asked.log, names, strict=True)]
         log = described(logs.together(found), facts, asked.accept)
+    write_whole(asked.output, log.records.to_csv(index=False))
+    account = _account(asked.output, log)
+    if not asked.json:
+        beside = f", this account to {account}" if account else ""
+        return f"{log}\n\nwritten to {asked.output}{beside}"
+    runs = {str(name): len(part) for name, part in log.records.groupby("run", sort=False)}
+    told = {"output": str(asked.output), "account": account and str(account)}
+    return json.dumps({**told, "runs": runs, "notes": log.notes}, indent=2)
+
+
+@contextlib.contextmanager
+def _cures() -> Iterator[None]:
+    """Say what cures that are named in Python are called here."""
+    try:
+        yield
     except RecordError as error:
         cures = [option for words, option in _OPTIONS.items() if words in str(error)]
         cure = f"\nOn the command line: {', '.join(cures)}" if cures else ""
         raise RecordError(f"{error}{cure}", error.rows) from error
-    log.records.to_csv(asked.output, index=False)
-    if not asked.json:
-        return f"{log}\n\nwritten to {asked.output}"
-    runs = {str(name): len(part) for name, part in log.records.groupby("run", sort=False)}
-    return json.dumps({"output": str(asked.output), "runs": runs, "notes": log.notes}, indent=2)
+
+
+def _check_ending(output: Path) -> None:
+    """Refuse a name by which the records would be read as what they are not."""
+    if output.exists() and not output.is_file():
+        return
+    if not output.name.lower().endswith((".csv", ".csv.gz")):
+        raise RecordError(f"-o {output}: records are written as CSV; end the name in .csv")
+
+
+def _account(output: Path, log: logs.Log) -> Path | None:
+    """Write what was done to the records beside them, as the table cannot hold it."""
+    if not output.is_file():
+        return None
+    path = output.with_name(f"{output.name}.account.txt")
+    write_whole(path, f"{log}\n")
+    return path
+
+
+def _files(paths: Sequence[Path | None]) -> Iterator[Path]:
+    """Logs that are files, and those in folders."""
+    for path in filter(None, paths):
+        yield path
+        for pattern in (STATE, f"*{MARK}*"):
+            yield from path.rglob(pattern)
 
 
 def _read(path: Path, asked: argparse.Namespace, run: str | None) -> logs.Log:

@@ -88,7 +88,9 @@ def _step(table: pd.DataFrame, k: int) -> str:
     return f" (step {step:g})" if np.isfinite(step) else ""
 
 
-def cut(fault: str, count: int, noun: str, *, partial: bool) -> Sequence[str]:
+def cut(
+    fault: str, count: int, noun: str, *, partial: bool, places: Sequence[str] = ()
+) -> Sequence[str]:
     """Refuse a damaged file, or say what was taken of it where that was asked for.
 
     Parameters
@@ -100,6 +102,8 @@ def cut(fault: str, count: int, noun: str, *, partial: bool) -> Sequence[str]:
     noun : str
         Of what, in the plural.
     partial : bool
+    places : sequence of str
+        Those at fault, where they are known.
 
     Returns
     -------
@@ -114,8 +118,8 @@ def cut(fault: str, count: int, noun: str, *, partial: bool) -> Sequence[str]:
     if not fault:
         return ()
     if not count:
-        raise RecordError(f"{fault}; nothing can be read before it")
+        raise RecordError(f"{fault}; nothing can be read before it", places)
     if not partial:
         cure = f"{count} {noun} before it can be read: partial=True takes what there is"
-        raise RecordError(f"{fault}\n{cure}")
+        raise RecordError(f"{fault}\n{cure}", places)
     return (f"damaged: {fault}; the {count} {noun} before it were taken (partial=True)",)

@@ -95,9 +95,10 @@ def _by_run(name: Any, value: Any, runs: Sequence[str], columns: Sequence[str]) 
     lacking = [run for run in runs if run not in own]
     unknown = [str(run) for run in own if run not in runs]
     if lacking or unknown:
+        what = [f"not for {', '.join(lacking)}"] if lacking else []
+        what += [f"for {', '.join(unknown)}, which the log does not hold"] if unknown else []
         raise RecordError(
-            f"{name} is given by run, but not for {', '.join(lacking) or 'none'}, and for "
-            f"{', '.join(unknown) or 'none'}, which the log does not hold; "
+            f"{name} is given by run, but {', and '.join(what)}; "
             f"its runs are {', '.join(runs[:20])}"
         )
     wrong = [each for each in own.values() if not np.isscalar(_plain(each))]

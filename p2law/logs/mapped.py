@@ -42,6 +42,8 @@ def curves_of(
     """
     table = sheet(path, partial=options.partial)
     chosen = _chosen(columns, table)
+    numbers = [column for name, (column, factor) in chosen.items() if _counted(name, factor)]
+    table = table.sound(numbers, partial=options.partial)
     rows = pd.DataFrame(
         {name: _values(table, name, *each) for name, each in chosen.items()}, index=table.places
     )
@@ -81,10 +83,15 @@ def _chosen(columns: Mapping[str, Any], table: Sheet) -> dict[str, tuple[str, fl
 
 def _values(table: Sheet, name: str, column: str, factor: float) -> Any:
     """One column of the records: numbers, or labels as they are written."""
-    if name in (*_COUNTED, "loss") or factor != 1:
+    if _counted(name, factor):
         return table.column(column) * factor
     cells = table.columns[column]
     return cells if name in ("run", *LABELS) else texts(cells)
+
+
+def _counted(name: str, factor: float) -> bool:
+    """Whether nothing but numbers may stand in it."""
+    return name in (*_COUNTED, "loss") or factor != 1
 
 
 def _scaled(name: str, column: str, factor: float) -> str:

@@ -61,9 +61,11 @@ def _tokens(curve: Curve, table: pd.DataFrame, options: Options) -> tuple[Array,
             raise RecordError(
                 f"{curve.where}this log counts tokens, not steps; leave tokens_per_step out"
             )
-        return table["step"].to_numpy() * options.tokens_per_step, (
-            f"tokens = step x {options.tokens_per_step:.12g} tokens per step"
-        )
+        with np.errstate(over="ignore"):
+            tokens = table["step"].to_numpy() * options.tokens_per_step
+        cure = f"at {options.tokens_per_step:.12g} tokens per step no tokens are left to count"
+        refuse(curve, table, "step", ~np.isfinite(tokens), "beyond all counts", cure)
+        return tokens, f"tokens = step x {options.tokens_per_step:.12g} tokens per step"
     if "tokens" not in table.columns:
         raise RecordError(
             f"{curve.where}the log counts steps, not tokens; pass tokens_per_step= (sequence "

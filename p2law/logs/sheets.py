@@ -3,7 +3,6 @@
 import csv
 import io
 import math
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,8 @@ from p2law.checking import check_names
 from p2law.domains import Array
 from p2law.errors import RecordError
 from p2law.logs.curves import cut
-from p2law.wording import first_line, short
+from p2law.logs.unpacking import text_of
+from p2law.wording import short
 
 SEPARATORS = (",", "\t", ";", "|")
 
@@ -44,12 +44,56 @@ class Sheet:
         """The place of every row."""
         return [f"line {each}" for each in self.lines]
 
+    def sound(self, names: Sequence[str], *, partial: bool) -> "Sheet":
+        """The rows before the first cell of some columns that is neither empty nor a number.
+
+        Parameters
+        ----------
+        names : sequence of str
+            Of the columns that are read as numbers.
+        partial : bool
+            Take them where there is such a cell, and say so.
+
+        Returns
+        -------
+        Sheet
+
+        Raises
+        ------
+        RecordError
+            A cell is no number, and partial reading was not asked for or no row is before it.
+        """
+        cells = {name: [each.strip() for each in self.columns[name]] for name in names}
+        wrong = [
+            (k, name)
+            for name, own in cells.items()
+            for k, cell in enumerate(own)
+            if cell and _number(cell) is None
+        ]
+        if not wrong:
+            return self
+        count = sum(bool(cell) for own in cells.values() for cell in own)
+        shown = [f"  {self.places[k]}: {name} = {short(cells[name][k])}" for k, name in wrong[:5]]
+        fault = "\n".join(
+            [
+                f"{self.path}: {len(wrong)} of {count} cells are not numbers:",
+                *shown,
+                "write plain numbers: a decimal point, no thousands separators or units",
+            ]
+        )
+        rows = sorted({k for k, _ in wrong})
+        places = [self.places[k] for k in rows]
+        notes = cut(fault, rows[0], "rows", partial=partial, places=places)
+        columns = {name: own[: rows[0]] for name, own in self.columns.items()}
+        return Sheet(self.path, columns, self.lines[: rows[0]], (*self.notes, *notes))
+
     def numbers(self, name: str) -> pd.Series:
         """One column as numbers: NaN where NaN was written, and nothing where nothing was.
 
         Parameters
         ----------
         name : str
+            Of a column that is `sound`.
 
         Returns
         -------
@@ -61,16 +105,12 @@ class Sheet:
         RecordError
             A cell is no number.
         """
-        cells = dict(zip(self.places, map(str.strip, self.columns[name]), strict=True))
-        found = {place: _number(cell) for place, cell in cells.items() if cell}
-        wrong = [place for place, number in found.items() if number is None]
-        if wrong:
-            shown = "\n".join(f"  {each}: {name} = {short(cells[each])}" for each in wrong[:5])
-            raise RecordError(
-                f"{self.path}: {len(wrong)} of {len(found)} cells are not numbers:\n{shown}\n"
-                "write plain numbers: a decimal point, no thousands separators or units",
-                wrong,
-            )
+        cells = self.sound([name], partial=False).columns[name]
+        found = {
+            place: _number(cell.strip())
+            for place, cell in zip(self.places, cells, strict=True)
+            if cell.strip()
+        }
         return pd.Series(found, dtype=float)
 
     def column(self, name: str) -> Array:
@@ -121,37 +161,30 @@ def sheet(path: Path, *, partial: bool = False) -> Sheet:
     RecordError
         It is no such table, or damaged.
     """
-    text, fault = _text(path)
+    text, fault = text_of(path)
+    if text.lstrip().startswith("{"):
+        raise RecordError(
+            f"{path} is JSON, no table: read_trainer_state reads the state of a Hugging Face "
+            f"Trainer; of other logs, export a CSV"
+        )
     separator = _separator(text, path)
     header, rows, lines, broken = _rows(text, separator)
+    note = ""
+    if rows and not broken:
+        note, broken = _unended(text, header[-1], rows, lines[-1])
+        whole = len(rows) - bool(broken)
+        rows, lines = rows[:whole], lines[:whole]
     if not header:
-        raise RecordError(f"{path} is empty")
+        raise RecordError(f"{path}: {broken}" if broken else f"{path} is empty")
     check_names([name for name in header if name], f"{path}: ")
     fault = fault or (f"{path}: {broken}" if broken else "")
-    notes = list(cut(fault, len(rows), "rows", partial=partial))
+    notes = [*filter(None, [note]), *cut(fault, len(rows), "rows", partial=partial)]
     if not rows:
         raise RecordError(f"{path} has a header and no rows")
     if separator != ",":
         notes.append(f"cells separated by {separator!r}")
     columns = dict(zip(header, map(list, zip(*rows, strict=True)), strict=True))
     return Sheet(path, columns, lines, tuple(notes))
-
-
-def _text(path: Path) -> tuple[str, str]:
-    """The text of a file, and what is wrong with its end."""
-    fault, content = "", b""
-    try:
-        content = path.read_bytes()
-        if path.suffix.lower() == ".gz":
-            # A stream that ends early still gives what came before.
-            stream = zlib.decompressobj(wbits=31)
-            content = stream.decompress(content)
-            fault = "" if stream.eof else f"{path} is compressed and cut short"
-        return content.decode("utf-8-sig"), fault
-    except UnicodeError as error:
-        raise RecordError(f"{path} is not UTF-8 text: {error}; save it as UTF-8") from error
-    except (OSError, zlib.error) as error:
-        raise RecordError(f"{path} cannot be read: {first_line(error)}") from error
 
 
 def _separator(text: str, path: Path) -> str:
@@ -174,9 +207,12 @@ def _rows(text: str, separator: str) -> tuple[list[str], list[list[str]], list[i
     header: list[str] = []
     rows: list[list[str]] = []
     lines: list[int] = []
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    # Without strict, a quote that is never closed swallows all lines after it.
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    begin = 1
     try:
         for cells in reader:
+            begin = reader.line_num + 1
             if not "".join(cells).strip():
                 continue
             if not header:
@@ -188,8 +224,28 @@ def _rows(text: str, separator: str) -> tuple[list[str], list[list[str]], list[i
             rows.append(cells)
             lines.append(reader.line_num)
     except csv.Error as error:
-        return header, rows, lines, f"line {reader.line_num} is no CSV: {error}"
+        why = "a quote is never closed" if reader.line_num > begin else error
+        return header, rows, lines, f"line {begin} is no CSV: {why}"
     return header, rows, lines, ""
+
+
+def _unended(text: str, name: str, rows: list[list[str]], line: int) -> tuple[str, str]:
+    """What is wrong with a last line that has no end: a note, or a fault.
+
+    A file that is cut short in its last number looks whole. Where that is shorter than all
+    others of its column, it is taken for cut.
+    """
+    if not text.rpartition("\n")[2].rpartition("\r")[2].strip():
+        return "", ""
+    last, others = rows[-1][-1].strip(), [row[-1].strip() for row in rows[:-1]]
+    number = not last or _number(last) is not None
+    what = f"the last line ({line}) has no line end"
+    if number and others and len(last) < min(map(len, others)):
+        return "", (
+            f"{what}, and its {name} = {last or 'nothing'} is shorter than all before it: it "
+            f"may be cut short; end the line if it is whole"
+        )
+    return f"{what}: if the file was cut short, its {name} = {short(last)} is wrong", ""
 
 
 def texts(values: Sequence[str]) -> list[object]:

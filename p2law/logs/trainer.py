@@ -50,7 +50,8 @@ def curve_of(source: Path, options: Options) -> Curve:
     # "train_loss" is the mean over the whole run, logged at its end.
     loss = "loss" if options.loss == "train" and "loss" in names else None
     loss = loss or chosen(options.loss, names, where)
-    table = _table(entries, loss, options, where)
+    table, more = _table(entries, loss, options, where)
+    notes += more
     size = state.get("train_batch_size")
     cure = f"; this run had {short(size)} sequences a device and micro-step" if size else ""
     notes += _replaced(entries, loss)
@@ -127,27 +128,39 @@ def _salvaged(text: str) -> list[Any]:
     return found
 
 
-def _table(entries: Entries, loss: str, options: Options, where: str) -> pd.DataFrame:
-    """Loss, step and tokens of the entries that hold the loss."""
+def _table(
+    entries: Entries, loss: str, options: Options, where: str
+) -> tuple[pd.DataFrame, Sequence[str]]:
+    """Loss, step and tokens of the entries that hold the loss; a note where some were left."""
     names = {name for each in entries for name in each}
     tokens = one_of(options.tokens, names, where) if options.tokens else first(TOKENS, names)
     step = one_of(options.step, names, where) if options.step else "step"
     wanted = {"step": step, "loss": loss} | ({"tokens": tokens} if tokens else {})
     held = [k for k, each in enumerate(entries) if loss in each]
+    wrong = [(k, name) for k in held for name in wanted.values() if _is_text(entries[k].get(name))]
+    notes: Sequence[str] = ()
+    if wrong:
+        k, name = wrong[0]
+        fault = f"entry {k} of log_history: {name} = {short(entries[k][name])} is not a number"
+        held = held[: held.index(k)]
+        notes = cut(
+            f"{where}{fault}", len(held), "entries with a loss",
+            partial=options.partial, places=list(dict.fromkeys(f"entry {k}" for k, _ in wrong)),
+        )  # fmt: skip
     columns = {
-        column: [_said(entries[k].get(name), k, name, where) for k in held]
-        for column, name in wanted.items()
+        column: [_said(entries[k].get(name)) for k in held] for column, name in wanted.items()
     }
-    return pd.DataFrame(columns, index=[f"entry {k}" for k in held], dtype=float)
+    table = pd.DataFrame(columns, index=[f"entry {k}" for k in held], dtype=float)
+    return table, notes
 
 
-def _said(value: Any, k: int, name: str, where: str) -> float:
+def _is_text(value: Any) -> bool:
+    """Whether it is neither a number nor missing."""
+    return value is not None and _number(value) is None
+
+
+def _said(value: Any) -> float:
     number = _number(value)
-    if number is None and value is not None:
-        raise RecordError(
-            f"{where}entry {k} of log_history: {name} = {short(value)} is not a number",
-            [f"entry {k}"],
-        )
     return math.nan if number is None else number
 
 

@@ -97,57 +97,67 @@ def _runs(names: Sequence[str]) -> Mapping[str, list[str]]:
 def _of_panel(table: Sheet, x: str, run: str, loss: str, options: Options) -> Curve:
     """One run of a panel: the first column says where, another one what."""
     column = f"{run}{BETWEEN}{loss}"
-    losses = table.numbers(column)
     along, kind, notes = _along(table, x, run, options)
-    at = along.reindex(losses.index).to_numpy()
-    notes += _averages(table, column)
+    own = table.sound([column, along, *_range(table, column)], partial=options.partial)
+    losses = own.numbers(column)
+    at = own.numbers(along).reindex(losses.index).to_numpy()
+    notes += [*own.notes[len(table.notes) :], *_averages(own, column)]
     if run.startswith("Group: "):
         notes.append("a mean over the runs of a group; its runs are not told apart")
     found = pd.DataFrame({kind: at, "loss": losses})
     return Curve(run, table.path, found, loss, tuple(notes))
 
 
-def _along(table: Sheet, x: str, run: str, options: Options) -> tuple[pd.Series, str, list[str]]:
+def _along(table: Sheet, x: str, run: str, options: Options) -> tuple[str, str, list[str]]:
     """The column that says how far the run was, and whether in steps or tokens."""
     where = f"{table.path}: "
     if options.tokens:
-        return table.numbers(one_of(options.tokens, table.columns, where)), "tokens", []
+        return one_of(options.tokens, table.columns, where), "tokens", []
     if options.step:
-        return table.numbers(one_of(options.step, table.columns, where)), "step", []
+        return one_of(options.step, table.columns, where), "step", []
     if first(TOKENS, [x]):
-        return table.numbers(x), "tokens", [f"tokens are the panel's x axis, {x!r}"]
+        return x, "tokens", [f"tokens are the panel's x axis, {x!r}"]
     if first(STEPS, [x]):
         own = plain(x) == "step"
-        return table.numbers(x), "step", [_COUNTS] if own else [f"steps are {x!r}"]
+        return x, "step", [_COUNTS] if own else [f"steps are {x!r}"]
     if (name := f"{run}{BETWEEN}_step") in table.columns:
-        return table.numbers(name), "step", [_COUNTS]
+        return name, "step", [_COUNTS]
     raise RecordError(
         f"{where}the panel's x axis is {x!r}, neither steps nor tokens; set it to Step or to the "
         "trainer's step and export again, or say what it counts: step= or tokens="
     )
 
 
+def _range(table: Sheet, column: str) -> list[str]:
+    """The columns with the least and the most of what a point stands for, where there are such."""
+    ends = [f"{column}__{end}" for end in ("MIN", "MAX")]
+    return ends if set(ends) <= set(table.columns) else []
+
+
 def _averages(table: Sheet, column: str) -> list[str]:
     """Say so where a point stands for several, which W&B shows by their range."""
-    ends = [f"{column}__{end}" for end in ("MIN", "MAX")]
-    if not set(ends) <= set(table.columns):
+    if not (ends := _range(table, column)):
         return []
     least, most = (table.column(each) for each in ends)
     apart = int((np.isfinite(least) & np.isfinite(most) & (least < most)).sum())
     if not apart:
         return []
-    return [f"{apart} losses are averages of several points that W&B made (__MIN and __MAX differ)"]
+    what = "loss is an average" if apart == 1 else "losses are averages"
+    return [f"{apart} {what} of several points that W&B made (__MIN and __MAX differ)"]
 
 
 def _of_history(
     table: Sheet, names: Sequence[str], loss: str, options: Options
 ) -> tuple[list[Curve], list[str]]:
     """Runs of a table with one row a call of wandb.log."""
-    where, losses, notes = f"{table.path}: ", table.numbers(loss), []
+    where = f"{table.path}: "
     tokens = one_of(options.tokens, names, where) if options.tokens else first(TOKENS, names)
     step = one_of(options.step, names, where) if options.step else first(STEPS, names)
     if not (tokens or step):
         raise RecordError(f"{where}no column counts steps or tokens; name one: step= or tokens=")
+    columns = {kind: name for kind, name in (("step", step), ("tokens", tokens)) if name}
+    own = table.sound([*columns.values(), loss], partial=options.partial)
+    notes = list(own.notes[len(table.notes) :])
     if plain(step) == "step" and not (options.step or tokens):
         notes.append(_COUNTS)
     if len(table.lines) == SAMPLED:
@@ -155,13 +165,13 @@ def _of_history(
             f"exactly {SAMPLED} rows: run.history() draws so many at random unless told "
             "otherwise; run.scan_history() gives all"
         )
-    columns = {"step": step, "tokens": tokens}
-    known = {kind: table.numbers(name) for kind, name in columns.items() if name}
+    losses = own.numbers(loss)
+    known = {kind: own.numbers(name) for kind, name in columns.items()}
     rows = pd.DataFrame({**known, "loss": losses}).reindex(losses.index)
     run = next((each for each in ("run", "run_name", "name") if each in names), "")
     if not run:
         name = table.path.name.split(".")[0]
         return [Curve(name, table.path, rows, loss)], notes
-    labels = pd.Series(table.columns[run], index=table.places).reindex(rows.index)
+    labels = pd.Series(own.columns[run], index=own.places).reindex(rows.index)
     parts = rows.groupby(labels, sort=False)
     return [Curve(str(name), table.path, part, loss) for name, part in parts], notes

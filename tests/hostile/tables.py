@@ -229,6 +229,8 @@ def _spoiled_frame(made: pd.DataFrame, rng: Generator) -> pd.DataFrame:
         return made.assign(**{str(name): made[name].iloc[0]})
     if kind == 9:
         factor = pick(rng, (0.0, -1.0, 1e-300, 1e-12, 1e12, 1e300, np.nan))
+        if not isinstance(made[name], pd.Series):  # two columns of one name
+            return made
         numeric = pd.to_numeric(made[name], errors="coerce")
         with np.errstate(all="ignore"):
             return made.assign(**{str(name): numeric * factor})

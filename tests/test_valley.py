@@ -1,0 +1,45 @@
+"""Newton's steps through narrow valleys, and where the law has no value."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from p2law.valley import walk
+
+
+def bowl(slope_of_second):
+    """A problem in two coordinates: a parabola in the first, whatever is given in the second."""
+    return SimpleNamespace(
+        cost=lambda q: float((q[0] - 1) ** 2),
+        gradient=lambda q: SimpleNamespace(slope=np.array([2 * (q[0] - 1), slope_of_second(q)])),
+        surface=SimpleNamespace(box=(np.full(2, -np.inf), np.full(2, np.inf))),
+    )
+
+
+@pytest.mark.parametrize("where", [lambda _: np.nan, lambda q: np.nan if q[0] != 0.0 else 0.0])
+def test_what_has_no_slope_stays_and_the_rest_walks_on(where):
+    """
+    Where a term overflows there is no derivative by its exponent, or none beside it.
+    """
+    found, evaluations = walk(bowl(where), np.zeros(2), np.ones(2, dtype=bool))
+
+    assert found == pytest.approx([1.0, 0.0], abs=1e-6)
+    assert evaluations > 0
+
+
+def test_every_value_and_every_derivative_is_counted():
+    """
+    A step in two coordinates takes three derivatives, and as many values as shares are tried.
+    """
+    calls = []
+    problem = bowl(lambda _: 0.0)
+    counted = SimpleNamespace(
+        cost=lambda q: calls.append("value") or problem.cost(q),
+        gradient=lambda q: calls.append("slope") or problem.gradient(q),
+        surface=problem.surface,
+    )
+
+    _, evaluations = walk(counted, np.zeros(2), np.ones(2, dtype=bool))
+
+    assert evaluations == len(calls)
