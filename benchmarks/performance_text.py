@@ -55,7 +55,8 @@ runs of the grid."""
 
 ROUND_TRIPS = """Random fits of each law: tokens for a loss that the law predicts at random
 tokens, and the loss that it predicts there again. The tokens are compared where a last digit of
-the loss is worth less than 1e-8 of them."""
+the loss is worth less than 1e-8 of them. No answer: the loss asked for is, to the last digit, the
+one that endless training would end at, as where repeated text has nothing left to tell."""
 
 ENDS = """Each run of `data/` is shown to a quarter of its tokens, a law is fitted to other runs,
 and the loss of the run's last checkpoint is forecast by `continue_run`. "Others": the other runs
