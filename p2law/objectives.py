@@ -16,6 +16,9 @@ from p2law.wording import got
 
 LARGEST = float(np.finfo(float).max)
 
+FAR = 600.0
+"""Logarithm of the largest factor between what is predicted and what is measured."""
+
 
 @dataclass(frozen=True)
 class Objective:
@@ -45,8 +48,8 @@ class Objective:
         return predicted - measured
 
     def shifted(self, predicted: Array, by: Array) -> Array:
-        """What must be measured for residuals to be minus `by`."""
-        return predicted * np.exp(by) if self.log else predicted + by
+        """What must be measured for residuals to be minus `by`, at most within double precision."""
+        return predicted * np.exp(np.clip(by, -FAR, FAR)) if self.log else predicted + by
 
     def per_row(self, residuals: Array) -> Array:
         """Objective of each row: r^2, or Huber's function of r."""
