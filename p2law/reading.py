@@ -18,6 +18,7 @@ import pandas as pd
 from p2law import lean
 from p2law.checking import check_names
 from p2law.errors import MissingExtraError, P2LawError, RecordError
+from p2law.textfiles import oddity
 from p2law.vocabulary import LABELS, VOCABULARY
 from p2law.wording import first_line, got, short
 
@@ -54,6 +55,8 @@ def _files(source: Source) -> list[Path]:
         if path.is_dir():
             found = [each for each in path.iterdir() if each.name.lower().endswith(SUFFIXES)]
             none = f"folder {path} holds no file ending in {', '.join(SUFFIXES)}"
+        elif path.exists():
+            raise RecordError(f"{source} is {oddity(path) or 'no plain file'}")
         else:
             # Path.glob takes no absolute patterns.
             names = glob.glob(os.fspath(source), recursive=True)  # noqa: PTH207

@@ -91,7 +91,10 @@ def decode(text: str) -> tuple[dict[str, Any], pd.DataFrame]:
     if not isinstance(text, (str, bytes)):
         raise SavedFitError(f"not a saved fit: the text that to_json gives, got {got(text)}")
     try:
-        content = json.loads(text, parse_float=_finite, parse_constant=_finite)
+        plain = (
+            text.removeprefix("\ufeff") if isinstance(text, str) else text
+        )  # as Windows marks it
+        content = json.loads(plain, parse_float=_finite, parse_constant=_finite)
     except (ValueError, RecursionError) as error:
         raise SavedFitError(f"not a saved fit: {type(error).__name__}: {error}") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
