@@ -5,13 +5,14 @@ import os
 import signal
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import p2law
 from p2law import cli, forms, logs, planfile, testing, textfiles
 from p2law.collect import spec
 from p2law.collect.configs import read_config
-from p2law.errors import P2LawError
+from p2law.errors import P2LawError, RecordError, SavedFitError
 
 MARK = "\ufeff"
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -150,3 +151,66 @@ def test_the_mark_that_windows_writes_is_no_part_of_any_text(tmp_path, capsys):
     assert 3 == len(DOORS["trainer state"](tmp_path / "trainer_state.json").records)
     assert p2law.Fit.from_json(MARK + text).values == p2law.Fit.from_json(text).values
     assert 0 == cli.main(["predict", str(saved), "--tokens", "1e8"]), capsys.readouterr().err
+
+
+def test_half_a_character_in_a_saved_fit_is_refused_in_words(tmp_path):
+    r"""
+    JSON can say \ud800 in plain ASCII; tables of texts and files cannot hold it.
+    """
+    content = json.loads(fitted(tmp_path).read_text(encoding="utf-8"))
+    rows = len(content["records"]["run"])
+    labels = ["\ud800", *content["records"]["run"][1:]]
+    named = {**content["records"], "\ud800": [1] * rows}
+    spoiled = (
+        {**content, "records": {**content["records"], "run": labels}},
+        {**content, "records": named},
+        {**content, "notes": ["\udfff"]},
+        {**content, "index": {"names": ["\ud83d"], "levels": content["index"]["levels"]}},
+    )
+
+    for each in spoiled:
+        with pytest.raises(SavedFitError, match=r"half a character \(\\ud.*which no file can hold"):
+            p2law.Fit.from_json(json.dumps(each))
+    assert p2law.Fit.from_json(json.dumps({**content, "notes": ["\U0001f600"]}))
+
+
+def test_half_a_character_in_a_label_of_rows_is_refused():
+    """
+    Such a fit could not be saved.
+    """
+    rows = pd.Index(["a", "b\ud800"], dtype=object)
+    table = pd.DataFrame({"tokens": [1e9, 2e9], "loss": [2.0, 1.9]})
+
+    for index in (rows, pd.MultiIndex.from_arrays([rows, [1, 2]])):
+        with pytest.raises(RecordError, match=r"label of the rows holds half .*\\ud800.*reset_ind"):
+            p2law.load(table.set_index(index))
+
+
+@pytest.mark.parametrize("name", ["run", "method"])
+@pytest.mark.parametrize("kind", [object, "category"])
+def test_half_a_character_in_a_label_is_refused_by_row(name, kind):
+    """
+    Tables in memory may hold it; columns of texts and files may not.
+    """
+    known = pd.Index(["a", "b\ud800", "c"], dtype=object)
+    labels = pd.Series(pd.Categorical.from_codes([0, 0, 1, -1, 2], known)).astype(kind)
+    runs = list("abcde")
+    table = pd.DataFrame({"tokens": 1e9, "loss": 2.0, "run": runs}).assign(**{name: labels})
+
+    with pytest.raises(RecordError, match="half a character") as caught:
+        p2law.load(table)
+
+    assert [2] == caught.value.rows
+    assert "\\ud800" in str(caught.value)
+
+
+@pytest.mark.parametrize("row", ['{"run": "a\\ud800", "loss": 2}', '{"\\udc00": 1, "loss": 2}'])
+def test_half_a_character_in_jsonl_is_named_with_its_line(row, tmp_path):
+    """
+    The file is UTF-8, and nobody is told to save it as such.
+    """
+    path = tmp_path / "t.jsonl"
+    path.write_text(f'{{"run": "\\ud83d\\ude00", "loss": 2}}\n{row}\n', encoding="ascii")
+
+    with pytest.raises(RecordError, match=r"line 2 holds half a character \(\\ud[8c]00\)"):
+        p2law.load(path)
