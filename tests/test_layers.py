@@ -26,6 +26,7 @@ LAYERS = (
     "parallel",
     "checking",
     "lean",
+    "lines",
     "reading",
     "writing",
     "records",
