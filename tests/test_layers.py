@@ -27,6 +27,7 @@ LAYERS = (
     "parallel",
     "checking",
     "lean",
+    "lines",
     "reading",
     "writing",
     "records",
