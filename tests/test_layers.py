@@ -48,6 +48,7 @@ LAYERS = (
     "labelling",
     "gathering",
     "problem",
+    "ordering",
     "refitting",
     "resampling",
     "intervals",
