@@ -50,6 +50,7 @@ LAYERS = (
     "labelling",
     "gathering",
     "problem",
+    "ordering",
     "refitting",
     "resampling",
     "intervals",
