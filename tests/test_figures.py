@@ -1,0 +1,149 @@
+"""Figures that the documentation quotes: what gave them is kept with them, and pages show all."""
+
+import importlib
+import json
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+if not BENCHMARKS.is_dir():
+    pytest.skip("figures stay with the source tree", allow_module_level=True)
+FILES = sorted((BENCHMARKS / "figures").glob("*.json"))
+
+
+@pytest.fixture
+def script(monkeypatch):
+    """Imports a benchmark by its name."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    return importlib.import_module
+
+
+@pytest.fixture
+def keeping(script, monkeypatch):
+    """The module that keeps figures, called by a benchmark of a commit of its own."""
+    module = script("keeping")
+    monkeypatch.setattr(sys, "argv", ["benchmarks/made.py", "--save", "made.json"])
+    return module
+
+
+def test_a_table_that_was_not_measured_again_keeps_what_gave_it(keeping, monkeypatch, tmp_path):
+    """
+    Its command and its commit, beside those of the table that was.
+    """
+    file = tmp_path / "made.json"
+    tables = {"rows": [{"n": 1}], "runs": [{"n": 2}]}
+    keeping.keep(file, tables, measured=["rows", "runs"], commit="aaaaaaaaa")
+    monkeypatch.setattr(sys, "argv", ["made.py", "--only", "rows", "--save", "made.json"])
+    for _ in range(2):
+        keeping.keep(file, tables, measured=["rows"], commit="bbbbbbbbb, changed")
+
+    found = keeping.read(file)
+    rows, runs = (keeping.stamp_of(found, name) for name in tables)
+
+    assert ("python benchmarks/made.py", "aaaaaaaaa") == (runs["command"], runs["commit"])
+    assert "python benchmarks/made.py --only rows" == rows["command"]
+    assert "bbbbbbbbb, changed" == rows["commit"]
+    assert found["tables"] == tables
+
+
+def test_a_file_without_a_commit_can_still_be_read(keeping):
+    """
+    As the first figures were kept.
+    """
+    told = keeping.stamp_of({"command": "python x.py", "date": "2026-11-25", "tables": {}}, "rows")
+
+    assert "not kept" == told["commit"]
+    assert told["load"] is None
+
+
+def test_a_change_of_the_library_is_kept_beside_the_commit(keeping, tmp_path):
+    """
+    A change elsewhere is none, and where git knows nothing no commit is named.
+    """
+
+    def git(*words):
+        who = ["-c", "user.name=n", "-c", "user.email=n@example.org", "-c", "commit.gpgsign=false"]
+        subprocess.run(["git", "-C", tmp_path, *who, *words], check=True, capture_output=True)  # noqa: S603, S607
+
+    assert "not kept" == keeping.commit_of(tmp_path)
+    git("init")
+    (tmp_path / "p2law").mkdir()
+    (tmp_path / "p2law" / "a.py").write_text("")
+    git("add", ".")
+    git("commit", "-m", "first")
+    clean = keeping.commit_of(tmp_path)
+    (tmp_path / "other.py").write_text("")
+
+    assert 9 == len(clean)
+    assert clean == keeping.commit_of(tmp_path)
+    (tmp_path / "p2law" / "a.py").write_text("1")
+    assert f"{clean}, changed" == keeping.commit_of(tmp_path)
+
+
+def test_nothing_goes_on_from_another_commit_unless_asked(keeping):
+    """
+    The refusal names both and the cure; what is mixed is said to be.
+    """
+    with pytest.raises(SystemExit, match=r"of commit aaaaaaaaa, and this is .* --other-commit"):
+        keeping.joined(Path("x.json"), ["aaaaaaaaa", keeping.COMMIT], other=False)
+
+    both = keeping.joined(Path("x.json"), ["aaaaaaaaa", keeping.COMMIT], other=True)
+    assert f"aaaaaaaaa and {keeping.COMMIT}" == both
+    assert keeping.COMMIT == keeping.joined(Path("x.json"), [keeping.COMMIT], other=False)
+
+
+@pytest.mark.parametrize(
+    ("held", "words"),
+    [
+        ({"0": {"slowest": {}}}, "of a commit that was not kept"),
+        ({"commit": "aaaaaaaaa", "parts": {"0": {"slowest": {}}}}, "of commit aaaaaaaaa"),
+        ({"tables": {}}, "something else than outcomes"),
+    ],
+)
+def test_fuzzing_goes_on_from_its_own_commit_only(script, tmp_path, held, words):
+    """
+    What is there is refused with words.
+    """
+    file = tmp_path / "done.json"
+    file.write_text(json.dumps(held), encoding="utf-8")
+
+    with pytest.raises(SystemExit, match=words):
+        script("fuzz").before(file, other=False)
+
+
+def test_measuring_again_goes_on_from_nothing(script, monkeypatch, tmp_path):
+    """
+    The figures and the file that a study goes on from are removed before.
+    """
+    runner = script("all")
+    monkeypatch.setattr(runner, "FIGURES", tmp_path)
+    monkeypatch.setattr(runner, "HERE", tmp_path)
+    left = [tmp_path / name for name in ("next_runs.json", ".next_runs.jsonl", "speed.json")]
+    for each in left:
+        each.write_text("{}", encoding="utf-8")
+
+    runner.removed("next_runs")
+
+    assert [False, False, True] == [each.exists() for each in left]
+    assert script("next_runs").LINES.name == runner.JOBS["next_runs"].goes_on
+    assert script("fuzz").DONE.name == runner.JOBS["fuzz"].goes_on
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda each: each.stem)
+def test_figures_were_written_by_the_command_that_makes_them_again(script, file):
+    """
+    That of `all.py`, or the same with a name of the part that was measured.
+    """
+    keeping, jobs = script("keeping"), script("all").JOBS
+    found = keeping.read(file)
+    asked = ["python", *shlex.split(f"benchmarks/{jobs[file.stem].command}")]
+
+    for name in found["tables"]:
+        words = shlex.split(keeping.stamp_of(found, name)["command"])
+        more = [each for each in words[len(asked) :] if each != "--other-commit"]
+        assert asked == words[: len(asked)], name
+        assert more[:1] in ([], ["--only"]), name
