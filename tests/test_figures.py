@@ -5,6 +5,7 @@ import json
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ def script(monkeypatch):
 def keeping(script, monkeypatch):
     """The module that keeps figures, called by a benchmark of a commit of its own."""
     module = script("keeping")
+    monkeypatch.setattr(module, "COMMIT", "ccccccccc")
     monkeypatch.setattr(sys, "argv", ["benchmarks/made.py", "--save", "made.json"])
     return module
 
@@ -96,6 +98,7 @@ def test_nothing_goes_on_from_another_commit_unless_asked(keeping):
     assert keeping.COMMIT == keeping.joined(Path("x.json"), [keeping.COMMIT], other=False)
 
 
+@pytest.mark.usefixtures("keeping")
 @pytest.mark.parametrize(
     ("held", "words"),
     [
@@ -147,3 +150,76 @@ def test_figures_were_written_by_the_command_that_makes_them_again(script, file)
         more = [each for each in words[len(asked) :] if each != "--other-commit"]
         assert asked == words[: len(asked)], name
         assert more[:1] in ([], ["--only"]), name
+
+
+@pytest.fixture
+def shown(script, keeping, monkeypatch, tmp_path):
+    """Shows figures as a section of a page; `load` is that of the machine."""
+    pages = script("pages")
+    for module in (pages, keeping):
+        monkeypatch.setattr(module, "FIGURES", tmp_path)
+    columns = {"what": ("what", ""), "same": ("same", ","), "seconds": ("wall s", ".1f")}
+    part = pages.Part("made", "Made", "Of nothing.", dict.fromkeys(("a", "b"), columns))
+    part = replace(part, wall=("seconds",))
+
+    def show(load, *tables, commit="aaaaaaaaa"):
+        monkeypatch.setattr(keeping.os, "getloadavg", lambda: (load, 0, 0), raising=False)
+        row = {"what": "x|y", "same": True, "wall s": 2.0}
+        keeping.keep(
+            tmp_path / "made.json", {"a": [row], "b": [row]}, measured=tables, commit=commit
+        )
+        return pages.section(part)
+
+    return show
+
+
+def test_a_page_says_command_and_commit_of_each_table_where_they_differ(shown):
+    """
+    Once where one command gave them all.
+    """
+    once = shown(1.0, "a", "b")
+    twice = shown(1.0, "b", commit="bbbbbbbbb")
+
+    assert 1 == once.count("commit aaaaaaaaa") == once.count("    python benchmarks/made.py\n")
+    assert 2 == twice.count("    python benchmarks/made.py\n")
+    assert twice.index("commit aaaaaaaaa") < twice.index("commit bbbbbbbbb")
+
+
+def test_seconds_by_the_wall_clock_are_shown_of_an_idle_machine_only(shown):
+    """
+    Elsewhere the page says why they are not; what is true is written as yes.
+    """
+    idle, busy = shown(1.4, "a", "b"), shown(1.5, "a", "b")
+
+    assert "| x\\|y | yes | 2.0 |" in idle
+    assert "| x\\|y | yes |\n" in busy
+    assert "left out, for the load was 1.5" in busy
+    assert "left out" not in idle
+
+
+def test_where_p2law_falls_short_is_said_first(script):
+    """
+    Every timed problem on which an expert's lmfit is more than 1.5 times as fast.
+    """
+    text, kept = script("performance_text"), script("keeping").kept
+    tables = kept("peers")["tables"]
+    (told,) = text.short_of_experts(tables)
+    rows = [*tables["known"], *kept("growth")["tables"]["growth"]]
+    slow = [
+        f"{1 / row['times_p2law']:.1f}"
+        for row in rows
+        if row["tool"] == "lmfit, expert" and row["times_p2law"] < 1 / text.SLOWEST
+    ]
+    page = script("performance_page").page()
+
+    assert all(f": {each}" in told for each in slow)
+    assert page.index(told) < page.index("Each tool in an environment")
+
+
+def test_every_benchmark_is_shown_on_a_page(script):
+    """
+    What `all.py` measures is not measured for nothing.
+    """
+    parts = [*script("performance_page").PARTS, *script("reliability_page").PARTS]
+
+    assert sorted(script("all").JOBS) == sorted(each.figures for each in parts)
