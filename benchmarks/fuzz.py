@@ -4,7 +4,7 @@ Every outcome must be a result or a refusal in words: no other exception, no war
 no more than 5 s and 1 GiB. A case is the same every time, so what is unexplained can be run
 again: `python benchmarks/fuzz.py --only 1234`.
 
-    python benchmarks/fuzz.py --workers 1 --save benchmarks/figures/fuzz.json
+    python benchmarks/fuzz.py --save benchmarks/figures/fuzz.json
 
 `--done` holds what was run, and of which commit, so that a run that was stopped goes on.
 """
