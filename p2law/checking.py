@@ -14,7 +14,7 @@ from p2law.grouping import codes, groups, repeated
 from p2law.numeric import numbers
 from p2law.refusing import refuse
 from p2law.vocabulary import LABELS, VOCABULARY
-from p2law.wording import got, short
+from p2law.wording import got, half, short
 
 MOST_COLUMNS = 10_000
 
@@ -53,6 +53,7 @@ def check(
     needs, accept = _names("needs", needs), _names("accept", accept)
     try:
         _check_shape(table, needs)
+        _check_letters(table)
         checked = table.copy(deep=copy)
         for name in dict.fromkeys([*needs, *VOCABULARY]):
             if name in checked.columns and name != "run" and not _sound(checked[name], name):
@@ -109,6 +110,32 @@ def check_names(columns: Iterable[object], where: str = "") -> None:
         raise RecordError(
             f"{where}{len(found):,} columns; keep those that matter, at most {MOST_COLUMNS:,}"
         )
+
+
+def _check_letters(table: pd.DataFrame) -> None:
+    """Refuse labels that no file and no column of texts can hold."""
+    for level in table.index.levels if table.index.nlevels > 1 else [table.index]:
+        if level.dtype == object and (odd := "".join(map(half, filter(_is_text, level)))[:6]):
+            raise RecordError(
+                f"a label of the rows holds half a character ({odd}), which no file can hold; "
+                f"pass table.reset_index(drop=True)"
+            )
+    for name in ("run", *LABELS):
+        if name not in table.columns:
+            continue
+        column = table[name]
+        known = column.cat.categories if column.dtype == "category" else column
+        if known.dtype != object:
+            continue
+        odd = {each for each in set(filter(_is_text, known)) if half(each)}
+        if odd:
+            at = np.array([_is_text(each) and each in odd for each in column], dtype=bool)
+            cure = "a file cannot hold it, so it was read wrongly; write the whole character"
+            refuse(table, name, at, "that holds half a character", cure)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
 
 
 def _nearest(name: str, columns: Sequence[str], needs: Sequence[str]) -> str:

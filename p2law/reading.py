@@ -8,7 +8,7 @@ import os
 import re
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TextIO, cast
 
@@ -18,8 +18,9 @@ import pandas as pd
 from p2law import lean
 from p2law.checking import check_names
 from p2law.errors import MissingExtraError, P2LawError, RecordError
+from p2law.textfiles import oddity
 from p2law.vocabulary import LABELS, VOCABULARY
-from p2law.wording import first_line, got, short
+from p2law.wording import first_line, got, half, short
 
 Source = str | os.PathLike[str]
 
@@ -54,6 +55,8 @@ def _files(source: Source) -> list[Path]:
         if path.is_dir():
             found = [each for each in path.iterdir() if each.name.lower().endswith(SUFFIXES)]
             none = f"folder {path} holds no file ending in {', '.join(SUFFIXES)}"
+        elif path.exists():
+            raise RecordError(f"{source} is {oddity(path) or 'no plain file'}")
         else:
             # Path.glob takes no absolute patterns.
             names = glob.glob(os.fspath(source), recursive=True)  # noqa: PTH207
@@ -164,8 +167,20 @@ def _read_jsonl(path: Path) -> pd.DataFrame:
             if not isinstance(row, dict):
                 message = f"{path}: line {number} is not a JSON object with one value per column"
                 raise RecordError(message)
+            if odd := next(filter(None, map(half, _texts_of(row, line))), ""):
+                raise RecordError(
+                    f"{path}: line {number} holds half a character ({odd}), which is no text; "
+                    f"write both halves, or the character itself"
+                )
             rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _texts_of(row: dict[str, Any], line: str) -> Iterator[str]:
+    """Names and texts of an object, where the line has escapes that can be half a character."""
+    if "\\u" in line:
+        yield from row
+        yield from (each for each in row.values() if isinstance(each, str))
 
 
 def _json_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

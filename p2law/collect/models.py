@@ -14,6 +14,7 @@ from p2law.collect.shapes import SIZES
 from p2law.collect.stored import has_weights, locate
 from p2law.collect.tables import KeyPath, build, check_keys, convert, nearest
 from p2law.errors import ModelError
+from p2law.textfiles import text_of
 
 HUB_ID = re.compile(r"^\w[\w.-]*/[\w.-]+$")
 BYTES = 256
@@ -263,7 +264,7 @@ _PLAIN_CLASSES = ("", "PreTrainedTokenizerFast", "TokenizersBackend")
 def _settings(path: Path) -> Mapping[str, Any]:
     """Content of a JSON file, nothing where there is none."""
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
+        return dict(json.loads(text_of(path)))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, TypeError) as error:
@@ -273,7 +274,7 @@ def _settings(path: Path) -> Mapping[str, Any]:
 def _ids(path: Path) -> int:
     """How many ids a tokenizer.json may give: one more than the largest."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(text_of(path))
         known = content["model"]["vocab"]
         ids = list(known.values()) if isinstance(known, dict) else list(range(len(known)))
         return 1 + max(ids + [each["id"] for each in content.get("added_tokens") or ()])
