@@ -43,7 +43,7 @@ JOBS = {
     "ends": Job("continuing.py", 4),
     "readings": Job("continuing.py --speed", 0.2),
     "pictures": Job("plotting.py --turns 5", 2),
-    "next_runs": Job("next_runs.py --tasks 100", 60, ".next_runs.jsonl"),
+    "next_runs": Job("next_runs.py --tasks 100", 80, ".next_runs.jsonl"),
     "loop": Job("loop.py --own-seconds", 4),
     "calibration_memory": Job("calibration_memory.py", 2),
     "real_shapes": Job("real_shapes.py", 45),
