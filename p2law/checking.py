@@ -116,7 +116,8 @@ def check_names(columns: Iterable[object], where: str = "") -> None:
 
 def _check_letters(table: pd.DataFrame) -> None:
     """Refuse labels that no file and no column of texts can hold."""
-    for level in table.index.levels if table.index.nlevels > 1 else [table.index]:
+    index = table.index
+    for level in index.levels if isinstance(index, pd.MultiIndex) else [index]:
         if level.dtype == object and (odd := "".join(map(half, filter(_is_text, level)))[:6]):
             raise RecordError(
                 f"a label of the rows holds half a character ({odd}), which no file can hold; "
@@ -129,9 +130,9 @@ def _check_letters(table: pd.DataFrame) -> None:
         known = column.cat.categories if column.dtype == "category" else column
         if known.dtype != object:
             continue
-        odd = {each for each in set(filter(_is_text, known)) if half(each)}
-        if odd:
-            at = np.array([_is_text(each) and each in odd for each in column], dtype=bool)
+        broken = {each for each in set(filter(_is_text, known)) if half(each)}
+        if broken:
+            at = np.array([_is_text(each) and each in broken for each in column], dtype=bool)
             cure = "a file cannot hold it, so it was read wrongly; write the whole character"
             refuse(table, name, at, "that holds half a character", cure)
 

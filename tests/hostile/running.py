@@ -79,6 +79,8 @@ def outcome(
             with _alarm(seconds):
                 work(Path(folder))
         except P2LawError as error:
+            if _of_memory(error):
+                return "unexplained", f"took more memory than it may have: {error}"[:500]
             if len(str(error).strip()) < 10:
                 return "unexplained", f"no words: {error!r}"
             return "refused", str(error)
@@ -88,6 +90,13 @@ def outcome(
         except (Exception, TookTooLong) as error:  # noqa: BLE001 - that is what is looked for
             return "unexplained", f"{type(error).__name__} {_place(error)}: {error}"[:500]
     return "result", ""
+
+
+def _of_memory(error: BaseException | None) -> bool:
+    """Tell whether a refusal was raised because memory ran out."""
+    while error is not None and not isinstance(error, MemoryError):
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return error is not None
 
 
 def _place(error: BaseException) -> str:
