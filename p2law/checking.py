@@ -17,6 +17,8 @@ from p2law.vocabulary import LABELS, VOCABULARY
 from p2law.wording import got, half, short
 
 MOST_COLUMNS = 10_000
+EXACT = 2.0**53
+"""Up to here a float tells every count from the next."""
 
 
 def check(
@@ -228,14 +230,13 @@ def _check_repeats(table: pd.DataFrame) -> None:
     loss = table["loss"].iloc[rows].groupby(groups(table.iloc[rows], keys))
     apart = np.zeros(len(table), dtype=bool)
     apart[rows] = (loss.transform("min") != loss.transform("max")).to_numpy()
-    _refuse_contradiction(
-        table,
-        "loss",
-        apart,
-        f"that differs at one {', '.join(keys)}",
-        "One run has one loss at a token count: name repeated trials apart in `run` or `seed`.",
-        keys,
-    )
+    cure = "One run has one loss at a token count: name repeated trials apart in `run` or `seed`."
+    if apart.any() and table["tokens"].to_numpy()[apart].max() >= EXACT:
+        cure += (
+            f" Counts of {EXACT:.2g} and more are numbers of 53 bits: neighbours are one to them."
+        )
+    what = f"that differs at one {', '.join(keys)}"
+    _refuse_contradiction(table, "loss", apart, what, cure, keys)
 
 
 def _refuse_contradiction(

@@ -233,7 +233,13 @@ def _read_parquet(path: Path) -> pd.DataFrame:
         check_names(source.schema_arrow.names, f"{path}: ")
         if source.metadata.num_rows > lean.MANY:
             return lean.read_parquet(source)
-    return pd.read_parquet(path, engine="pyarrow")
+    try:
+        return pd.read_parquet(path, engine="pyarrow")
+    except KeyError as error:
+        raise RecordError(
+            f"{path}: what pandas noted in it names an index {error} that it does not hold; "
+            f"write the table again with index=False"
+        ) from error
 
 
 def joined(paths: Sequence[Path], tables: Sequence[pd.DataFrame]) -> pd.DataFrame:

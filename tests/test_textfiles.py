@@ -12,7 +12,7 @@ import p2law
 from p2law import cli, forms, logs, planfile, testing, textfiles
 from p2law.collect import spec
 from p2law.collect.configs import read_config
-from p2law.errors import P2LawError, RecordError, SavedFitError
+from p2law.errors import P2LawError, RecordError, SavedFitError, SweepFileError
 
 MARK = "\ufeff"
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -214,3 +214,35 @@ def test_half_a_character_in_jsonl_is_named_with_its_line(row, tmp_path):
 
     with pytest.raises(RecordError, match=r"line 2 holds half a character \(\\ud[8c]00\)"):
         p2law.load(path)
+
+
+LONG = "x" * 10_000
+
+
+def test_names_longer_than_any_are_refused_in_words_by_every_reader(tmp_path):
+    """
+    The operating system says so in an error of its own, also when it is only asked whether
+    there is such a file.
+    """
+    for door, read in DOORS.items():
+        with pytest.raises(P2LawError, match=r"File name too long|no such file"):
+            read(LONG if door == "records" else tmp_path / LONG)
+
+
+@pytest.mark.parametrize("key", ["tokenizer", "files"])
+def test_names_longer_than_any_in_a_sweep_file_are_told_with_their_key(key, tmp_path):
+    """
+    A tokenizer, and the files of a corpus.
+    """
+    text = (EXAMPLES / "collect_on_cpu.toml").read_text(encoding="utf-8")
+    line = next(each for each in text.splitlines() if each.startswith(f"{key} = "))
+    new = f'{key} = "{LONG}"' if key == "tokenizer" else f'{key} = ["{LONG}.txt"]'
+    (tmp_path / "text").symlink_to(EXAMPLES / "text")
+    path = tmp_path / "sweep.toml"
+    path.write_text(text.replace(line, new), encoding="utf-8")
+
+    with pytest.raises(SweepFileError, match="cannot be looked up: File name too long") as caught:
+        spec.read(path)
+
+    assert key in str(caught.value)
+    assert len(str(caught.value)) < 400

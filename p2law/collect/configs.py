@@ -70,8 +70,9 @@ def read_config(folder_or_file: Path) -> dict[str, Any]:
         There is no such file, or it holds no JSON object.
     """
     given = Path(folder_or_file)
-    path = given / "config.json" if given.is_dir() else given
+    path = given
     try:
+        path = given / "config.json" if given.is_dir() else given
         config = json.loads(text_of(path))
     except FileNotFoundError:
         raise ModelError(
