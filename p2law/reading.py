@@ -20,6 +20,7 @@ from p2law import lean
 from p2law.checking import MOST_COLUMNS, check_names
 from p2law.errors import MissingExtraError, P2LawError, RecordError
 from p2law.lines import Lines
+from p2law.texts import check_whole
 from p2law.vocabulary import LABELS, VOCABULARY
 from p2law.wording import first_line, got, short
 
@@ -181,6 +182,8 @@ def _read_jsonl(path: Path) -> pd.DataFrame:
             if not isinstance(row, dict):
                 message = f"{path}: line {number} is not a JSON object with one value per column"
                 raise RecordError(message)
+            if "\\ud" in line or "\\uD" in line:  # escaped: half of a character may stand so
+                check_whole((*row, *row.values()), f"{path}: line {number}: a text")
             rows.append(row)
             names.update(row)
             values += len(row)

@@ -20,6 +20,7 @@ LAYERS = (
     "declaring",
     "vocabulary",
     "refusing",
+    "texts",
     "grouping",
     "numeric",
     "progress",

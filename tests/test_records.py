@@ -1295,3 +1295,22 @@ def test_any_bytes_give_records_or_words(tmp_path, ending, edits):
     found, error = answer(load, path)
 
     assert len(found) if error is None else str(error).startswith(str(path))
+
+
+@pytest.mark.parametrize("column", ["run", "note", "a\udc80"])
+def test_half_a_character_is_refused_where_it_stands(tmp_path, column):
+    """
+    Python and JSON can hold what no file can; it is refused by row or line, not found when saving.
+    """
+    odd = "x" if column.endswith("\udc80") else "a\udfff"
+    table = pd.DataFrame({"loss": [2.5, 2.4]}).assign(**{"tokens": [1e6, 2e6]})
+    table.insert(0, "other", pd.Series(["b", odd], dtype=object))
+    table.columns = pd.Index([column, "loss", "tokens"], dtype=object)
+    path = tmp_path / "x.jsonl"
+    rows = [dict(zip(table.columns, each, strict=True)) for each in table.to_numpy()]
+    path.write_text("\n".join(map(json.dumps, rows)))
+
+    with pytest.raises(RecordError, match="half of a character"):
+        check(table)
+    with pytest.raises(RecordError, match=r"x\.jsonl: line [12]: a text has half of a character"):
+        load(path)
