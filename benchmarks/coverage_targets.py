@@ -24,7 +24,7 @@ with atheris.instrument_imports(include=["p2law"]):
     from p2law import forms, logs, planfile, testing
     from p2law.collect import forecast, jobs, spec
     from p2law.selecting import chosen
-    from tests.hostile import others, tables
+    from tests.hostile import likely, others, tables
     from tests.hostile.choices import Choices
     from tests.hostile.running import limit_memory, outcome
 
@@ -85,7 +85,7 @@ def written(suffix: str) -> bytes:
 TARGETS: dict[str, tuple[Work, Callable[[], list[bytes]]]] = {
     "load, CSV": (file("t.csv", p2law.load), lambda: [written("csv")]),
     "load, JSONL": (file("t.jsonl", p2law.load), lambda: [written("jsonl")]),
-    "load, choices": (by_choices(tables.from_file), lambda: [bytes(range(64))]),
+    "load, choices": (by_choices(likely.loading), lambda: [bytes(range(64))]),
     "log, trainer": (
         file("trainer_state.json", lambda path: logs.read_trainer_state(path, **LOG)),
         lambda: [(others.LOGS / "trainer/checkpoint-60/trainer_state.json").read_bytes()],
@@ -99,11 +99,11 @@ TARGETS: dict[str, tuple[Work, Callable[[], list[bytes]]]] = {
         lambda: [p.read_bytes() for p in (others.LOGS / "tensorboard").rglob("events*")],
     ),
     "from_json, text": (saved, lambda: [each.encode() for each in others._saved()]),  # noqa: SLF001
-    "from_json, choices": (by_choices(others.saved_fit), lambda: [bytes(range(64))]),
+    "from_json, choices": (by_choices(likely.saved_fit), lambda: [bytes(range(64))]),
     "sweep file, text": (file("sweep.toml", sweep), lambda: [others.SWEEP.read_bytes()]),
     "sweep file, choices": (by_choices(others.sweep_file), lambda: [bytes(range(64))]),
     "plan file": (file("plan.toml", planfile.read), lambda: [PLAN]),
-    "command line": (by_choices(others.command_line), lambda: [bytes(range(64))]),
+    "command line": (by_choices(likely.command_line), lambda: [bytes(range(64))]),
     "law, choices": (by_choices(others.law), lambda: [bytes(range(64))]),
     "law, formula": (formula, lambda: [forms.token_power.formula.encode()]),
     "rows chosen": (expression, lambda: [b"params > 1e9 and run in ('a', 'b') or not seed == 0"]),

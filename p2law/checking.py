@@ -115,7 +115,9 @@ def check_names(columns: Iterable[object], where: str = "") -> None:
 
 
 def _check_letters(table: pd.DataFrame) -> None:
-    """Refuse labels that no file and no column of texts can hold."""
+    """Refuse labels, and names of columns, that no file and no column of texts can hold."""
+    if odd := "".join(map(half, filter(_is_text, table.columns)))[:6]:
+        raise RecordError(f"the name of a column holds half a character ({odd}); name it anew")
     index = table.index
     for level in index.levels if isinstance(index, pd.MultiIndex) else [index]:
         if level.dtype == object and (odd := "".join(map(half, filter(_is_text, level)))[:6]):

@@ -1329,3 +1329,22 @@ def test_parquet_that_no_table_could_be_is_refused_in_words(tmp_path):
 
     with pytest.raises(RecordError, match=r"names an index 'nope' .* write the table again"):
         load(path)
+
+
+@pytest.mark.parametrize("column", ["run", "a\udc80"])
+def test_half_a_character_is_refused_where_it_stands(tmp_path, column):
+    """
+    Python and JSON can hold what no file can; it is refused by row or line, not found when saving.
+    """
+    odd = "x" if column.endswith("\udc80") else "a\udfff"
+    table = pd.DataFrame({"loss": [2.5, 2.4], "tokens": [1e6, 2e6]})
+    table.insert(0, "other", pd.Series(["b", odd], dtype=object))
+    table.columns = pd.Index([column, "loss", "tokens"], dtype=object)
+    path = tmp_path / "x.jsonl"
+    rows = [dict(zip(table.columns, each, strict=True)) for each in table.to_numpy()]
+    path.write_text("\n".join(map(json.dumps, rows)))
+
+    with pytest.raises(RecordError, match="holds half a character"):
+        check(table)
+    with pytest.raises(RecordError, match=r"x\.jsonl: line [12] holds half a character"):
+        load(path)

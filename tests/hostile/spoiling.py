@@ -96,6 +96,9 @@ VALUES: tuple[Any, ...] = (
     "=1+1",
 )
 
+SURROGATES = ("\ud800", "a\udfff", "\udc80.csv")
+"""Halves of characters: texts to Python, but to no encoding."""
+
 
 def pick(rng: Generator, options: Any) -> Any:
     """One of them."""
