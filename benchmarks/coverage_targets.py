@@ -124,7 +124,7 @@ def main() -> None:
     def once(content: bytes) -> None:
         nonlocal slowest
         begun = time.process_time()
-        kind, what = outcome(lambda inner: work(content, inner))
+        kind, what = outcome(lambda inner: work(content, inner), commands=target == "command line")
         slowest = max(slowest, time.process_time() - begun)
         counts[kind] += 1
         place = what.split(":")[0] + what.split(":")[1][:6] if ":" in what else what
