@@ -60,7 +60,7 @@ def continue_run(fit: Fit, curve: pd.DataFrame | None = None, /, **columns: floa
     >>> seen = pd.DataFrame({"tokens": [1e9, 2e9, 4e9], "loss": [3.080, 2.883, 2.733]})
     >>> run = planning.continue_run(fit, seen, params=1e9)
     >>> f"{run.predict(6.4e10)['loss'].item():.2f}"
-    '2.37'
+    '2.39'
     """
     if not isinstance(fit, Fit) or TOKENS not in fit.form.columns:
         name = fit.form.name if isinstance(fit, Fit) else type(fit).__name__

@@ -8,7 +8,8 @@ import os
 import re
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO, cast
 
@@ -16,14 +17,22 @@ import numpy as np
 import pandas as pd
 
 from p2law import lean
-from p2law.checking import check_names
+from p2law.checking import MOST_COLUMNS, check_names
 from p2law.errors import MissingExtraError, P2LawError, RecordError
+from p2law.lines import Lines
+from p2law.textfiles import oddity
 from p2law.vocabulary import LABELS, VOCABULARY
-from p2law.wording import first_line, got, short
+from p2law.wording import first_line, got, half, short
 
 Source = str | os.PathLike[str]
 
 SUFFIXES = (".csv", ".csv.gz", ".parquet", ".jsonl", ".jsonl.gz")
+
+MANY_COLUMNS = 50
+"""In a CSV of more columns the width of every line is looked at before memory is taken for it."""
+
+MANY_CELLS, FEWEST_HELD = 10_000_000, 0.01
+"""A JSONL file of more cells (lines times columns) must hold a value in this part of them."""
 
 
 def paths(source: Source | Sequence[Source]) -> list[Path]:
@@ -54,6 +63,8 @@ def _files(source: Source) -> list[Path]:
         if path.is_dir():
             found = [each for each in path.iterdir() if each.name.lower().endswith(SUFFIXES)]
             none = f"folder {path} holds no file ending in {', '.join(SUFFIXES)}"
+        elif path.exists():
+            raise RecordError(f"{source} is {oddity(path) or 'no plain file'}")
         else:
             # Path.glob takes no absolute patterns.
             names = glob.glob(os.fspath(source), recursive=True)  # noqa: PTH207
@@ -80,14 +91,20 @@ def read(path: Path) -> pd.DataFrame:
         raise
     except UnicodeError as error:
         raise RecordError(f"{path} is not UTF-8 text: {error}; save it as UTF-8") from error
+    except MemoryError:
+        raise
     # What a parser raises on bytes that are no table is not limited to any list of types.
     except Exception as error:
+        if "out of memory" in str(error):  # pandas' parser has no type of error for it
+            raise MemoryError(f"{path}: {first_line(error)}") from error
         raise RecordError(f"{path} cannot be read as {what}: {first_line(error)}") from error
 
 
-def _text(path: Path) -> TextIO:
+@contextmanager
+def _text(path: Path) -> Iterator[Lines]:
     opener: Any = gzip.open if path.suffix.lower() == ".gz" else open
-    return cast("TextIO", opener(path, "rt", encoding="utf-8-sig", newline=""))
+    with opener(path, "rt", encoding="utf-8-sig", newline="") as text:
+        yield Lines(path, text)
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
@@ -96,7 +113,9 @@ def _read_csv(path: Path) -> pd.DataFrame:
         if not header:
             raise RecordError(f"{path} is empty")
         check_names(header, f"{path}: ")
-        text.seek(0)
+        if len(header) > MANY_COLUMNS:  # pandas would first fill lines that are too short
+            _check_width(path, len(header))
+        text.rewind()
         with warnings.catch_warnings():
             # A first line that is longer than the header is worth no more than a warning to pandas.
             warnings.simplefilter("error", pd.errors.ParserWarning)
@@ -110,13 +129,13 @@ def _read_csv(path: Path) -> pd.DataFrame:
     return table
 
 
-def _parse_csv(text: TextIO, labels: Sequence[str]) -> pd.DataFrame:
+def _parse_csv(text: Lines, labels: Sequence[str]) -> pd.DataFrame:
     """Read a CSV to the last bit; labels stay as they are written, "007" and "1.10" too."""
     options: dict[str, Any] = {}
     if tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1):
         options["float_precision"] = "round_trip"  # the only way since
     table: pd.DataFrame = pd.read_csv(
-        text,
+        cast("TextIO", text),  # pandas asks for no more than read
         index_col=False,
         dtype=dict.fromkeys(labels, str),
         # Only an empty cell is missing: "NA" may be a family, and "NaN" as a loss is refused.
@@ -148,7 +167,8 @@ def _check_width(path: Path, width: int) -> None:
 
 def _read_jsonl(path: Path) -> pd.DataFrame:
     decode = json.JSONDecoder(object_pairs_hook=_json_object).decode
-    rows = []
+    rows: list[dict[str, Any]] = []
+    names, values = set[str](), 0
     with _text(path) as lines:
         for number, line in enumerate(lines, 1):
             if not line.strip():
@@ -164,8 +184,36 @@ def _read_jsonl(path: Path) -> pd.DataFrame:
             if not isinstance(row, dict):
                 message = f"{path}: line {number} is not a JSON object with one value per column"
                 raise RecordError(message)
+            if odd := next(filter(None, map(half, _texts_of(row, line))), ""):
+                raise RecordError(
+                    f"{path}: line {number} holds half a character ({odd}), which is no text; "
+                    f"write both halves, or the character itself"
+                )
             rows.append(row)
+            names.update(row)
+            values += len(row)
+            if len(names) > MOST_COLUMNS:
+                check_names(names, f"{path}: lines up to {number} have ")
+    _check_gaps(path, values, (len(rows), len(names)))
     return pd.DataFrame(rows)
+
+
+def _texts_of(row: dict[str, Any], line: str) -> Iterator[str]:
+    """Names and texts of an object, where the line has escapes that can be half a character."""
+    if "\\u" in line:
+        yield from row
+        yield from (each for each in row.values() if isinstance(each, str))
+
+
+def _check_gaps(path: Path, values: int, shape: tuple[int, int]) -> None:
+    """Refuse rows that share so few columns that the gaps would take most of the memory."""
+    cells = shape[0] * shape[1]
+    if cells > MANY_CELLS and values < FEWEST_HELD * cells:
+        raise RecordError(
+            f"{path}: its {shape[0]:,} lines have {shape[1]:,} columns, but hold {values:,} of "
+            f"{cells:,} values, less than {FEWEST_HELD:.0%}; name columns alike in all lines, or "
+            f"keep those that matter"
+        )
 
 
 def _json_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -182,9 +230,16 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     except ImportError as error:
         raise MissingExtraError("pyarrow", "parquet", f"reading {path}") from error
     with parquet.ParquetFile(path) as source:
+        check_names(source.schema_arrow.names, f"{path}: ")
         if source.metadata.num_rows > lean.MANY:
             return lean.read_parquet(source)
-    return pd.read_parquet(path, engine="pyarrow")
+    try:
+        return pd.read_parquet(path, engine="pyarrow")
+    except KeyError as error:
+        raise RecordError(
+            f"{path}: what pandas noted in it names an index {error} that it does not hold; "
+            f"write the table again with index=False"
+        ) from error
 
 
 def joined(paths: Sequence[Path], tables: Sequence[pd.DataFrame]) -> pd.DataFrame:

@@ -12,6 +12,7 @@ PACKAGE = Path(__file__).parents[1] / "p2law"
 LAYERS = (
     "_version",
     "errors",
+    "textfiles",
     "views",
     "amounts",
     "wording",
@@ -26,6 +27,7 @@ LAYERS = (
     "parallel",
     "checking",
     "lean",
+    "lines",
     "reading",
     "writing",
     "records",

