@@ -512,7 +512,7 @@ LESSONS = (
     """4. For one's own run the power law of that run alone predicts its last tokens as well as
     any law, or better. A law of sizes and rates is for runs that have not been made.""",
     """5. Leave out the first tokens, or use `p2_rectified`.""",
-    """6. The 90 % intervals for a new run hold 92 to 99 % of the losses of runs that the fit had
+    """6. The 90 % intervals for a new run hold 91 to 97 % of the losses of runs that the fit had
     not seen.""",
 )
 

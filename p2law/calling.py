@@ -12,6 +12,11 @@ from p2law.wording import got
 
 ANALYTIC, COMPLEX_STEP, CENTRAL = "analytic", "complex step", "central differences"
 
+BIG = 2.0**200
+"""Terms are read off as f(c = big) - f(c = 0): what is left of the law without linear
+coefficients drowns, so that even a term of 1e-40 keeps all its digits. `Law.big` is that times
+the size of what is left, for losses may come in any unit."""
+
 
 class Law:
     """The function of a form, called with its free coefficients.
@@ -29,6 +34,8 @@ class Law:
     ----------
     derivatives : str
         How slopes are found: analytic, complex step or central differences.
+    big : float
+        A linear coefficient beside whose term what is left without it drowns.
     """
 
     def __init__(self, freedom: Freedom, columns: Sequence[Array]) -> None:
@@ -37,6 +44,14 @@ class Law:
         if not _takes_batches(self.function, [each[:2] for each in columns], freedom):
             self.function = _one_by_one(self.function)
         self.derivatives = ANALYTIC if freedom.form.derivatives else COMPLEX_STEP
+        self.big = BIG * self._size_left([each[:: max(1, len(each) // 256)] for each in columns])
+
+    def _size_left(self, columns: Sequence[Array]) -> float:
+        """Power of two, 1 or more, near what is left without linear coefficients."""
+        start = [np.array([self.freedom.start(each)]) for each in self.freedom.nonlinear]
+        left = np.abs(self(columns, start, [np.zeros(1)] * len(self.freedom.linear)))
+        size = float(np.max(left, where=np.isfinite(left), initial=1.0))
+        return float(np.ldexp(1.0, min(max(int(np.frexp(size)[1]) - 1, 0), 500)))
 
     def __call__(self, columns: Sequence[Any], theta: Sequence[Any], linear: Sequence[Any]) -> Any:
         """Value of the law: (..., rows)."""

@@ -34,7 +34,7 @@ def numbered(labels: pd.Series, columns: Sequence[Array]) -> Whole:
     """
     code: Whole = np.asarray(pd.factorize(labels)[0])
     count = np.bincount(code)
-    keys = [count, *_extremes(code, columns)]
+    keys: list[Array | Whole] = [count, *_extremes(code, columns)]
     order = np.lexsort(keys[::-1])
     new = _changes([each[order] for each in keys])
     doubtful = order[~(new & np.append(new[1:], True)) & (count[order] > 1)]
@@ -71,8 +71,8 @@ def within(codes: Whole, columns: Sequence[Array]) -> Array:
 def _extremes(code: Whole, columns: Sequence[Array]) -> list[Array]:
     """Lowest value of each column by run, then the highest ones: (runs,) each."""
     by_run = [pd.Series(each).groupby(code) for each in columns]
-    lowest = [each.min().to_numpy() for each in by_run]
-    return [*lowest, *(each.max().to_numpy() for each in by_run)]
+    lowest = [np.asarray(each.min(), dtype=float) for each in by_run]
+    return [*lowest, *(np.asarray(each.max(), dtype=float) for each in by_run)]
 
 
 def _by_all_rows(code: Whole, columns: Sequence[Array], runs: Whole) -> Whole:

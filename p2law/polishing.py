@@ -5,6 +5,7 @@ reports success. So lmfit only ever sees free coordinates without bounds; which 
 free is decided here. This is the only module that knows lmfit.
 """
 
+import functools
 import itertools
 import warnings
 from collections.abc import Collection, Iterator, Mapping
@@ -23,7 +24,11 @@ if TYPE_CHECKING:
     import lmfit
 
 HUGE = 1e50
-"""MINPACK cannot step back from a NaN or an infinity; from a huge residual it does."""
+"""MINPACK cannot step back from a NaN or an infinity; from a huge residual it does. This is one
+times the size of the target, as far as its square is a number."""
+
+SQUARED = 1e150
+"""No more than that can be squared."""
 
 ROUNDING = 1e-7
 """Share of its parts below which the sum that makes a slope may be mere rounding."""
@@ -248,7 +253,14 @@ class _Run:
         if next(self.trials) > TRIALS:
             raise _StrayedError
         found = self._root_weight() * self.problem.residuals(self.at(params))
-        return self._padded(np.clip(np.asarray(np.nan_to_num(found, nan=HUGE)), -HUGE, HUGE))
+        huge = self.huge
+        return self._padded(np.clip(np.asarray(np.nan_to_num(found, nan=huge)), -huge, huge))
+
+    @functools.cached_property
+    def huge(self) -> float:
+        """What stands for a residual that has no value."""
+        size = 1.0 if self.problem.objective.log else np.abs(self.problem.target).max()
+        return float(min(HUGE * max(1.0, size), SQUARED))
 
     def jacobian(self, params: "lmfit.Parameters") -> Array:
         """Derivatives; asked for once a step, at the place where it led."""
@@ -274,7 +286,7 @@ class _Run:
 
     def loss(self, z: Array) -> Array:
         """Huber's function in scipy's terms: rho and two derivatives of squared residuals z."""
-        delta = min(self.problem.objective.delta or 1.0, HUGE)
+        delta = min(self.problem.objective.delta or 1.0, self.huge)
         weight = np.zeros(len(z))
         weight[: len(self.problem.weight)] = self.problem.weight
         size = np.sqrt(np.maximum(z, delta**2))

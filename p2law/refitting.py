@@ -24,6 +24,9 @@ STEPS = 200
 ENOUGH = 1e-14
 """Share of the objective that one more step must promise to be worth it."""
 
+SMALLEST = 1e-153
+"""Length of derivatives below which their squares are no numbers of full precision."""
+
 
 @dataclass(frozen=True)
 class Refits:
@@ -159,7 +162,7 @@ def _step(surface: Surface, now: _Moving, bend: Array, pull: Array) -> tuple[Arr
     curvature = (ways * bend[:, None, :]) @ np.swapaxes(ways, 1, 2)
     down = -(ways @ pull[..., None])[..., 0]
     size = np.sqrt(np.diagonal(curvature, axis1=1, axis2=2))
-    free = size > 1e-140
+    free = size > SMALLEST
     free[:, :count] &= ~((now.u <= low) & (down[:, :count] < 0))
     free[:, :count] &= ~((now.u >= high) & (down[:, :count] > 0))
     size = np.where(free, size, 1.0)

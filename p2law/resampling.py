@@ -274,4 +274,4 @@ def _sample(rng: np.random.Generator, off: Array, codes: Whole, count: int) -> A
     for each in np.unique(run):  # by size, for the order of rows is not to matter
         chosen = run == each
         found[chosen] = np.sort(off[start[each] : start[each] + size[each]])[place[chosen]]
-    return found * rng.choice([-1.0, 1.0], count)
+    return np.asarray(found * rng.choice([-1.0, 1.0], count))

@@ -18,7 +18,7 @@ from p2law.calling import Law
 from p2law.declaring import Array, Form, Mask
 from p2law.freeing import free
 from p2law.gauging import Gauge
-from p2law.terms import BIG, by_coefficient, terms, with_row_axis
+from p2law.terms import by_coefficient, terms, with_row_axis
 
 HUGE = 1e150
 
@@ -109,8 +109,10 @@ class Surface:
         start = [self.freedom.start(each) for each in self.nonlinear]
         at = self.freedom.spread(start, [0.0] * len(self.linear))
         with np.errstate(all="ignore"):
-            big, none = (self.form.function(*self.pivot, **{**at, name: c}) for c in (BIG, 0.0))
-            unit = float(np.abs(big - none)) / BIG
+            big, none = (
+                self.form.function(*self.pivot, **{**at, name: c}) for c in (self.law.big, 0.0)
+            )
+            unit = float(np.abs(big - none)) / self.law.big
         held = {**self.freedom.fixed, name: 1.0 / unit if 0 < unit < math.inf else 1.0}
         other = self.over(self.columns)
         other.freedom = replace(self.freedom, fixed=held)

@@ -10,10 +10,6 @@ from p2law.calling import Law
 from p2law.declaring import Array
 from p2law.errors import FormError
 
-BIG = 2.0**200
-"""Terms are read off as f(c = BIG) - f(c = 0): what is left of the law without linear
-coefficients drowns, so that even a term of 1e-40 keeps all its digits."""
-
 
 def terms(law: Law, theta: Sequence[Array], columns: Sequence[Any]) -> Array:
     """What is left without linear coefficients, then the term of each: (..., 1 + linear, rows).
@@ -27,7 +23,7 @@ def terms(law: Law, theta: Sequence[Array], columns: Sequence[Any]) -> Array:
         The law gives complex numbers for real ones.
     """
     wide = [np.asarray(each)[..., None, None] for each in theta]
-    units = _unit_vectors(len(law.freedom.linear))
+    units = _unit_vectors(len(law.freedom.linear), law.big)
     out = law(columns, wide, units)
     if np.iscomplexobj(out):
         raise FormError(
@@ -40,7 +36,7 @@ def terms(law: Law, theta: Sequence[Array], columns: Sequence[Any]) -> Array:
     out = np.array(np.broadcast_to(out, shape), dtype=float)
     with np.errstate(all="ignore"):
         out[..., 1:, :] -= out[..., :1, :]
-        out[..., 1:, :] /= BIG
+        out[..., 1:, :] /= law.big
     return out
 
 
@@ -63,9 +59,9 @@ def slopes_of_terms(law: Law, theta: Array, columns: Sequence[Any]) -> Array:
     wide = [each[..., None, None] for each in by_coefficient(theta)]
     out = np.zeros((*theta.shape, count))
     with np.errstate(all="ignore"):
-        for k, each in enumerate(law.slopes(columns, wide, _unit_vectors(count))):
+        for k, each in enumerate(law.slopes(columns, wide, _unit_vectors(count, law.big))):
             full = np.broadcast_to(each, (*theta.shape[:-1], count + 1, 1))[..., 0]
-            out[..., k, :] = (full[..., 1:] - full[..., :1]) / BIG
+            out[..., k, :] = (full[..., 1:] - full[..., :1]) / law.big
     return out
 
 
@@ -80,6 +76,6 @@ def with_row_axis(batch: Array) -> list[Array]:
 
 
 @functools.cache
-def _unit_vectors(count: int) -> tuple[Array, ...]:
+def _unit_vectors(count: int, big: float) -> tuple[Array, ...]:
     """Linear coefficients, as (1 + count, 1) arrays, that pick out one term after the other."""
-    return tuple(np.where(np.arange(count + 1) == k + 1, BIG, 0.0)[:, None] for k in range(count))
+    return tuple(np.where(np.arange(count + 1) == k + 1, big, 0.0)[:, None] for k in range(count))

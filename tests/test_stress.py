@@ -128,12 +128,33 @@ def test_the_unit_of_params_and_tokens_does_not_matter(exponent):
 
 def test_every_row_twice_changes_no_estimate():
     """
-    As a second run of the same losses under another name.
+    As a second run of the same losses under another name: twice as many runs, so less doubt.
+
+    Less still than twice as many would leave, for the twin of a run that is left out stays.
     """
     records = made()
     twice = pd.concat([records, records.assign(run=records["run"].astype(str) + " again")])
 
-    assert predicted(twice.reset_index(drop=True)) == pytest.approx(predicted(records), abs=1e-8)
+    once, both = (p2law.fit(each.reset_index(drop=True), forms.p2) for each in (records, twice))
+
+    assert both.status is once.status is Status.CONVERGED
+    assert dict(both.values) == pytest.approx(dict(once.values), rel=1e-6)
+    (loss, low, high), (same, lower, higher) = tells(once)[:3], tells(both)[:3]
+    assert same == pytest.approx(loss, abs=1e-8)
+    assert 0.4 < (higher - lower) / (high - low) < 1 / np.sqrt(2)
+
+
+def test_every_row_twice_in_its_own_run_changes_nothing():
+    """
+    A run that was logged twice is one run still: status, prediction and intervals stay.
+    """
+    records = made()
+
+    once, both = (p2law.fit(each, forms.p2) for each in (records, pd.concat([records] * 2)))
+
+    assert both.search.objective == pytest.approx(2 * once.search.objective, rel=1e-9)
+    assert both.status is once.status is Status.CONVERGED
+    assert tells(both)[:3] == pytest.approx(tells(once)[:3], abs=1e-9)
 
 
 def test_every_row_twice_makes_the_objective_twice_as_large_under_huber_too():
@@ -164,6 +185,30 @@ def test_a_constant_in_loss_and_base_loss_changes_no_damage(constant):
     there = p2law.fit(moved, forms.p2)
 
     assert dict(there.values) == pytest.approx(dict(here.values), rel=1e-5)
+    assert there.status is here.status is Status.CONVERGED
+    asked = {**ASKED, "base_loss": ASKED["base_loss"] + constant}
+    assert tells(there, **asked) - constant == pytest.approx(tells(here), abs=1e-8)
+
+
+@pytest.mark.parametrize("constant", [0.5, 100.0])
+def test_a_constant_in_the_loss_moves_the_floor_alone(constant):
+    """
+    Under Huber's function and without a base loss: all else stays, the intervals too.
+    """
+    truth = {"E": 1.7, "A": 400.0, "B": 2000.0, "alpha": 0.34, "beta": 0.37}
+    table = p2law.grid(params=np.geomspace(1e8, 1e10, 5), tokens=np.geomspace(1e9, 1e11, 5))
+    records = testing.synthesize(forms.chinchilla, truth, table, noise=0.003)
+    moved = records.assign(loss=records["loss"] + constant)
+
+    here, there = (
+        p2law.fit(each, forms.chinchilla, objective=p2law.huber(3e-3)) for each in (records, moved)
+    )
+
+    assert there.status is here.status is Status.CONVERGED
+    assert there.values["E"] - constant == pytest.approx(here.values["E"], abs=1e-6)
+    assert there.values["alpha"] == pytest.approx(here.values["alpha"], rel=1e-5)
+    asked = {"params": 2e9, "tokens": 2e10}
+    assert tells(there, **asked) - constant == pytest.approx(tells(here, **asked), abs=1e-6)
 
 
 def test_the_unit_of_the_loss_only_scales_it():
@@ -180,6 +225,27 @@ def test_the_unit_of_the_loss_only_scales_it():
     assert there.values["D_C"] == pytest.approx(here.values["D_C"] * bits, rel=1e-5)
 
 
+@pytest.mark.parametrize("objective", [p2law.squared(), p2law.huber(5e-3)], ids=str)
+@pytest.mark.parametrize("exponent", [-149, -100, 60, 70, 80, 95, 120, 149])
+def test_losses_in_any_unit_whose_square_is_a_number_give_the_same_fit(exponent, objective):
+    """
+    Also where the base loss is as large: the terms beside it keep their digits.
+    """
+    records, unit = made(), 10.0**exponent
+    scaled = records.assign(loss=records["loss"] * unit, base_loss=records["base_loss"] * unit)
+    in_unit = objective if objective.delta is None else p2law.huber(objective.delta * unit)
+
+    here = p2law.fit(records, forms.p2, objective=objective)
+    there = p2law.fit(scaled, forms.p2, objective=in_unit)
+
+    assert there.status is here.status is Status.CONVERGED
+    assert there.search.objective / unit / unit == pytest.approx(here.search.objective, rel=1e-8)
+    for name in ("alpha", "beta", "gamma", "delta"):
+        assert there.values[name] == pytest.approx(here.values[name], rel=1e-5)
+    asked = {**ASKED, "base_loss": ASKED["base_loss"] * unit}
+    assert tells(there, **asked) / unit == pytest.approx(tells(here), abs=1e-7)
+
+
 # -- rates, tokens and losses at their ends ------------------------------------------
 
 
@@ -193,6 +259,46 @@ def test_rates_near_zero_and_one(rates):
 
     assert fit.status in (Status.CONVERGED, Status.AT_BOUND)
     assert fit.residuals()["residual"].abs().max() < 1e-6
+
+
+def test_a_rate_that_is_1_but_for_rounding():
+    """
+    The term of what is kept is 1e-12 there, and the curve is found.
+    """
+    fit = p2law.fit(made(rates=(0.3, 0.6, 1 - 1e-12), noise=0), forms.p2)
+
+    assert fit.status is Status.CONVERGED
+    assert fit.residuals()["residual"].abs().max() < 1e-9
+    assert fit.predict(**ASKED)["loss"].iloc[0] == pytest.approx(forms.p2(*ASKED.values(), **TRUTH))
+
+
+def test_a_rate_of_zero_is_left_out_and_counted():
+    """
+    P² has no value there: the fit is that of the other rows, and says so.
+    """
+    records = made()
+    dense = records.iloc[:3].assign(run="dense", pruning_rate=0.0, loss=2.0)
+
+    fit = p2law.fit(pd.concat([records, dense], ignore_index=True), forms.p2)
+
+    assert [count for _, count in fit.search.left_out] == [3]
+    assert "pruning_rate" in fit.search.left_out[0][0]
+    assert fit.status is Status.CONVERGED
+    assert dict(fit.values) == pytest.approx(dict(p2law.fit(records, forms.p2).values), rel=1e-9)
+
+
+def test_the_smallest_and_the_largest_token_counts_in_one_table():
+    """
+    Thirty orders of magnitude in one column.
+    """
+    truth = {"floor": 1.5, "scale": 0.6, "beta": 0.1}
+    table = pd.DataFrame({"run": "a", "tokens": np.geomspace(1e-12, 1e18, 31)})
+    records = testing.synthesize(forms.token_power, truth, table)
+
+    fit = p2law.fit(p2law.load(records, accept=("tokens",)), forms.token_power)
+
+    assert fit.status is Status.CONVERGED
+    assert dict(fit.values) == pytest.approx(truth, rel=1e-6)
 
 
 @pytest.mark.parametrize("tokens", [np.geomspace(1e-12, 1e-9, 8), np.geomspace(1e15, 1e18, 8)])
@@ -238,18 +344,40 @@ def test_token_counts_of_any_size_beside_sizes_and_rates(factor):
     assert dict(fit.values) == pytest.approx(truth, rel=1e-5)
 
 
-def test_losses_equal_to_base_loss_are_no_damage():
+@pytest.mark.parametrize("objective", [p2law.squared(), p2law.huber(1e-3)], ids=str)
+def test_losses_equal_to_base_loss_are_no_damage(objective):
     """
     A law of nothing: all terms are zero, exponents have no meaning, and that is said.
     """
     records = made().assign(base_loss=2.0, loss=2.0)
 
-    fit = p2law.fit(records, forms.p2)
-    told = fit.predict(**ASKED).iloc[0]
+    fit = p2law.fit(records, forms.p2, objective=objective)
 
-    assert fit.status is not Status.CONVERGED
-    assert fit.trouble
-    assert np.isnan(told["loss"]) or told["loss"] == pytest.approx(2.0, abs=1e-9)
+    assert fit.status is Status.AT_BOUND
+    for name in ("N_C", "D_C", "E"):
+        assert fit.values[name] == 0
+    for name in ("N_C", "D_C"):
+        assert f"{name} is at its lower bound 0: the records do not need its term" in fit.trouble
+    for name, term in {"alpha": "N_C", "beta": "D_C", "gamma": "E", "delta": "E"}.items():
+        assert f"{name} has no meaning here: {term} = 0" in fit.trouble
+    assert tells(fit) == pytest.approx([2.0] * 6, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    "objective", [p2law.squared(), p2law.huber(1e-3), p2law.huber(1e-3, log=True)], ids=str
+)
+def test_losses_that_never_change_are_a_floor(objective):
+    """
+    A law with a floor: the other terms are zero, and every prediction is that loss.
+    """
+    table = p2law.grid(params=[1e8, 1e9, 1e10], tokens=[1e9, 1e10, 1e11])
+    records = table.assign(loss=2.0, run=range(9))
+
+    fit = p2law.fit(records, forms.chinchilla, objective=objective)
+
+    assert fit.status is Status.AT_BOUND
+    assert "A is at its lower bound 0: the records do not need its term" in fit.trouble
+    assert tells(fit, params=1e9, tokens=1e10) == pytest.approx([2.0] * 6, abs=1e-9)
 
 
 def test_exact_records_leave_no_residual_and_no_width():
@@ -361,6 +489,29 @@ def test_inputs_that_go_together_are_named(tied):
     assert fit.status is not Status.CONVERGED
     assert any(name in each or "params" in each for each in fit.trouble)
     assert np.isnan(fit.predict(**{**ASKED, name: ASKED[name] * 1.1})["loss"].iloc[0])
+
+
+def test_three_inputs_in_proportion_are_named_and_asked_about_only_together():
+    """
+    Tokens and rates in proportion to the size: one number in three columns.
+    """
+    sizes = np.geomspace(5e8, 5e9, 24)
+    table = pd.DataFrame({"run": sizes, "params": sizes, "tokens": 20 * sizes})
+    table = table.assign(pruning_rate=1e-10 * sizes, base_loss=2.0)
+    records = testing.synthesize(forms.p2, TRUTH, table, noise=0.002)
+
+    fit = p2law.fit(records, forms.p2)
+
+    assert fit.status is Status.NOT_IDENTIFIED
+    told = " ".join(fit.trouble)
+    assert "params and pruning_rate vary together in the records" in told
+    assert "tokens and pruning_rate vary together in the records" in told
+    together = {"params": 1e9, "tokens": 2e10, "pruning_rate": 0.1, "base_loss": 2.0}
+    loss, low, high = tells(fit, **together)[:3]
+    assert low <= loss <= high
+    assert loss == pytest.approx(forms.p2(*together.values(), **TRUTH), abs=0.004)
+    for name in ("params", "tokens", "pruning_rate"):
+        assert np.isnan(tells(fit, **{**together, name: together[name] * 1.1})).all()
 
 
 def hard(form, seed, *, outliers):
