@@ -17,7 +17,7 @@ def is_cut(value: object) -> bool:
 
     Examples
     --------
-    >>> is_cut("2B"), is_cut("\\ud800"), is_cut(3)
+    >>> is_cut("2B"), is_cut(chr(0xD800)), is_cut(3)
     (False, True, False)
     """
     if not isinstance(value, str) or value.isascii():

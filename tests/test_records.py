@@ -1303,7 +1303,7 @@ def test_half_a_character_is_refused_where_it_stands(tmp_path, column):
     Python and JSON can hold what no file can; it is refused by row or line, not found when saving.
     """
     odd = "x" if column.endswith("\udc80") else "a\udfff"
-    table = pd.DataFrame({"loss": [2.5, 2.4]}).assign(**{"tokens": [1e6, 2e6]})
+    table = pd.DataFrame({"loss": [2.5, 2.4]}).assign(tokens=[1e6, 2e6])
     table.insert(0, "other", pd.Series(["b", odd], dtype=object))
     table.columns = pd.Index([column, "loss", "tokens"], dtype=object)
     path = tmp_path / "x.jsonl"
