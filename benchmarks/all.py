@@ -1,7 +1,8 @@
 """Every figure that the documentation quotes, by one command.
 
 Runs each benchmark with `--save`, one after the other, into `benchmarks/figures`, and then the
-scripts that make pages of these files. What is there already is not measured again.
+scripts that make pages of these files. What is there already is not measured again; with
+`--again` it is removed first, with the file of a study that goes on where it was stopped.
 
     python benchmarks/all.py                       # what is missing
     python benchmarks/all.py --again --only speed growth
@@ -28,6 +29,8 @@ class Job:
 
     command: str
     minutes: float
+    goes_on: str = ""
+    """File beside the scripts that it would go on from."""
 
 
 JOBS = {
@@ -39,12 +42,12 @@ JOBS = {
     "round_trips": Job("planning.py --round-trip 1000", 10),
     "ends": Job("continuing.py", 4),
     "readings": Job("continuing.py --speed", 0.2),
-    "pictures": Job("plotting.py --turns 7", 2),
-    "next_runs": Job("next_runs.py --tasks 100", 60),
+    "pictures": Job("plotting.py --turns 5", 2),
+    "next_runs": Job("next_runs.py --tasks 100", 80, ".next_runs.jsonl"),
     "loop": Job("loop.py --own-seconds", 4),
     "calibration_memory": Job("calibration_memory.py", 2),
     "real_shapes": Job("real_shapes.py", 45),
-    "fuzz": Job("fuzz.py", 60),
+    "fuzz": Job("fuzz.py", 60, ".fuzz_done.json"),
     "coverage_fuzz": Job("coverage_fuzz.py", 60),
     "faults": Job("faults.py", 30),
     "scale": Job("scale.py", 5),
@@ -52,6 +55,13 @@ JOBS = {
     "licences": Job("licences.py", 2),
     "audit": Job("audit.py", 2),
 }
+
+
+def removed(name: str) -> None:
+    """Remove what was measured before, so that nothing goes on from it."""
+    (FIGURES / f"{name}.json").unlink(missing_ok=True)
+    if JOBS[name].goes_on:
+        (HERE / JOBS[name].goes_on).unlink(missing_ok=True)
 
 
 def run(name: str) -> dict[str, object]:
@@ -75,7 +85,11 @@ def main() -> int:
     if asked.list:
         keeping.show({"benchmarks": [_told(name, name in there) for name in asked.only]})
         return 0
-    done = [run(name) for name in asked.only if asked.again or name not in there]
+    done = []
+    for name in [each for each in asked.only if asked.again or each not in there]:
+        if asked.again:
+            removed(name)
+        done.append(run(name))
     for page in PAGES:
         subprocess.run([sys.executable, str(HERE / page)], check=True)  # noqa: S603
     keeping.show({"benchmarks": done})

@@ -26,8 +26,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import keeping
 from damage import LAST_LINES, OF_CHECKPOINTS, can_mount, jumping, mounted
-from keeping import keep
 from sweeping import Study, compared, ended, half_way, killed, said, start, study
 
 TRIES = 3
@@ -265,13 +265,17 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", choices=FAULTS, default=list(FAULTS))
     parser.add_argument("--faults", type=int, default=100, help="at most so many of each")
     parser.add_argument("--save", type=Path, help="file for the figures")
+    parser.add_argument("--other-commit", action="store_true", help="go on from another commit")
     asked = parser.parse_args()
     os.environ["CUDA_VISIBLE_DEVICES"] = ""
     os.nice(10)
     rows: dict[str, dict[str, object]] = {}
+    commit = keeping.COMMIT
     if asked.save and asked.save.exists():
-        known = json.loads(asked.save.read_text(encoding="utf-8"))
+        known = keeping.read(asked.save)
         rows = {each["fault"]: each for each in known["tables"]["faults"]}
+        measured = keeping.stamp_of(known, "faults")["commit"].split(" and ")
+        commit = keeping.joined(asked.save, measured, asked.other_commit)
     folder, studies = Path(tempfile.mkdtemp()), dict[str, Study]()
     for name in [each for each in asked.only if each not in rows]:
         kind = FAULTS[name].study
@@ -281,7 +285,8 @@ def main() -> int:
         print(rows[name], flush=True)
         if asked.save:
             table = [rows[each] for each in FAULTS if each in rows]
-            keep(asked.save, {"faults": table}, ("torch", "transformers", "safetensors"))
+            packages = ("torch", "transformers", "safetensors")
+            keeping.keep(asked.save, {"faults": table}, packages, commit=commit)
     good = all(each["trials"] == each.get("equal", 0) for each in rows.values())
     if good:
         shutil.rmtree(folder)

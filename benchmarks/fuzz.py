@@ -4,9 +4,9 @@ Every outcome must be a result or a refusal in words: no other exception, no war
 no more than 5 s and 1 GiB. A case is the same every time, so what is unexplained can be run
 again: `python benchmarks/fuzz.py --only 1234`.
 
-    python benchmarks/fuzz.py --workers 1 --done fuzz.json --save benchmarks/figures/fuzz.json
+    python benchmarks/fuzz.py --save benchmarks/figures/fuzz.json
 
-`--done` holds what was run, so that a run that was stopped goes on.
+`--done` holds what was run, and of which commit, so that a run that was stopped goes on.
 """
 
 import argparse
@@ -21,11 +21,11 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from keeping import keep
+import keeping
 
 from tests.hostile.running import TARGETS, Outcome, case, limit_memory
 
-STEP = 700
+STEP, DONE = 700, Path(__file__).parent / ".fuzz_done.json"
 
 
 def step(first: int) -> tuple[int, list[Outcome], dict[str, float]]:
@@ -44,7 +44,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", type=int, default=100_000)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--done", type=Path, default=Path("fuzz.json"))
+    parser.add_argument("--done", type=Path, default=DONE)
+    parser.add_argument("--other-commit", action="store_true", help="go on from another commit")
     parser.add_argument("--save", type=Path, help="file of figures for the documentation")
     parser.add_argument("--only", type=int, nargs="+", default=[])
     asked = parser.parse_args()
@@ -52,11 +53,7 @@ def main() -> None:
         print(case(number))
     if asked.only:
         return
-    done = json.loads(asked.done.read_text()) if asked.done.exists() else {}
-    if not all(key.isdigit() and isinstance(part["slowest"], dict) for key, part in done.items()):
-        parser.error(
-            f"{asked.done} holds something else than outcomes of this command; name another file"
-        )
+    done, commit = before(asked.done, asked.other_commit)
     left = [first for first in range(0, asked.cases, STEP) if str(first) not in done]
     context = multiprocessing.get_context("spawn")
     with context.Pool(asked.workers, limit_memory, maxtasksperchild=4) as pool:
@@ -64,13 +61,30 @@ def main() -> None:
             counts = Counter(f"{each.target}: {each.kind}" for each in found)
             odd = [[e.number, e.target, e.what] for e in found if e.kind == "unexplained"]
             done[str(first)] = {"counts": counts, "unexplained": odd, "slowest": slowest}
-            asked.done.write_text(json.dumps(done))
+            asked.done.write_text(json.dumps({"commit": commit, "parts": done}))
             for each in odd:
                 print(*each, flush=True)
-    report(done, asked.save)
+    report(done, asked.save, commit)
 
 
-def report(done: Mapping[str, Any], file: Path | None) -> None:
+def before(file: Path, other: bool) -> tuple[dict[str, Any], str]:  # noqa: FBT001 - an option
+    """Parts that a file holds, by their first case, and the commits they and this run are of."""
+    if not file.exists():
+        return {}, keeping.COMMIT
+    held = json.loads(file.read_text(encoding="utf-8"))
+    done = held.get("parts", held)
+    if not all(
+        key.isdigit() and isinstance(part, dict) and isinstance(part.get("slowest"), dict)
+        for key, part in done.items()
+    ):
+        raise SystemExit(
+            f"{file} holds something else than outcomes of this command; name another file"
+        )
+    commits = held.get("commit", keeping.UNKNOWN).split(" and ")
+    return done, keeping.joined(file, commits, other)
+
+
+def report(done: Mapping[str, Any], file: Path | None, commit: str) -> None:
     """Print what became of the cases, and keep it where a file is named."""
     total = sum((Counter(each["counts"]) for each in done.values()), Counter[str]())
     kinds = {"results": "result", "refused": "refused", "unexplained": "unexplained"}
@@ -81,7 +95,7 @@ def report(done: Mapping[str, Any], file: Path | None) -> None:
         rows.append({"target": target, "cases": cases, **found, "slowest_cpu_s": round(slowest, 2)})
         print(*rows[-1].values(), sep=" | ")
     if file:
-        keep(file, {"targets": rows}, ["pyarrow"])
+        keeping.keep(file, {"targets": rows}, ["pyarrow"], commit=commit)
 
 
 def _slowest(part: Mapping[str, Any], target: str) -> float:

@@ -1,31 +1,64 @@
 """What was measured, kept as JSON: the pages of the documentation are made from these files.
 
-A figure without the command and the machine that gave it is worth nothing; both are kept with it.
+A figure without the command, the code and the machine that gave it is worth nothing; they are kept
+with it. Tables of one file may be measured one by one: each then keeps its own.
 """
 
 import json
 import os
 import platform
 import shlex
+import shutil
+import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-FIGURES = Path(__file__).parent / "figures"
+HERE = Path(__file__).parent
+FIGURES = HERE / "figures"
 """Folder of the figures that the documentation quotes."""
 
 PACKAGES = ("p2law", "numpy", "scipy", "pandas", "lmfit")
+STAMP = ("command", "date", "commit", "machine", "load", "python", "versions")
+UNKNOWN = "not kept"
 
 Table = Sequence[Mapping[str, object]]
 
 
-def keep(file: Path, tables: Mapping[str, Table], packages: Sequence[str] = ()) -> None:
-    """Write tables with the command, the day, the machine and the versions that gave them.
+def commit_of(tree: Path) -> str:
+    """Short hash of the commit of a tree, with "changed" where its `p2law` is not clean."""
+    git = shutil.which("git")
+    if git is None:
+        return UNKNOWN
+    words = (("rev-parse", "--short=9", "HEAD"), ("status", "--porcelain", "--", "p2law"))
+    asked = [
+        subprocess.run([git, "-C", str(tree), *each], capture_output=True, text=True, check=False)  # noqa: S603
+        for each in words
+    ]
+    if any(each.returncode for each in asked):
+        return UNKNOWN
+    name, changes = (each.stdout.strip() for each in asked)
+    return f"{name}, changed" if changes else name
+
+
+COMMIT = commit_of(HERE.parent)
+"""What is measured: the commit at the start, for a later one may come while a benchmark runs."""
+
+
+def keep(
+    file: Path,
+    tables: Mapping[str, Table],
+    packages: Sequence[str] = (),
+    measured: Collection[str] | None = None,
+    commit: str = COMMIT,
+) -> None:
+    """Write tables with the command, the day, the commit, the machine and the versions.
 
     The load of the machine at the end, about one process that waits for a core for each 1, tells
     whether seconds by the wall clock mean much.
@@ -37,20 +70,76 @@ def keep(file: Path, tables: Mapping[str, Table], packages: Sequence[str] = ()) 
         Named tables; each row maps column to number or text.
     packages : sequence of str
         Other packages whose version matters, where they are installed.
+    measured : collection of str, optional
+        Names of the tables that were measured now, all if not given. The others were in the file
+        before, and keep what it says of them.
+    commit : str
+        What was measured, where it is not the commit at the start alone.
     """
-    left = _without_files(sys.argv[1:])
+    now = stamp(packages, commit)
+    older = read(file) if measured is not None and file.exists() else {"tables": {}}
+    others = {
+        name: stamp_of(older, name)
+        for name in tables
+        if measured is not None and name not in measured and name in older["tables"]
+    }
+    found = now | {"of": others} if others else dict(now)
+    found["tables"] = {name: [dict(row) for row in table] for name, table in tables.items()}
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(found, indent=1, default=_plain) + "\n", encoding="utf-8")
+
+
+def stamp(packages: Sequence[str] = (), commit: str = COMMIT) -> dict[str, object]:
+    """What gave the figures that are measured now, by the names of `STAMP`."""
     name = Path(sys.argv[0]).name
-    found = {
-        "command": shlex.join(["python", f"benchmarks/{name}", *left]),
+    return {
+        "command": shlex.join(["python", f"benchmarks/{name}", *_without_files(sys.argv[1:])]),
         "date": datetime.now(UTC).date().isoformat(),
+        "commit": commit,
         "machine": f"{os.cpu_count()} cores, {platform.machine()}, {_memory()}",
         "load": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
         "python": platform.python_version(),
         "versions": {each: _version(each) for each in (*PACKAGES, *packages)},
-        "tables": {name: [dict(row) for row in table] for name, table in tables.items()},
     }
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(found, indent=1, default=_plain) + "\n", encoding="utf-8")
+
+
+def stamp_of(found: Mapping[str, Any], table: str) -> dict[str, Any]:
+    """What gave one table of a file; older files do not say which commit."""
+    own = found.get("of", {}).get(table, found)
+    return {"commit": UNKNOWN, "load": None} | {key: own[key] for key in STAMP if key in own}
+
+
+def joined(file: Path, commits: Iterable[str], other: bool) -> str:  # noqa: FBT001 - an option
+    """Commits that figures rest on where a benchmark goes on from what a file holds.
+
+    Parameters
+    ----------
+    file : Path
+        What is gone on from.
+    commits : iterable of str
+        Those that the file names.
+    other : bool
+        Whether others than the one measured now are wanted, too.
+
+    Returns
+    -------
+    str
+        To be given to `keep`.
+
+    Raises
+    ------
+    SystemExit
+        With words, where the file holds outcomes of another commit, or of one that was not kept.
+    """
+    found = sorted({*commits} - {COMMIT})
+    if found and not other:
+        names = ["a commit that was not kept" if x == UNKNOWN else f"commit {x}" for x in found]
+        raise SystemExit(
+            f"{file} holds outcomes of {' and '.join(names)}, and this is {COMMIT}; "
+            f"remove the file to measure this commit alone, or give --other-commit to go on with "
+            f"both, which the figures will then say"
+        )
+    return " and ".join([*found, COMMIT])
 
 
 def show(tables: Mapping[str, Table]) -> None:
@@ -62,17 +151,22 @@ def show(tables: Mapping[str, Table]) -> None:
                 print(f"\n{name}\n{found.to_string(index=False, float_format='{:.6g}'.format)}")
 
 
-def kept(name: str) -> dict[str, object]:
-    """Read one file of `FIGURES`."""
-    found: dict[str, object] = json.loads((FIGURES / f"{name}.json").read_text(encoding="utf-8"))
+def read(file: Path) -> dict[str, Any]:
+    """Read a file that `keep` wrote."""
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return found
+
+
+def kept(name: str) -> dict[str, Any]:
+    """Read one file of `FIGURES`."""
+    return read(FIGURES / f"{name}.json")
 
 
 def _without_files(words: Sequence[str]) -> list[str]:
     """Words of a command without the JSON files that it writes and the options before them."""
     kept: list[str] = []
     for word in words:
-        if not word.endswith(".json"):
+        if not word.endswith((".json", ".jsonl")):
             kept.append(word)
         elif kept and kept[-1].startswith("--"):
             kept.pop()

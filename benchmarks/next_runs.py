@@ -14,15 +14,18 @@ filled up in random order until nothing more can be paid for, median of five.
 "prior": before any record, the design knows only the ranges that laws are drawn from.
 "pilot": six cheap runs are there, and the design knows nothing but the fit to these.
 
-"--overhead 0.5" adds to the cost of every run half of what a run of the grid costs on average.
+"--overhead 0 0.5" asks twice: at the cost of the FLOPs, and with half of what a run of the grid
+costs on average added to every run.
 
     python benchmarks/next_runs.py --tasks 100 [--lines LINES] [--save FILE]
 
 Every task is a line of LINES; what is there is not done again, so that a study can go on where it
-was stopped, and other runs (`--overhead`, `--guesses`) add theirs.
+was stopped, and other runs (`--overhead`, `--guesses`) add theirs. A line keeps its
+commit.
 """
 
 import argparse
+import itertools
 import json
 from pathlib import Path
 
@@ -132,26 +135,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tasks", type=int, default=100)
     parser.add_argument("--guesses", type=int, nargs="+", default=[24])
-    parser.add_argument("--overhead", type=float, default=0.0)
+    parser.add_argument("--overhead", type=float, nargs="+", default=[0.0, 1.0])
     parser.add_argument("--kinds", nargs="+", default=["prior", "pilot"])
     parser.add_argument("--lines", type=Path, default=LINES)
     parser.add_argument("--save", type=Path, help="keep the figures in this file")
+    parser.add_argument("--other-commit", action="store_true", help="go on from another commit")
     asked = parser.parse_args()
     lines = asked.lines.read_text().splitlines() if asked.lines.exists() else []
     done = [json.loads(each) for each in lines]
+    commits = [each.get("commit", keeping.UNKNOWN) for each in done]
+    commit = keeping.joined(asked.lines, commits, asked.other_commit)
     there = {(each["kind"], each["task"], each["guesses"], each["overhead"]) for each in done}
-    for number in range(asked.tasks):
-        for kind in asked.kinds:
-            for guesses in asked.guesses:
-                if (kind, number, guesses, asked.overhead) in there:
-                    continue
-                done.append(task(kind, number, guesses, asked.overhead))
-                with asked.lines.open("a") as file:
-                    file.write(json.dumps(done[-1]) + "\n")
+    asks = (asked.overhead, range(asked.tasks), asked.kinds, asked.guesses)
+    for more, number, kind, guesses in itertools.product(*asks):
+        if (kind, number, guesses, more) in there:
+            continue
+        done.append({**task(kind, number, guesses, more), "commit": keeping.COMMIT})
+        with asked.lines.open("a") as file:
+            file.write(json.dumps(done[-1]) + "\n")
     rows = summary(pd.DataFrame(done))
     keeping.show({"next runs": rows})
     if asked.save:
-        keeping.keep(asked.save, {"next runs": rows})
+        keeping.keep(asked.save, {"next runs": rows}, commit=commit)
 
 
 def summary(table: pd.DataFrame) -> list[dict[str, object]]:

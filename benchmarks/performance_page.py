@@ -3,32 +3,12 @@
 python benchmarks/performance_page.py
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import performance_text as text
-from keeping import FIGURES, kept
+from pages import Part, section
 
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
-
-Row = Mapping[str, Any]
-Columns = Mapping[str, tuple[str, str]]
-"""Title of a column to the key of its value and how that is formatted ("" as it is)."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """A section: the file of its figures, what is said before, and its tables."""
-
-    figures: str
-    title: str
-    intro: str
-    tables: Mapping[str, Columns]
-    told: Callable[[dict[str, Any]], Sequence[str]] = lambda _: ()
-    """Sentences that the figures make."""
-
 
 PARTS = (
     Part(
@@ -61,6 +41,7 @@ PARTS = (
             },
         },
         text.of_peers,
+        text.short_of_experts,
     ),
     Part(
         "growth",
@@ -118,6 +99,7 @@ PARTS = (
                 "times pandas": ("times_pandas", ".2f"),
             },
         },
+        wall=("seconds",),
     ),
     Part(
         "plans",
@@ -130,6 +112,7 @@ PARTS = (
                 "wall clock, s": ("wall s", ".2f"),
             }
         },
+        wall=("wall clock, s",),
     ),
     Part(
         "next_runs",
@@ -222,6 +205,22 @@ PARTS = (
         },
     ),
     Part(
+        "real_shapes",
+        "Pruning in real shapes",
+        text.SHAPES,
+        {
+            "shapes": {
+                "shape": ("model", ""),
+                "pruned": ("pruned", ""),
+                "rate": ("rate", ".3f"),
+                "nominal rate": ("nominal rate", ".3f"),
+                "more memory, MiB": ("MiB", ",.0f"),
+                "seconds": ("wall s", ",.1f"),
+            }
+        },
+        wall=("seconds",),
+    ),
+    Part(
         "loop",
         "The training loop",
         text.LOOP,
@@ -241,37 +240,6 @@ PARTS = (
 def page() -> str:
     """Text of the page."""
     return "\n".join([text.INTRO, *(section(each) for each in PARTS)])
-
-
-def section(part: Part) -> str:
-    """One section, or a line that says that it was not measured yet."""
-    head = f"## {part.title}\n\n{part.intro.strip()}\n"
-    if not (FIGURES / f"{part.figures}.json").exists():
-        return f"{head}\nNot measured for this version.\n"
-    found = kept(part.figures)
-    tables = [
-        _table(found["tables"][name], columns)
-        for name, columns in part.tables.items()
-        if found["tables"].get(name)
-    ]
-    where = f"{found['date']}, {found['machine']}, Python {found['python']}"
-    load = found.get("load")
-    if load is not None:
-        where += f", load {load:g} at the end"
-    said = "".join(f"\n{sentence}\n" for sentence in part.told(found["tables"]))
-    return f"{head}\n    {found['command']}\n\n{where}.\n\n{chr(10).join(tables)}{said}"
-
-
-def _table(rows: Sequence[Row], columns: Columns) -> str:
-    cells = [[_cell(row.get(key), how) for key, how in columns.values()] for row in rows]
-    lines = [list(columns), ["---"] * len(columns), *cells]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
-
-
-def _cell(value: object, how: str) -> str:
-    if value is None:
-        return "-"
-    return format(value, how) if how else str(value)
 
 
 if __name__ == "__main__":

@@ -4,59 +4,151 @@ python benchmarks/reliability_page.py
 """
 
 from pathlib import Path
-from typing import Any
 
-from keeping import FIGURES, kept
+import reliability_text as text
+from pages import Part, section
 
 PAGE = Path(__file__).parents[1] / "docs" / "reliability.md"
 
-SECTIONS = {
-    "fuzz": (
-        "Hostile input",
-        "Spoiled files, tables, logs, saved fits, sweep files, commands, laws.",
-    ),
-    "coverage_fuzz": (
-        "Hostile input guided by coverage",
-        (
-            "Inputs that reach new branches of the library are kept and changed further. "
-            "`branches_first` is what the first inputs reach, `branches` what was reached in all."
-        ),
-    ),
-    "faults": ("Faults while collecting", "Sweeps that were disturbed, beside undisturbed ones."),
-    "recovery": ("Finding the law", "How often a fit finds the law that made the records."),
-    "versions": ("Versions", "The tests with the oldest and newest versions of what is needed."),
-    "licences": ("Licences", "Of what is installed beside p2law."),
+OUTCOMES = {
+    "results": ("results", ","),
+    "refused in words": ("refused", ","),
+    "unexplained": ("unexplained", ","),
 }
+SLOWEST = {"slowest, CPU s": ("slowest_cpu_s", ".2f")}
+
+PARTS = (
+    Part(
+        "fuzz",
+        "Hostile input",
+        text.FUZZ,
+        {
+            "targets": {
+                "what is spoiled": ("target", ""),
+                "cases": ("cases", ","),
+                **OUTCOMES,
+                **SLOWEST,
+            }
+        },
+        text.of_cases,
+    ),
+    Part(
+        "coverage_fuzz",
+        "Hostile input guided by coverage",
+        text.COVERAGE,
+        {
+            "targets": {
+                "what is spoiled": ("target", ""),
+                "cases": ("inputs", ","),
+                **OUTCOMES,
+                "branches at first": ("branches_first", ","),
+                "in all": ("branches", ","),
+                "inputs kept": ("kept", ","),
+                **SLOWEST,
+            }
+        },
+        text.of_cases,
+    ),
+    Part(
+        "faults",
+        "Faults while collecting",
+        text.FAULTS,
+        {
+            "faults": {
+                "fault": ("fault", ""),
+                "sweeps": ("trials", ""),
+                "faults": ("faults", ""),
+                "equal records": ("equal", ""),
+                "lines lost": ("lost", ""),
+                "doubled": ("doubled", ""),
+                "unforeseen": ("unforeseen", ""),
+                "what users are told, for example": ("said", text.example),
+            }
+        },
+        text.of_faults,
+    ),
+    Part(
+        "recovery",
+        "Finding the law",
+        text.RECOVERY,
+        {
+            "recovery": {
+                "records": ("records", ""),
+                "sizes": ("sizes", ""),
+                "laws": ("laws", ""),
+                "within, nat": ("within, nat", ""),
+                "curves found": ("curves", ""),
+                "worst curve, nat": ("worst, nat", ""),
+                "exponents within 1e-6": ("exponents within 1e-6", ""),
+                "worst exponent": ("worst", ""),
+                "status": ("status", ""),
+            }
+        },
+        text.of_recovery,
+    ),
+    Part(
+        "versions",
+        "Versions",
+        text.VERSIONS,
+        {
+            "built": {
+                "file": ("file", ""),
+                "bytes": ("bytes", ","),
+                "sha256 begins": ("sha256", text.short),
+                "same the second time": ("same the second time", ""),
+            },
+            "environments": {
+                "environment": ("environment", ""),
+                "from": ("built", ""),
+                "Python": ("python", ""),
+                "versions": ("versions", ""),
+                "tests": ("tests", text.files),
+                "passed": ("passed", ","),
+                "failed": ("failed", ","),
+                "skipped": ("skipped", ","),
+                "measured": ("measured", ""),
+            },
+        },
+        text.of_versions,
+    ),
+    Part(
+        "licences",
+        "Licences",
+        text.LICENCES,
+        {
+            "packages": {
+                "package": ("package", ""),
+                "version": ("version", ""),
+                "licence": ("licence", ""),
+                "kind": ("kind", ""),
+                "needed by": ("needed by", ""),
+            }
+        },
+        text.of_licences,
+    ),
+    Part(
+        "audit",
+        "Known vulnerabilities",
+        text.AUDIT,
+        {
+            "summary": {
+                "service of PyPI": ("service", ""),
+                "packages with none known": ("none known", ""),
+                "with some known": ("known", ""),
+                "not asked about": ("not asked about", ""),
+            }
+        },
+        text.of_audit,
+    ),
+)
 
 
 def page() -> str:
     """Text of the page."""
-    intro = (
-        "# Reliability\n\nWhat was done to break the library, and what became of it. "
-        "Each table is written by the command above it.\n"
-    )
-    return "\n".join([intro, *(section(name) for name in SECTIONS)])
-
-
-def section(name: str) -> str:
-    """One section, or a line that says that it was not measured yet."""
-    title, text = SECTIONS[name]
-    if not (FIGURES / f"{name}.json").exists():
-        return f"## {title}\n\nNot measured for this version.\n"
-    found: dict[str, Any] = kept(name)
-    tables = "\n".join(_table(rows) for rows in found["tables"].values() if rows)
-    where = f"{found['date']}, {found['machine']}, Python {found['python']}."
-    return f"## {title}\n\n{text}\n\n    {found['command']}\n\n{where}\n\n{tables}"
-
-
-def _table(rows: list[dict[str, Any]]) -> str:
-    lines = [list(rows[0]), ["---"] * len(rows[0]), *([_cell(v) for v in r.values()] for r in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
-
-
-def _cell(value: object) -> str:
-    text = f"{value:,}" if isinstance(value, int) else str(value)
-    return text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
+    told = {each.figures: section(each) for each in PARTS}
+    after = {"recovery": [text.STRESS], "audit": [text.SECURITY, text.DEFECTS]}
+    parts = [each for name, own in told.items() for each in (own, *after.get(name, []))]
+    return "\n".join([text.INTRO, *parts])
 
 
 if __name__ == "__main__":

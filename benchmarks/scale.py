@@ -228,7 +228,7 @@ def main() -> None:
         tables["jobs"] = [row for name in BACKENDS for row in apart("jobs", name)]
     if options.save:
         packages = ("pyarrow", "joblib", "distributed", "ray")
-        keeping.keep(options.save, tables, packages)
+        keeping.keep(options.save, tables, packages, options.only)
 
 
 if __name__ == "__main__":

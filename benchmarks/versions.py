@@ -23,19 +23,21 @@ import tempfile
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import keeping
 
 ROOT = Path(__file__).parents[1]
+DAY = datetime.now(UTC).date().isoformat()
 VENVS = Path(__file__).parent / ".venvs"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = ("plot", "report", "parquet", "progress", "parallel")
 TOOLS = ("pytest>=8.2", "pytest-randomly", "pytest-xdist", "hypothesis")
 COLUMNS = (
     *("environment", "built", "python", "versions", "tests", "passed", "failed", "skipped"),
-    *("which failed", "why skipped", "trouble", "CPU seconds"),
+    *("which failed", "why skipped", "trouble", "CPU seconds", "measured"),
 )
 ABOUT_THE_TREE = (
     "test_layers.py",
@@ -246,6 +248,7 @@ def main() -> None:
                 row = tested(each, python, paths, options.tests)
                 used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
                 row["CPU seconds"] = round(used)
+                row["measured"] = f"{DAY}, commit {keeping.COMMIT}"
                 rows = _with(rows, row)
                 print(json.dumps(row, indent=1), flush=True)
                 if options.save:

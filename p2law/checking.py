@@ -15,9 +15,11 @@ from p2law.numeric import numbers
 from p2law.refusing import refuse
 from p2law.texts import check_texts
 from p2law.vocabulary import LABELS, VOCABULARY
-from p2law.wording import got, short
+from p2law.wording import got, half, short
 
 MOST_COLUMNS = 10_000
+EXACT = 2.0**53
+"""Up to here a float tells every count from the next."""
 
 
 def check(
@@ -54,7 +56,11 @@ def check(
     needs, accept = _names("needs", needs), _names("accept", accept)
     try:
         _check_shape(table, needs)
+<<<<<<< HEAD
         check_texts(table)
+=======
+        _check_letters(table)
+>>>>>>> core
         checked = table.copy(deep=copy)
         for name in dict.fromkeys([*needs, *VOCABULARY]):
             if name in checked.columns and name != "run" and not _sound(checked[name], name):
@@ -111,6 +117,33 @@ def check_names(columns: Iterable[object], where: str = "") -> None:
         raise RecordError(
             f"{where}{len(found):,} columns; keep those that matter, at most {MOST_COLUMNS:,}"
         )
+
+
+def _check_letters(table: pd.DataFrame) -> None:
+    """Refuse labels that no file and no column of texts can hold."""
+    index = table.index
+    for level in index.levels if isinstance(index, pd.MultiIndex) else [index]:
+        if level.dtype == object and (odd := "".join(map(half, filter(_is_text, level)))[:6]):
+            raise RecordError(
+                f"a label of the rows holds half a character ({odd}), which no file can hold; "
+                f"pass table.reset_index(drop=True)"
+            )
+    for name in ("run", *LABELS):
+        if name not in table.columns:
+            continue
+        column = table[name]
+        known = column.cat.categories if column.dtype == "category" else column
+        if known.dtype != object:
+            continue
+        broken = {each for each in set(filter(_is_text, known)) if half(each)}
+        if broken:
+            at = np.array([_is_text(each) and each in broken for each in column], dtype=bool)
+            cure = "a file cannot hold it, so it was read wrongly; write the whole character"
+            refuse(table, name, at, "that holds half a character", cure)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
 
 
 def _nearest(name: str, columns: Sequence[str], needs: Sequence[str]) -> str:
@@ -202,14 +235,13 @@ def _check_repeats(table: pd.DataFrame) -> None:
     loss = table["loss"].iloc[rows].groupby(groups(table.iloc[rows], keys))
     apart = np.zeros(len(table), dtype=bool)
     apart[rows] = (loss.transform("min") != loss.transform("max")).to_numpy()
-    _refuse_contradiction(
-        table,
-        "loss",
-        apart,
-        f"that differs at one {', '.join(keys)}",
-        "One run has one loss at a token count: name repeated trials apart in `run` or `seed`.",
-        keys,
-    )
+    cure = "One run has one loss at a token count: name repeated trials apart in `run` or `seed`."
+    if apart.any() and table["tokens"].to_numpy()[apart].max() >= EXACT:
+        cure += (
+            f" Counts of {EXACT:.2g} and more are numbers of 53 bits: neighbours are one to them."
+        )
+    what = f"that differs at one {', '.join(keys)}"
+    _refuse_contradiction(table, "loss", apart, what, cure, keys)
 
 
 def _refuse_contradiction(

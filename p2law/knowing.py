@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from p2law import causes, identify, intervals, objectives, resampling
+from p2law import causes, identify, intervals, objectives, ordering, resampling
 from p2law.covering import Coverage
 from p2law.declaring import Array, Form, Mask, Whole
 from p2law.errors import SavedFitError
-from p2law.gathering import weights_of
+from p2law.gathering import WEIGHT, weights_of
 from p2law.problem import Problem
 from p2law.settings import Settings
 from p2law.surface import Surface
@@ -227,14 +227,22 @@ class Knowledge:
 
     @functools.cached_property
     def _codes(self) -> Whole:
-        """Which run each row belongs to, from 0 on."""
-        return np.asarray(pd.factorize(self.records["run"])[0])
+        """Which run each row belongs to, from 0 on, by what the runs hold."""
+        return ordering.numbered(self.records["run"], self._content)
 
     @functools.cached_property
     def _units(self) -> Whole:
         """What is resampled together."""
-        along = self._columns.get("tokens", np.arange(len(self.records), dtype=float))
-        return resampling.units(self._codes, along)
+        if int(self._codes.max(initial=-1)) + 1 >= resampling.FEW:
+            return self._codes
+        return resampling.units(self._codes, ordering.within(self._codes, self._content))
+
+    @property
+    def _content(self) -> list[Array]:
+        """All that sets rows apart, the tokens first."""
+        names = sorted(self.form.columns, key=lambda name: name != "tokens")
+        more = [self.form.target, *([WEIGHT] if WEIGHT in self.records else [])]
+        return [self.records[name].to_numpy() for name in (*names, *more)]
 
     @property
     def _columns(self) -> dict[str, Array]:

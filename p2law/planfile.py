@@ -37,6 +37,7 @@ from p2law.errors import P2LawError, PlanError, SweepFileError
 from p2law.limits import Limits
 from p2law.models import Dense, Model
 from p2law.pricing import Prices
+from p2law.textfiles import text_of
 
 Positive = Annotated[float, Domain("> 0")]
 Rate = Annotated[float, Domain("(0, 1)")]
@@ -133,7 +134,7 @@ def _plan(table: dict[str, Any], top: KeyPath, folder: Path) -> Plan:
 
 def _toml(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(text_of(file))
     except RecursionError as error:
         raise PlanError(f"cannot read the plan {str(file)!r}: nested too deeply") from error
     except (OSError, ValueError) as error:  # among them what is no TOML

@@ -20,9 +20,13 @@ from p2law import lean
 from p2law.checking import MOST_COLUMNS, check_names
 from p2law.errors import MissingExtraError, P2LawError, RecordError
 from p2law.lines import Lines
+<<<<<<< HEAD
 from p2law.texts import check_whole
+=======
+from p2law.textfiles import oddity
+>>>>>>> core
 from p2law.vocabulary import LABELS, VOCABULARY
-from p2law.wording import first_line, got, short
+from p2law.wording import first_line, got, half, short
 
 Source = str | os.PathLike[str]
 
@@ -63,6 +67,8 @@ def _files(source: Source) -> list[Path]:
         if path.is_dir():
             found = [each for each in path.iterdir() if each.name.lower().endswith(SUFFIXES)]
             none = f"folder {path} holds no file ending in {', '.join(SUFFIXES)}"
+        elif path.exists():
+            raise RecordError(f"{source} is {oddity(path) or 'no plain file'}")
         else:
             # Path.glob takes no absolute patterns.
             names = glob.glob(os.fspath(source), recursive=True)  # noqa: PTH207
@@ -182,8 +188,16 @@ def _read_jsonl(path: Path) -> pd.DataFrame:
             if not isinstance(row, dict):
                 message = f"{path}: line {number} is not a JSON object with one value per column"
                 raise RecordError(message)
+<<<<<<< HEAD
             if "\\ud" in line or "\\uD" in line:  # escaped: half of a character may stand so
                 check_whole((*row, *row.values()), f"{path}: line {number}: a text")
+=======
+            if odd := next(filter(None, map(half, _texts_of(row, line))), ""):
+                raise RecordError(
+                    f"{path}: line {number} holds half a character ({odd}), which is no text; "
+                    f"write both halves, or the character itself"
+                )
+>>>>>>> core
             rows.append(row)
             names.update(row)
             values += len(row)
@@ -191,6 +205,13 @@ def _read_jsonl(path: Path) -> pd.DataFrame:
                 check_names(names, f"{path}: lines up to {number} have ")
     _check_gaps(path, values, (len(rows), len(names)))
     return pd.DataFrame(rows)
+
+
+def _texts_of(row: dict[str, Any], line: str) -> Iterator[str]:
+    """Names and texts of an object, where the line has escapes that can be half a character."""
+    if "\\u" in line:
+        yield from row
+        yield from (each for each in row.values() if isinstance(each, str))
 
 
 def _check_gaps(path: Path, values: int, shape: tuple[int, int]) -> None:
@@ -221,7 +242,13 @@ def _read_parquet(path: Path) -> pd.DataFrame:
         check_names(source.schema_arrow.names, f"{path}: ")
         if source.metadata.num_rows > lean.MANY:
             return lean.read_parquet(source)
-    return pd.read_parquet(path, engine="pyarrow")
+    try:
+        return pd.read_parquet(path, engine="pyarrow")
+    except KeyError as error:
+        raise RecordError(
+            f"{path}: what pandas noted in it names an index {error} that it does not hold; "
+            f"write the table again with index=False"
+        ) from error
 
 
 def joined(paths: Sequence[Path], tables: Sequence[pd.DataFrame]) -> pd.DataFrame:

@@ -267,7 +267,11 @@ def _sample(rng: np.random.Generator, off: Array, codes: Whole, count: int) -> A
     """Deviations of random rows of random runs, as often of one sign as of the other."""
     size = np.bincount(codes)
     run = rng.integers(len(size), size=count)
-    place = np.cumsum(size)[run] - size[run] + (rng.random(count) * size[run]).astype(np.intp)
+    start, place = np.cumsum(size) - size, (rng.random(count) * size[run]).astype(np.intp)
     if not np.all(codes[1:] >= codes[:-1]):  # else a large table need not be ordered
-        place = np.argsort(codes, kind="stable")[place]
-    return np.asarray(off[place] * rng.choice([-1.0, 1.0], count))
+        off = off[np.argsort(codes, kind="stable")]
+    found = np.empty(count)
+    for each in np.unique(run):  # by size, for the order of rows is not to matter
+        chosen = run == each
+        found[chosen] = np.sort(off[start[each] : start[each] + size[each]])[place[chosen]]
+    return found * rng.choice([-1.0, 1.0], count)

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from p2law.errors import SavedFitError
 from p2law.forms import builtin
 from p2law.gathering import KEPT, WEIGHT
 from p2law.labelling import is_plain
-from p2law.wording import got, short
+from p2law.wording import got, half, short
 
 Test = Callable[[Any], bool]
 
@@ -91,7 +91,10 @@ def decode(text: str) -> tuple[dict[str, Any], pd.DataFrame]:
     if not isinstance(text, (str, bytes)):
         raise SavedFitError(f"not a saved fit: the text that to_json gives, got {got(text)}")
     try:
-        content = json.loads(text, parse_float=_finite, parse_constant=_finite)
+        plain = (
+            text.removeprefix("\ufeff") if isinstance(text, str) else text
+        )  # as Windows marks it
+        content = json.loads(plain, parse_float=_finite, parse_constant=_finite)
     except (ValueError, RecursionError) as error:
         raise SavedFitError(f"not a saved fit: {type(error).__name__}: {error}") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
@@ -102,7 +105,30 @@ def decode(text: str) -> tuple[dict[str, Any], pd.DataFrame]:
             raise SavedFitError(f"not a whole saved fit: {name} is missing")
         if not holds(content[name]):
             raise SavedFitError(f"not a whole saved fit: {name} must be {words}")
+    _check_letters({name: content[name] for name in CONTENT})
     return content, _table(content["records"], content["index"])
+
+
+def _check_letters(content: Mapping[str, Any]) -> None:
+    """Refuse texts that no file and no table of texts can hold."""
+    for name, part in content.items():
+        if odd := next(filter(None, map(half, _texts(part))), ""):
+            raise SavedFitError(
+                f"a text in the fit's {name} holds half a character ({odd}), which no file "
+                f"can hold; fit the records again and save that"
+            )
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """All texts in plain content, names too."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from _texts([*value, *value.values()])
+    elif isinstance(value, (list, tuple)):
+        for each in value:
+            if isinstance(each, (str, Mapping, list, tuple)):
+                yield from _texts(each)
 
 
 def _table(records: Mapping[str, Sequence[Any]], rows: Mapping[str, Any]) -> pd.DataFrame:

@@ -21,6 +21,9 @@ from p2law.wording import first_line, got, short
 
 EXAMPLE = "write for instance 'pruning_rate > 0.3 and method == \"depth\"'"
 
+LONGEST = 10_000
+"""Characters of a text: each of its comparisons goes through all rows."""
+
 ORDERINGS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Lt: operator.lt,
     ast.LtE: operator.le,
@@ -74,6 +77,11 @@ def columns(table: pd.DataFrame, text: str) -> list[str]:
 def _parsed(text: Any) -> ast.Expression:
     if not isinstance(text, str):
         raise ScoreError(f"rows are chosen by a text, got {got(text)}; {EXAMPLE}")
+    if len(text) > LONGEST:
+        raise ScoreError(
+            f"cannot read {short(text)}: it has {len(text):,} characters, and at most "
+            f"{LONGEST:,} are read; mark the rows in a column, and choose by that"
+        )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -15,6 +15,7 @@ from p2law import forms
 from p2law.declaring import Form
 from p2law.errors import FitError, FormError, P2LawError, RecordError, SavedFitError
 from p2law.selecting import chosen
+from p2law.textfiles import LARGE, text_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,7 +81,7 @@ def saved(path: Path, form: str | None, first: str = "") -> "Fit":
     """
     own = (find_form(form),) if form else ()
     try:
-        text = path.read_text(encoding="utf-8")
+        text = text_of(path, LARGE)
     except (OSError, ValueError) as error:
         raise SavedFitError(
             f"cannot read the saved fit {str(path)!r}: {error}"

@@ -26,6 +26,14 @@ def got(value: Any) -> str:
     return f"{short(value)} ({type(value).__name__})"
 
 
+def half(text: str) -> str:
+    """What of a text is half a character, which no file can hold; empty where nothing is."""
+    if text.isascii():
+        return ""
+    found = next((each for each in text if "\ud800" <= each <= "\udfff"), "")
+    return found.encode("ascii", "backslashreplace").decode("ascii")
+
+
 def several(count: int, noun: str) -> str:
     """So many of something: "1 row", "2 rows"."""
     return f"{count} {noun}{'s' * (count != 1)}"

@@ -399,3 +399,14 @@ def test_where_there_is_one_rate_no_next_one_is_named():
 
     with pytest.raises(ScoreError, match=r"pruning_rate = 0.3, the highest: that holds all 2 rows"):
         holdout.highest_rate(records)
+
+
+@pytest.mark.parametrize(
+    "text", [" and ".join(["rate > 0"] * 50_000), f"rate in ({'0.1, ' * 200_000})"]
+)
+def test_a_text_that_would_take_seconds_is_refused_by_its_length(text):
+    """
+    Nobody writes one by hand; a column does the same at once.
+    """
+    with pytest.raises(ScoreError, match=r"characters, and at most 10,000 are read; mark the rows"):
+        chosen(pd.DataFrame({"rate": [0.1, 0.5]}), text)

@@ -14,6 +14,7 @@ ONCE_UNEXPLAINED = (
     28513,  # tokens beyond double precision in a log
     51941,  # labels that cannot be compared
     59056,  # a whole number in a sweep file that no float holds
+    1402069,  # a name in a sweep file that is longer than any
     22428,  # a valley without end
 )
 

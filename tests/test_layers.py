@@ -12,6 +12,7 @@ PACKAGE = Path(__file__).parents[1] / "p2law"
 LAYERS = (
     "_version",
     "errors",
+    "textfiles",
     "views",
     "amounts",
     "wording",
@@ -50,6 +51,7 @@ LAYERS = (
     "labelling",
     "gathering",
     "problem",
+    "ordering",
     "refitting",
     "resampling",
     "intervals",

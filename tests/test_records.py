@@ -1297,6 +1297,7 @@ def test_any_bytes_give_records_or_words(tmp_path, ending, edits):
     assert len(found) if error is None else str(error).startswith(str(path))
 
 
+<<<<<<< HEAD
 @pytest.mark.parametrize("column", ["run", "note", "a\udc80"])
 def test_half_a_character_is_refused_where_it_stands(tmp_path, column):
     """
@@ -1313,4 +1314,37 @@ def test_half_a_character_is_refused_where_it_stands(tmp_path, column):
     with pytest.raises(RecordError, match="half of a character"):
         check(table)
     with pytest.raises(RecordError, match=r"x\.jsonl: line [12]: a text has half of a character"):
+=======
+def test_counts_that_no_float_tells_apart_are_named_as_the_cause():
+    """
+    Whole numbers of 64 bits, next to each other, are one number as floats.
+    """
+    tokens = np.array([2**64 - 1 - k for k in range(3)], dtype=np.uint64)
+    table = pd.DataFrame({"run": "a", "tokens": tokens, "loss": [2.0, 2.1, 2.2]})
+
+    with pytest.raises(RecordError, match=r"Counts of 9e\+15 and more .* neighbours are one"):
+        load(table)
+    with pytest.raises(RecordError, match="One run has one loss") as caught:
+        load(table.assign(tokens=1e9))
+    assert "53 bits" not in str(caught.value)
+
+
+def test_parquet_that_no_table_could_be_is_refused_in_words(tmp_path):
+    """
+    A column twice, and an index that is not there.
+    """
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    path = tmp_path / "t.parquet"
+    table = pa.table({"tokens": [1e9, 2e9], "loss": [2.1, 2.0]})
+    twice = [*table.columns, table["loss"]]
+    pq.write_table(pa.Table.from_arrays(twice, ["tokens", "loss", "loss"]), path)
+
+    with pytest.raises(RecordError, match="column loss stands more than once; keep one"):
+        load(path)
+
+    noted = {b"pandas": b'{"index_columns":["nope"],"columns":[],"column_indexes":[{}]}'}
+    pq.write_table(table.replace_schema_metadata(noted), path)
+
+    with pytest.raises(RecordError, match=r"names an index 'nope' .* write the table again"):
+>>>>>>> core
         load(path)

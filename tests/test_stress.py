@@ -8,7 +8,7 @@ from hypothesis import settings as rules
 from hypothesis import strategies as st
 
 import p2law
-from p2law import descent, forms, polishing, testing
+from p2law import descent, forms, polishing, resampling, testing
 from p2law.verdicts import Status
 from tests.conftest import TRUTH
 
@@ -32,21 +32,81 @@ def predicted(records, **options):
 # -- what should not matter ----------------------------------------------------------
 
 
+def tells(fit, level=0.9, **asked):
+    """The fitted loss with both kinds of interval."""
+    asked = asked or ASKED
+    kinds = [fit.predict(**asked, level=level, kind=kind) for kind in ("mean", "run")]
+    return np.ravel([each[["loss", "low", "high"]].to_numpy()[0] for each in kinds])
+
+
+def shuffled(records, seed):
+    """The same rows in another order, their runs under other names."""
+    names = dict(
+        zip(records["run"].unique(), np.random.default_rng(seed).random(999), strict=False)
+    )
+    mixed = records.sample(frac=1, random_state=np.random.default_rng(seed))
+    return mixed.assign(run=mixed["run"].map(names).astype(str))
+
+
 @rules(max_examples=8)
 @given(seed=st.integers(0, 2**32 - 1))
-def test_the_order_of_rows_does_not_matter(seed):
+def test_neither_the_order_of_rows_nor_the_names_of_runs_matter(seed):
     """
-    Not to the objective, the coefficients, a prediction or its interval.
+    Not to the objective, the status, the coefficients, a prediction or its intervals.
     """
     records = made()
-    shuffled = records.sample(frac=1, random_state=np.random.default_rng(seed))
 
-    one, other = p2law.fit(records, forms.p2), p2law.fit(shuffled, forms.p2)
+    one, other = p2law.fit(records, forms.p2), p2law.fit(shuffled(records, seed), forms.p2)
 
     assert one.search.objective == pytest.approx(other.search.objective, rel=1e-9)
-    told = [each.predict(**ASKED)[["loss", "low", "high"]].to_numpy() for each in (one, other)]
-    assert told[0] == pytest.approx(told[1], abs=1e-4)
-    assert told[0][0, 0] == pytest.approx(told[1][0, 0], abs=1e-8)
+    assert one.status is other.status is Status.CONVERGED
+    assert dict(one.values) == pytest.approx(dict(other.values), rel=1e-7)
+    assert tells(one) == pytest.approx(tells(other), abs=1e-9)
+
+
+def in_few_runs():
+    """Two runs, so that stretches are resampled; tokens stand twice in each."""
+    table = pd.DataFrame({"run": ["a", "b"] * 24, "seed": np.arange(48) // 2 % 2})
+    table["tokens"] = np.geomspace(1e8, 1e11, 12).repeat(4)
+    truth = {"floor": 1.7, "scale": 400.0, "beta": 0.35}
+    return testing.synthesize(forms.token_power, truth, table, noise=0.01)
+
+
+def in_many_runs():
+    """A hundred and twenty runs of three rows, which are weighed."""
+    rates = tuple(np.linspace(0.1, 0.6, 30))
+    return made(rates=rates, tokens=np.geomspace(2e7, 1e9, 3))
+
+
+def with_like_runs():
+    """Runs of which no lowest and no highest value tells two apart, only the rows between."""
+    records = made()
+    again = records.assign(run=records["run"] + " again", seed=1)
+    middle = records.groupby("run").cumcount().between(3, 8)
+    again["loss"] += 0.001 * middle * np.tile([1.0, -1.0], len(records) // 2)
+    return pd.concat([records.assign(seed=0), again], ignore_index=True)
+
+
+@pytest.mark.parametrize(
+    ("records", "form", "asked"),
+    [
+        (in_few_runs(), forms.token_power, {"tokens": 5e10}),
+        (in_many_runs(), forms.p2, ASKED),
+        (with_like_runs(), forms.p2, ASKED),
+    ],
+    ids=["few", "many", "like"],
+)
+@pytest.mark.parametrize("linear", [False, True])
+def test_no_way_of_resampling_follows_the_order_of_rows(records, form, asked, linear, monkeypatch):
+    """
+    Stretches of few runs, weights of many, and one step each where refits are dear.
+    """
+    monkeypatch.setattr(resampling, "DEAR", 0 if linear else resampling.DEAR)
+
+    one, other = p2law.fit(records, form), p2law.fit(shuffled(records, 3), form)
+
+    assert tells(one, **asked) == pytest.approx(tells(other, **asked), abs=1e-7)
+    assert one.trouble == other.trouble
 
 
 @rules(max_examples=8)

@@ -7,6 +7,7 @@ from typing import Any
 
 from p2law.collect.shapes import SIZES, Shape
 from p2law.errors import ModelError
+from p2law.textfiles import text_of
 
 ARCHITECTURES = {"llama": "LlamaForCausalLM", "qwen2": "Qwen2ForCausalLM"}
 
@@ -69,9 +70,10 @@ def read_config(folder_or_file: Path) -> dict[str, Any]:
         There is no such file, or it holds no JSON object.
     """
     given = Path(folder_or_file)
-    path = given / "config.json" if given.is_dir() else given
+    path = given
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        path = given / "config.json" if given.is_dir() else given
+        config = json.loads(text_of(path))
     except FileNotFoundError:
         raise ModelError(
             f"{path}: no such file; a model is a folder with config.json and safetensors"

@@ -12,8 +12,9 @@ from p2law.collect.reading import read_training
 from p2law.collect.settings import Beta, Model, Positive, Sweep, Training
 from p2law.collect.shapes import SIZES
 from p2law.collect.stored import has_weights, locate
-from p2law.collect.tables import KeyPath, build, check_keys, convert, nearest
+from p2law.collect.tables import KeyPath, build, check_keys, convert, nearest, said
 from p2law.errors import ModelError
+from p2law.textfiles import text_of
 
 HUB_ID = re.compile(r"^\w[\w.-]*/[\w.-]+$")
 BYTES = 256
@@ -166,8 +167,11 @@ def _to_be_made(model: Model, at: KeyPath, sweep: Sweep, dense: Training | None)
 
 def _local(source: str, at: KeyPath, sweep: Sweep) -> Path | None:
     """The folder that a source stands for, or None for a hub id."""
-    if (sweep.folder / source).is_dir():
-        return sweep.folder / source
+    try:
+        if (sweep.folder / source).is_dir():
+            return sweep.folder / source
+    except OSError as error:  # a name longer than any, or a folder that may not be looked into
+        raise at.error(f"is {said(source)}; it cannot be looked up: {error.strerror}") from error
     if HUB_ID.match(source):
         return None
     raise at.error(
@@ -190,7 +194,7 @@ def _check_usable(model: Model, at: KeyPath, sweep: Sweep) -> None:
         check_fits(model, config, sweep)
         if model.folder and has_weights(model.folder):
             locate(model.folder, shape)
-    except ModelError as error:
+    except (ModelError, OSError) as error:
         raise where.error(f"cannot be used: {error}") from error
 
 
@@ -263,7 +267,7 @@ _PLAIN_CLASSES = ("", "PreTrainedTokenizerFast", "TokenizersBackend")
 def _settings(path: Path) -> Mapping[str, Any]:
     """Content of a JSON file, nothing where there is none."""
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
+        return dict(json.loads(text_of(path)))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, TypeError) as error:
@@ -273,7 +277,7 @@ def _settings(path: Path) -> Mapping[str, Any]:
 def _ids(path: Path) -> int:
     """How many ids a tokenizer.json may give: one more than the largest."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(text_of(path))
         known = content["model"]["vocab"]
         ids = list(known.values()) if isinstance(known, dict) else list(range(len(known)))
         return 1 + max(ids + [each["id"] for each in content.get("added_tokens") or ()])

@@ -114,15 +114,17 @@ def _found(pattern: str, folder: Path, at: KeyPath) -> list[str]:
     """Files of a path or glob, relative to the sweep file where they were written so."""
     if not pattern.lower().endswith(ENDINGS):
         raise at.error(f"is {pattern!r}; texts end in {', '.join(ENDINGS)}")
-    if (folder / pattern).is_file():
-        return [Path(pattern).as_posix()]
     whole = Path(pattern).is_absolute()
     base = Path(Path(pattern).anchor) if whole else folder
     rest = Path(pattern).relative_to(base) if whole else Path(pattern)
     try:
+        if (folder / pattern).is_file():
+            return [Path(pattern).as_posix()]
         found = sorted(each for each in base.glob(str(rest)) if each.is_file())
     except ValueError as error:
         raise at.error(f"is {pattern!r}; {error}") from error
+    except OSError as error:
+        raise at.error(f"is {said(pattern)}; it cannot be looked up: {error.strerror}") from error
     if not found:
         raise at.error(f"is {pattern!r}; there is no such file in {folder}")
     return [(each if whole else each.relative_to(folder)).as_posix() for each in found]

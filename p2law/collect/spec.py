@@ -33,6 +33,7 @@ from p2law.collect.settings import (
 )
 from p2law.collect.tables import KeyPath, build, check_keys, nearest
 from p2law.errors import SweepFileError
+from p2law.textfiles import text_of
 
 __all__ = [
     "Calibration",
@@ -111,7 +112,7 @@ _PARTS = ("corpora", "evaluations", "calibration", "execution")
 
 def _toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows writes a mark
+        return tomllib.loads(text_of(path))
     except FileNotFoundError:
         raise SweepFileError(f"{path}: no such file") from None
     except tomllib.TOMLDecodeError as error:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from p2law.collect.shapes import Shape
 from p2law.errors import ModelError
+from p2law.textfiles import text_of
 
 EMBEDDING, NORM, HEAD = "model.embed_tokens.weight", "model.norm.weight", "lm_head.weight"
 FILE, INDEX = "model.safetensors", "model.safetensors.index.json"
@@ -171,7 +172,7 @@ def _indexed(folder: Path) -> list[str]:
     """The shards that an index names."""
     index = folder / INDEX
     try:
-        listed = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
+        listed = json.loads(text_of(index))["weight_map"]
         names = sorted({str(name) for name in listed.values()})
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"{index} is no index of shards: {error!r}") from error

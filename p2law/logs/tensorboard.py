@@ -11,6 +11,7 @@ from p2law.logs.curves import Curve, cut
 from p2law.logs.events import Scalar, scalars
 from p2law.logs.naming import TOKENS, chosen, first, one_of
 from p2law.logs.options import Options
+from p2law.textfiles import LARGE, content_of
 from p2law.wording import first_line
 
 MARK = "tfevents"
@@ -59,7 +60,7 @@ def curves_of(source: Path, options: Options) -> tuple[list[Curve], list[str]]:
 
 def _folders(source: Path) -> dict[Path, list[Path]]:
     """Event files by the folder they lie in, both by name: names begin with the time."""
-    if source.is_file():
+    if source.exists() and not source.is_dir():
         return {source.parent: [source]}
     found: dict[Path, list[Path]] = defaultdict(list)
     for path in sorted(source.rglob(f"*{MARK}*")) if source.is_dir() else ():
@@ -76,8 +77,8 @@ def _scalars(files: Sequence[Path], options: Options) -> tuple[Placed, list[str]
     notes: list[str] = []
     for path in files:
         try:
-            content = path.read_bytes()
-        except OSError as error:
+            content = content_of(path, LARGE)
+        except (OSError, ValueError) as error:
             raise RecordError(f"{path} cannot be read: {first_line(error)}") from error
         found, fault = scalars(content)
         fault = f"{path}: {fault}" if fault else ""

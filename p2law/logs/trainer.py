@@ -16,6 +16,7 @@ from p2law.errors import RecordError
 from p2law.logs.curves import Curve, cut
 from p2law.logs.naming import TOKENS, chosen, first, one_of
 from p2law.logs.options import Options
+from p2law.textfiles import LARGE, text_of
 from p2law.wording import first_line, short
 
 STATE = "trainer_state.json"
@@ -60,7 +61,7 @@ def curve_of(source: Path, options: Options) -> Curve:
 
 def _newest(source: Path) -> tuple[Path, list[str]]:
     """The state that went furthest, and which that is where there was a choice."""
-    if source.is_file():
+    if source.exists() and not source.is_dir():
         return source, []
     found = {source / STATE: _steps(source / STATE)} if (source / STATE).is_file() else {}
     for folder in source.glob("checkpoint-*") if source.is_dir() else ():
@@ -81,10 +82,10 @@ def _steps(path: Path) -> int:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return text_of(path, LARGE)
     except UnicodeError as error:
         raise RecordError(f"{path} is not UTF-8 text: {first_line(error)}") from error
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise RecordError(f"{path} cannot be read: {first_line(error)}") from error
 
 

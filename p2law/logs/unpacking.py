@@ -4,6 +4,7 @@ import zlib
 from pathlib import Path
 
 from p2law.errors import RecordError
+from p2law.textfiles import LARGE, content_of
 from p2law.wording import first_line
 
 CHUNK = 1 << 20
@@ -32,10 +33,10 @@ def text_of(path: Path) -> tuple[str, str]:
     """
     fault = ""
     try:
-        content = path.read_bytes()
+        content = content_of(path, LARGE)
         if path.suffix.lower() == ".gz":
             content, fault = _unpacked(content)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise RecordError(f"{path} cannot be read: {first_line(error)}") from error
     if fault:
         content = content[: content.rfind(b"\n") + 1]

@@ -68,11 +68,22 @@ def case(number: int, makers: Makers = TARGETS) -> Outcome:
     """Make the case of a number, run it, and tell what became of it."""
     target = list(makers)[number % len(makers)]
     rng = np.random.default_rng([20261125, number])
+<<<<<<< HEAD
     return Outcome(number, target, *outcome(lambda folder: makers[target](rng, folder)))
+=======
+    commands = target == "command line"
+    found = outcome(lambda folder: TARGETS[target](rng, folder), seconds, commands=commands)
+    return Outcome(number, target, *found)
+>>>>>>> core
 
 
-def outcome(work: Callable[[Path], Any], seconds: float = SECONDS) -> tuple[str, str]:
-    """What became of work in a folder of its own: kind and words, as in `Outcome`."""
+def outcome(
+    work: Callable[[Path], Any], seconds: float = SECONDS, *, commands: bool = False
+) -> tuple[str, str]:
+    """What became of work in a folder of its own: kind and words, as in `Outcome`.
+
+    Commands may say of a path that is none what the operating system says; all else must not.
+    """
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", RuntimeWarning)
@@ -87,8 +98,7 @@ def outcome(work: Callable[[Path], Any], seconds: float = SECONDS) -> tuple[str,
                 return "unexplained", f"no words: {error!r}"
             return "refused", str(error)
         except OSError as error:
-            # A path that is none: the operating system's own words are the best there are.
-            named = bool(error.strerror and error.filename)
+            named = commands and bool(error.strerror and error.filename)
             return ("refused", str(error)) if named else ("unexplained", repr(error))
         except (Exception, TookTooLong) as error:  # noqa: BLE001 - that is what is looked for
             return "unexplained", f"{type(error).__name__} {_place(error)}: {error}"[:500]

@@ -1,0 +1,102 @@
+"""Pages of figures: sections with the command, the day and the commit that gave each table.
+
+A title of a column stands for the key of its value and for how it is written.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from keeping import FIGURES, UNKNOWN, kept, stamp_of
+
+Row = Mapping[str, Any]
+How = str | Callable[[Any], str]
+Columns = Mapping[str, tuple[str, How]]
+"""Title of a column to the key of its value and how that is formatted ("" as it is)."""
+
+IDLE = 1.5
+"""Load of a machine from which on seconds by the wall clock tell of other work."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A section: the file of its figures, what is said before, and its tables."""
+
+    figures: str
+    title: str
+    intro: str
+    tables: Mapping[str, Columns]
+    told: Callable[[dict[str, Any]], Sequence[str]] = lambda _: ()
+    """Sentences that the figures make."""
+    first: Callable[[dict[str, Any]], Sequence[str]] = lambda _: ()
+    """Those that are said before all else."""
+    wall: Sequence[str] = ()
+    """Titles of columns that hold seconds by the wall clock."""
+
+
+def section(part: Part) -> str:
+    """One section, or a line that says that it was not measured yet."""
+    head, intro = f"## {part.title}", part.intro.strip()
+    if not (FIGURES / f"{part.figures}.json").exists():
+        return f"{head}\n\n{intro}\n\nNot measured for this version.\n"
+    found = kept(part.figures)
+    tables = found["tables"]
+    blocks, before = [head, *part.first(tables), intro], None
+    for name, columns in part.tables.items():
+        if not tables.get(name):
+            continue
+        stamp = stamp_of(found, name)
+        if stamp != before:
+            blocks += [f"    {stamp['command']}", _where(stamp)]
+        busy = [title for title in part.wall if title in columns and not _idle(stamp)]
+        shown = {title: how for title, how in columns.items() if title not in busy}
+        blocks += [_left_out(stamp)] if busy else []
+        blocks.append(table(tables[name], shown))
+        before = stamp
+    return "\n\n".join([*blocks, *_older(found), *part.told(tables)]) + "\n"
+
+
+def table(rows: Sequence[Row], columns: Columns) -> str:
+    """Rows under titles."""
+    cells = [[_cell(row.get(key), how) for key, how in columns.values()] for row in rows]
+    lines = [list(columns), ["---"] * len(columns), *cells]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _where(stamp: Row) -> str:
+    """Day, commit and machine."""
+    commit = "commit not kept" if stamp["commit"] == UNKNOWN else f"commit {stamp['commit']}"
+    told = f"{stamp['date']}, {commit}, {stamp['machine']}, Python {stamp['python']}"
+    return f"{told}." if stamp["load"] is None else f"{told}, load {stamp['load']:g} at the end."
+
+
+def _idle(stamp: Row) -> bool:
+    """Whether the machine did nothing else, as far as is known."""
+    return stamp["load"] is not None and stamp["load"] < IDLE
+
+
+def _left_out(stamp: Row) -> str:
+    """Why there are no seconds by the wall clock."""
+    load = "is not known" if stamp["load"] is None else f"was {stamp['load']:g}"
+    return f"Seconds by the wall clock are left out, for the load {load}."
+
+
+def _older(found: Row) -> list[str]:
+    """A line where older tables stand in a file that knows one command only."""
+    if "commit" in found or "--only" not in found["command"]:
+        return []
+    told = (
+        "What the command above does not make was measured before, by the same script; its day "
+        "was not kept."
+    )
+    return [told]
+
+
+def _cell(value: object, how: How) -> str:
+    """A value as it is written."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = how(value) if callable(how) else format(value, how)
+    return text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")

@@ -1,0 +1,178 @@
+"""What docs/reliability.md says around its tables; every number in it comes from the figures."""
+
+import re
+from collections import Counter
+from typing import Any
+
+Tables = dict[str, list[dict[str, Any]]]
+
+INTRO = """# Reliability
+
+What was done to break the library, and what became of it. Every table is written by the command
+above it, on the day and of the commit named there; `python benchmarks/all.py` runs all of them.
+"""
+
+FUZZ = """Spoiled files, tables, logs, saved fits, sweep files, commands and laws, each case made
+from its number. It must end in a result or in a refusal with words: no other exception, no
+warning of numpy's, no more than 5 s and 1 GiB. Anything else counts as unexplained."""
+
+COVERAGE = """Inputs that reach new branches of the library are kept and changed further. "At
+first" are the branches that the first inputs reach, "in all" those that were reached at the end."""
+
+FAULTS = """Sweeps that were disturbed until there were faults enough, given again, and compared
+with undisturbed ones: their record files must be equal, byte by byte. "Unforeseen" counts lines
+of what users are told that hold a traceback or an error not in our words. Disks are in memory,
+clocks are those of Python's `time`, and a power cut is imitated by damaged files."""
+
+RECOVERY = """How often a fit finds the random law that made the records: three or four model
+sizes, exact records or records of which one in a hundred is off by half a nat. "Curves found"
+counts laws whose predictions are all within what the column before says; exponents are compared
+where the records are exact.
+
+`AT_BOUND` is the right answer where N_C or D_C is zero: zero is the bound of that coefficient, the
+truth lies on it, and its exponent then moves no prediction. `CONVERGED` would claim more than such
+records can tell."""
+
+VERSIONS = """What is built from the source, twice, with the sha256 of both; then the tests, away
+from the source, with the lowest versions that are promised and with the newest."""
+
+LICENCES = """Of what is installed beside p2law, with all extras."""
+
+AUDIT = """Known vulnerabilities, asked of the service of PyPI by `pip-audit`. A package that
+could not be asked about is not known to be safe."""
+
+STRESS = """## Numerics under stress
+
+`tests/test_stress.py`, which runs with all other tests, holds fits to this:
+
+- **What changes no prediction.** The order of rows, the unit of parameters and tokens, every row
+  twice, a constant added to loss and base loss. The unit of the loss only scales it.
+- **Sizes.** Pruning rates near 0 and 1, token counts from few to very many, twelve orders of
+  magnitude between columns, noise far below and far above the damage, scores near zero.
+- **Records that tell little.** Inputs that vary together are named. Identical rows, one row a
+  run, losses equal to the base loss and a coefficient of zero are not taken for more than they
+  are; what moves no prediction keeps its default.
+- **Noise.** Exact records leave no width; noise that grows with the loss, and 30 % of outliers
+  under Huber's objective, do not carry the fit away.
+- **Overflow.** What overflows on the way is neither a warning nor an error; targets whose squares
+  or logarithms are no numbers are refused for that. In a valley without end the work is bounded.
+"""
+
+SECURITY = """## Security
+
+A saved fit, a table, a formula and a checkpoint run nothing; models are read from safetensors only;
+nothing is sent anywhere. What is promised, what is not, and where to report a weakness:
+[Security](security.md), which is SECURITY.md of the source.
+"""
+
+DEFECTS = """## Defects that this has found
+
+All are mended. The cases made from numbers that found some of them are run again with all other
+tests (`tests/test_hostile.py`).
+
+- **Numbers.** Residuals whose squares are beyond double precision; a loss of 1e308 in a saved fit;
+  tokens beyond double precision in a log; whole numbers in a sweep file that no float holds.
+- **Laws.** A law that gives complex numbers, steps of the search towards a law without a value, and
+  a valley without end; formulas that would take forever to compute.
+- **Texts and labels.** A path with a zero byte; labels that cannot be compared; metrics and
+  schedules of a log that are nested.
+- **Versions.** With pandas 2 the names of runs were no categories, found with the lowest versions.
+- **Faults.** A checkpoint that torch could not end on a full disk was told in torch's words;
+  a checkpoint whose pickles name more than tensors and numbers need was read, and is now refused.
+"""
+
+
+def of_cases(tables: Tables) -> list[str]:
+    """How many cases there were, and how they ended."""
+    rows = tables["targets"]
+    results, refused, odd = (
+        sum(row[each] for row in rows) for each in ("results", "refused", "unexplained")
+    )
+    total, slowest = results + refused + odd, max(row["slowest_cpu_s"] for row in rows)
+    told = (
+        f"Of {total:,} cases {results:,} gave a result, {refused:,} were refused in words and "
+        f"{odd:,} stayed unexplained. The slowest took {slowest:.1f} s of the processor."
+    )
+    return [told]
+
+
+def of_faults(tables: Tables) -> list[str]:
+    """How many trials left equal records."""
+    rows = tables["faults"]
+    trials, faults, equal, lost, doubled, odd = (
+        sum(row[each] for row in rows)
+        for each in ("trials", "faults", "equal", "lost", "doubled", "unforeseen")
+    )
+    told = (
+        f"After {faults} faults in {trials} sweeps the records of {equal} were equal to those of "
+        f"undisturbed ones; {lost} lines were lost, {doubled} doubled, {odd} unforeseen."
+    )
+    return [told]
+
+
+def of_recovery(tables: Tables) -> list[str]:
+    """How many laws were found again."""
+    rows = tables["recovery"]
+    found, laws = (sum(row[each] for row in rows) for each in ("curves", "laws"))
+    return [f"Of {laws:,} laws the curves of {found:,} were found within what the table says."]
+
+
+def of_versions(tables: Tables) -> list[str]:
+    """Whether builds are the same, and how many tests passed."""
+    same = sum(row["same the second time"] for row in tables["built"])
+    told = [f"{same} of {len(tables['built'])} files were the same when built a second time."]
+    rows = tables["environments"]
+    passed, failed = (sum(row.get(each, 0) for row in rows) for each in ("passed", "failed"))
+    told.append(f"In {len(rows)} environments {passed:,} tests passed and {failed:,} failed.")
+    bad = [f"{row['environment']}: {row['which failed']}" for row in rows if row.get("failed")]
+    bad += [f"{row['environment']}: {row['trouble']}" for row in rows if row.get("trouble")]
+    reasons = sorted({each for row in rows if (each := row.get("why skipped"))})
+    told += [f"What failed: {'; '.join(bad)}."] if bad else []
+    return [*told, f"Why tests were skipped: {'; '.join(reasons)}."] if reasons else told
+
+
+def of_licences(tables: Tables) -> list[str]:
+    """How many packages of each kind."""
+    kinds = Counter(row["kind"] for row in tables["packages"])
+    rare = sorted(row["package"] for row in tables["packages"] if row["kind"] != "permissive")
+    counts = ", ".join(f"{kind} {count}" for kind, count in kinds.most_common())
+    told = [f"Of {len(tables['packages'])} packages: {counts}."]
+    return [*told, f"Not permissive: {', '.join(rare)}."] if rare else told
+
+
+def of_audit(tables: Tables) -> list[str]:
+    """What is known, and what nobody could be asked about."""
+    (summary,) = tables["summary"]
+    told = []
+    if summary["not asked about"]:
+        told.append(
+            f"{summary['not asked about']} packages could not be asked about where this was run, "
+            f"so nothing is known of them here; `bash .ci/audit` asks again."
+        )
+    if summary["known"]:
+        clean = ("none known", "could not be asked", "pip-audit failed")
+        known = [x for x in tables["packages"] if not x["outcome"].startswith(clean)]
+        told.append("; ".join(f"{each['package']}: {each['outcome']}" for each in known) + ".")
+    return told
+
+
+def example(said: str) -> str:
+    """Words that users are told, without places and names of runs, and not all of them."""
+    words = re.sub(r"…/(?:[\w.-]+/)*", "", said)
+    words = re.sub(r"^[\w.-]+-[0-9a-f]{10}: ", "", words)
+    words = re.sub(r"-[0-9a-f]{10}\b", "", words)
+    first, _, rest = words.partition("; no room for ")
+    return (
+        f"{first}; {rest.count('no room for ') + 1} kinds of files were refused" if rest else first
+    )
+
+
+def files(tests: str) -> str:
+    """Which tests ran: all of a part, or the number of files."""
+    count = tests.count(".py")
+    return f"{count} files" if count else tests
+
+
+def short(digest: str) -> str:
+    """The beginning of a sha256."""
+    return digest[:12]
