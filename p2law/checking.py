@@ -13,7 +13,6 @@ from p2law.errors import RecordError
 from p2law.grouping import codes, groups, repeated
 from p2law.numeric import numbers
 from p2law.refusing import refuse
-from p2law.texts import check_texts
 from p2law.vocabulary import LABELS, VOCABULARY
 from p2law.wording import got, half, short
 
@@ -56,11 +55,7 @@ def check(
     needs, accept = _names("needs", needs), _names("accept", accept)
     try:
         _check_shape(table, needs)
-<<<<<<< HEAD
-        check_texts(table)
-=======
         _check_letters(table)
->>>>>>> core
         checked = table.copy(deep=copy)
         for name in dict.fromkeys([*needs, *VOCABULARY]):
             if name in checked.columns and name != "run" and not _sound(checked[name], name):

@@ -20,11 +20,7 @@ from p2law import lean
 from p2law.checking import MOST_COLUMNS, check_names
 from p2law.errors import MissingExtraError, P2LawError, RecordError
 from p2law.lines import Lines
-<<<<<<< HEAD
-from p2law.texts import check_whole
-=======
 from p2law.textfiles import oddity
->>>>>>> core
 from p2law.vocabulary import LABELS, VOCABULARY
 from p2law.wording import first_line, got, half, short
 
@@ -188,16 +184,11 @@ def _read_jsonl(path: Path) -> pd.DataFrame:
             if not isinstance(row, dict):
                 message = f"{path}: line {number} is not a JSON object with one value per column"
                 raise RecordError(message)
-<<<<<<< HEAD
-            if "\\ud" in line or "\\uD" in line:  # escaped: half of a character may stand so
-                check_whole((*row, *row.values()), f"{path}: line {number}: a text")
-=======
             if odd := next(filter(None, map(half, _texts_of(row, line))), ""):
                 raise RecordError(
                     f"{path}: line {number} holds half a character ({odd}), which is no text; "
                     f"write both halves, or the character itself"
                 )
->>>>>>> core
             rows.append(row)
             names.update(row)
             values += len(row)

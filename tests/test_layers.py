@@ -21,7 +21,6 @@ LAYERS = (
     "declaring",
     "vocabulary",
     "refusing",
-    "texts",
     "grouping",
     "numeric",
     "progress",

@@ -1297,24 +1297,6 @@ def test_any_bytes_give_records_or_words(tmp_path, ending, edits):
     assert len(found) if error is None else str(error).startswith(str(path))
 
 
-<<<<<<< HEAD
-@pytest.mark.parametrize("column", ["run", "note", "a\udc80"])
-def test_half_a_character_is_refused_where_it_stands(tmp_path, column):
-    """
-    Python and JSON can hold what no file can; it is refused by row or line, not found when saving.
-    """
-    odd = "x" if column.endswith("\udc80") else "a\udfff"
-    table = pd.DataFrame({"loss": [2.5, 2.4]}).assign(tokens=[1e6, 2e6])
-    table.insert(0, "other", pd.Series(["b", odd], dtype=object))
-    table.columns = pd.Index([column, "loss", "tokens"], dtype=object)
-    path = tmp_path / "x.jsonl"
-    rows = [dict(zip(table.columns, each, strict=True)) for each in table.to_numpy()]
-    path.write_text("\n".join(map(json.dumps, rows)))
-
-    with pytest.raises(RecordError, match="half of a character"):
-        check(table)
-    with pytest.raises(RecordError, match=r"x\.jsonl: line [12]: a text has half of a character"):
-=======
 def test_counts_that_no_float_tells_apart_are_named_as_the_cause():
     """
     Whole numbers of 64 bits, next to each other, are one number as floats.
@@ -1346,5 +1328,4 @@ def test_parquet_that_no_table_could_be_is_refused_in_words(tmp_path):
     pq.write_table(table.replace_schema_metadata(noted), path)
 
     with pytest.raises(RecordError, match=r"names an index 'nope' .* write the table again"):
->>>>>>> core
         load(path)

@@ -68,13 +68,9 @@ def case(number: int, makers: Makers = TARGETS) -> Outcome:
     """Make the case of a number, run it, and tell what became of it."""
     target = list(makers)[number % len(makers)]
     rng = np.random.default_rng([20261125, number])
-<<<<<<< HEAD
-    return Outcome(number, target, *outcome(lambda folder: makers[target](rng, folder)))
-=======
     commands = target == "command line"
-    found = outcome(lambda folder: TARGETS[target](rng, folder), seconds, commands=commands)
+    found = outcome(lambda folder: makers[target](rng, folder), commands=commands)
     return Outcome(number, target, *found)
->>>>>>> core
 
 
 def outcome(
