@@ -67,7 +67,10 @@ def content_of(path: Path, most: int = SMALL) -> bytes:
     size = path.stat().st_size
     if size <= most:
         with path.open("rb") as file:
-            content = file.read(most + 1)  # what says that it is empty may still hold anything
+            content = file.read(size + 1)  # memory for `most` would be taken at once
+            # What says that it is empty may still hold anything.
+            while size < len(content) <= most and (piece := file.read(1 << 20)):
+                content += piece
         if len(content) <= most:
             return content
     raise ValueError(f"it has {max(size, most + 1):,} bytes, and at most {most:,} are read")

@@ -1472,3 +1472,15 @@ def test_a_run_that_a_spreadsheet_would_run_is_told_and_kept(tmp_path, name):
     assert 1 == len(told)
     assert "run: a spreadsheet would run 1 text as a formula" in told[0]
     assert told[0] in log.records.attrs["p2law"]
+
+
+def test_a_fact_with_half_a_character_is_refused(tmp_path):
+    """
+    No file can hold it.
+    """
+    path = tmp_path / "x.csv"
+    path.write_text("tokens,loss\n1e6,2.5\n")
+    with pytest.raises(RecordError, match="fact method holds half a character"):
+        logs.read_csv(
+            path, {"tokens": "tokens", "loss": "loss"}, facts={"method": "x" + chr(0xD800)}
+        )

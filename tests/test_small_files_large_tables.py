@@ -7,7 +7,7 @@ import tracemalloc
 import pandas as pd
 import pytest
 
-from p2law import lines
+from p2law import lines, textfiles
 from p2law.errors import RecordError
 from p2law.records import load
 from tests.hostile.running import outcome
@@ -157,3 +157,12 @@ def test_the_search_for_hostile_input_sees_want_of_memory(told):
             raise RecordError("this table cannot be read")  # noqa: B904 - that is looked for
 
     assert "unexplained" == outcome(work)[0]
+
+
+def test_a_small_text_takes_no_memory_for_the_largest(tmp_path):
+    """
+    Of a file so much is asked for as it has, not as it may have.
+    """
+    (tmp_path / "x.txt").write_text("loss")
+
+    assert _peak(lambda: textfiles.text_of(tmp_path / "x.txt", 2**30)) < 10

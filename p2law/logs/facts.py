@@ -9,7 +9,7 @@ import numpy as np
 from p2law.errors import RecordError
 from p2law.logs.log import Log, Measured, finished
 from p2law.vocabulary import LABELS, VOCABULARY
-from p2law.wording import got
+from p2law.wording import got, half
 
 Facts = Mapping[str, Any]
 
@@ -56,6 +56,11 @@ def described(log: Log, facts: Facts | None, accept: Sequence[str] = ()) -> Log:
     _check_names([*(facts or {})], list(table.columns))
     for name, value in (facts or {}).items():
         own = _by_run(name, value, list(runs.unique()), list(log.records.columns))
+        if odd := next((each for each in own.values() if isinstance(each, str) and half(each)), ""):
+            raise RecordError(
+                f"fact {name} holds half a character ({half(odd)}), which is no text; write both "
+                f"halves, or the character itself"
+            )
         table[name] = [_plain(own[run]) for run in runs]
         for run, each in own.items():
             if isinstance(each, Measured):

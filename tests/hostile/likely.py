@@ -1,5 +1,6 @@
 """Cases that get past the door: all is as it should be, but for a place or two."""
 
+import contextlib
 import functools
 import io
 import itertools
@@ -153,7 +154,8 @@ def command_line(rng: Generator, folder: Path) -> Any:
     if command == "collect run":
         words.insert(2, "--help")  # nothing is to be trained here
     here = {each.name: str(each) for each in (*folder.iterdir(), *_to_come(folder))}
-    return others.answered([here.get(each, each) for each in words])
+    with contextlib.chdir(folder):  # a spoiled word may name a file to write
+        return others.answered([here.get(each, each) for each in words])
 
 
 def _to_come(folder: Path) -> Sequence[Path]:
