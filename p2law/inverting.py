@@ -96,6 +96,12 @@ def seen(curve: Callable[[Array], Array], shape: tuple[int, ...]) -> Array:
         return np.stack([curve(np.full(shape, x)) for x in LOOKS])
 
 
+def seen_at_once(curves: Callable[[Array], Array], count: int) -> Array:
+    """So many curves that take all `LOOKS` in one call, (looks, count) of them: as `seen`."""
+    with np.errstate(all="ignore"):
+        return curves(np.repeat(LOOKS[:, None], count, axis=1))
+
+
 def falls(heights: Array) -> Mask:
     """Tell which curves never rise by more than rounding from one of `LOOKS` to the next."""
     with np.errstate(all="ignore"):

@@ -27,7 +27,7 @@ from p2law.foresight import ENDLESS, TOKENS
 from p2law.frontiers import Frontier, frontier
 from p2law.identifying import identifying_runs
 from p2law.intervals import ends, share
-from p2law.inverting import LEAST, LOOKS, crossing, falls, first, last, seen
+from p2law.inverting import LEAST, LOOKS, crossing, falls, first, last, seen_at_once
 from p2law.knowing import Knowledge
 from p2law.limits import Limits
 from p2law.models import Dense, Model
@@ -148,7 +148,7 @@ def saturation(fit: Fit, *, gain: float, level: float = 0.9, **columns: float) -
         return asked.loss(tokens) - asked.loss(2 * tokens)
 
     floors, heights = asked.floors()
-    found = last(bought, seen(bought, floors.shape), np.full(len(floors), wanted))
+    found = last(bought, seen_at_once(bought, len(floors)), np.full(len(floors), wanted))
     purpose = f"a doubling buys less than {number(wanted)}"
     rises = bool(~falls(heights)[0])
     warning = "the law does not fall all along: after its least, tokens cost loss"

@@ -13,7 +13,7 @@ from p2law.declaring import Array
 from p2law.errors import FitError, FormError
 from p2law.foresight import ENDLESS, TOKENS
 from p2law.intervals import ends, share
-from p2law.inverting import LEAST, falls, seen
+from p2law.inverting import LEAST, falls, seen_at_once
 from p2law.knowing import Knowledge
 from p2law.result import Fit
 from p2law.views import View, figures, number
@@ -132,9 +132,10 @@ class Question:
         return self.fit.known.for_level(self.level)
 
     def loss(self, tokens: Array) -> Array:
-        """The fit and its refits, each at tokens of its own: (1 + refits,)."""
+        """The fit and its refits, each at tokens of its own: (..., 1 + refits) as `tokens`."""
         inputs = {name: np.full((1, 1), value) for name, value in self.others.items()}
-        return self.known.curves({**inputs, TOKENS: tokens[:, None]})[:, 0]
+        found = self.known.curves({**inputs, TOKENS: np.atleast_2d(tokens).T})
+        return found.T.reshape(tokens.shape)
 
     def floors(self) -> tuple[Array, Array]:
         """What endless tokens leave, of the fit and its refits, and all at every look.
@@ -142,7 +143,7 @@ class Question:
         Where a curve rises again it is the least seen.
         """
         count = 1 + self.known.refits
-        heights = seen(self.loss, (count,))
+        heights = seen_at_once(self.loss, count)
         with np.errstate(all="ignore"):
             endless = self.loss(np.full(count, np.inf))
         endless = np.where(np.isfinite(endless), endless, heights[-1])
