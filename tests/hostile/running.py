@@ -64,12 +64,12 @@ class Outcome:
     what: str = ""
 
 
-def case(number: int, makers: Makers = TARGETS) -> Outcome:
+def case(number: int, makers: Makers = TARGETS, seconds: float = SECONDS) -> Outcome:
     """Make the case of a number, run it, and tell what became of it."""
     target = list(makers)[number % len(makers)]
     rng = np.random.default_rng([20261125, number])
     commands = target == "command line"
-    found = outcome(lambda folder: makers[target](rng, folder), commands=commands)
+    found = outcome(lambda folder: makers[target](rng, folder), seconds, commands=commands)
     return Outcome(number, target, *found)
 
 
