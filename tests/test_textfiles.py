@@ -39,12 +39,13 @@ COMMANDS = (
     "score {} t.csv",
 )
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
-
 
 @pytest.fixture(autouse=True)
 def _alarm():
     """A test that waits for a pipe fails; it does not wait for ever."""
+    if not hasattr(signal, "SIGALRM"):
+        yield
+        return
 
     def stop(*_):
         raise AssertionError("waits for ever")
@@ -59,6 +60,8 @@ def _alarm():
 @pytest.fixture
 def pipe(tmp_path):
     """A pipe with a name, into which nobody writes."""
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("this system has no pipes with names")
     path = tmp_path / "pipe"
     os.mkfifo(path)
     return path
@@ -83,6 +86,7 @@ def test_a_pipe_is_refused_at_once_by_every_reader(door, pipe):
         DOORS[door](pipe)
 
 
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="this system has no such device")
 @pytest.mark.parametrize("door", DOORS)
 def test_a_device_without_an_end_is_refused_by_every_reader(door):
     """
