@@ -25,8 +25,8 @@ import pandas as pd
 
 import p2law
 from p2law import forms, planning
-from p2law.baselines import baselines
 from p2law.declaring import Form
+from p2law.scoring.baselines import baselines
 
 DATA = Path(__file__).parents[1] / "data"
 SHARE = 0.25

@@ -34,7 +34,7 @@ from scipy import stats
 import p2law
 from p2law import forms, testing
 from p2law.parallel import mapped
-from p2law.refitting import refit
+from p2law.solving.refitting import refit
 
 LEVEL = 0.9
 TRUTH = {

@@ -21,9 +21,10 @@ sys.path.insert(0, str(ROOT))
 
 with atheris.instrument_imports(include=["p2law"]):
     import p2law
-    from p2law import forms, logs, planfile, testing
+    from p2law import forms, logs, testing
+    from p2law.cli import planfile
     from p2law.collect import forecast, jobs, spec
-    from p2law.selecting import chosen
+    from p2law.holdout.selecting import chosen
     from tests.hostile import likely, others, tables
     from tests.hostile.choices import Choices
     from tests.hostile.running import limit_memory, outcome

@@ -32,11 +32,17 @@ Table = Sequence[Mapping[str, object]]
 
 
 def commit_of(tree: Path) -> str:
-    """Short hash of the commit of a tree, with "changed" where its `p2law` is not clean."""
+    """Short hash of the last commit that touched `p2law`, with "changed" where that is not clean.
+
+    What is measured is the library: a later commit of a text or a test measures the same.
+    """
     git = shutil.which("git")
     if git is None:
         return UNKNOWN
-    words = (("rev-parse", "--short=9", "HEAD"), ("status", "--porcelain", "--", "p2law"))
+    words = (
+        ("log", "-1", "--format=%h", "--abbrev=9", "--", "p2law"),
+        ("status", "--porcelain", "--", "p2law"),
+    )
     asked = [
         subprocess.run([git, "-C", str(tree), *each], capture_output=True, text=True, check=False)  # noqa: S603
         for each in words
@@ -44,11 +50,11 @@ def commit_of(tree: Path) -> str:
     if any(each.returncode for each in asked):
         return UNKNOWN
     name, changes = (each.stdout.strip() for each in asked)
-    return f"{name}, changed" if changes else name
+    return f"{name}, changed" if name and changes else name or UNKNOWN
 
 
 COMMIT = commit_of(HERE.parent)
-"""What is measured: the commit at the start, for a later one may come while a benchmark runs."""
+"""What is measured, read at the start: a later commit may come while a benchmark runs."""
 
 
 def keep(

@@ -36,9 +36,9 @@ from recovery import BILLION, RANGES, truth
 
 import p2law
 from p2law import forms, objectives, planning, testing
-from p2law.offers import offers
-from p2law.refitting import refit
-from p2law.surface import Surface
+from p2law.designing.offers import offers
+from p2law.solving.refitting import refit
+from p2law.solving.surface import Surface
 
 NOISE, RUN_NOISE, REPEATS, BASE = 0.005, 0.01, 200, 2.0
 SIZES, RATES = (0.5e9, 1e9, 1.5e9, 3e9, 8e9), (0.15, 0.25, 0.35, 0.5)

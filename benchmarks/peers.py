@@ -22,9 +22,10 @@ import problems
 from contenders import DRAWING, TOOLS, Answers, Tool, answers
 from problems import Problem
 
-from p2law import polishing, projection
-from p2law.problem import Problem as Posed
-from p2law.surface import Surface
+from p2law.fitting import polishing
+from p2law.solving import projection
+from p2law.solving.problem import Problem as Posed
+from p2law.solving.surface import Surface
 
 NEAR = 1e-4
 """Relative excess up to which the best objective counts as found."""

@@ -4,8 +4,8 @@ import numpy as np
 
 import p2law
 from p2law import objectives
-from p2law.problem import Problem
-from p2law.surface import Surface
+from p2law.solving.problem import Problem
+from p2law.solving.surface import Surface
 
 
 def posed(fit: p2law.Fit) -> Problem:

@@ -27,8 +27,8 @@ import problems  # noqa: E402
 from posing import posed  # noqa: E402
 
 import p2law  # noqa: E402
-from p2law import resampling  # noqa: E402
-from p2law.refitting import refit  # noqa: E402
+from p2law.solving import resampling  # noqa: E402
+from p2law.solving.refitting import refit  # noqa: E402
 
 ASKED = {"params": 1e9, "tokens": 1e9, "pruning_rate": 0.2, "base_loss": 2.0}
 ONE_BY_ONE = 20

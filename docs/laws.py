@@ -10,7 +10,7 @@ from pathlib import Path
 
 from p2law import forms
 from p2law.declaring import Form
-from p2law.views import number
+from p2law.text.views import number
 
 PAGE = Path(__file__).with_name("laws.md")
 

@@ -17,9 +17,9 @@ from matplotlib.figure import Figure
 
 import p2law
 from p2law import Bounds, forms, holdout, scoring
-from p2law.comparison import Comparison
 from p2law.forms.inputs import BaseLoss, Params, PruningRate, Tokens
-from p2law.views import number
+from p2law.scoring.comparison import Comparison
+from p2law.text.views import number
 
 ROOT = Path(__file__).parents[1]
 FAMILIES = ("llama", "qwen2")

@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 
 import p2law
 from p2law import forms, holdout
-from p2law.comparison import Comparison
-from p2law.views import number
+from p2law.scoring.comparison import Comparison
+from p2law.text.views import number
 
 ROOT = Path(__file__).parents[1]
 P2 = ("p2 (held as needed)", "p2_no_delta", "p2_rectified")

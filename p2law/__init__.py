@@ -28,11 +28,11 @@ if TYPE_CHECKING:
         scoring,
         testing,
     )
-    from p2law.comparing import compare
     from p2law.fitting import fit
     from p2law.planning import tokens_for
     from p2law.result import Fit
     from p2law.scoring import score
+    from p2law.scoring.comparing import compare
 
 __all__ = [
     "Bounds",
@@ -66,7 +66,7 @@ __all__ = [
 
 _LATER = {
     "collect": "p2law.collect",
-    "compare": "p2law.comparing",
+    "compare": "p2law.scoring.comparing",
     "Fit": "p2law.result",
     "fit": "p2law.fitting",
     "fitting": "p2law.fitting",

@@ -14,7 +14,7 @@ from typing import Any
 from p2law.domains import Array, Bounds, Domain, Mask, Whole
 from p2law.errors import FormError
 from p2law.signatures import Coefficient, Input, read_signature
-from p2law.wording import got
+from p2law.text.wording import got
 
 __all__ = [
     "Array",

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from p2law.errors import FormError
-from p2law.wording import got
+from p2law.text.wording import got
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]

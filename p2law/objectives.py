@@ -12,7 +12,7 @@ import numpy as np
 
 from p2law.declaring import Array
 from p2law.errors import FitError
-from p2law.wording import got
+from p2law.text.wording import got
 
 LARGEST = float(np.finfo(float).max)
 

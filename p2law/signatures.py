@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from p2law.domains import Bounds, Domain, is_number
 from p2law.errors import FormError
-from p2law.wording import got
+from p2law.text.wording import got
 
 _Kind = TypeVar("_Kind", "Bounds", "Domain")
 

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 from p2law import planning
-from p2law.candidates import checked, names
 from p2law.errors import PlanError, RecordError
-from p2law.models import checked_dense
+from p2law.planning.combining import checked, names
+from p2law.planning.models import checked_dense
 
 MODELS = [planning.Model("3B", 3e9, 2.2), planning.Model("8B", 8e9, 2.0)]
 

@@ -7,9 +7,9 @@ import pytest
 
 import p2law
 from p2law import forms, planning
-from p2law.budgets import digits
 from p2law.errors import PlanError
-from p2law.views import number
+from p2law.planning.budgets import digits
+from p2law.text.views import number
 
 SIZES, RATES = (1.5e9, 3e9, 8e9), (0.2, 0.35, 0.5)
 MODELS = [planning.Model(f"{size / 1e9:g}B", size, 2.0) for size in SIZES]

@@ -15,7 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import p2law
-from p2law import cli, forms, shell
+from p2law import cli, forms
+from p2law.cli import shell
 from p2law.errors import P2LawError
 
 INPUTS = ("--params", "8.03e9", "--tokens", "10e9", "--pruning-rate", "0.25", "--base-loss", "2.05")

@@ -14,12 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import p2law
-from p2law import deciding, forms, holdout
-from p2law.comparison import Comparison
-from p2law.contenders import Contender, Ground
-from p2law.deciding import difference
+from p2law import forms, holdout
 from p2law.errors import FitError, FormError, RecordError, ScoreError
-from p2law.trials import Trial, cells
+from p2law.scoring import deciding
+from p2law.scoring.comparison import Comparison
+from p2law.scoring.contenders import Contender, Ground
+from p2law.scoring.deciding import difference
+from p2law.scoring.trials import Trial, cells
 
 GOLDEN = Path(__file__).parent / "golden"
 DENSE = Annotated[float, p2law.Domain("<= 0")]

@@ -11,10 +11,10 @@ import pytest
 
 import p2law
 from p2law import forms, planning, testing
-from p2law.conditioning import Conditioned
-from p2law.deviations import strayed
+from p2law.continuing.conditioning import Conditioned
+from p2law.continuing.deviations import strayed
+from p2law.continuing.sizing import _alike, _sizes, _unlikely, deviations
 from p2law.errors import FitError, FormError, RecordError
-from p2law.sizing import _alike, _sizes, _unlikely, deviations
 
 TRUTH = {"E": 1.7, "A": 400.0, "B": 2000.0, "alpha": 0.34, "beta": 0.37}
 TOKENS = np.geomspace(1e9, 1e11, 12)

@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 
 import p2law
-from p2law import forms, polishing, projection, testing
-from p2law.calling import Law
+from p2law import forms, testing
+from p2law.fitting import polishing
+from p2law.solving import projection
+from p2law.solving.calling import Law
 
 GOLDEN = Path(__file__).parent / "golden" / "work.json"
 ROOM = 1.25

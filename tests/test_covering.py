@@ -8,7 +8,7 @@ import pytest
 
 import p2law
 from p2law import Fit, forms, planning
-from p2law.covering import Coverage, apart
+from p2law.result.covering import Coverage, apart
 
 NAMES = ("params", "tokens", "pruning_rate", "base_loss")
 FAR = {"params": 8e9, "tokens": 1e9, "pruning_rate": 0.25, "base_loss": 2.0}

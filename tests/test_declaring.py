@@ -9,7 +9,7 @@ import pytest
 import p2law
 from p2law.declaring import Domain, form
 from p2law.errors import FormError
-from p2law.formulas import evaluate
+from p2law.testing.formulas import evaluate
 
 
 def test_signature_is_the_declaration():

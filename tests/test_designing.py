@@ -9,12 +9,12 @@ import pytest
 
 import p2law
 from p2law import forms, planning, testing
+from p2law.designing.informing import added, components, variances
+from p2law.designing.offers import offers
 from p2law.errors import FitError, FormError, PlanError, RecordError
-from p2law.informing import added, components, variances
 from p2law.objectives import squared
-from p2law.offers import offers
-from p2law.refitting import refit
-from p2law.surface import Surface
+from p2law.solving.refitting import refit
+from p2law.solving.surface import Surface
 
 GOLDEN = Path(__file__).parent / "golden"
 MIDDLE = {"params": 1e9, "tokens": 1e9, "pruning_rate": 0.3, "base_loss": 2.0}
@@ -469,7 +469,7 @@ def test_before_any_record_the_cheapest_set_is_the_best_of_all(prior):
     """
     As cheap as trying every set finds it.
     """
-    from p2law.identifying import _Ranks
+    from p2law.designing.identifying import _Ranks
 
     table = candidates((1e9, 3e9, 8e9), (0.15, 0.5), (1e9,))
     ranks = _Ranks.of(prior, offers(forms.p2, table, "cost"))

@@ -64,7 +64,7 @@ def test_a_file_without_a_commit_can_still_be_read(keeping):
 
 def test_a_change_of_the_library_is_kept_beside_the_commit(keeping, tmp_path):
     """
-    A change elsewhere is none, and where git knows nothing no commit is named.
+    A change or a commit elsewhere is none, and where git knows nothing no commit is named.
     """
 
     def git(*words):
@@ -79,6 +79,9 @@ def test_a_change_of_the_library_is_kept_beside_the_commit(keeping, tmp_path):
     git("commit", "-m", "first")
     clean = keeping.commit_of(tmp_path)
     (tmp_path / "other.py").write_text("")
+    git("add", ".")
+    git("commit", "-m", "second")
+    (tmp_path / "other.py").write_text("1")
 
     assert 9 == len(clean)
     assert clean == keeping.commit_of(tmp_path)

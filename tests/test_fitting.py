@@ -11,8 +11,8 @@ import pytest
 import p2law
 from p2law import fitting, forms, testing
 from p2law.errors import FitError, FormError, RecordError
-from p2law.polishing import LMFIT_ROWS
-from p2law.verdicts import Status
+from p2law.fitting.polishing import LMFIT_ROWS
+from p2law.result.verdicts import Status
 
 EXPONENTS = ("alpha", "beta", "gamma", "delta")
 
@@ -124,7 +124,7 @@ def test_block_wise_steps_and_lmfit_agree(truth, monkeypatch):
     for objective in (p2law.squared(), p2law.huber(0.01), p2law.huber(1e-3, log=True)):
         by_lmfit = p2law.fit(records, forms.p2, objective=objective)
         with monkeypatch.context() as patch:
-            patch.setattr("p2law.polishing.LMFIT_ROWS", 0)
+            patch.setattr("p2law.fitting.polishing.LMFIT_ROWS", 0)
             by_blocks = p2law.fit(records, forms.p2, objective=objective)
 
         assert by_blocks.search.objective == pytest.approx(by_lmfit.search.objective, rel=1e-9)

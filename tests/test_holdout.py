@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 import p2law
 from p2law import holdout
 from p2law.errors import RecordError, ScoreError
-from p2law.selecting import chosen
+from p2law.holdout.selecting import chosen
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import pytest
 
 import p2law
 from p2law import forms, identify, testing
-from p2law.surface import Surface
-from p2law.verdicts import Status
+from p2law.result.verdicts import Status
+from p2law.solving.surface import Surface
 
 SIZES = [0.49e9, 1.54e9, 3.09e9, 8e9, 14e9, 32e9]
 RATES = [0.15, 0.25, 0.35]

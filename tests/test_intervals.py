@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 
 import p2law
-from p2law import forms, resampling, testing
+from p2law import forms, testing
 from p2law.errors import FitError
-from p2law.intervals import between
+from p2law.result.intervals import between
+from p2law.solving import resampling
 
 ASKED = {"params": 1.5e9, "tokens": 5e8, "pruning_rate": 0.25, "base_loss": 2.0}
 

@@ -1,6 +1,7 @@
-"""Data flows one way: a module imports only from lines above it."""
+"""Data flows one way: a module imports only from above it in the list of CONTRIBUTING.md."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,170 +10,81 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "p2law"
 
-LAYERS = (
-    "_version",
-    "errors",
-    "textfiles",
-    "views",
-    "amounts",
-    "wording",
-    "domains",
-    "signatures",
-    "declaring",
-    "vocabulary",
-    "refusing",
-    "grouping",
-    "numeric",
-    "progress",
-    "parallel",
-    "checking",
-    "lean",
-    "lines",
-    "reading",
-    "writing",
-    "records",
-    "logs",
-    "forms",
-    "objectives",
-    "settings",
-    "freeing",
-    "calling",
-    "terms",
-    "gauging",
-    "surface",
-    "starting",
-    "projection",
-    "descent",
-    "identify",
-    "ties",
-    "causes",
-    "ladder",
-    "labelling",
-    "gathering",
-    "problem",
-    "ordering",
-    "refitting",
-    "resampling",
-    "intervals",
-    "valley",
-    "verdicts",
-    "tabling",
-    "asking",
-    "covering",
-    "saving",
-    "knowing",
-    "searched",
-    "telling",
-    "result",
-    "polishing",
-    "searching",
-    "fitting",
-    "selecting",
-    "splitting",
-    "holdout",
-    "measures",
-    "baselines",
-    "judging",
-    "criteria",
-    "contenders",
-    "trials",
-    "deciding",
-    "comparison",
-    "comparing",
-    "conditions",
-    "scoring",
-    "inverting",
-    "pricing",
-    "models",
-    "candidates",
-    "foresight",
-    "budgets",
-    "caveats",
-    "budgeting",
-    "limits",
-    "choices",
-    "choosing",
-    "frontiers",
-    "sufficing",
-    "deviations",
-    "sizing",
-    "checkpoints",
-    "conditioning",
-    "continuation",
-    "continuing",
-    "watching",
-    "prior",
-    "informing",
-    "offers",
-    "picks",
-    "designing",
-    "identifying",
-    "integrations",
-    "planning",
-    "plotting",
-    "synthesis",
-    "formulas",
-    "contract",
-    "testing",
-    "report",
-    "collect",
-    "planfile",
-    "shell",
-    "judging_cli",
-    "planning_cli",
-    "next_runs_cli",
-    "report_cli",
-    "cli",
+ROWS = re.findall(
+    r"^\| `([a-z_./]+)` \|",
+    (PACKAGE.parent / "CONTRIBUTING.md").read_text(encoding="utf-8").split("stands apart")[0],
+    re.MULTILINE,
 )
-"""The order of the house, from the ground up; CONTRIBUTING.md explains it."""
+LAYERS = tuple(row.rstrip("/") for row in ROWS)
+"""The order of the house, from the ground up, as CONTRIBUTING.md tells it."""
+WHOLE = {row.rstrip("/") for row in ROWS if row.endswith("/")}
+"""Packages that are one layer; the order inside the larger ones is tested where they are."""
+ANYWHERE = {"", "_version"}
+
+
+def layer_of(path):
+    """The layer that a file belongs to."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return parts[0] if parts[0] in WHOLE else ".".join(parts).removesuffix("__init__").rstrip(".")
+
+
+def module(name):
+    """The layer that a dotted name lies in: a name of a module, or of something inside one."""
+    parts = name.split(".")[1:]
+    if parts and parts[0] in WHOLE:
+        return parts[0]
+    while parts and not PACKAGE.joinpath(*parts).is_dir():
+        if PACKAGE.joinpath(*parts).with_suffix(".py").is_file():
+            break
+        parts.pop()
+    return ".".join(parts)
 
 
 def imports(path):
-    """Modules of the package that a file imports, wherever in it."""
+    """Layers that a file imports, wherever in it."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module == "p2law":
-            yield from (each.name for each in node.names)
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("p2law."):
-            yield node.module.split(".")[1]
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "p2law":
+            yield from (module(f"{node.module}.{each.name}") for each in node.names)
         elif isinstance(node, ast.Import):
-            yield from (a.name.split(".")[1] for a in node.names if a.name.startswith("p2law."))
+            yield from (module(a.name) for a in node.names if a.name.split(".")[0] == "p2law")
+
+
+FILES = [
+    path
+    for path in sorted(PACKAGE.rglob("*.py"))
+    if path.parent != PACKAGE or not path.stem.startswith("_")
+]
 
 
 @pytest.mark.parametrize("layer", LAYERS)
-def test_a_module_imports_only_from_below(layer):
+def test_a_module_imports_only_from_above(layer):
     """
     Whatever a module imports stands above it in the list.
     """
-    files = sorted((PACKAGE / layer).glob("*.py")) or [PACKAGE / f"{layer}.py"]
-    below = LAYERS[: LAYERS.index(layer)] + ((layer,) if len(files) > 1 else ())
+    above = {*LAYERS[: LAYERS.index(layer)], *ANYWHERE, layer}
 
-    for path in files:
-        assert {name for name in imports(path) if name in LAYERS} <= set(below), path.name
+    for path in (each for each in FILES if layer_of(each) == layer):
+        assert set(imports(path)) <= above, path.relative_to(PACKAGE)
 
 
 def test_every_module_has_its_place():
     """
     A new module must be put into the order before it can be used.
     """
-    modules = {each.stem for each in PACKAGE.glob("*.py")} | {
-        each.parent.name for each in PACKAGE.glob("*/__init__.py")
-    }
-
-    assert modules - {"__init__", "__main__"} == set(LAYERS)
+    assert {layer_of(each) for each in FILES} == set(LAYERS)
+    assert len(LAYERS) == len(set(LAYERS))
 
 
 def test_only_polishing_knows_lmfit():
     """
     The engine can be changed in one place.
     """
-    users = [
-        path.stem
-        for path in PACKAGE.rglob("*.py")
-        if "import lmfit" in path.read_text(encoding="utf-8")
-    ]
+    users = {layer_of(path) for path in FILES if "import lmfit" in path.read_text(encoding="utf-8")}
+    door = (PACKAGE / "fitting" / "__init__.py").read_text(encoding="utf-8")
 
-    assert {"polishing", "fitting"} == set(users)
-    assert "    import lmfit" in (PACKAGE / "fitting.py").read_text(encoding="utf-8")
+    assert {"fitting.polishing", "fitting"} == users
+    assert "\nimport lmfit" not in door
+    assert "    import lmfit" in door
 
 
 def loaded(code):

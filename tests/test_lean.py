@@ -10,11 +10,12 @@ import pandas as pd
 import pytest
 
 import p2law
-from p2law import forms, lean, records, testing
+from p2law import forms, records, testing
 from p2law.errors import RecordError
-from p2law.labelling import plain_runs
-from p2law.resampling import alone
-from p2law.surface import Surface
+from p2law.records import lean
+from p2law.solving.labelling import plain_runs
+from p2law.solving.resampling import alone
+from p2law.solving.surface import Surface
 
 parquet = pytest.importorskip("pyarrow.parquet", reason="the extra 'parquet' is not installed")
 ODD = pd.Index([10.5, 11.5, 12.5] * 107)[:320]

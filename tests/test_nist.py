@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 import p2law
-from p2law.verdicts import Status
+from p2law.result.verdicts import Status
 
 FOLDER = Path(__file__).resolve().parent / "reference" / "nist_strd"
 DIGITS = 6

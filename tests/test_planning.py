@@ -10,7 +10,7 @@ import pytest
 import p2law
 from p2law import Bounds, Domain, form, forms, planning, testing
 from p2law.errors import FitError, FormError, RecordError, UnreachableLossError
-from p2law.views import number
+from p2law.text.views import number
 
 Tokens = Annotated[float, Domain("> 0", symbol="D", unit="token")]
 HERE = {"params": 3e9, "pruning_rate": 0.25, "base_loss": 2.0}

@@ -5,8 +5,8 @@ import json
 import pytest
 
 import p2law
-from p2law import planfile, planning
-from p2law.cli import main
+from p2law import planning
+from p2law.cli import main, planfile
 from p2law.errors import PlanError
 
 PLAN = """

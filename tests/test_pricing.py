@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from p2law.candidates import candidates
 from p2law.errors import PlanError
-from p2law.limits import Limits
-from p2law.models import Model
-from p2law.pricing import Prices, bill
+from p2law.planning.combining import candidates
+from p2law.planning.limits import Limits
+from p2law.planning.models import Model
+from p2law.planning.pricing import Prices, bill
 
 EIGHT = Model("8B", params=8e9, base_loss=2.0)
 

@@ -7,8 +7,9 @@ import pytest
 from scipy.optimize import lsq_linear
 
 import p2law
-from p2law import forms, projection, starting, testing
-from p2law.surface import Surface
+from p2law import forms, testing
+from p2law.solving import projection, starting
+from p2law.solving.surface import Surface
 
 
 @pytest.mark.parametrize("signs", [(0, 0, 0), (1, 1, 0), (1, 1, 1), (-1, 1, 0), (-1, -1, -1)])

@@ -14,7 +14,7 @@ import pytest
 import p2law
 from p2law import forms, testing
 from p2law.declaring import Array
-from p2law.verdicts import Status
+from p2law.result.verdicts import Status
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 HOFFMANN = p2law.huber(1e-3, log=True)

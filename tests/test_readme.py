@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import p2law
-from p2law import forms, planfile, testing
-from p2law.cli import main
+from p2law import forms, testing
+from p2law.cli import main, planfile
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -5,9 +5,9 @@ import pytest
 
 import p2law
 from p2law import forms, testing
-from p2law.problem import Problem
-from p2law.refitting import refit
-from p2law.surface import Surface
+from p2law.solving.problem import Problem
+from p2law.solving.refitting import refit
+from p2law.solving.surface import Surface
 
 TOKENS = np.geomspace(2e7, 1e9, 40)
 

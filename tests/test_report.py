@@ -13,13 +13,13 @@ import pytest
 
 import p2law
 from p2law import Bounds, Domain, cli, forms, report, testing
-from p2law.amounts import amount
 from p2law.errors import FitError, FormError, MissingExtraError, RecordError
 from p2law.report.contents import recipe
 from p2law.report.holding import again
 from p2law.report.planner import checked_tape, planner
 from p2law.report.tracing import trace
-from p2law.views import together
+from p2law.text.amounts import amount
+from p2law.text.views import together
 
 pytest.importorskip("jinja2", reason="the extra 'report' is not installed")
 pytest.importorskip("matplotlib", reason="the extra 'report' is not installed")

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import p2law
 from p2law import forms
 from p2law.errors import FormError, RecordError, SavedFitError
-from p2law.views import number
+from p2law.text.views import number
 
 ASKED = {"params": 1e9, "tokens": 1e9, "pruning_rate": 0.2, "base_loss": 2.0}
 GOLDEN = Path(__file__).parent / "golden"

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 import p2law
 from p2law import forms, holdout, testing
-from p2law.baselines import baselines
 from p2law.errors import FitError, RecordError, ScoreError
-from p2law.measures import measured, measures, slopes
 from p2law.scoring import Score, conditions
-from p2law.views import number
+from p2law.scoring.baselines import baselines
+from p2law.scoring.measures import measured, measures, slopes
+from p2law.text.views import number
 
 GOLDEN = Path(__file__).parent / "golden"
 DATA = Path(__file__).parents[1] / "data"

@@ -7,8 +7,8 @@ import tracemalloc
 import pandas as pd
 import pytest
 
-from p2law import lines, textfiles
 from p2law.errors import RecordError
+from p2law.files import lines, textfiles
 from p2law.records import load
 from tests.hostile.running import outcome
 

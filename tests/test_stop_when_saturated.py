@@ -442,7 +442,7 @@ def test_a_forecast_that_fails_ends_no_training(law, tmp_path, monkeypatch):
     def fail(*_, **__):
         raise np.linalg.LinAlgError("Singular matrix")
 
-    monkeypatch.setattr("p2law.watching.continue_run", fail)
+    monkeypatch.setattr("p2law.continuing.watching.continue_run", fail)
     run = trainer(tmp_path, callback, steps=8)
     run.train()
 

@@ -8,8 +8,10 @@ from hypothesis import settings as rules
 from hypothesis import strategies as st
 
 import p2law
-from p2law import descent, forms, polishing, resampling, testing
-from p2law.verdicts import Status
+from p2law import forms, testing
+from p2law.fitting import polishing
+from p2law.result.verdicts import Status
+from p2law.solving import descent, resampling
 from tests.conftest import TRUTH
 
 SIZES, RATES = (0.5e9, 1.5e9, 3e9, 8e9), (0.15, 0.25, 0.35, 0.5)

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import p2law
-from p2law import contract, forms, testing
-from p2law.surface import Surface
+from p2law import forms, testing
+from p2law.solving.surface import Surface
+from p2law.testing import contract
 
 
 def a_surface(form=forms.p2, table=None, **options):
@@ -83,7 +84,7 @@ def test_the_factor_has_the_lengths_and_angles_of_the_jacobian(truth, monkeypatc
     q = surface.coordinates(truth)
     whole = surface.jacobian(q)
 
-    monkeypatch.setattr("p2law.surface.BLOCK", 37)
+    monkeypatch.setattr("p2law.solving.surface.BLOCK", 37)
     factor = surface.factor(q)
 
     np.testing.assert_allclose(factor @ factor.T, whole @ whole.T, rtol=1e-9)

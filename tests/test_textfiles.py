@@ -9,10 +9,12 @@ import pandas as pd
 import pytest
 
 import p2law
-from p2law import cli, forms, logs, planfile, testing, textfiles
+from p2law import cli, forms, logs, testing
+from p2law.cli import planfile
 from p2law.collect import spec
 from p2law.collect.configs import read_config
 from p2law.errors import P2LawError, RecordError, SavedFitError, SweepFileError
+from p2law.files import textfiles
 
 MARK = "\ufeff"
 EXAMPLES = Path(__file__).parents[1] / "examples"

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from p2law.valley import walk
+from p2law.solving.valley import walk
 
 
 def bowl(slope_of_second):

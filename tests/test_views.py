@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from p2law.views import View, alike, figures, give_or_take, together
+from p2law.text.views import View, alike, figures, give_or_take, together
 
 
 def test_html_escapes_what_comes_from_outside():

@@ -7,7 +7,7 @@ from typing import Any
 
 from p2law.collect.shapes import SIZES, Shape
 from p2law.errors import ModelError
-from p2law.textfiles import text_of
+from p2law.files.textfiles import text_of
 
 ARCHITECTURES = {"llama": "LlamaForCausalLM", "qwen2": "Qwen2ForCausalLM"}
 

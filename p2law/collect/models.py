@@ -14,7 +14,7 @@ from p2law.collect.shapes import SIZES
 from p2law.collect.stored import has_weights, locate
 from p2law.collect.tables import KeyPath, build, check_keys, convert, nearest, said
 from p2law.errors import ModelError
-from p2law.textfiles import text_of
+from p2law.files.textfiles import text_of
 
 HUB_ID = re.compile(r"^\w[\w.-]*/[\w.-]+$")
 BYTES = 256

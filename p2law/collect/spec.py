@@ -33,7 +33,7 @@ from p2law.collect.settings import (
 )
 from p2law.collect.tables import KeyPath, build, check_keys, nearest
 from p2law.errors import SweepFileError
-from p2law.textfiles import text_of
+from p2law.files.textfiles import text_of
 
 __all__ = [
     "Calibration",

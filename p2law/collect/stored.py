@@ -12,7 +12,7 @@ from pathlib import Path
 
 from p2law.collect.shapes import Shape
 from p2law.errors import ModelError
-from p2law.textfiles import text_of
+from p2law.files.textfiles import text_of
 
 EMBEDDING, NORM, HEAD = "model.embed_tokens.weight", "model.norm.weight", "lm_head.weight"
 FILE, INDEX = "model.safetensors", "model.safetensors.index.json"

@@ -18,12 +18,11 @@ from typing import Any
 
 import pandas as pd
 
-from p2law import asking
-from p2law.deviations import TOKENS
+from p2law.continuing.deviations import TOKENS
+from p2law.continuing.watching import Watch
 from p2law.errors import FitError, MissingExtraError
-from p2law.result import Fit
-from p2law.watching import Watch
-from p2law.wording import first_line, got, nearest
+from p2law.result import Fit, asking
+from p2law.text.wording import first_line, got, nearest
 
 try:
     from transformers.trainer_callback import (

@@ -17,7 +17,7 @@ from p2law.logs.guessing import KINDS, kind_of
 from p2law.logs.log import Log, Measured, together
 from p2law.logs.options import UNITS, Asked, Options
 from p2law.logs.options import options as checked
-from p2law.wording import got
+from p2law.text.wording import got
 
 __all__ = [
     "KINDS",

@@ -9,11 +9,11 @@ from typing import Any
 
 from p2law import logs
 from p2law.errors import RecordError
+from p2law.files.writing import check_output, write_whole
 from p2law.logs.facts import described
 from p2law.logs.tensorboard import MARK
 from p2law.logs.trainer import STATE
 from p2law.records import LABELS
-from p2law.writing import check_output, write_whole
 
 FACTS = ("model", "params", "pruning-rate", "method", "seed", "corpus", "eval-text")
 """Facts with an option of their own; any other is a --fact."""

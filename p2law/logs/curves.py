@@ -9,8 +9,8 @@ import pandas as pd
 
 from p2law.domains import Mask
 from p2law.errors import RecordError
-from p2law.refusing import SHOWN
-from p2law.wording import short
+from p2law.records.refusing import SHOWN
+from p2law.text.wording import short
 
 
 @dataclass(frozen=True)

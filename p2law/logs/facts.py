@@ -8,8 +8,8 @@ import numpy as np
 
 from p2law.errors import RecordError
 from p2law.logs.log import Log, Measured, finished
-from p2law.vocabulary import LABELS, VOCABULARY
-from p2law.wording import got, half
+from p2law.records.vocabulary import LABELS, VOCABULARY
+from p2law.text.wording import got, half
 
 Facts = Mapping[str, Any]
 

@@ -8,8 +8,8 @@ import pandas as pd
 
 from p2law.errors import RecordError
 from p2law.records import check
-from p2law.views import View, number
-from p2law.wording import got, short
+from p2law.text.views import View, number
+from p2law.text.wording import got, short
 
 
 @dataclass(frozen=True)

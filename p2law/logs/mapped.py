@@ -13,7 +13,7 @@ from p2law.logs.naming import one_of
 from p2law.logs.options import Options
 from p2law.logs.sheets import Sheet, sheet, texts
 from p2law.records import LABELS
-from p2law.wording import got
+from p2law.text.wording import got
 
 _COUNTED = ("step", "tokens")
 

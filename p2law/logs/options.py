@@ -7,7 +7,7 @@ from typing import Any, TypedDict
 
 from p2law.domains import is_number
 from p2law.errors import RecordError
-from p2law.wording import got, nearest
+from p2law.text.wording import got, nearest
 
 UNITS = ("nat", "bit", "perplexity", "bit/byte")
 """Units in which a loss may be logged: per token, but for the last."""

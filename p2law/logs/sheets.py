@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from p2law.checking import check_names
 from p2law.domains import Array
 from p2law.errors import RecordError
 from p2law.logs.curves import cut
 from p2law.logs.unpacking import text_of
-from p2law.wording import short
+from p2law.records.checking import check_names
+from p2law.text.wording import short
 
 SEPARATORS = (",", "\t", ";", "|")
 

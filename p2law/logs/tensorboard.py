@@ -7,12 +7,12 @@ from pathlib import Path
 import pandas as pd
 
 from p2law.errors import RecordError
+from p2law.files.textfiles import LARGE, content_of
 from p2law.logs.curves import Curve, cut
 from p2law.logs.events import Scalar, scalars
 from p2law.logs.naming import TOKENS, chosen, first, one_of
 from p2law.logs.options import Options
-from p2law.textfiles import LARGE, content_of
-from p2law.wording import first_line
+from p2law.text.wording import first_line
 
 MARK = "tfevents"
 """What the name of every event file holds."""

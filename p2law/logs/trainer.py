@@ -13,11 +13,11 @@ import numpy as np
 import pandas as pd
 
 from p2law.errors import RecordError
+from p2law.files.textfiles import LARGE, text_of
 from p2law.logs.curves import Curve, cut
 from p2law.logs.naming import TOKENS, chosen, first, one_of
 from p2law.logs.options import Options
-from p2law.textfiles import LARGE, text_of
-from p2law.wording import first_line, short
+from p2law.text.wording import first_line, short
 
 STATE = "trainer_state.json"
 _CHECKPOINT = re.compile(r"^checkpoint-(\d+)$")

@@ -4,8 +4,8 @@ import zlib
 from pathlib import Path
 
 from p2law.errors import RecordError
-from p2law.textfiles import LARGE, content_of
-from p2law.wording import first_line
+from p2law.files.textfiles import LARGE, content_of
+from p2law.text.wording import first_line
 
 CHUNK = 1 << 20
 """Bytes taken at once, so that what is left of a large file is not copied for each member."""

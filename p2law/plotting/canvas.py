@@ -16,7 +16,7 @@ from p2law.errors import PlotError
 from p2law.plotting.colours import GREY, WARNING, Hues
 from p2law.plotting.notes import AS_IT_IS, NOTE, SMALL_NOTE, say_inside, shortened, taken, wrapped
 from p2law.plotting.quantities import lay
-from p2law.wording import got, several
+from p2law.text.wording import got, several
 
 Whole = Figure | SubFigure
 """What panels can be put into."""

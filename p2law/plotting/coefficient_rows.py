@@ -8,13 +8,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from p2law import asking
 from p2law.declaring import Array, Bounds
 from p2law.plotting.canvas import Canvas, Panels, Place, exactly
 from p2law.plotting.colours import BLACK, BLUE, FAINT, GREY, VERMILION
 from p2law.plotting.families import checked_fit, status
-from p2law.result import Fit
-from p2law.views import number, together
+from p2law.result import Fit, asking
+from p2law.text.views import number, together
 
 ROOM = 2.2
 """A row shows so many half-widths of the interval to both sides of its middle."""

@@ -13,8 +13,8 @@ from p2law.declaring import Array, Mask
 from p2law.errors import PlotError
 from p2law.plotting.colours import BLACK
 from p2law.result import Fit
-from p2law.verdicts import Status
-from p2law.wording import got, several
+from p2law.result.verdicts import Status
+from p2law.text.wording import got, several
 
 POINTS = 80
 """Places at which a curve is drawn."""

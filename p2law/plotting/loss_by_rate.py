@@ -9,10 +9,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from p2law import asking
 from p2law.declaring import Array
 from p2law.errors import PlotError
-from p2law.foresight import TOKENS
+from p2law.planning.foresight import TOKENS
 from p2law.plotting.canvas import (
     LONE,
     SIZE,
@@ -38,8 +37,8 @@ from p2law.plotting.families import (
     varies,
 )
 from p2law.plotting.quantities import apart, lay, named, target_title, title
-from p2law.result import Fit
-from p2law.wording import got, several
+from p2law.result import Fit, asking
+from p2law.text.wording import got, several
 
 RATE = "pruning_rate"
 

@@ -8,10 +8,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from p2law import asking
 from p2law.declaring import Mask
-from p2law.foresight import TOKENS
 from p2law.identify import listed
+from p2law.planning.foresight import TOKENS
 from p2law.plotting.canvas import (
     LONE,
     SIZE,
@@ -39,8 +38,8 @@ from p2law.plotting.families import (
 from p2law.plotting.panelling import ALL, AUTO, Panelling, panelling
 from p2law.plotting.quantities import apart, is_log, lay, named, plain_ticks, target_title, title
 from p2law.plotting.run_names import labels
-from p2law.result import Fit
-from p2law.wording import several
+from p2law.result import Fit, asking
+from p2law.text.wording import several
 
 PANELS = 12
 """Panels that are drawn where more are not asked for."""

@@ -8,9 +8,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from p2law import asking, planning
-from p2law.amounts import amount
-from p2law.foresight import TOKENS
+from p2law import planning
+from p2law.planning.foresight import TOKENS
+from p2law.planning.sufficing import Budget
 from p2law.plotting.canvas import LONE, Canvas, Place, canvas, plain
 from p2law.plotting.colours import GREY, MARKERS, Hues, evenly
 from p2law.plotting.families import (
@@ -26,9 +26,9 @@ from p2law.plotting.families import (
 )
 from p2law.plotting.notes import upright
 from p2law.plotting.quantities import apart, lay, plain_ticks, target_title, title
-from p2law.result import Fit
-from p2law.sufficing import Budget
-from p2law.views import number
+from p2law.result import Fit, asking
+from p2law.text.amounts import amount
+from p2law.text.views import number
 
 SETTINGS, FEW = 5, 3
 """Settings on record that are drawn where none is asked for, and on low axes of somebody else."""

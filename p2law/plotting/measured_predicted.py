@@ -14,8 +14,8 @@ from p2law.plotting.families import first, status
 from p2law.plotting.quantities import target_title
 from p2law.result import Fit
 from p2law.scoring import Score, score
-from p2law.views import number
-from p2law.wording import got, several
+from p2law.text.views import number
+from p2law.text.wording import got, several
 
 SIZE = (4.6, 4.4)
 TICK = 0.5

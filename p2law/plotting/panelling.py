@@ -9,7 +9,7 @@ import pandas as pd
 from p2law.errors import PlotError
 from p2law.plotting.colours import Hues
 from p2law.plotting.families import Family, is_base, varies
-from p2law.wording import got
+from p2law.text.wording import got
 
 AUTO, ALL = "auto", "all"
 

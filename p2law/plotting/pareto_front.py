@@ -7,15 +7,15 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from p2law import candidates as candidate
-from p2law.amounts import amount
 from p2law.errors import PlotError
-from p2law.foresight import TOKENS
-from p2law.frontiers import Frontier
+from p2law.planning import combining
+from p2law.planning.foresight import TOKENS
+from p2law.planning.frontiers import Frontier
 from p2law.plotting.canvas import Place, canvas, plain
 from p2law.plotting.colours import BLACK, FAINT, GREY, MARKERS, PALETTE
 from p2law.plotting.quantities import is_log, lay, title
-from p2law.wording import got, several
+from p2law.text.amounts import amount
+from p2law.text.wording import got, several
 
 SIZE = (7.4, 4.4)
 
@@ -129,7 +129,7 @@ def _front(axes: Axes, front: pd.DataFrame, x: str, y: str) -> list[Line2D]:
 
 def _tied(there: pd.DataFrame, found: Frontier) -> pd.DataFrame:
     """The rows that are as good as a plan within the noise: of each candidate its best."""
-    names = np.array(candidate.names(there), dtype=object)
+    names = np.array(combining.names(there), dtype=object)
     plans, hits = (there["refused"] == "").to_numpy(), []
     x, y = (there[each].to_numpy() for each in (found.against, found.measure))
     for _, plan in found.table.iterrows():
@@ -157,7 +157,7 @@ def _named(found: Frontier, column: str) -> str:
 
 def _key(found: Frontier, front: pd.DataFrame) -> str:
     """What the numbers of the frontier are."""
-    names = candidate.names(front)
+    names = combining.names(front)
     lines = []
     for k, (name, (_, row)) in enumerate(zip(names, front.iterrows(), strict=True), start=1):
         spent = "" if found.against == TOKENS else f", {amount(row[TOKENS])} tokens"

@@ -16,10 +16,10 @@ from matplotlib.ticker import (
     NullLocator,
 )
 
-from p2law.amounts import COUNTS, DIGITS, SHARES, amount
 from p2law.declaring import Array
 from p2law.result import Fit
 from p2law.scoring import Score
+from p2law.text.amounts import COUNTS, DIGITS, SHARES, amount
 
 SHORT = {"params_after": "left", "pruning_rate": "pruned", "nominal_rate": "pruned"}
 """What a title says in place of the name of an axis."""

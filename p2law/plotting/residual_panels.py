@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 
 from p2law.declaring import Mask
 from p2law.errors import PlotError
-from p2law.foresight import TOKENS
+from p2law.planning.foresight import TOKENS
 from p2law.plotting.canvas import Panels, Place, exactly, plain
 from p2law.plotting.colours import (
     BLACK,
@@ -27,8 +27,8 @@ from p2law.plotting.notes import AS_IT_IS
 from p2law.plotting.quantities import is_log, lay, plain_ticks, target_title, title
 from p2law.plotting.run_names import labels
 from p2law.result import Fit
-from p2law.views import number
-from p2law.wording import got
+from p2law.text.views import number
+from p2law.text.wording import got
 
 PREDICTED = "predicted"
 

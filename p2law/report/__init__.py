@@ -11,13 +11,12 @@ from typing import Any, TypedDict, Unpack
 
 import pandas as pd
 
-from p2law import asking
 from p2law.errors import FitError, FormError
+from p2law.holdout.splitting import Split
 from p2law.report import budget, contents, figures, holding, planner, wishes
 from p2law.report.rendering import render
-from p2law.result import Fit
-from p2law.splitting import Split
-from p2law.wording import got
+from p2law.result import Fit, asking
+from p2law.text.wording import got
 
 __all__ = ["Asked", "html", "save"]
 

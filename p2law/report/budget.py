@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from p2law import asking, planning
-from p2law.amounts import amount
+from p2law import planning
 from p2law.errors import UnreachableLossError
-from p2law.foresight import TOKENS
+from p2law.planning.foresight import TOKENS
 from p2law.report import cases
-from p2law.result import Fit
-from p2law.views import number, together
+from p2law.result import Fit, asking
+from p2law.text.amounts import amount
+from p2law.text.views import number, together
 
 CASES, MANY = 6, 20
 """Cases that a table shows, side by side or below each other, where none are named."""

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from p2law.amounts import amount
-from p2law.foresight import TOKENS
+from p2law.planning.foresight import TOKENS
 from p2law.result import Fit
+from p2law.text.amounts import amount
 
 MOST = 60
 """Cases that one can choose from on the page."""

@@ -6,13 +6,13 @@ from importlib import metadata
 
 import numpy as np
 
-from p2law import causes, forms, identify, scoring
-from p2law.amounts import span
-from p2law.conditions import FAMILY
-from p2law.identify import listed
+from p2law import forms, identify, scoring
+from p2law.identify import causes, listed
 from p2law.result import Fit
-from p2law.views import number, together
-from p2law.wording import several
+from p2law.scoring.meaning import FAMILY
+from p2law.text.amounts import span
+from p2law.text.views import number, together
+from p2law.text.wording import several
 
 PACKAGES = ("numpy", "scipy", "pandas", "lmfit", "matplotlib", "jinja2")
 

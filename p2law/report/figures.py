@@ -9,11 +9,11 @@ import numpy as np
 
 from p2law import plotting
 from p2law.errors import MissingExtraError, P2LawError
-from p2law.foresight import TOKENS
+from p2law.planning.foresight import TOKENS
 from p2law.report.rendering import drawing
 from p2law.result import Fit
 from p2law.scoring import Score
-from p2law.wording import first_line
+from p2law.text.wording import first_line
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

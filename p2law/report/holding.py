@@ -8,13 +8,13 @@ import pandas as pd
 
 from p2law import fitting, forms, holdout, objectives, scoring
 from p2law.errors import P2LawError
-from p2law.gathering import WEIGHT
 from p2law.holdout import Split
-from p2law.judging import beaten
 from p2law.result import Fit
 from p2law.scoring import Score
-from p2law.views import View, number
-from p2law.wording import first_line
+from p2law.scoring.judging import beaten
+from p2law.solving.gathering import WEIGHT
+from p2law.text.views import View, number
+from p2law.text.wording import first_line
 
 USUAL: Mapping[str, Any] = {
     "last-tokens": holdout.last_tokens,

@@ -10,19 +10,19 @@ from typing import Any
 
 import numpy as np
 
-from p2law.amounts import kind, span
 from p2law.declaring import Array, Form, Input
-from p2law.descent import IDLE
 from p2law.errors import FormError
 from p2law.identify import AMPLIFIED, STILL, Directions
-from p2law.knowing import Knowledge
 from p2law.report import cases
 from p2law.report.sliders import slider
 from p2law.report.tape import Tape
 from p2law.report.tracing import trace
 from p2law.result import Fit
-from p2law.starting import spread_rows
-from p2law.surface import Surface
+from p2law.result.knowing import Knowledge
+from p2law.solving.descent import IDLE
+from p2law.solving.starting import spread_rows
+from p2law.solving.surface import Surface
+from p2law.text.amounts import kind, span
 
 HIGHEST = 0.97
 """Level up to which the refits of a fit suffice; a higher one needs more of them."""

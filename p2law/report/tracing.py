@@ -14,7 +14,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from p2law.declaring import Form
 from p2law.errors import FormError
 from p2law.report.tape import Tape
-from p2law.wording import first_line, got
+from p2law.text.wording import first_line, got
 
 UFUNCS: Mapping[Any, str] = {
     np.add: "add",

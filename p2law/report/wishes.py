@@ -8,8 +8,8 @@ import pandas as pd
 
 from p2law.domains import is_number
 from p2law.errors import FitError
-from p2law.splitting import Split
-from p2law.wording import got
+from p2law.holdout.splitting import Split
+from p2law.text.wording import got
 
 
 def check(asked: Mapping[str, Any]) -> None:

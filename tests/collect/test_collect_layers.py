@@ -64,7 +64,7 @@ LAYERS = (
 )
 """The order of the rooms, from the ground up; CONTRIBUTING.md explains it."""
 
-OUTSIDE = {"errors", "domains", "records", "_version", "textfiles"}
+OUTSIDE = {"errors", "domains", "records", "_version", "files"}
 """All that collect may know of the rest: the two meet through record files."""
 
 

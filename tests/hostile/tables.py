@@ -235,5 +235,9 @@ def _spoiled_frame(made: pd.DataFrame, rng: Generator) -> pd.DataFrame:
         with np.errstate(all="ignore"):
             return made.assign(**{str(name): numeric * factor})
     if kind == 10:
-        return made.assign(extra=[pick(rng, VALUES) for _ in range(len(made))])
+        extra = [pick(rng, VALUES) for _ in range(len(made))]
+        try:
+            return made.assign(extra=extra)
+        except UnicodeEncodeError:  # pandas takes half a character as an object only
+            return made.assign(extra=pd.Series(extra, made.index, dtype=object))
     return made.assign(**{str(name): pd.Timestamp("2026-01-31")})

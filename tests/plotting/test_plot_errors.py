@@ -292,7 +292,7 @@ def test_every_coefficient_has_a_row_with_its_numbers(p2_fit, figure):
     texts = " ".join(each.get_text() for each in rows.texts)
     assert list(p2_fit.values) == names
     for name, row in p2_fit.table().iterrows():
-        estimate, low, high = p2law.views.together(row["estimate"], row["low"], row["high"])
+        estimate, low, high = p2law.text.views.together(row["estimate"], row["low"], row["high"])
         assert f"{estimate} ({low} to {high})" in texts, name
         assert row["unit"] in texts or row["unit"] == "1"
 

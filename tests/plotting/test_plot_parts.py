@@ -12,13 +12,13 @@ from matplotlib.figure import Figure  # noqa: E402
 
 import p2law  # noqa: E402
 from p2law import forms, plotting  # noqa: E402
-from p2law.amounts import amount  # noqa: E402
 from p2law.errors import PlotError  # noqa: E402
 from p2law.plotting.canvas import canvas, grid  # noqa: E402
 from p2law.plotting.colours import FEW, Hues, evenly  # noqa: E402
 from p2law.plotting.families import stretch  # noqa: E402
 from p2law.plotting.notes import shortened  # noqa: E402
 from p2law.plotting.quantities import named  # noqa: E402
+from p2law.text.amounts import amount  # noqa: E402
 
 
 @pytest.mark.parametrize(

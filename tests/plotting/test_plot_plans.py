@@ -165,9 +165,9 @@ def test_the_frontier_is_drawn_with_a_number_a_plan(some_frontier, figure):
 
 def names(table):
     """What candidates are called."""
-    from p2law import candidates
+    from p2law.planning import combining
 
-    return candidates.names(table)
+    return combining.names(table)
 
 
 def test_on_given_axes_plans_are_numbered_and_not_listed(some_frontier):

@@ -1,0 +1,293 @@
+"""A run with what its first checkpoints tell of the rest, as a value."""
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from p2law.continuing.checkpoints import Checkpoints
+from p2law.continuing.conditioning import Conditioned
+from p2law.continuing.deviations import TOKENS, Along, Deviations, Strayed, tried
+from p2law.declaring import Array
+from p2law.errors import FitError
+from p2law.result import Fit, asking
+from p2law.text.views import View, alike, give_or_take, number
+from p2law.text.wording import several
+
+STRANGE = 4.0
+"""Mean square deviation, in expected ones, beyond which a run is unlike those fitted."""
+
+
+@dataclass(frozen=True, eq=False)
+class Continuation:
+    """A run with what its first checkpoints tell of the rest. Made by `continue_run`.
+
+    Attributes
+    ----------
+    fit : Fit
+        The prior information.
+    inputs : mapping of str to float
+        The other inputs of the law.
+    sizes : Deviations
+        How far the fitted runs stray from the law.
+    trouble : tuple of str
+        Sentences that must be read with any forecast.
+    """
+
+    fit: Fit
+    inputs: Mapping[str, float]
+    sizes: Deviations
+    trouble: tuple[str, ...]
+    _points: Checkpoints
+    _runs: Sequence[Strayed]
+
+    @property
+    def curve(self) -> pd.DataFrame:
+        """The checkpoints used: tokens and the target."""
+        return self._points.used
+
+    @property
+    def early(self) -> pd.DataFrame:
+        """Those left out, as they have fewer tokens than any that was fitted."""
+        return self._points.early
+
+    @property
+    def thinned(self) -> int:
+        """How many checkpoints were left out because those used tell the same."""
+        return self._points.thinned
+
+    @functools.cached_property
+    def _alike(self) -> Conditioned:
+        """What its checkpoints make of it, if it strays from the law as the fitted runs do."""
+        return Conditioned(self.fit, self.curve, self.inputs, self.sizes)
+
+    @functools.cached_property
+    def _run(self) -> Conditioned:
+        """The same, as far as it does stray."""
+        return self._alike.as_wide_as_it_strays()
+
+    # -- what it says ----------------------------------------------------------------
+
+    def predict(
+        self, tokens: float | Sequence[float] | Array, *, level: float = 0.9
+    ) -> pd.DataFrame:
+        """Forecast what this run will measure.
+
+        Parameters
+        ----------
+        tokens : float or sequence of float
+            Token counts, at or beyond the last checkpoint or before it.
+        level : float
+            Probability with which an interval is to hold the measurement.
+
+        Returns
+        -------
+        DataFrame
+            tokens; the forecast under the target's name with `low` and `high`; `law`, what
+            the law alone predicts; `determined`, False where the fit leaves the law free
+            there (forecast and interval are NaN then). The interval alone is NaN where the
+            fit has no rows to spare, and where the forecast lies far above a loss that was
+            measured earlier.
+
+        Raises
+        ------
+        FitError
+            `level` is no probability.
+        RecordError
+            A token count is not a number or looks like billions, or the law has no value there.
+        """
+        asking.interval(level, "run")
+        asked, table = self._run.asked(tokens)
+        mean, covariance = self._run.given(asked)
+        own = self.sizes.noise**2
+        variance = np.maximum(np.diag(covariance), 0.0) + own
+        slopes = self._run.by_size(asked, np.eye(len(mean)))
+        slopes[:, -1] += 2 * own
+        half = self._half(level, variance, slopes) * self._wider(asked)
+        counts = table[TOKENS].to_numpy()
+        half[self._points.deny(counts, mean - half, self.sizes.noise)] = np.nan
+        sure = self.fit.known.determines(table)
+        out = pd.DataFrame({TOKENS: counts})
+        ends = (("low", mean - half), ("high", mean + half))
+        for name, each in ((self.fit.form.target, mean), *ends):
+            out[name] = np.where(sure, each, np.nan)
+        return out.assign(law=asked.law, determined=sure)
+
+    def gain(self, tokens: float | None = None, *, level: float = 0.9) -> pd.DataFrame:
+        """Fall of the loss with the next doubling of tokens, noise of checkpoints left out.
+
+        Parameters
+        ----------
+        tokens : float, optional
+            Where the doubling begins; the last checkpoint where not given.
+        level : float
+            Of the interval.
+
+        Returns
+        -------
+        DataFrame
+            One row: tokens; `gain` with `low` and `high`; `per_token`, the expected fall
+            with one more token at the beginning of the doubling; `determined`.
+
+        Raises
+        ------
+        FitError
+            `level` is no probability, `tokens` is no positive number, or there is no
+            checkpoint to begin at.
+        RecordError
+            `tokens` look like billions, or the law has no value there.
+        """
+        asking.interval(level, "run")
+        begin = self.last if tokens is None else asking.positive("tokens", tokens)
+        asked, table = self._run.asked([begin, 2 * begin, begin * 1.01])
+        mean, covariance = self._run.given(asked)
+        fall = np.array([1.0, -1.0, 0.0])
+        variance = np.maximum([fall @ covariance @ fall], 0.0)
+        slopes = self._run.by_size(asked, fall[None])
+        half = float(self._half(level, variance, slopes)[0]) * self._wider(asked)
+        own = self._half(level, np.diag(covariance)[:1], slopes)
+        if self._points.deny(np.array([begin]), mean[:1] - own, self.sizes.noise)[0]:
+            half = np.nan
+        gain = float(fall @ mean)
+        near = float(mean[0] - mean[2]) / (0.01 * begin)
+        found = {"gain": gain, "low": gain - half, "high": gain + half, "per_token": near}
+        sure = bool(self.fit.known.determines(table).all())
+        shown = {name: each if sure else np.nan for name, each in found.items()}
+        return pd.DataFrame([{TOKENS: float(begin), **shown, "determined": sure}])
+
+    @property
+    def last(self) -> float:
+        """Tokens of the last checkpoint used.
+
+        Raises
+        ------
+        FitError
+            None was.
+        """
+        if self.curve.empty:
+            raise FitError("no checkpoint of this run could be used; name the tokens to begin at")
+        return float(self.curve[TOKENS].max())
+
+    @property
+    def level(self) -> tuple[float, float]:
+        """By how much this run lies above the law, and its standard deviation."""
+        return self._run.share(np.full(len(self.curve), self.sizes.level**2), self.sizes.level)
+
+    @property
+    def speed(self) -> tuple[float, float]:
+        """Factor on its tokens that explains this run (2: as if it had seen twice as many).
+
+        With the standard deviation of its logarithm; to first order.
+        """
+        pull, spread = self._run.share(self.sizes.speed**2 * self._run.seen.slope, self.sizes.speed)
+        return float(np.exp(np.clip(pull, -50, 50))), spread
+
+    @property
+    def strange(self) -> float:
+        """Mean square deviation of the checkpoints from the law, in expected ones."""
+        return float(self._alike.off @ self._alike.pull / max(len(self._alike.off), 1))
+
+    @property
+    def wider(self) -> float:
+        """How many times as far as the fitted runs this one may stray, in its forecasts.
+
+        At least 1; as its checkpoints demand.
+        """
+        return self._run.wider
+
+    @property
+    def unlike(self) -> bool:
+        """Whether this run strays much further from the law than the fitted ones do."""
+        return bool(len(self.curve) and self.strange > STRANGE)
+
+    @property
+    def risen(self) -> bool:
+        """Whether the last checkpoint lies above an earlier one by more than noise."""
+        return self._points.risen(self.sizes.noise)
+
+    @property
+    def bump(self) -> float | None:
+        """Tokens at which the curve lies far above an earlier checkpoint; None where nowhere."""
+        return self._points.bump(self.sizes.noise)
+
+    def tried(self, ratio: float) -> tuple[int, float, float]:
+        """The same forecast on the fitted runs themselves, each shown as far as this one.
+
+        Parameters
+        ----------
+        ratio : float
+            Asked tokens over those of the last checkpoint shown.
+
+        Returns
+        -------
+        runs : int
+            How many could be tried.
+        error : float
+            Mean relative error of their last checkpoint.
+        wider : float
+            Factor by which intervals must be wider for nine in ten to hold; at least 1.
+        """
+        return tried(self._runs, self.sizes, ratio)
+
+    # -- how it looks ----------------------------------------------------------------
+
+    def view(self) -> View:
+        """The content of the text and HTML views."""
+        unit = "nat" if self.fit.form.target == "loss" else f"in {self.fit.form.target}"
+        count = len(self.curve)
+        facts = [
+            ("run", ", ".join(f"{name} {number(each)}" for name, each in self.inputs.items())),
+            ("prior", f"{self.fit.form.name} fitted to {several(self.sizes.runs, 'run')}"),
+        ]
+        if self.thinned:
+            facts.append(("thinned", f"{self.thinned} checkpoints between these are not used"))
+        rows = []
+        if count:
+            shift, spread = self.level
+            factor, log_spread = self.speed
+            level, give = give_or_take(shift, spread)
+            speed, _ = give_or_take(factor, factor * log_spread)
+            sign = "+" * (shift >= 0)
+            facts.append(("level", f"{sign}{level} ± {give} {unit} against the law"))
+            facts.append(("speed", f"its tokens count {speed} times (ln ± {log_spread:.2g})"))
+            ahead = self.predict(self.last * np.array([1.0, 2.0, 4.0]))
+            rows = [_row(each, self.fit.form.target) for each in ahead.to_dict("records")]
+        runs, error, _ = self.tried(4.0)
+        if runs:
+            told = f"{several(runs, 'fitted run')}, each shown to a quarter of its end"
+            facts.append(("error", f"{told}: {100 * error:.2g} % on average"))
+        return View(
+            headline=f"forecast from {count} checkpoint{'s' * (count != 1)} and the fitted law",
+            warnings=self.trouble,
+            header=(TOKENS, self.fit.form.target, "90 % from", "to", "law alone") if rows else (),
+            rows=rows,
+            facts=facts,
+        )
+
+    def __str__(self) -> str:
+        return self.view().text()
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return self.view().html()
+
+    def _wider(self, asked: Along) -> float:
+        if self.curve.empty:
+            return 1.0
+        return self.tried(max(float(np.exp(asked.ln_tokens.max())) / self.last, 1.0))[2]
+
+    def _half(self, level: float, variance: Array, slopes: Array) -> Array:
+        """Half the width of intervals; NaN where nothing tells it."""
+        if not self.fit.known.tells_noise:
+            return np.full(len(variance), np.nan)
+        return self.sizes.quantile(level, variance, slopes) * np.sqrt(variance)
+
+
+def _row(told: Mapping[Any, Any], target: str) -> tuple[str, ...]:
+    """Tokens, forecast, interval and the law alone, in as many digits as are known."""
+    known = told[target], told["low"], told["high"]
+    return (number(told[TOKENS], 5), *alike((*known, told["law"]), *known))

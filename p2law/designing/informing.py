@@ -1,0 +1,155 @@
+"""How much each run would tell of a law: information, and the width that it leaves.
+
+A run is a curve. Its rows share a shift (standard deviation u) and have noise of their own
+(e). A fit of squares weighs all rows alike, so with the derivatives J of a run's rows by the
+coefficients, and V = e² I + u² 11', coefficients vary as A^-1 B A^-1, where a run adds J'J to
+A and J'VJ to B. That is what the fit will really do: the information J'V^-1 J would promise
+intervals that only a fit with these weights could keep. Averages over refits, or over draws
+of a prior, take the curvature of the law in.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from p2law.declaring import Array, Whole
+from p2law.designing.prior import Prior
+from p2law.errors import FitError
+from p2law.result import Fit
+from p2law.result.knowing import Knowledge
+from p2law.solving.surface import Surface
+
+VAGUE = 10.0
+"""Standard deviation of a coordinate that no record tells, in its typical sizes."""
+
+PRIOR_DRAWS = 400
+"""Draws that give the spread of a prior; the design is averaged over fewer."""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What is known before, and a law at several guesses of its coefficients.
+
+    Attributes
+    ----------
+    surface : Surface
+        The law, free in all that the caller did not hold.
+    q : ndarray of shape (guesses, free)
+    before : ndarray of shape (2, guesses, free, free)
+        A and B of the records, or of the prior.
+    noise, run_noise : float
+        Standard deviations e and u.
+    log : bool
+        Whether these are of the logarithm.
+    """
+
+    surface: Surface
+    q: Array
+    before: Array
+    noise: float
+    run_noise: float
+    log: bool
+
+    def slopes(self, inputs: pd.DataFrame) -> Array:
+        """Derivatives at some inputs by the coordinates: (guesses, free, rows)."""
+        asked = self.surface.over([inputs[name].to_numpy() for name in self.surface.form.columns])
+        return np.asarray(np.nan_to_num(asked.jacobian(self.q), posinf=0.0, neginf=0.0))
+
+    def told(self, inputs: pd.DataFrame) -> Array:
+        """What one run adds to A and B: (2, guesses, free, free)."""
+        slopes = self.slopes(inputs)
+        if self.log:
+            slopes = slopes / self._levels(inputs)
+        return added(slopes, self.noise, self.run_noise)
+
+    def _levels(self, inputs: pd.DataFrame) -> Array:
+        asked = self.surface.over([inputs[name].to_numpy() for name in self.surface.form.columns])
+        return asked.predict(self.q)[:, None, :]
+
+
+def added(slopes: Array, noise: float, run_noise: float) -> Array:
+    """What derivatives (..., free, rows) of one run add to A and B: (2, ..., free, free)."""
+    scale = noise**2 + run_noise**2
+    whole = slopes @ np.swapaxes(slopes, -1, -2) / scale
+    shared = slopes.sum(axis=-1) * (run_noise / scale)
+    spread = whole * (noise**2 / scale) + shared[..., :, None] * shared[..., None, :]
+    return np.stack([whole, spread])
+
+
+def variances(known: Array, slopes: Array) -> Array:
+    """Variances of predictions with derivatives (guesses, free, targets): (..., targets).
+
+    `known` is (2, ..., guesses, free, free).
+    """
+    whole, spread = known
+    size = np.sqrt(np.diagonal(whole, axis1=-2, axis2=-1))[..., :, None]
+    unit = whole / (size * np.swapaxes(size, -1, -2)) + 1e-12 * np.eye(whole.shape[-1])
+    weights = np.linalg.solve(unit, slopes / size) / size
+    return np.asarray(np.maximum(np.sum(weights * (spread @ weights), axis=-2), 0.0))
+
+
+def ground(source: Fit | Prior, inputs: pd.DataFrame, guesses: int) -> Ground:
+    """Stand on a fit, or on a prior over the inputs asked about."""
+    if isinstance(source, Fit):
+        return _of_fit(source, guesses)
+    if isinstance(source, Prior):
+        return _of_prior(source, inputs, guesses)
+    raise FitError(f"a fit or a planning.Prior is asked for, got {type(source).__name__}")
+
+
+def _of_fit(fit: Fit, guesses: int) -> Ground:
+    known = fit.known
+    surface, log = known.full, known.problem.objective.log
+    if known.problem.spare(known.problem.surface.coordinates(fit.values)) <= 0:
+        raise FitError(
+            f"{len(fit.records)} rows leave nothing over once the coefficients are fitted, so "
+            f"nothing tells the noise; state it: planning.Prior(form, noise, run_noise, ranges)"
+        )
+    low, high = surface.box
+    points = [dict(fit.values), *_named(known.draws.iloc[: max(guesses - 1, 0)].dropna())]
+    q = np.array([np.clip(surface.coordinates(each), low, high) for each in points])
+    noise, run_noise = components(known)
+    start = Ground(surface, q, np.zeros(()), noise, run_noise, log)
+    table = fit.records
+    told = [start.told(rows) for _, rows in table.groupby("run", sort=False)]
+    vague = np.array([np.diag(1 / (VAGUE * surface.typical(each)) ** 2) for each in q])
+    return Ground(surface, q, np.sum(told, axis=0) + vague[None], noise, run_noise, log)
+
+
+def _of_prior(prior: Prior, inputs: pd.DataFrame, guesses: int) -> Ground:
+    columns = {name: inputs[name].to_numpy() for name in prior.form.columns}
+    surface = Surface(prior.form, columns)
+    low, high = surface.box
+    many = [surface.coordinates(each) for each in _named(prior.sample(PRIOR_DRAWS))]
+    q = np.clip(np.array(many), low, high)
+    spread = np.atleast_2d(np.cov(q.T)) + np.diag((1e-6 * surface.typical(q.mean(axis=0))) ** 2)
+    before = np.broadcast_to(np.linalg.inv(spread), (2, guesses, *spread.shape))
+    return Ground(surface, q[:guesses], before, prior.noise, prior.run_noise, log=False)
+
+
+def _named(table: pd.DataFrame) -> list[dict[str, float]]:
+    """Coefficients by name, one mapping a row."""
+    return [dict(zip(table.columns, row, strict=True)) for row in table.to_numpy().tolist()]
+
+
+def components(known: Knowledge) -> tuple[float, float]:
+    """Noise of single rows and of whole runs, from the deviations of a fit.
+
+    Within runs the deviations from the run's mean tell the noise of rows; the means of
+    runs tell the rest. Both are divided by what the coefficients leave over.
+    """
+    problem = known.problem
+    off = problem.residuals(problem.surface.coordinates(known.values))
+    codes: Whole = np.asarray(pd.factorize(known.records["run"])[0])
+    count = np.bincount(codes)
+    mean = np.bincount(codes, off) / count
+    used, rows, runs = len(problem.surface.names), len(off), len(count)
+    within = off - mean[codes]
+    own = max(rows - runs - used / 2, 1.0) if rows > runs else 0.0
+    noise2 = float(within @ within) / own if own else 0.0
+    between = float(mean @ mean) / max(runs - used / 2, 1.0)
+    shared = between - noise2 * float(np.mean(1 / count)) if own else 0.0
+    noise2 = noise2 if own else between
+    least = (1e-6 * float(np.mean(np.abs(problem.target)))) ** 2
+    return float(np.sqrt(max(noise2, least))), float(np.sqrt(max(shared, 0.0)))

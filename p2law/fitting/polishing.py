@@ -1,0 +1,297 @@
+"""The last digits: lmfit, with what lies at a bound held there and checked.
+
+lmfit's transform of bounded parameters, started at a bound, stays there and
+reports success. So lmfit only ever sees free coordinates without bounds; which are
+free is decided here. This is the only module that knows lmfit.
+"""
+
+import functools
+import itertools
+import warnings
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from p2law.declaring import Array, Mask
+from p2law.solving import projection
+from p2law.solving.descent import Descent, descend
+from p2law.solving.problem import End, Problem
+from p2law.solving.valley import walk
+
+if TYPE_CHECKING:
+    import lmfit
+
+HUGE = 1e50
+"""MINPACK cannot step back from a NaN or an infinity; from a huge residual it does. This is one
+times the size of the target, as far as its square is a number."""
+
+SQUARED = 1e150
+"""No more than that can be squared."""
+
+ROUNDING = 1e-7
+"""Share of its parts below which the sum that makes a slope may be mere rounding."""
+
+LMFIT_ROWS = 200_000
+"""With more rows block-wise steps go all the way: they need no memory for all derivatives."""
+
+PATIENCE = 30
+"""Steps that lmfit may take: the last digits need few, a long narrow valley thousands."""
+
+TRIALS = 600
+"""Residuals that lmfit may ask for; where no step gains, scipy would try thousands."""
+
+VALLEY = 200
+"""Steps at most through such a valley under Huber's function."""
+
+WORK = 6000
+"""Evaluations of the law and its derivatives after which a polish ends with the round that it is
+in: hard problems of NIST take up to 6,000, P² laws mostly 10 and at worst 4,000; who needs more
+gets nowhere, and its gradient will say so."""
+
+
+def polish(problem: Problem, q: Array, pinned: Mask | None = None, most: int = WORK) -> End:
+    """Go to the nearest minimum inside the bounds.
+
+    What lies at a bound is held; where lmfit leaves the bounds, steps that do not
+    find what lies on them; what is held although the objective falls inwards is let go.
+
+    Parameters
+    ----------
+    problem : Problem
+    q : ndarray of shape (free,)
+        Coordinates to start from.
+    pinned : ndarray of bool, shape (free,), optional
+        Coordinates that stay where they are.
+    most : int
+        Evaluations after which no other round is begun. With none left, one is, but through
+        no long valley.
+
+    Returns
+    -------
+    End
+    """
+    low, high = problem.surface.box
+    pinned = np.zeros(len(q), dtype=bool) if pinned is None else pinned
+    q = _come_near(problem, np.clip(q, low, high), pinned)
+    held = (q <= low) | (q >= high) | pinned
+    cost, evaluations = np.inf, 0
+    for _ in range(4 * len(q) + 1):
+        trial, used, arrived = _move(problem, q, ~held, patient=evaluations < most)
+        evaluations, before, cost = evaluations + used, cost, problem.cost(trial)
+        if np.isfinite(cost):
+            q = trial
+        else:  # lmfit has left where the objective has a value, and would not come back
+            cost, arrived = problem.cost(q), True
+        held |= (q <= low) | (q >= high)
+        found = problem.gradient(q)
+        inward = held & ~pinned & np.where(q <= low, found.slope < 0, found.slope > 0)
+        inward &= np.abs(found.slope) > ROUNDING * found.size
+        arrived |= cost >= before * (1 - 1e-12)
+        if (arrived and not inward.any()) or evaluations >= most:
+            break
+        if arrived:
+            held[np.argmax(np.where(inward, found.cosine, 0.0))] = False
+    gradient = float(np.max(found.cosine[~held], initial=0.0))
+    return End(q, cost, evaluations, gradient)
+
+
+def engine(problem: Problem) -> str:
+    """Name of what polishes a problem of this size and objective."""
+    if problem.surface.rows > LMFIT_ROWS:
+        return "block-wise Gauss-Newton"
+    return f"lmfit {'leastsq' if problem.objective.delta is None else 'least_squares'}"
+
+
+def rebuild(
+    problem: Problem, values: Mapping[str, float], held: Collection[str], tied: Mapping[str, str]
+) -> "lmfit.Minimizer":
+    """The lmfit minimiser of a problem in the units of its law, with the bounds of the law.
+
+    Parameters
+    ----------
+    problem : Problem
+    values : mapping of str to float
+        All coefficients; the start.
+    held : collection of str
+        Those that do not vary.
+    tied : mapping of str to str
+        Those that follow another one.
+
+    Returns
+    -------
+    lmfit.Minimizer
+    """
+    import lmfit
+
+    law, params = problem.surface.form, lmfit.Parameters()
+    for each in law.coefficients:
+        low, high = each.bounds.least, each.bounds.most
+        free = each.name not in held
+        params.add(each.name, value=values[each.name], min=low, max=high, vary=free)
+    for name, other in tied.items():
+        params[name].expr = other
+
+    def residuals(at: "lmfit.Parameters") -> Array:
+        found = np.asarray(law.function(*problem.surface.columns, **at.valuesdict()))
+        left = problem.objective.residuals(found, problem.target)
+        return np.asarray(np.sqrt(problem.weight) * left)
+
+    return lmfit.Minimizer(residuals, params)
+
+
+def _come_near(problem: Problem, q: Array, pinned: Mask) -> Array:
+    """Come close with cheap steps where lmfit's are dear (many rows) or stray (Huber)."""
+    rows, straight = problem.surface.rows, problem.objective.delta is None
+    if rows > LMFIT_ROWS or (straight and rows <= projection.DESCENT_ROWS):
+        return q
+    found = _descend(problem, q, pinned, gain=1e-9)
+    return np.asarray(found.q[0])
+
+
+def _descend(problem: Problem, q: Array, held: Mask, gain: float, most: int = 100) -> Descent:
+    surface, objective = problem.surface, problem.objective
+    return descend(
+        surface, problem.target, problem.weight, objective, q[None], held=held, most=most, gain=gain
+    )
+
+
+def _move(problem: Problem, q: Array, free: Mask, *, patient: bool) -> tuple[Array, int, bool]:
+    """Move the free coordinates to a minimum inside the bounds; tell whether they are there.
+
+    Without patience a long narrow valley is not walked.
+    """
+    if not free.any():
+        return q, 0, True
+    if problem.surface.rows > LMFIT_ROWS:
+        found = _descend(problem, q, ~free, gain=1e-13)
+        return np.asarray(found.q[0]), found.steps, True
+    run = _Run(problem, q, free)
+    try:
+        return (*run.minimise(), True)
+    except _StrayedError:
+        if not patient:
+            return q, len(run.steps), False
+        q, steps = _through_a_valley(problem, q, free)
+        return q, len(run.steps) + steps, False
+
+
+def _through_a_valley(problem: Problem, q: Array, free: Mask) -> tuple[Array, int]:
+    """Go down where lmfit creeps: by Newton's steps, under Huber's function after others.
+
+    Beyond delta that function has no curvature, and what is left of it changes with the rows.
+    """
+    if problem.objective.delta is None:
+        return walk(problem, q, free)
+    found = _descend(problem, q, ~free, gain=1e-13, most=VALLEY)
+    q, steps = np.asarray(found.q[0]), found.steps
+    if steps < VALLEY:
+        return q, steps
+    q, more = walk(problem, q, free)
+    return q, steps + more
+
+
+class _StrayedError(Exception):
+    """lmfit has left the bounds, or its patience has run out."""
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What lmfit calls back: parameters in, residuals and derivatives out."""
+
+    problem: Problem
+    q: Array
+    free: Mask
+    steps: list[Array] = field(default_factory=list)
+    trials: Iterator[int] = field(default_factory=itertools.count)
+
+    def minimise(self) -> tuple[Array, int]:
+        """Go to a minimum inside the bounds: coordinates, and evaluations of the law."""
+        with warnings.catch_warnings():
+            # lmfit also makes standard errors, and warns of them; none of them is used.
+            warnings.simplefilter("ignore")
+            done = self._minimised()
+        return self._inside(self.at(done.params)), int(done.nfev)
+
+    def _inside(self, q: Array) -> Array:
+        low, high = self.problem.surface.box
+        if np.any((q < low) | (q > high)):
+            raise _StrayedError
+        return q
+
+    def _minimised(self) -> Any:
+        """Levenberg-Marquardt for squares, a trust region for Huber."""
+        minimizer = self._minimizer()
+        if self.problem.objective.delta is None:
+            return minimizer.leastsq(
+                Dfun=self.jacobian, col_deriv=True, ftol=1e-15, xtol=1e-13, gtol=1e-13
+            )
+        return minimizer.least_squares(
+            jac=lambda params: self.jacobian(params).T,
+            loss=self.loss,
+            x_scale="jac",
+            ftol=1e-14,
+            xtol=1e-12,
+            gtol=1e-14,
+        )
+
+    def _minimizer(self) -> "lmfit.Minimizer":
+        import lmfit
+
+        params = lmfit.Parameters()
+        for k in np.flatnonzero(self.free):
+            params.add(self.problem.surface.names[k], value=float(self.q[k]))
+        return lmfit.Minimizer(self.residuals, params)
+
+    def at(self, params: "lmfit.Parameters") -> Array:
+        q = self.q.copy()
+        q[self.free] = list(params.valuesdict().values())
+        return q
+
+    def residuals(self, params: "lmfit.Parameters") -> Array:
+        if next(self.trials) > TRIALS:
+            raise _StrayedError
+        found = self._root_weight() * self.problem.residuals(self.at(params))
+        huge = self.huge
+        return self._padded(np.clip(np.asarray(np.nan_to_num(found, nan=huge)), -huge, huge))
+
+    @functools.cached_property
+    def huge(self) -> float:
+        """What stands for a residual that has no value."""
+        size = 1.0 if self.problem.objective.log else np.abs(self.problem.target).max()
+        return float(min(HUGE * max(1.0, size), SQUARED))
+
+    def jacobian(self, params: "lmfit.Parameters") -> Array:
+        """Derivatives; asked for once a step, at the place where it led."""
+        self.steps.append(self._inside(self.at(params)))
+        if len(self.steps) > PATIENCE:
+            raise _StrayedError
+        found = self.problem.jacobian(self.steps[-1])
+        found = found if self.free.all() else found[self.free]
+        found *= self._root_weight()
+        found[~np.isfinite(found)] = 0.0
+        return self._padded(found)
+
+    def _root_weight(self) -> Array | float:
+        """Weights of residuals; under Huber's function `loss` weighs, not these."""
+        return np.sqrt(self.problem.weight) if self.problem.objective.delta is None else 1.0
+
+    def _padded(self, values: Array) -> Array:
+        """Add empty rows where there are fewer rows than coefficients, which MINPACK refuses."""
+        lacking = int(self.free.sum()) - values.shape[-1]
+        if lacking <= 0:
+            return values
+        return np.concatenate([values, np.zeros((*values.shape[:-1], lacking))], axis=-1)
+
+    def loss(self, z: Array) -> Array:
+        """Huber's function in scipy's terms: rho and two derivatives of squared residuals z."""
+        delta = min(self.problem.objective.delta or 1.0, self.huge)
+        weight = np.zeros(len(z))
+        weight[: len(self.problem.weight)] = self.problem.weight
+        size = np.sqrt(np.maximum(z, delta**2))
+        inside = z <= delta**2
+        rho = np.where(inside, z, 2 * delta * size - delta**2)
+        first = np.where(inside, 1.0, delta / size)
+        second = np.where(inside, 0.0, -0.5 * delta / size**3)
+        return np.array([weight * rho, weight * first, weight * second])

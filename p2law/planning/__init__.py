@@ -1,0 +1,253 @@
+"""How many tokens to pay for: the law turned round, with the interval of every answer.
+
+`tokens_for`, `saturation` and `marginal` ask one fit about one model. `budget_table` asks
+fits of several methods about many candidates; `choose`, `at_size` and `frontier` say which
+of these to take. `continue_run` forecasts a run that has begun, `next_runs` says which to
+begin, `identifying_runs` which the law cannot do without.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from p2law.continuing import continue_run
+from p2law.continuing.continuation import Continuation
+from p2law.declaring import Array
+from p2law.designing import next_runs
+from p2law.designing.identifying import identifying_runs
+from p2law.designing.picks import IdentifyingRuns, NextRuns
+from p2law.designing.prior import Prior
+from p2law.errors import UnreachableLossError
+from p2law.planning.budgeting import budget_table
+from p2law.planning.budgets import Budgets
+from p2law.planning.choices import Choice
+from p2law.planning.choosing import at_size, choose
+from p2law.planning.combining import candidates
+from p2law.planning.foresight import ENDLESS, TOKENS
+from p2law.planning.frontiers import Frontier, frontier
+from p2law.planning.inverting import LEAST, LOOKS, crossing, falls, first, last, seen_at_once
+from p2law.planning.limits import Limits
+from p2law.planning.models import Dense, Model
+from p2law.planning.pricing import Prices
+from p2law.planning.sufficing import FORM, Budget, Question, reads_tokens
+from p2law.result import Fit, asking
+from p2law.result.intervals import ends, share
+from p2law.result.knowing import Knowledge
+from p2law.text.views import number
+
+__all__ = [
+    "Budget",
+    "Budgets",
+    "Choice",
+    "Continuation",
+    "Dense",
+    "Frontier",
+    "IdentifyingRuns",
+    "Limits",
+    "Model",
+    "NextRuns",
+    "Prices",
+    "Prior",
+    "at_size",
+    "budget_table",
+    "candidates",
+    "choose",
+    "continue_run",
+    "frontier",
+    "identifying_runs",
+    "marginal",
+    "next_runs",
+    "saturation",
+    "tokens_for",
+]
+
+
+def tokens_for(fit: Fit, *, loss: float, level: float = 0.9, **columns: float) -> Budget:
+    """Tokens after which a loss is reached.
+
+    Parameters
+    ----------
+    fit : Fit
+        Of a law that reads `tokens`.
+    loss : float
+        Target, in the unit of the records.
+    level : float
+        Of the interval.
+    **columns : float
+        The other inputs of the law.
+
+    Returns
+    -------
+    Budget
+
+    Raises
+    ------
+    UnreachableLossError
+        Endless post-training would not get there; carries the floor and its interval.
+    FitError
+        The law does not read `tokens`, or `loss` or `level` is no such number.
+    FormError
+        An input is missing, or the law does not read one that was given.
+    RecordError
+        An input is not a number, or the law has no value there.
+
+    Examples
+    --------
+    >>> import p2law
+    >>> from p2law import forms, planning, testing
+    >>> truth = {"E": 1.7, "A": 400.0, "B": 2000.0, "alpha": 0.34, "beta": 0.37}
+    >>> grid = p2law.grid(params=[1e8, 1e9, 1e10], tokens=[1e9, 1e10, 1e11])
+    >>> fit = p2law.fit(testing.synthesize(forms.chinchilla, truth, grid), forms.chinchilla)
+    >>> f"{float(planning.tokens_for(fit, loss=2.4, params=1e9)):.4g}"
+    '1.408e+10'
+    """
+    asked = Question.of(fit, columns, level)
+    target = asking.positive("loss", loss)
+    found, floors, lowest, trouble = _reaching(asked, target)
+    purpose = f"{fit.form.target} {number(target, 6)}"
+    if np.isinf(found[0]) and asked.determined(lowest):
+        raise _unreachable(asked, purpose, floors, found, lowest)
+    highest = float(fit.records[fit.form.target].max())
+    if found[0] <= LEAST:
+        trouble = [*trouble, f"{purpose} is met before the first token"]
+    elif target > highest:
+        trouble = [*trouble, f"{purpose} is above all on record, up to {number(highest)}: {FORM}"]
+    return asked.budget(found, floors[0], purpose, trouble, rises=lowest < ENDLESS)
+
+
+def saturation(fit: Fit, *, gain: float, level: float = 0.9, **columns: float) -> Budget:
+    """Tokens from which the next doubling lowers the loss by less than `gain`.
+
+    Parameters
+    ----------
+    fit : Fit
+        Of a law that reads `tokens`.
+    gain : float
+        In the unit of the target: 0.01 nat is about what seeds differ by.
+    level : float
+    **columns : float
+        The other inputs of the law.
+
+    Returns
+    -------
+    Budget
+        Tokens after which no doubling buys so much any more; zero where none ever does.
+
+    Raises
+    ------
+    FitError, FormError, RecordError
+        As `tokens_for`.
+    """
+    asked = Question.of(fit, columns, level)
+    wanted = asking.positive("gain", gain)
+
+    def bought(tokens: Array) -> Array:
+        return asked.loss(tokens) - asked.loss(2 * tokens)
+
+    floors, heights = asked.floors()
+    found = last(bought, seen_at_once(bought, len(floors)), np.full(len(floors), wanted))
+    purpose = f"a doubling buys less than {number(wanted)}"
+    rises = bool(~falls(heights)[0])
+    warning = "the law does not fall all along: after its least, tokens cost loss"
+    none = f"no doubling ever buys {number(wanted)}"
+    trouble = [warning] * rises + [none] * bool(found[0] <= LEAST)
+    return asked.budget(found, floors[0], purpose, trouble, rises=rises)
+
+
+def marginal(
+    fit: Fit, table: pd.DataFrame | None = None, /, *, level: float = 0.9, **columns: Any
+) -> pd.DataFrame:
+    """What further tokens buy: the fall of the loss with the next doubling, and per token.
+
+    Parameters
+    ----------
+    fit : Fit
+        Of a law that reads `tokens`.
+    table, **columns
+        Inputs, as `Fit.predict` takes them.
+    level : float
+
+    Returns
+    -------
+    DataFrame
+        The inputs; `gain` of the next doubling with `low` and `high`; `per_token`, the
+        slope of the loss, negative where tokens help; `determined` and `beyond` as in
+        `Fit.predict`, of both ends of the doubling.
+
+    Raises
+    ------
+    FitError, FormError, RecordError
+        As `tokens_for`.
+    """
+    reads_tokens(fit)
+    here = fit.predict(table, level=level, **columns)
+    inputs = {name: here[name].to_numpy() for name in fit.form.columns}
+    there = fit.predict(pd.DataFrame({**inputs, TOKENS: 2 * inputs[TOKENS]}, index=here.index))
+    known = fit.known.for_level(level)
+    bought = _at(known, inputs, 1.0) - _at(known, inputs, 2.0)
+    slope = (_at(known, inputs, 1 + 1e-5) - _at(known, inputs, 1 - 1e-5))[0] / (
+        2e-5 * inputs[TOKENS]
+    )
+    sure = (here["determined"] & there["determined"]).to_numpy()
+    low, high = ends(bought, level)
+    out = here[list(fit.form.columns)].copy()
+    for name, each in (
+        ("gain", bought[0]),
+        ("low", low),
+        ("high", high),
+        ("per_token", slope),
+    ):
+        out[name] = np.where(sure, each, np.nan)
+    out["determined"] = sure
+    out["beyond"] = there["beyond"].where(there["beyond"] != "", here["beyond"])
+    return out
+
+
+def _reaching(asked: Question, target: float) -> tuple[Array, Array, float, list[str]]:
+    """Tokens that reach a loss and the least loss, of the fit and its refits.
+
+    Then where the fit has its least, and a warning where curves do not fall all along.
+    """
+    floors, heights = asked.floors()
+    wanted, falling = np.full(len(floors), target), falls(heights)
+    found = crossing(asked.loss, floors, wanted)
+    if falling.all():
+        return found, floors, ENDLESS, []
+    found = np.where(falling, found, first(asked.loss, heights, wanted))
+    lowest = ENDLESS if falling[0] else float(LOOKS[np.nanargmin(heights[:, 0])])
+    some = "the law" if not falling[0] else f"{100 * np.mean(~falling[1:]):.0f} % of the refits"
+    warning = f"{some} does not fall all along; these are the first such tokens"
+    return found, floors, lowest, [warning]
+
+
+def _at(known: Knowledge, inputs: Mapping[str, Array], factor: float) -> Array:
+    """The law and its refits at so many times the tokens."""
+    return known.curves({**inputs, TOKENS: factor * inputs[TOKENS]})
+
+
+def _unreachable(
+    asked: Question, purpose: str, floors: Array, found: Array, lowest: float
+) -> UnreachableLossError:
+    """The error, with all that must be read with the floor."""
+    low, high = map(float, ends(floors, asked.level))
+    reachable = float(share(np.isfinite(found), found))
+    beyond = ", ".join(name for name in asked.beyond(lowest).split(", ") if name != TOKENS)
+    least = "endless post-training would end at"
+    if lowest < ENDLESS:
+        least = "the law, which rises again, comes down at the least to"
+    some = "" if np.isnan(reachable) else f"{100 * reachable:.0f} % of the refits get there; "
+    trouble = [*asked.fit.trouble, *asked.far(beyond, lowest)]
+    return UnreachableLossError(
+        f"{purpose} is out of reach: {least} {number(floors[0], 6)} "
+        f"({100 * asked.level:g} % interval {number(low, 6)} to {number(high, 6)}); "
+        f"{some}ask for a higher loss, prune less, or start from a better model"
+        + "".join(f"; {each}" for each in trouble),
+        float(floors[0]),
+        low,
+        high,
+        reachable,
+        beyond,
+        trouble,
+    )

@@ -1,0 +1,111 @@
+"""What must be read with the numbers of plans, in sentences."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from p2law.identify import listed
+from p2law.planning.budgets import BEYOND
+from p2law.planning.foresight import Seer
+from p2law.records.vocabulary import METRIC
+from p2law.result import asking
+from p2law.text.views import number
+
+
+def of(seer: Seer, filled: pd.DataFrame, losses: Sequence[float]) -> tuple[str, ...]:
+    """Sentences about fits, about losses that are asked for, and about candidates.
+
+    Parameters
+    ----------
+    seer : Seer
+    filled : DataFrame
+        What was found of each candidate: tokens, reachable, determined and beyond.
+    losses : sequence of float
+        To be reached; none where a budget is asked for.
+    """
+    said = [*_of_fits(seer), *_high(seer, losses), *_of_rows(seer, filled)]
+    return tuple(dict.fromkeys(said))
+
+
+def _unlike(seer: Seer) -> list[str]:
+    """Sentences about fits whose losses cannot be compared: of other texts or measures."""
+    said = []
+    for name, what, usual in (("eval_text", "texts", ""), (METRIC, "measures", "nats")):
+        held = [
+            (str(seer.table["method"].iloc[rows[0]]), _labels(known.records, name) or usual)
+            for _, known, _, rows in seer.parts
+        ]
+        if len({values for _, values in held if values}) > 1:
+            each = ", ".join(f"{method} {values}" for method, values in held if values)
+            said.append(f"losses on different {what} cannot be compared: {each}")
+    return said
+
+
+def _labels(records: pd.DataFrame, name: str) -> str:
+    """Every value of a column of labels, in words; empty where there is none."""
+    return listed(sorted(map(str, records[name].dropna().unique()))) if name in records else ""
+
+
+def _of_fits(seer: Seer) -> list[str]:
+    """What must be read with the numbers: of the fits."""
+    said = _unlike(seer)
+    for fit, _, _, rows in seer.parts:
+        method = f"{seer.table['method'].iloc[rows[0]]}: " if len(seer.parts) > 1 else ""
+        said += [f"{method}{each}" for each in fit.trouble]
+        if not {"pruning_rate", "params_after"} & set(fit.form.columns):
+            said.append(
+                f"{method}{fit.form.name} reads neither pruning_rate nor params_after: it cannot "
+                f"tell one rate from another"
+            )
+    return said
+
+
+def _high(seer: Seer, losses: Sequence[float]) -> list[str]:
+    """A sentence about losses above all that any fit has seen."""
+    most = max(float(fit.records["loss"].max()) for fit, _, _, _ in seer.parts)
+    highest = max(losses, default=0.0)
+    if highest <= most:
+        return []
+    some = f"loss {number(highest)} is above all on record, up to {number(most)}"
+    return [f"{some}: what reaching it takes rests on the form of the law"]
+
+
+def _of_rows(seer: Seer, filled: pd.DataFrame) -> list[str]:
+    """What must be read with the numbers: of the candidates."""
+    said, count = list[str](), len(filled)
+    if free := int((~filled["determined"]).sum()):
+        said.append(f"{free} of {count} rest on what the records leave free, and are NaN")
+    if part := int(((filled["reachable"] > 0) & (filled["reachable"] < 1)).sum()):
+        said.append(
+            f"the loss is reached in only part of the refits by {part} of {count}, and never in "
+            f"the others (reachable in .table)"
+        )
+    beyond = filled["beyond"][filled["beyond"] != ""]
+    if len(beyond):
+        inputs = Counter(name for each in beyond for name in each.split(", "))
+        where = ", ".join(f"{name} ({times})" for name, times in sorted(inputs.items()))
+        where = next(iter(inputs)) if [*inputs.values()] == [len(beyond)] else where
+        said.append(
+            f"{len(beyond)} of {count} lie beyond the records in {where} and rest on the form of "
+            f"the law: those with {BEYOND}{_furthest(seer, filled['tokens'])}"
+        )
+    return said
+
+
+def _furthest(seer: Seer, tokens: pd.Series) -> str:
+    """How far the outermost value of each input lies from the records of its fit."""
+    found: dict[str, tuple[float, str]] = {}
+    for fit, _, _, rows in seer.parts:
+        asked = seer.table.assign(tokens=tokens).iloc[rows]
+        for name in fit.form.columns:
+            held, values = fit.records[name], asked[name].to_numpy()
+            with np.errstate(all="ignore"):
+                times = np.maximum(held.min() / values, values / held.max())
+            times[~np.isfinite(times)] = 0.0  # endless tokens, and none
+            k = int(np.argmax(times))
+            if times[k] > found.get(name, (1.0, ""))[0]:
+                found[name] = times[k], asking.outside(asked.iloc[[k]], fit.records, name)
+    said = ", ".join(words for _, words in found.values())
+    return f"; furthest {said}" if said else ""

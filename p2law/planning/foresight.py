@@ -1,0 +1,276 @@
+"""What fits and all their refits say of many candidates at once, as arrays.
+
+The refits of one fit are paired: they say how two of its candidates differ. Those of
+different fits have nothing to do with each other, and are shuffled so that they do not
+seem to; the seeds from which they come may be the same.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from p2law.declaring import Array, Mask, Whole
+from p2law.errors import FitError, PlanError
+from p2law.planning.inverting import LEAST, LOOKS, crossing, falls, first, seen
+from p2law.result import Fit, asking
+from p2law.result.knowing import Knowledge
+from p2law.text.wording import got
+
+TOKENS = "tokens"
+
+ENDLESS = 1e300
+"""Stands for endless tokens where a law cannot take infinity."""
+
+AT_ONCE = 65_536
+"""Values worked on at once, few enough for the cache."""
+
+
+@dataclass(frozen=True, eq=False)
+class Foresight:
+    """What is foreseen of candidates, the fit first, then its refits: (1 + refits, candidates).
+
+    Attributes
+    ----------
+    tokens : ndarray
+        (1, candidates) where they are given.
+    loss : ndarray
+        After these tokens, or after those of `asked`.
+    determined : ndarray of bool, shape (candidates,)
+        Whether the records determine the loss there.
+    beyond : list of str
+        Inputs that lie outside the records, alone or two together.
+    """
+
+    tokens: Array
+    loss: Array
+    determined: Mask
+    beyond: list[str]
+
+
+def by_method(fits: Any) -> Mapping[str, Fit]:
+    """Check fits, one or one for each method; a single one stands under the empty name.
+
+    Raises
+    ------
+    PlanError
+        They are no fits, or of something else than a loss.
+    FitError
+        A law reads no tokens.
+    """
+    found = {"": fits} if isinstance(fits, Fit) else fits
+    if not (isinstance(found, Mapping) and found):
+        raise PlanError(f"fits are one Fit, or a mapping from method to Fit, got {got(fits)}")
+    for method, fit in found.items():
+        if not isinstance(fit, Fit):
+            raise PlanError(f"the fit of {method!r} is a Fit, got {got(fit)}")
+        if TOKENS not in fit.form.columns:
+            raise FitError(f"{fit.form.name} reads no tokens, so no number of them can be planned")
+        if fit.form.target != "loss":
+            raise PlanError(f"plans are made of losses; {fit.form.name} tells {fit.form.target}")
+    return found
+
+
+def checked_draws(draws: Any) -> int | None:
+    """Check a number of refits.
+
+    Raises
+    ------
+    PlanError
+        It is no even number from 20 to 100,000.
+    """
+    if draws is None:
+        return None
+    whole = isinstance(draws, (int, np.integer)) and not isinstance(draws, bool)
+    if not (whole and 20 <= draws <= 100_000 and draws % 2 == 0):
+        raise PlanError(
+            f"draws is an even number of refits, 20 to 100,000, got {got(draws)}; "
+            f"leave it out for those that the fit has"
+        )
+    return int(draws)
+
+
+@dataclass(frozen=True, eq=False)
+class Seer:
+    """Fits, and which of them tells which candidate.
+
+    Attributes
+    ----------
+    parts : tuple of (Fit, Knowledge, order of its refits, rows)
+    table : DataFrame
+    """
+
+    parts: tuple[tuple[Fit, Knowledge, Whole, Whole], ...]
+    table: pd.DataFrame
+
+    @classmethod
+    def of(
+        cls, fits: Mapping[str, Fit], table: pd.DataFrame, draws: int | None, level: float
+    ) -> "Seer":
+        """Give every candidate its fit, with as many refits as asked for or as the level needs.
+
+        Raises
+        ------
+        PlanError
+            A method has no fit.
+        """
+        single = set(fits) == {""}
+        method = table["method"].to_numpy()
+        lacking = [] if single else sorted({str(each) for each in method} - set(fits))
+        if lacking:
+            raise PlanError(
+                f"no fit for {', '.join(lacking)}; there are fits for {', '.join(fits)}"
+            )
+        parts: list[tuple[Fit, Knowledge, Whole, Whole]] = []
+        orders: dict[int, Whole] = {}
+        for name, fit in fits.items():
+            known = fit.known.for_level(level) if draws is None else fit.known.of_refits(draws)
+            if id(fit) not in orders:
+                orders[id(fit)] = _order(known.refits, len(orders))
+            rows = np.arange(len(table)) if single else np.flatnonzero(method == name)
+            if len(rows):
+                parts.append((fit, known, orders[id(fit)], rows))
+        return cls(tuple(parts), table)
+
+    @property
+    def refits(self) -> int:
+        """How many there are of each fit."""
+        return self.parts[0][1].refits
+
+    def after(self, tokens: Array) -> Foresight:
+        """Foresee the losses after given tokens, of shape (candidates,); NaN where none."""
+        sound = np.where(tokens > 0, tokens, LEAST)
+        loss = np.full((1 + self.refits, len(tokens)), np.nan)
+        for part in self.parts:
+            loss[:, part[3]] = _in_blocks(_curves(part, self.table), sound[None, part[3]])
+        loss[:, ~(tokens > 0)] = np.nan
+        return self._told(tokens[None], loss)
+
+    def until(self, target: Array) -> Foresight:
+        """Foresee the tokens that bring each candidate down to a loss, (candidates,).
+
+        Where the tokens are infinite the loss is that after endless ones.
+        """
+        found = np.empty((1 + self.refits, len(target)))
+        loss, lowest = np.empty_like(found), np.empty(len(target))
+        for part in self.parts:
+            rows = part[3]
+            found[:, rows], loss[:, rows], lowest[rows] = _reached(part, self.table, target[rows])
+        # What is out of reach is judged where the law comes down furthest.
+        there = np.where(np.isposinf(found[0]), lowest, found[0])
+        return replace(self._told(there[None], loss), tokens=found)
+
+    def _told(self, tokens: Array, loss: Array) -> Foresight:
+        """Add what is determined, and what lies beyond the records, at the fit's own tokens."""
+        determined, beyond = np.zeros(len(self.table), dtype=bool), [""] * len(self.table)
+        sane = np.clip(np.nan_to_num(tokens[0], nan=LEAST, posinf=ENDLESS), LEAST, ENDLESS)
+        for fit, known, _, rows in self.parts:
+            inputs = _inputs(fit, self.table.iloc[rows], sane[rows])
+            # What is there before the first token is there with the fewest on record, too.
+            first = max(float(fit.records[TOKENS].min()), LEAST)
+            judged = np.where(sane[rows] <= LEAST, first, sane[rows])
+            inputs = inputs.assign(**{TOKENS: judged})
+            determined[rows] = known.determines(inputs)
+            for row, names in zip(rows, known.covered.beyond(inputs), strict=True):
+                beyond[row] = names
+        return Foresight(tokens, loss, determined, beyond)
+
+
+def _order(refits: int, number: int) -> Whole:
+    """In which order the refits of the fit of this number stand, the fit itself first."""
+    if number == 0:
+        return np.arange(1 + refits)
+    shuffled = 1 + np.random.default_rng([number, refits]).permutation(refits)
+    return np.concatenate([[0], shuffled])
+
+
+def _inputs(fit: Fit, table: pd.DataFrame, tokens: Array) -> pd.DataFrame:
+    """Inputs of a law, from candidates and tokens."""
+    return asking.inputs(fit.form, table.assign(**{TOKENS: tokens}), {})
+
+
+def _curves(
+    part: tuple[Fit, Knowledge, Whole, Whole], table: pd.DataFrame
+) -> Callable[[Array, slice], Array]:
+    """From tokens of some columns to the losses of a fit and its refits there."""
+    fit, known, order, rows = part
+    inputs = _inputs(fit, table.iloc[rows], np.ones(len(rows)))
+    others = {name: inputs[name].to_numpy()[None] for name in fit.form.columns if name != TOKENS}
+
+    def curve(tokens: Array, columns: slice) -> Array:
+        own = {name: each[:, columns] for name, each in others.items()}
+        # Tokens of their own come in the shuffled order, and the refits in theirs.
+        wide = tokens if len(tokens) == 1 else tokens[np.argsort(order)]
+        return known.curves({**own, TOKENS: wide})[order]
+
+    return curve
+
+
+def blocks(rows: int, columns: int) -> list[slice]:
+    """Slices of columns, each small enough for the cache with so many rows."""
+    step = max(1, AT_ONCE // rows)
+    return [slice(start, start + step) for start in range(0, columns, step)]
+
+
+def _in_blocks(curve: Callable[[Array, slice], Array], tokens: Array) -> Array:
+    """A curve at (1, columns) tokens, some columns at a time."""
+    with np.errstate(all="ignore"):
+        few = curve(tokens[:, :1], slice(0, 1))
+        found = np.empty((len(few), tokens.shape[1]))
+        for block in blocks(*found.shape):
+            found[:, block] = curve(tokens[:, block], block)
+        return found
+
+
+def _reached(
+    part: tuple[Fit, Knowledge, Whole, Whole], table: pd.DataFrame, target: Array
+) -> tuple[Array, Array, Array]:
+    """Tokens that reach a loss, and the loss after endless ones: (1 + refits, columns) each.
+
+    Then the tokens after which the fit itself is lowest, (columns,).
+    """
+    curve, count = _curves(part, table), 1 + part[1].refits
+    found, floors = np.empty((count, len(target))), np.empty((count, len(target)))
+    falling, lowest = _falls(part, table), np.full(len(target), ENDLESS)
+    for block in blocks(count, len(target)):
+        shape = (count, len(target[block]))
+
+        def own(tokens: Array, block: slice = block) -> Array:
+            return curve(tokens, block)
+
+        wanted = np.broadcast_to(target[block], shape)
+        floors[:, block] = _endless(own, shape[1])
+        found[:, block] = crossing(own, floors[:, block], wanted)
+        if not falling:
+            heights = seen(own, shape)
+            rising = ~falls(heights)
+            again, least = first(own, heights, wanted), np.fmin.reduce(heights, axis=0)
+            found[:, block] = np.where(rising, again, found[:, block])
+            floors[:, block] = np.where(rising, least, floors[:, block])
+            there = LOOKS[np.argmin(np.nan_to_num(heights[:, 0], nan=np.inf), axis=0)]
+            lowest[block] = np.where(rising[0], there, ENDLESS)
+    return found, floors, lowest
+
+
+def _endless(curve: Callable[[Array], Array], columns: int) -> Array:
+    """What endless tokens leave."""
+    with np.errstate(all="ignore"):
+        found = curve(np.full((1, columns), np.inf))
+        if np.isfinite(found).all():
+            return found
+        return np.where(np.isfinite(found), found, curve(np.full((1, columns), ENDLESS)))
+
+
+def _falls(part: tuple[Fit, Knowledge, Whole, Whole], table: pd.DataFrame) -> bool:
+    """Tell whether the fit itself falls all along for every candidate: a law does or does not."""
+    fit, rows = part[0], part[3]
+    inputs = _inputs(fit, table.iloc[rows], np.ones(len(rows)))
+
+    def curve(tokens: Array) -> Array:
+        at = {**{name: inputs[name].to_numpy() for name in inputs}, TOKENS: tokens}
+        found = fit.form.function(*(at[name] for name in fit.form.columns), **fit.values)
+        return np.broadcast_to(np.asarray(found, dtype=float), len(rows))
+
+    return bool(falls(seen(curve, (len(rows),))).all())

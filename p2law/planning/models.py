@@ -1,0 +1,125 @@
+"""Models that could be pruned, and smaller ones that need not be."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from p2law.domains import is_number
+from p2law.errors import PlanError
+from p2law.result import asking
+from p2law.text.wording import got
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model that could be pruned.
+
+    Attributes
+    ----------
+    name : str
+    params : float
+        Before pruning, embeddings included.
+    base_loss : float
+        Before pruning, on the text of the records, in nat per token.
+    flops_per_token : float, optional
+        Training FLOPs of one token before pruning; where it is known, FLOPs are counted by it.
+    params_after : tuple of (float, float)
+        Exact sizes where they are known: pruning rate as asked for, parameters after pruning.
+        Such a candidate's rate is the one that this size has achieved.
+    """
+
+    name: str
+    params: float
+    base_loss: float
+    flops_per_token: float | None = None
+    params_after: tuple[tuple[float, float], ...] = ()
+
+    def after(self, rate: float) -> float:
+        """Parameters after pruning by a rate."""
+        for asked, exact in self.params_after:
+            if abs(asked - rate) < 1e-9:
+                return exact
+        return self.params * (1 - rate)
+
+
+@dataclass(frozen=True)
+class Dense:
+    """A smaller model that need not be pruned.
+
+    Attributes
+    ----------
+    name : str
+    params : float
+    loss : float
+        On the text of the records, taken as exact.
+    """
+
+    name: str
+    params: float
+    loss: float
+
+
+def checked_dense(dense: Any) -> tuple[Dense, ...]:
+    """Check models that need not be pruned.
+
+    Raises
+    ------
+    PlanError
+        One is of another kind, or has no size or loss.
+    """
+    found = (
+        _sequence(dense, Dense, "planning.Dense(name, params, loss)") if dense is not None else ()
+    )
+    for each in found:
+        if not isinstance(each, Dense):
+            raise PlanError(
+                f"a model without pruning is planning.Dense(name, params, loss), got {got(each)}"
+            )
+        _positive(f"Dense {each.name!r}", {"params": each.params, "loss": each.loss})
+        asking.plain_count(f"Dense {each.name!r}: params", each.params)
+    return found
+
+
+def checked_models(models: Any) -> tuple[Model, ...]:
+    """Check models that could be pruned.
+
+    Raises
+    ------
+    PlanError
+        There is none, two have one name, or one is of another kind or has no size or loss.
+    """
+    found = _sequence(models, Model, "planning.Model(name, params, base_loss)")
+    for each in found:
+        if not isinstance(each, Model):
+            raise PlanError(f"a model is planning.Model(name, params, base_loss), got {got(each)}")
+        numbers: dict[str, Any] = {"params": each.params, "base_loss": each.base_loss}
+        numbers |= {"flops_per_token": each.flops_per_token} if each.flops_per_token else {}
+        _positive(f"model {each.name!r}", numbers)
+        asking.plain_count(f"model {each.name!r}: params", each.params)
+        for rate, after in each.params_after:
+            _positive(f"model {each.name!r}", {"params_after": after})
+            if after > each.params:
+                raise PlanError(
+                    f"model {each.name!r}: params_after {after:g} at rate {rate:g} is more than "
+                    f"the {each.params:g} before pruning"
+                )
+    twice = {each.name for each in found if [other.name for other in found].count(each.name) > 1}
+    if twice or not found:
+        raise PlanError(f"two models are called {min(twice)!r}" if twice else "no model is given")
+    return found
+
+
+def _sequence(given: Any, kind: type, example: str) -> tuple[Any, ...]:
+    """One value of a kind, or several."""
+    if isinstance(given, kind):
+        return (given,)
+    if isinstance(given, str) or not hasattr(given, "__iter__"):
+        raise PlanError(f"one or several {example} are wanted, got {got(given)}")
+    return tuple(given)
+
+
+def _positive(what: str, numbers: dict[str, Any]) -> None:
+    for name, value in numbers.items():
+        if not (is_number(value) and 0 < value < np.inf):
+            raise PlanError(f"{what}: {name} is a positive number, got {got(value)}")

@@ -1,0 +1,216 @@
+"""Tokens that just do something: the question to a fit and its refits, and the answer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from p2law.declaring import Array
+from p2law.errors import FitError, FormError
+from p2law.planning.foresight import ENDLESS, TOKENS
+from p2law.planning.inverting import LEAST, falls, seen_at_once
+from p2law.result import Fit, asking
+from p2law.result.covering import WITH, apart
+from p2law.result.intervals import ends, share
+from p2law.result.knowing import Knowledge
+from p2law.text.views import View, figures, number
+
+FORM = "the answer rests on the form of the law"
+"""What is said of answers beyond the records."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Tokens that do something, and how sure that is. `float` of it are the tokens.
+
+    Attributes
+    ----------
+    tokens : float
+        Infinite where they never do it, NaN where the records do not tell.
+    low, high : float
+        Interval; `high` is infinite where some refits never do it.
+    reachable : float
+        Share of the refits that do it at all; NaN where nothing tells the noise.
+    floor : float
+        Loss that endless post-training would reach, in the unit of the target; where the law
+        rises again, the least that it comes down to.
+    level : float
+        Of the interval.
+    determined : bool
+        False where the answer rests on what the records leave free.
+    beyond : str
+        Inputs that lie outside the records, the tokens of the answer among them.
+    purpose : str
+        What the tokens do.
+    trouble : tuple of str
+        Sentences that must be read with the number.
+    rises : bool
+        Whether the law does not fall all along.
+    """
+
+    tokens: float
+    low: float
+    high: float
+    reachable: float
+    floor: float
+    level: float
+    determined: bool
+    beyond: str
+    purpose: str
+    trouble: tuple[str, ...]
+    rises: bool = False
+
+    def __float__(self) -> float:
+        return self.tokens
+
+    def view(self) -> View:
+        """The content of the text and HTML views."""
+        known = figures(self.tokens, self.low, self.high)
+        tokens, low, high = (number(each, known) for each in (self.tokens, self.low, self.high))
+        told = f"{tokens} tokens, {100 * self.level:g} % interval {low} to {high}"
+        facts = []
+        if self.determined:
+            share = f"by {100 * self.reachable:.0f} % of the refits"
+            share = "not known" if np.isnan(self.reachable) else share
+            how = "at the least, before it rises again" if self.rises else "with endless tokens"
+            facts = [("reached", share), ("floor", f"{number(self.floor)} {how}")]
+        facts += [("beyond", f"the records: {self.beyond}")] if self.beyond else []
+        headline = f"{self.purpose}: {told if self.determined else 'not determined'}"
+        return View(headline=headline, warnings=self.trouble, facts=facts)
+
+    def __str__(self) -> str:
+        return self.view().text()
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return self.view().html()
+
+
+def reads_tokens(fit: Any) -> None:
+    """Check that something is a fit of a law that reads tokens.
+
+    Raises
+    ------
+    FitError
+        It is not.
+    """
+    if not isinstance(fit, Fit) or TOKENS not in fit.form.columns:
+        name = fit.form.name if isinstance(fit, Fit) else type(fit).__name__
+        raise FitError(f"{name} reads no tokens, so no number of them can be told")
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question about tokens: a fit and the other inputs."""
+
+    fit: Fit
+    others: Mapping[str, float]
+    level: float
+
+    @classmethod
+    def of(cls, fit: Fit, columns: Mapping[str, Any], level: float) -> "Question":
+        """Check what is asked.
+
+        Raises
+        ------
+        FitError, FormError, RecordError
+            As `planning.tokens_for`.
+        """
+        reads_tokens(fit)
+        asking.interval(level, "mean")
+        if TOKENS in columns:
+            raise FormError("tokens are what is asked for; leave them out")
+        return cls(fit, _single(fit, columns), level)
+
+    @property
+    def known(self) -> Knowledge:
+        """The fit with as many refits as the level needs."""
+        return self.fit.known.for_level(self.level)
+
+    def loss(self, tokens: Array) -> Array:
+        """The fit and its refits, each at tokens of its own: (..., 1 + refits) as `tokens`."""
+        inputs = {name: np.full((1, 1), value) for name, value in self.others.items()}
+        found = self.known.curves({**inputs, TOKENS: np.atleast_2d(tokens).T})
+        return found.T.reshape(tokens.shape)
+
+    def floors(self) -> tuple[Array, Array]:
+        """What endless tokens leave, of the fit and its refits, and all at every look.
+
+        Where a curve rises again it is the least seen.
+        """
+        count = 1 + self.known.refits
+        heights = seen_at_once(self.loss, count)
+        with np.errstate(all="ignore"):
+            endless = self.loss(np.full(count, np.inf))
+        endless = np.where(np.isfinite(endless), endless, heights[-1])
+        return np.where(falls(heights), endless, np.fmin.reduce(heights, axis=0)), heights
+
+    def determined(self, tokens: float) -> bool:
+        """Tell whether the records determine the loss after so many tokens."""
+        return bool(self.fit.known.determines(self._inputs(tokens))[0])
+
+    def beyond(self, tokens: float) -> str:
+        """Inputs that lie outside the records after so many tokens."""
+        return self.fit.known.covered.beyond(self._inputs(tokens))[0]
+
+    def far(self, beyond: str, tokens: float) -> list[str]:
+        """A sentence on how far inputs that are beyond the records lie; none where none is."""
+        if WITH in beyond:
+            return [apart(beyond)]
+        said = asking.outside(self._inputs(tokens), self.fit.records, beyond)
+        return [f"{said}: {FORM}"] if said else []
+
+    def _inputs(self, tokens: float) -> pd.DataFrame:
+        """The inputs of the law after so many tokens."""
+        return pd.DataFrame({**self.others, TOKENS: [tokens]})[list(self.fit.form.columns)]
+
+    def budget(
+        self, found: Array, floor: float, purpose: str, trouble: list[str], *, rises: bool
+    ) -> Budget:
+        """Tokens of the fit and of its refits as an answer."""
+        found = np.where(found <= LEAST, 0.0, found)
+        sane = float(np.clip(np.nan_to_num(found[0], posinf=ENDLESS), LEAST, ENDLESS))
+        # What is there before the first token is there with the fewest on record, too.
+        first = float(self.fit.records[TOKENS].min()) if found[0] <= LEAST else sane
+        at = max(first, LEAST)
+        beyond, determined = self.beyond(at), self.determined(at)
+        low, high = map(float, ends(found, self.level))
+        reachable = float(share(np.isfinite(found), found))
+        if not determined:
+            why = "the answer rests on what the records leave free"
+            trouble = [*trouble, "; ".join([why, *self.fit.trouble[:1]])]
+            found, low, high = np.full(1, np.nan), float("nan"), float("nan")
+        elif np.isnan(reachable):
+            trouble = [*trouble, *self.fit.known.doubts[:1]]
+        elif reachable < 1:
+            trouble = [*trouble, f"{100 * (1 - reachable):.0f} % of the refits never get there"]
+        if determined:
+            trouble = [*trouble, *self.fit.trouble]
+        if determined or WITH not in beyond:
+            trouble = [*trouble, *self.far(beyond, at)]
+        return Budget(
+            tokens=float(found[0]),
+            low=low,
+            high=high,
+            reachable=reachable,
+            floor=float(floor) if determined else float("nan"),
+            level=self.level,
+            determined=determined,
+            beyond=beyond,
+            purpose=purpose,
+            trouble=tuple(dict.fromkeys(trouble)),
+            rises=rises,
+        )
+
+
+def _single(fit: Fit, columns: Mapping[str, Any]) -> dict[str, float]:
+    """The inputs beside tokens, one value each."""
+    form = fit.form
+    checked = asking.inputs(form, None, {**columns, TOKENS: LEAST})
+    asking.check_counts(checked.drop(columns=TOKENS), fit.records)
+    if len(checked) > 1:
+        raise FormError("one question at a time: each input is a single number here")
+    return {name: float(checked[name].iloc[0]) for name in form.columns if name != TOKENS}

@@ -1,0 +1,277 @@
+"""What a law would look like had its runs fallen out otherwise: refits for intervals.
+
+Rows of one run share a shift and drift together, so whole runs are resampled, never
+rows, and the design stays as it was. How far a run lies off is measured from the fit
+without it, for with few runs each one pulls the fit towards itself.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from p2law.declaring import Array, Mask, Whole
+from p2law.objectives import squared
+from p2law.solving.problem import Problem
+from p2law.solving.refitting import STEPS, refit
+from p2law.solving.starting import spread_rows
+
+DRAWS = 300
+
+FEW = 5
+"""With fewer runs, stretches of runs are resampled instead."""
+
+STRETCHES = 12
+"""How many stretches there are then, as far as the rows suffice."""
+
+LEAST = 4
+"""With fewer runs or stretches nothing tells the noise."""
+
+COARSE = 10
+"""With fewer runs there are too few combinations of signs; sizes vary too (Webb 2023)."""
+
+MANY = 100
+"""From so many runs on, runs are weighed instead, which leaves their errors as lopsided as
+they are; with fewer, too much would rest on the few that weigh most."""
+
+DEAR = 3_000_000
+"""Rows times refits beyond which the refits are one linear step each."""
+
+ALONE = 1 - 1e-6
+"""Leverage in some direction from which on a run alone tells something."""
+
+CURVE_ROWS = 1000
+"""Rows that stand for all where a law is fitted to a curve without noise."""
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Refits, and what sets a new run apart from the law.
+
+    Attributes
+    ----------
+    q : ndarray of shape (draws, free)
+        Coordinates.
+    noise : ndarray of shape (draws,)
+        Deviations of single rows of runs, each from the fit without its run.
+    stopped : int
+        Refits that were given up before they had ended.
+    """
+
+    q: Array
+    noise: Array
+    stopped: int = 0
+
+
+def units(codes: Whole, along: Array) -> Whole:
+    """What is resampled: runs, or stretches of them where there are few.
+
+    Parameters
+    ----------
+    codes : ndarray of int, shape (rows,)
+        Which run each row belongs to, from 0 on.
+    along : ndarray of shape (rows,)
+        Order of the rows within a run.
+
+    Returns
+    -------
+    ndarray of int, shape (rows,)
+        From 0 on.
+    """
+    runs = int(codes.max(initial=-1)) + 1
+    if runs >= FEW:
+        return codes
+    pieces, out, used = -(-STRETCHES // max(runs, 1)), np.empty_like(codes), 0
+    for run in range(runs):
+        rows = np.flatnonzero(codes == run)
+        rows = rows[np.argsort(along[rows], kind="stable")]
+        for piece in np.array_split(rows, min(pieces, len(rows))):
+            out[piece] = used
+            used += 1
+    return out
+
+
+def draw(problem: Problem, q: Array, codes: Whole, seed: int, count: int = DRAWS) -> Draws:
+    """Refit a law to what the runs might have been.
+
+    Up to 99 runs: a wild cluster bootstrap. Every run keeps the deviations that it has
+    from the fit without it, times a random sign. From 100 runs on: every run gets a
+    random weight (exponential; Rubin's Bayesian bootstrap of whole runs). A run that
+    alone tells part of the law agrees with it whatever its error, so it is also shifted
+    by what is typical of the others.
+
+    Parameters
+    ----------
+    problem : Problem
+    q : ndarray of shape (free,)
+        Coordinates of the fit.
+    codes : ndarray of int, shape (rows,)
+        Which unit each row belongs to, as `units` gives it.
+    seed : int
+    count : int
+        Number of refits; even.
+
+    Returns
+    -------
+    Draws
+        All NaN where nothing tells the noise: no more rows than coefficients, or hardly
+        any units.
+    """
+    rng = np.random.default_rng([seed, count])
+    runs = int(codes.max(initial=-1)) + 1
+    if problem.spare(q) <= 0 or runs < LEAST:
+        return Draws(np.full((count, len(q)), np.nan), np.full(count, np.nan))
+    signs, objective = _signs(rng, count, runs), problem.objective
+    if problem.surface.rows * count > DEAR:
+        return _linear(problem, q, codes, signs, rng)
+    weight, off, start = problem.weight, problem.residuals(q), problem.target
+    if runs < MANY:
+        off, start = _spread(runs) * _without_own_run(problem, q, codes), problem.surface.predict(q)
+    else:
+        weight = weight * rng.exponential(size=(count, runs))[:, codes]
+    shift = _shift_of_lone(off, codes, alone(problem, q, codes))
+    moved = objective.shifted(start, signs[:, codes] * (shift + (off if runs < MANY else 0.0)))
+    found = refit(problem.surface, moved, weight, objective, q)
+    return Draws(found.q, _sample(rng, off, codes, count), int(np.sum(found.steps >= STEPS)))
+
+
+def alone(problem: Problem, q: Array, codes: Whole) -> Mask:
+    """Tell which units alone tell part of the law: without one, the others leave that free.
+
+    Parameters
+    ----------
+    problem : Problem
+    q : ndarray of shape (free,)
+    codes : ndarray of int, shape (rows,)
+
+    Returns
+    -------
+    ndarray of bool, shape (units,)
+    """
+    low, high = problem.surface.box
+    free = (q > low) & (q < high)
+    factor = problem.surface.factor(q)[free]
+    size = np.sqrt(np.sum(factor**2, axis=1))
+    size = np.where(size > 0, size, np.inf)
+    values, vectors = np.linalg.eigh(factor @ factor.T / np.outer(size, size))
+    kept = values > 1e-12 * values.max(initial=0.0)
+    root = (vectors[:, kept] / np.sqrt(values[kept])).T / size
+    surface, weight = problem.surface, np.zeros(int(codes.max(initial=-1)) + 1)
+    for rows in surface.blocks():
+        ways = root @ surface.at_rows(rows).finite_jacobian(q)[free]
+        weight += np.bincount(codes[rows], np.sum(ways**2, axis=0), minlength=len(weight))
+    found = weight >= ALONE
+    for unit in np.flatnonzero(found):  # no more than there are coefficients
+        own = root @ surface.at_rows(np.flatnonzero(codes == unit)).finite_jacobian(q)[free]
+        found[unit] = np.linalg.eigvalsh(own @ own.T)[-1] >= ALONE
+    return np.asarray(found)
+
+
+def _shift_of_lone(off: Array, codes: Whole, lone: Mask) -> Array:
+    """For the rows of units that are alone, the typical shift of the others; 0 for others."""
+    if not lone.any():
+        return np.zeros(len(off))
+    shifts = np.bincount(codes, off) / np.bincount(codes)
+    typical = shifts[~lone] if np.sum(~lone) > 1 else off
+    return np.where(lone[codes], np.sqrt(np.mean(typical**2)), 0.0)
+
+
+def _signs(rng: np.random.Generator, count: int, runs: int) -> Array:
+    """Factors of mean 0 and variance 1, one per refit and run, in pairs of opposite sign."""
+    half = rng.choice([-1.0, 1.0], (-(-count // 2), runs))
+    if runs < COARSE:
+        half *= np.sqrt(rng.choice([0.5, 1.0, 1.5], half.shape))
+    return np.concatenate([half, -half])[:count]
+
+
+def _spread(runs: int) -> float:
+    """Standard deviation of Student's t: the size of deviations is itself an estimate."""
+    return float(np.sqrt((runs - 1) / (runs - 3)))
+
+
+def _without_own_run(problem: Problem, q: Array, codes: Whole) -> Array:
+    """Residual of each row from the fit without its run, (rows,)."""
+    runs = int(codes.max()) + 1
+    weight = np.where(np.arange(runs)[:, None] == codes, 0.0, problem.weight)
+    found = refit(problem.surface, problem.target, weight, problem.objective, q)
+    off = np.empty(len(codes))
+    for run in range(runs):
+        rows = np.flatnonzero(codes == run)
+        predicted = problem.surface.at_rows(rows).predict(found.q[run])
+        off[rows] = problem.objective.residuals(predicted, problem.target[rows])
+    return off
+
+
+def _linear(
+    problem: Problem, q: Array, codes: Whole, signs: Array, rng: np.random.Generator
+) -> Draws:
+    """Refits by one linear step, for tables that are too large to be fitted many times."""
+    low, high = problem.surface.box
+    free = np.flatnonzero((q > low) & (q < high))
+    residuals = problem.residuals(q)
+    shift = _shift_of_lone(residuals, codes, alone(problem, q, codes))
+    curvature, pulls = _by_run(problem, q, codes, residuals, shift)
+    curvature, pulls = curvature[:, free[:, None], free], pulls[:, free]
+    whole = curvature.sum(axis=0)
+    if len(pulls) < MANY:  # the fit without a run moves further than one that only weighs it less
+        pulls = np.array(
+            [
+                own + each @ _solved(whole - each, own)
+                for own, each in zip(pulls, curvature, strict=True)
+            ]
+        )
+        pulls *= _spread(len(pulls))
+    step = np.zeros((len(signs), len(q)))
+    step[:, free] = -_solved(whole, (signs @ pulls).T).T
+    # A straight step leaves the bounds and the law's curved valleys; the curves that it leads to
+    # do not.
+    few = problem.surface.at_rows(spread_rows(problem.surface, CURVE_ROWS))
+    curves = few.predict(q) + step @ few.jacobian(q)
+    found = refit(few, curves, np.ones(few.rows), squared(), q)
+    return Draws(found.q, _sample(rng, residuals, codes, len(signs)))
+
+
+def _by_run(
+    problem: Problem, q: Array, codes: Whole, residuals: Array, shift: Array
+) -> tuple[Array, Array]:
+    """Curvature of the objective, (runs or 1, free, free), and its slope, (runs, free), by run.
+
+    With many runs the curvature is not told apart.
+    """
+    runs = int(codes.max()) + 1
+    groups = codes if runs < MANY else np.zeros_like(codes)
+    curvature = np.zeros((int(groups.max()) + 1, len(q), len(q)))
+    pulls = np.zeros((runs, len(q)))
+    for rows in problem.surface.blocks():
+        bend = problem.weight[rows] * problem.objective.bend(residuals[rows], 0.0)
+        pull = problem.weight[rows] * problem.objective.pull(residuals[rows]) + bend * shift[rows]
+        ways = problem.at_rows(rows).jacobian(q)
+        ways = np.where(np.isfinite(ways), ways, 0.0)
+        np.add.at(pulls, codes[rows], (ways * pull).T)
+        for group in np.unique(groups[rows]):
+            own = ways[:, groups[rows] == group]
+            curvature[group] += (own * bend[groups[rows] == group]) @ own.T
+    return curvature, pulls
+
+
+def _solved(matrix: Array, right: Array) -> Array:
+    """Solve a symmetric system in columns of length 1; null directions do not move."""
+    size = np.sqrt(np.diagonal(matrix))
+    size = np.where(size > 0, size, np.inf)
+    inverse = np.linalg.pinv(matrix / np.outer(size, size), rcond=1e-14, hermitian=True)
+    scaled = right / (size if right.ndim == 1 else size[:, None])
+    moved = inverse @ scaled
+    return np.asarray(moved / (size if right.ndim == 1 else size[:, None]))
+
+
+def _sample(rng: np.random.Generator, off: Array, codes: Whole, count: int) -> Array:
+    """Deviations of random rows of random runs, as often of one sign as of the other."""
+    size = np.bincount(codes)
+    run = rng.integers(len(size), size=count)
+    start, place = np.cumsum(size) - size, (rng.random(count) * size[run]).astype(np.intp)
+    if not np.all(codes[1:] >= codes[:-1]):  # else a large table need not be ordered
+        off = off[np.argsort(codes, kind="stable")]
+    found = np.empty(count)
+    for each in np.unique(run):  # by size, for the order of rows is not to matter
+        chosen = run == each
+        found[chosen] = np.sort(off[start[each] : start[each] + size[each]])[place[chosen]]
+    return np.asarray(found * rng.choice([-1.0, 1.0], count))

@@ -1,0 +1,112 @@
+"""Newton's steps inside the bounds, for long narrow valleys.
+
+Where noise is large, Gauss-Newton steps, lmfit's among them, creep: they leave out the
+curvature that the residuals give. Here it is taken from differences of exact slopes.
+"""
+
+import numpy as np
+
+from p2law.declaring import Array, Mask
+from p2law.solving.descent import to_first_bound
+from p2law.solving.problem import Problem
+
+STEPS = 60
+TRIALS = 15
+ENOUGH = 1e-14
+"""Relative gain below which the steps end."""
+
+
+def walk(problem: Problem, q: Array, free: Mask) -> tuple[Array, int]:
+    """Walk downhill; what meets a bound stays on it while the objective falls outwards.
+
+    Parameters
+    ----------
+    problem : Problem
+    q : ndarray of shape (free,)
+        Where to start, inside the bounds.
+    free : ndarray of bool, shape (free,)
+        Coordinates that may move.
+
+    Returns
+    -------
+    q : ndarray of shape (free,)
+    evaluations : int
+        Of the law or of its derivatives.
+    """
+    cost, evaluations = problem.cost(q), 1
+    for _ in range(STEPS):
+        step, for_step = _step(problem, q, free)
+        trial, then, for_share = _best_share(problem, q, step, cost)
+        evaluations += for_step + for_share
+        if not then < cost:
+            break
+        gain, q, cost = cost - then, trial, then
+        if gain <= ENOUGH * abs(cost):
+            break
+    return q, evaluations
+
+
+def _step(problem: Problem, q: Array, free: Mask) -> tuple[Array, int]:
+    """Newton's step of what can move, and how many derivatives it took.
+
+    What lies on a bound and would leave it stays, and what has no slope because the law
+    overflows.
+    """
+    low, high = problem.surface.box
+    slope = problem.gradient(q).slope
+    moving = free & np.isfinite(slope) & ~((q <= low) & (slope > 0)) & ~((q >= high) & (slope < 0))
+    curvature, used = _curvature(problem, q, slope, moving), 1 + int(moving.sum())
+    while True:
+        step = np.zeros_like(q)
+        step[moving] = _newton(slope[moving], curvature[np.ix_(moving, moving)])
+        leaving = ((q <= low) & (step < 0)) | ((q >= high) & (step > 0))
+        if not leaving.any():
+            return step, used
+        moving &= ~leaving
+
+
+def _curvature(problem: Problem, q: Array, slope: Array, moving: Mask) -> Array:
+    """Second derivatives of the objective by the moving coordinates."""
+    found = np.zeros((len(q), len(q)))
+    for k in np.flatnonzero(moving):
+        move = np.zeros_like(q)
+        move[k] = 1e-6 * max(abs(q[k]), 1e-2)
+        found[k] = (problem.gradient(q + move).slope - slope) / move[k]
+    found = np.where(np.isfinite(found), found, 0.0)
+    return (found + found.T) / 2
+
+
+def _newton(slope: Array, curvature: Array) -> Array:
+    """Step to the bottom of the parabola, downhill also where it opens downwards."""
+    if not len(slope):
+        return slope
+    size = np.sqrt(np.maximum(np.abs(np.diagonal(curvature)), 1e-300))
+    values, vectors = np.linalg.eigh(curvature / np.outer(size, size))
+    bent = np.maximum(np.abs(values), 1e-12 * np.abs(values).max())
+    return np.asarray(-(vectors @ ((vectors.T @ (slope / size)) / bent)) / size)
+
+
+def _best_share(problem: Problem, q: Array, step: Array, cost: float) -> tuple[Array, float, int]:
+    """Go along a step, to the first bound at most, as far as that gains; count the trials.
+
+    At the bottom of a valley that hardly falls the parabola says little about how far it goes.
+    """
+    low, high = problem.surface.box
+
+    def at(share: float) -> tuple[Array, float]:
+        trial = to_first_bound(q, share * step, low, high)
+        return trial, problem.cost(trial)
+
+    share, best = 1.0, at(1.0)
+    factor = 2.0 if best[1] < cost else 0.25
+    trials = 1
+    while trials <= TRIALS:
+        trials += 1
+        share *= factor
+        other = at(share)
+        if factor > 1 and not other[1] < best[1]:
+            break
+        best = other
+        if factor < 1 and best[1] < cost:
+            break
+    return *best, trials

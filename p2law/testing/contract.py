@@ -1,0 +1,185 @@
+"""The contract of a law: what the fitter takes for granted, checked, in words."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from p2law.declaring import Array, Form
+from p2law.errors import FormError
+from p2law.result import asking
+from p2law.solving.settings import checked_form
+from p2law.solving.surface import Surface
+from p2law.testing.formulas import evaluate
+from p2law.testing.synthesis import some_coefficients
+from p2law.text.wording import got
+
+
+def check_form(form: Form, table: pd.DataFrame | None = None) -> None:
+    """Check what the fitter takes for granted about a law.
+
+    Starts lie inside bounds; the law is finite on its domain; declared linear
+    coefficients are linear; declared rescalings stay in the family; rows may be
+    permuted; scalars and arrays agree; inputs are not changed; exact derivatives
+    agree with central differences; the formula, where given, says what the
+    function does.
+
+    Parameters
+    ----------
+    form : Form
+    table : DataFrame, optional
+        Inputs on which to check; made from the domains where not given.
+
+    Raises
+    ------
+    FormError
+        The first breach, in words; or `form` is no law.
+    RecordError
+        `table` holds no inputs of the law.
+
+    Examples
+    --------
+    >>> from p2law import forms, testing
+    >>> testing.check_form(forms.p2)
+    """
+    checked_form(form)
+    inputs = _inputs(form) if table is None else asking.inputs(form, table, {})
+    columns = [np.array(inputs[name], dtype=float) for name in form.columns]
+    if words := _pure(form, columns, {each.name: each.start for each in form.coefficients}):
+        raise FormError(f"{form.name}: {words}")
+    at = some_coefficients(form, inputs)
+    for check in (_finite, _rowwise, _scalars, _linear, _derivatives, _rescaled, _formula):
+        if words := check(form, columns, at):
+            message = f"{form.name}: {words}"
+            raise FormError(message)
+
+
+def _inputs(form: Form) -> pd.DataFrame:
+    """Sensible inputs for a law, from the vocabulary and the declared domains."""
+    rng = np.random.default_rng(7)
+    usual = {
+        "params": (1e8, 1e10),
+        "params_after": (1e8, 1e10),
+        "tokens": (1e7, 1e10),
+        "unique_tokens": (1e7, 1e9),
+        "pruning_rate": (0.1, 0.6),
+        "base_loss": (1.5, 3.0),
+    }
+    columns = {}
+    for each in form.inputs:
+        low, high = usual.get(each.name, (0.1, 0.9))
+        values = np.exp(rng.uniform(np.log(low), np.log(high), 24))
+        if not each.domain.contains(values).all():
+            message = (
+                f"{form.name}: give check_form a table; its domain of {each.name} is {each.domain}"
+            )
+            raise FormError(message)
+        columns[each.name] = values
+    return pd.DataFrame(columns)
+
+
+def _value(form: Form, columns: Sequence[Any], at: Mapping[str, Any]) -> Array:
+    try:
+        with np.errstate(all="ignore"):
+            answer = form.function(*columns, **at)
+            found = np.asarray(answer)
+    except Exception as error:
+        raise FormError(
+            f"{form.name}: its function raises {type(error).__name__}: {error}; it must take "
+            f"arrays and numbers, as np.where does in place of if"
+        ) from error
+    if found.dtype.kind not in "bifuc":
+        raise FormError(f"{form.name}: its function gives {got(answer)}; it must give numbers")
+    return found
+
+
+def _finite(form: Form, columns: Sequence[Array], at: Mapping[str, float]) -> str:
+    found = np.broadcast_to(_value(form, columns, at), columns[0].shape)
+    if np.isfinite(found).all():
+        return ""
+    row = int(np.argmin(np.isfinite(found)))
+    where = ", ".join(
+        f"{name} = {column[row]:.4g}" for name, column in zip(form.columns, columns, strict=True)
+    )
+    return f"is not finite at {where}; narrow the domain or mend the function"
+
+
+def _pure(form: Form, columns: Sequence[Array], at: Mapping[str, float]) -> str:
+    copies = [each.copy() for each in columns]
+    first, second = _value(form, copies, at), _value(form, copies, at)
+    if any(not np.array_equal(a, b) for a, b in zip(copies, columns, strict=True)):
+        return "changes its inputs; work on copies"
+    same = np.array_equal(first, second, equal_nan=True)
+    return "" if same else "gives another answer when called twice"
+
+
+def _rowwise(form: Form, columns: Sequence[Array], at: Mapping[str, float]) -> str:
+    order = np.random.default_rng(3).permutation(len(columns[0]))
+    straight = np.broadcast_to(_value(form, columns, at), columns[0].shape)
+    permuted = np.broadcast_to(
+        _value(form, [each[order] for each in columns], at), columns[0].shape
+    )
+    if np.allclose(permuted, straight[order], rtol=1e-12, atol=0):
+        return ""
+    return "lets one row depend on another; a prediction may only use its own row"
+
+
+def _scalars(form: Form, columns: Sequence[Array], at: Mapping[str, float]) -> str:
+    arrays = np.broadcast_to(_value(form, columns, at), columns[0].shape)
+    singles = [float(_value(form, [float(each[k]) for each in columns], at)) for k in range(3)]
+    if np.allclose(arrays[:3], singles, rtol=1e-12, atol=0):
+        return ""
+    return "answers single numbers otherwise than arrays"
+
+
+def _linear(form: Form, columns: Sequence[Array], at: Mapping[str, float]) -> str:
+    for name in form.linear:
+        zero, one, three = (_value(form, columns, {**at, name: k * at[name]}) for k in (0, 1, 3))
+        if not np.allclose(
+            three - zero, 3 * (one - zero), rtol=1e-9, atol=1e-9 * np.abs(one).max()
+        ):
+            return f"declares {name} linear, but the prediction is not linear in it"
+    return ""
+
+
+def _derivatives(form: Form, columns: Sequence[Array], _at: Mapping[str, float]) -> str:
+    surface = Surface(form, dict(zip(form.columns, columns, strict=True)))
+    if note := surface.note:
+        return f"{note}; write it with powers, exp, log and np.maximum"
+    return ""
+
+
+def _rescaled(form: Form, columns: Sequence[Array], at: Mapping[str, float]) -> str:
+    for name in form.rescales:
+        unit = next(each.domain.unit for each in form.inputs if each.name == name)
+        factor = 0.5
+        moved = [
+            each * factor if other == name else each
+            for other, each in zip(form.columns, columns, strict=True)
+        ]
+        theta = {
+            each.name: at[each.name] * (factor if each.bounds.unit == unit and unit != "1" else 1.0)
+            for each in form.coefficients
+        }
+        surface = Surface(form, dict(zip(form.columns, moved, strict=True)))
+        terms = surface.terms([np.asarray(theta[each]) for each in surface.nonlinear])
+        wanted = _value(form, columns, at) - terms[0]
+        length = np.linalg.norm(terms[1:], axis=1, keepdims=True)
+        basis = (terms[1:] / length).T
+        left = (
+            wanted - basis @ np.linalg.lstsq(basis, wanted, rcond=None)[0] if basis.size else wanted
+        )
+        if np.abs(left).max() > 1e-8 * np.abs(wanted).max():
+            return f"declares that {name} may be rescaled, but no coefficients make up for it"
+    return ""
+
+
+def _formula(form: Form, columns: Sequence[Array], at: Mapping[str, float]) -> str:
+    if not form.formula:
+        return ""
+    symbols = {each.symbol: column for each, column in zip(form.inputs, columns, strict=True)}
+    said = evaluate(form.formula, {**at, **symbols})
+    if np.allclose(said, _value(form, columns, at), rtol=1e-12, atol=0):
+        return ""
+    return f"does not compute what its formula says: {form.formula}"

@@ -1,0 +1,75 @@
+"""The text of a law, evaluated: arithmetic and nothing else."""
+
+import ast
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from p2law.domains import Array
+from p2law.errors import FormError
+from p2law.text.wording import got, short
+
+_OPERATORS: dict[type, Callable[..., Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Pow: operator.pow,
+    ast.USub: operator.neg,
+}
+_FUNCTIONS = {"exp": np.exp, "log": np.log, "min": np.minimum, "max": np.maximum}
+
+
+def evaluate(formula: str, symbols: Mapping[str, Any]) -> Array:
+    """Value of the text of a law: arithmetic, ``^`` for powers, exp, log, min, max.
+
+    Parameters
+    ----------
+    formula : str
+        ``"L = ..."`` or the right side alone.
+    symbols : mapping of str to float or ndarray
+
+    Returns
+    -------
+    ndarray
+
+    Raises
+    ------
+    FormError
+        The text holds anything else.
+    """
+    if not isinstance(formula, str):
+        raise FormError(f"a formula is a text such as 'L = a + b * D^-c', got {got(formula)}")
+    text = formula.split("=", 1)[-1].strip().replace("^", "**")
+
+    try:
+        with np.errstate(all="ignore"):
+            return np.asarray(_value(ast.parse(text, mode="eval").body, symbols))
+    except (
+        SyntaxError,
+        ValueError,
+        TypeError,
+        ArithmeticError,
+        RecursionError,
+        MemoryError,
+    ) as error:
+        said = error.msg if isinstance(error, SyntaxError) else error
+        message = f"cannot read the formula {short(formula)}: {said or type(error).__name__}"
+        raise FormError(message) from error
+
+
+def _value(node: ast.AST, symbols: Mapping[str, Any]) -> Any:
+    match node:
+        case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
+            return _OPERATORS[type(op)](_value(left, symbols), _value(right, symbols))
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return -_value(operand, symbols)
+        case ast.Call(func=ast.Name(id=name), args=args) if name in _FUNCTIONS:
+            return _FUNCTIONS[name](*(_value(each, symbols) for each in args))
+        case ast.Name(id=name) if name in symbols:
+            return symbols[name]
+        case ast.Constant(value=int() | float() as number):
+            return np.float64(number)  # whole numbers would be taken to any length
+    raise FormError(f"it holds {ast.unparse(node)!r}, which is no arithmetic")

@@ -1,0 +1,1 @@
+"""Values as people read them: in views, in messages, in short."""
