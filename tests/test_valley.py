@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from p2law.solving.valley import walk
+from p2law.solving.valley import _newton, walk
 
 
 def bowl(slope_of_second):
@@ -43,3 +43,16 @@ def test_every_value_and_every_derivative_is_counted():
     _, evaluations = walk(counted, np.zeros(2), np.ones(2, dtype=bool))
 
     assert evaluations == len(calls)
+
+
+def test_a_saddle_without_curvature_of_its_own_has_a_finite_step():
+    """
+    Rounding alone is left of the curvature of identical rows, and it may lie off the diagonal.
+    """
+    slope = np.array([1e-12, 1e-12])
+
+    step = _newton(slope, np.array([[0.0, 1e10], [1e10, 0.0]]))
+
+    assert np.isfinite(step).all()
+    assert step @ slope < 0
+    assert (_newton(slope, np.zeros((2, 2))) == -slope).all()

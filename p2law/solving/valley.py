@@ -14,6 +14,8 @@ STEPS = 60
 TRIALS = 15
 ENOUGH = 1e-14
 """Relative gain below which the steps end."""
+TINY = 1e-30
+"""A curvature below so much of the largest counts as this: what it scales stays finite."""
 
 
 def walk(problem: Problem, q: Array, free: Mask) -> tuple[Array, int]:
@@ -78,9 +80,10 @@ def _curvature(problem: Problem, q: Array, slope: Array, moving: Mask) -> Array:
 
 def _newton(slope: Array, curvature: Array) -> Array:
     """Step to the bottom of the parabola, downhill also where it opens downwards."""
-    if not len(slope):
-        return slope
-    size = np.sqrt(np.maximum(np.abs(np.diagonal(curvature)), 1e-300))
+    largest = np.abs(curvature).max(initial=0.0)
+    if not largest > 0:  # no parabola at all
+        return -slope
+    size = np.sqrt(np.maximum(np.abs(np.diagonal(curvature)), TINY * largest))
     values, vectors = np.linalg.eigh(curvature / np.outer(size, size))
     bent = np.maximum(np.abs(values), 1e-12 * np.abs(values).max())
     return np.asarray(-(vectors @ ((vectors.T @ (slope / size)) / bent)) / size)
