@@ -235,9 +235,13 @@ def _spoiled_frame(made: pd.DataFrame, rng: Generator) -> pd.DataFrame:
         with np.errstate(all="ignore"):
             return made.assign(**{str(name): numeric * factor})
     if kind == 10:
-        extra = [pick(rng, VALUES) for _ in range(len(made))]
-        try:
-            return made.assign(extra=extra)
-        except UnicodeEncodeError:  # pandas takes half a character as an object only
-            return made.assign(extra=pd.Series(extra, made.index, dtype=object))
+        return made.assign(extra=_column([pick(rng, VALUES) for _ in range(len(made))], made))
     return made.assign(**{str(name): pd.Timestamp("2026-01-31")})
+
+
+def _column(values: list[Any], made: pd.DataFrame) -> Any:
+    """Values as pandas would hold them, or as objects where they hold half a character."""
+    try:
+        return pd.Series(values, made.index)
+    except UnicodeEncodeError:
+        return pd.Series(values, made.index, dtype=object)
