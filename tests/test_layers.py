@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[1] / "p2law"
+import p2law
+
+PACKAGE = Path(p2law.__file__).parent
 
 LAYERS = (
     "_version",
