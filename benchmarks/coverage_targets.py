@@ -30,7 +30,7 @@ with atheris.instrument_imports(include=["p2law"]):
 
 Work = Callable[[bytes, Path], Any]
 
-LOG = {"loss": "eval", "tokens_per_step": 128}
+LOG: dict[str, Any] = {"loss": "eval", "tokens_per_step": 128}
 PLAN = b'loss = 2.2\nrates = [0.25]\n[fits]\ndepth = "fit.json"\n[[models]]\nname = "8B"\n'
 PLAN += b"params = 8e9\nbase_loss = 2.05\n[prices]\npeak_flops = 1e15\nmfu = 0.4\n"
 PLAN += b"[limits]\nparams_after = 4e9\n"

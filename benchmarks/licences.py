@@ -11,9 +11,10 @@ import argparse
 import re
 import sys
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import keeping
 from packaging.requirements import Requirement
@@ -79,7 +80,7 @@ def all_needs(extra: str) -> tuple[dict[str, tuple[str, ...]], list[str]]:
     """Packages under an extra, each with what asked for it; and those that are not installed."""
     found: dict[str, tuple[str, ...]] = {}
     missing: list[str] = []
-    waiting = [("p2law", (extra,) if extra else ())]
+    waiting: list[tuple[str, tuple[str, ...]]] = [("p2law", (extra,) if extra else ())]
     seen = set(waiting)
     while waiting:
         package, extras = waiting.pop()
@@ -100,15 +101,16 @@ def all_needs(extra: str) -> tuple[dict[str, tuple[str, ...]], list[str]]:
 
 def licence(name: str) -> str:
     """What a package says of its licence: SPDX where it does, else classifiers, else its text."""
-    about = metadata.metadata(name)
-    if spdx := about.get("License-Expression"):
+    about: Mapping[str, Any] = metadata.metadata(name).json
+    if spdx := str(about.get("license_expression", "")):
         return spdx
-    stated = [each for each in about.get_all("Classifier") or [] if each.startswith("License ::")]
+    stated = [each for each in about.get("classifier", ()) if each.startswith("License ::")]
     words = [each.split(" :: ")[-1] for each in stated]
     words = [each for each in words if each != "OSI Approved"]
     if words:
         return "; ".join(words)
-    return ((about.get("License") or "").strip().splitlines() or ["not stated"])[0][:80]
+    text = str(about.get("license", ""))
+    return (text.strip().splitlines() or ["not stated"])[0][:80]
 
 
 def kind(stated: str) -> str:

@@ -114,7 +114,9 @@ def batches(path: Path, setting: Setting, device: torch.device) -> Iterator[list
 
 def bare(folder: Path, tokens: Path, setting: Setting, device: torch.device) -> Callable[[], None]:
     """Make ready as many steps of forward, backward, clip, step as the other loop takes."""
-    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).to(device)
+    model: Any = AutoModelForCausalLM.from_pretrained(
+        folder, dtype=torch.float32, use_safetensors=True, trust_remote_code=False
+    ).to(device)
     weights, parts = list(model.parameters()), batches(tokens, setting, device)
     optimizer = torch.optim.AdamW(weights, 1e-3, (0.9, 0.95), weight_decay=DECAY, fused=True)
     half = torch.autocast(device.type, torch.bfloat16, enabled=setting.dtype == "bfloat16")

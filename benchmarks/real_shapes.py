@@ -59,7 +59,9 @@ def child(name: str, way: str) -> None:
         before, start = high_water(), time.perf_counter()
         found = prune(model, cut, tokens=tokens, out=out)
         seconds, peak = time.perf_counter() - start, high_water() - before
-        again, report = AutoModelForCausalLM.from_pretrained(out, output_loading_info=True)
+        again, report = AutoModelForCausalLM.from_pretrained(
+            out, output_loading_info=True, use_safetensors=True, trust_remote_code=False
+        )
         fits = again.num_parameters() == cut.after.params and found.removed == cut.removed
         known = not report["missing_keys"] and not report["unexpected_keys"]
         with torch.no_grad():

@@ -68,7 +68,9 @@ ENVIRONMENTS = (
 COLLECTING = (
     Environment("collect, newest", extras=("collect",), tests="collect"),
     Environment("collect, lowest", extras=("collect",), lowest=True, tests="collect"),
-    Environment("sdist, its own tests, all extras", ("test",), False, "tar.gz", "all", True),
+    Environment(
+        "sdist, its own tests, all extras", ("test",), built="tar.gz", tests="all", whole=True
+    ),
 )
 
 
@@ -201,9 +203,9 @@ def _outcome(interpreter: Path, folder: Path, which: str, only: Sequence[str]) -
     whole = collect if which == "collect" else folder / "tests"
     left = [f"--ignore={collect}"] if which == "core" else []
     tests = [whole / name for name in only] or [whole]
+    options = ["-q", "-n", "0", "-p", "no:cacheprovider", "--tb=line", *left]
     done = told(
-        [interpreter, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "--tb=line"]
-        + [*left, "--junitxml", folder / "told.xml", *tests],
+        [interpreter, "-m", "pytest", *options, "--junitxml", folder / "told.xml", *tests],
         cwd=folder,
         OMP_NUM_THREADS="1",
         MPLBACKEND="agg",
