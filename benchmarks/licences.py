@@ -4,7 +4,10 @@ Read from the metadata of what is installed here. Permissive licences ask for a 
 copyleft (MPL, LGPL) asks that changes of those very files be published; anything beyond is refused,
 with exit code 1, and so is what states no licence that this script knows.
 
-    python benchmarks/licences.py [--save FILE]
+    python benchmarks/licences.py [--save FILE] [--check FILE]
+
+With `--check`, whatever is needed here and is not in a file that was kept, or under another licence
+than there, is told with exit code 1, too.
 """
 
 import argparse
@@ -57,6 +60,9 @@ KINDS = {
     "permissive": PERMISSIVE,
 }
 ORDER = ("permissive", "weak copyleft", "proprietary", "copyleft", "unknown")
+FOR_GPUS = re.compile(r"^(nvidia|cuda|triton)")
+"""What torch brings on some machines and not on others; it need not be in a list that was kept."""
+
 LIBRARIES = re.compile(r"^(nvidia|cuda)-")
 """CUDA comes with torch for GPUs and is Nvidia's own; it is listed, and nothing else may be so."""
 
@@ -154,10 +160,21 @@ def refused(rows: Sequence[dict[str, object]]) -> list[dict[str, object]]:
     ]
 
 
+def changed(rows: Sequence[dict[str, object]], file: Path) -> list[str]:
+    """Sentences on what is needed now and does not stand so in a list that was kept."""
+    kept = {each["package"]: each["licence"] for each in keeping.read(file)["tables"]["packages"]}
+    return [
+        f"{name} is under {each['licence']}, kept was {kept.get(name, 'nothing of it')}"
+        for each in rows
+        if not FOR_GPUS.match(name := str(each["package"])) and kept.get(name) != each["licence"]
+    ]
+
+
 def main() -> None:
     """List, keep, and refuse."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--save", type=Path)
+    parser.add_argument("--check", type=Path, help="list that was kept, to be compared with")
     options = parser.parse_args()
     rows, lacking = listed()
     for each in rows:
@@ -166,6 +183,9 @@ def main() -> None:
         print("{package} (of {extra}) is not installed here and not listed".format(**each))
     if options.save:
         keeping.keep(options.save, {"packages": rows, "not installed": lacking})
+    if news := changed(rows, options.check) if options.check else []:
+        print(*news, sep="\n")
+        sys.exit(f"{options.check} is not current; keep it anew with --save")
     if odd := refused(rows):
         sys.exit(f"not wanted: {', '.join(str(each['package']) for each in odd)}")
 

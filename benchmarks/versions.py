@@ -38,6 +38,7 @@ VENVS = Path(__file__).parent / ".venvs"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = ("plot", "report", "parquet", "progress", "parallel")
 TOOLS = ("pytest>=8.2", "pytest-randomly", "pytest-xdist", "hypothesis")
+SAME = "same the second time"
 COLUMNS = (
     *("environment", "built", "python", "versions", "tests", "passed", "failed", "skipped"),
     *("which failed", "why skipped", "trouble", "CPU seconds", "measured"),
@@ -121,7 +122,7 @@ def built(folder: Path) -> tuple[list[dict[str, object]], list[Path]]:
             "file": each.name,
             "bytes": each.stat().st_size,
             "sha256": _sum(each),
-            "same the second time": _sum(each) == _sum(folder / "two" / each.name),
+            SAME: _sum(each) == _sum(folder / "two" / each.name),
         }
         for each in files
     ]
@@ -155,7 +156,7 @@ def tested(
     extras = f"[{','.join(each.extras)}]" if each.extras else ""
     pins = [lowest(one) for one in asked] if each.lowest else []
     row: dict[str, object] = dict.fromkeys(COLUMNS, "")
-    row |= {"environment": each.title, "built": each.built}
+    row |= {"environment": each.title, "built": each.built, "python": _python(python)}
     interpreter = fresh(
         f"{each.title}, {Path(python).name}", python, [f"{name}{extras}", *pins, *TOOLS]
     )
@@ -186,15 +187,19 @@ def _check_origin(interpreter: Path, folder: Path, home: Path) -> None:
 
 
 def _versions(interpreter: Path, asked: Sequence[str]) -> dict[str, object]:
-    """Python's version, and those of what was asked for."""
+    """Versions of what was asked for."""
     done = told(
         [interpreter, "-m", "pip", "list", "--format", "json", "--disable-pip-version-check"]
     )
     there = {each["name"].lower(): each["version"] for each in json.loads(done.stdout)}
     names = [re.split(r"[<>=\[]", one)[0].lower() for one in asked]
-    python = told([interpreter, "-c", "import platform; print(platform.python_version())"])
-    found = ", ".join(f"{name} {there.get(name, '?')}" for name in names)
-    return {"python": python.stdout.strip(), "versions": found}
+    return {"versions": ", ".join(f"{name} {there.get(name, '?')}" for name in names)}
+
+
+def _python(command: str) -> str:
+    """Version of an interpreter, or its name where it is not there."""
+    found = told([command, "-c", "import platform; print(platform.python_version())"])
+    return found.stdout.strip() or command
 
 
 def _outcome(interpreter: Path, folder: Path, which: str, only: Sequence[str]) -> dict[str, object]:
@@ -233,14 +238,8 @@ def _counted(file: Path) -> dict[str, object]:
 
 
 def main() -> None:
-    """Build, install, test; keep what came out."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--save", type=Path)
-    parser.add_argument("--only", nargs="*", default=[])
-    parser.add_argument("--python", nargs="*", default=[sys.executable])
-    parser.add_argument("--tests", nargs="*", default=[], help="files of tests; all if not given")
-    parser.add_argument("--collect", action="store_true")
-    options = parser.parse_args()
+    """Build, install, test; keep what came out, and end with what is not as it should be."""
+    options = _asked()
     chosen = [
         each
         for each in (*ENVIRONMENTS, *(COLLECTING if options.collect else ()))
@@ -249,7 +248,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         files, paths = built(Path(folder))
         print(json.dumps(files, indent=1), flush=True)
-        rows = _kept(options.save)
+        rows, bad = _kept(options.save), [each["file"] for each in files if not each[SAME]]
         for python in options.python:
             for each in chosen:
                 before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
@@ -258,9 +257,22 @@ def main() -> None:
                 row["CPU seconds"] = round(used)
                 row["measured"] = f"{DAY}, commit {keeping.COMMIT}"
                 rows = _with(rows, row)
+                bad += [each.title] if row["failed"] or row["trouble"] else []
                 print(json.dumps(row, indent=1), flush=True)
                 if options.save:
                     keeping.keep(options.save, {"built": files, "environments": rows})
+    if bad:
+        sys.exit(f"not as it should be: {', '.join(map(str, bad))}")
+
+
+def _asked() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--save", type=Path)
+    parser.add_argument("--only", nargs="*", default=[])
+    parser.add_argument("--python", nargs="*", default=[sys.executable])
+    parser.add_argument("--tests", nargs="*", default=[], help="files of tests; all if not given")
+    parser.add_argument("--collect", action="store_true")
+    return parser.parse_args()
 
 
 def _kept(file: Path | None) -> list[Mapping[str, object]]:

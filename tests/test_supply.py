@@ -29,6 +29,7 @@ ALLOWED = {
     ("line_values.py", "evaluates"): "the nearest points of a tree, not a table's rows",
     ("docs/first_look.py", "evaluates"): "draws what the first page of the documentation shows",
     ("docs/which_law.py", "evaluates"): "rows of a schedule, whose name stands in the script",
+    ("coverage_targets.py", "imports by name"): "all modules of p2law, to see what is reached",
     ("tools/run.py", "imports by name"): "one of the scripts beside it, by a benchmark",
 }
 """What breaks a rule on purpose, and why it may."""
@@ -189,6 +190,34 @@ def licences():
     finally:
         sys.path.pop(0)
     return module
+
+
+def test_a_list_of_licences_that_is_not_current_is_told(licences, tmp_path):
+    """
+    What is new, and what is under another licence; but not what torch brings on some machines.
+    """
+    names = ("numpy", "pandas", "new-one", "triton")
+    rows = [{"package": name, "licence": "BSD-3-Clause"} for name in names]
+    file = tmp_path / "kept.json"
+    kept = [rows[0], rows[1] | {"licence": "MIT"}]
+    licences.keeping.keep(file, {"packages": kept})
+
+    assert licences.changed(rows, file) == [
+        "pandas is under BSD-3-Clause, kept was MIT",
+        "new-one is under BSD-3-Clause, kept was nothing of it",
+    ]
+    assert licences.changed(rows[:1], file) == []
+
+
+def test_what_is_handed_out_is_checked_by_one_script():
+    """
+    Built, compared, tested away from the tree; licences; known vulnerabilities.
+    """
+    script = (ROOT / ".ci" / "supply").read_text(encoding="utf-8")
+
+    for name in ("versions.py", "licences.py --check benchmarks/figures/licences.json", "audit.py"):
+        assert f"$python benchmarks/{name}" in script
+    assert "`bash .ci/supply`" in (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
