@@ -1,7 +1,7 @@
 """Known vulnerabilities of what p2law needs, by pip-audit, and what could not be asked about.
 
 Where the service of PyPI cannot be reached, every package is said to be skipped, and that is kept:
-silence is no clean bill. Exit code 1 where something is known. `bash .ci/audit` does the same for
+silence is no clean bill. Exit code 1 where something is known. `bash .ci/supply` does the same for
 an environment of its own.
 
     python benchmarks/audit.py [--save FILE]

@@ -55,7 +55,9 @@ def work(way: str, folder: Path, out: Path, shape: Shape) -> None:
     """Load or prune one model."""
     tokens = torch.arange(SEQUENCES * LENGTH).reshape(SEQUENCES, LENGTH) % shape.vocab_size
     if way == "load":
-        model = AutoModelForCausalLM.from_pretrained(folder)
+        model = AutoModelForCausalLM.from_pretrained(
+            folder, use_safetensors=True, trust_remote_code=False
+        )
         with torch.no_grad():
             model.model(tokens[:1])
         return

@@ -4,6 +4,9 @@ Every outcome must be a result or a refusal in words, as in `fuzz.py`. The fuzze
 an environment of its own. What is unexplained is printed, its input kept beside the corpus.
 
     python benchmarks/coverage_fuzz.py --minutes 2 --save benchmarks/figures/coverage_fuzz.json
+
+Each target begins with its seeds, and is kept once its minutes are over: a run that was stopped
+goes on with the targets that the file lacks.
 """
 
 import argparse
@@ -11,14 +14,14 @@ import json
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
-from keeping import keep
+import environments
+import keeping
 
 HERE = Path(__file__).parent
-ENVIRONMENT, CORPUS = HERE / ".venvs" / "atheris", HERE / ".corpus"
-NEEDS = ("atheris==3.0.0", "numpy==2.4.6", "pandas==3.1.1", "scipy==1.17.1", "lmfit==1.3.4")
+CORPUS = HERE / ".corpus"
+Row = dict[str, object]
 TARGETS = (
     "load, CSV",
     "load, JSONL",
@@ -38,17 +41,7 @@ TARGETS = (
 )
 
 
-def prepared() -> Path:
-    """Interpreter of the environment, made where there is none."""
-    python = ENVIRONMENT / "bin" / "python"
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", str(ENVIRONMENT)], check=True)  # noqa: S603
-        install = [str(python), "-m", "pip", "install", "-q", *NEEDS, "pyarrow==26.0.1"]
-        subprocess.run(install, check=True, capture_output=True)  # noqa: S603
-    return python
-
-
-def fuzzed(target: str, minutes: float, python: Path) -> dict[str, object]:
+def fuzzed(target: str, minutes: float, python: Path) -> Row:
     """One target for so many minutes, as a row."""
     folder = CORPUS / re.sub(r"\W+", "_", target)
     counts = folder / "counts.json"
@@ -80,18 +73,29 @@ KINDS = {"results": "result", "refused": "refused", "unexplained": "unexplained"
 
 
 def main() -> None:
-    """Fuzz the targets one after the other and print a row for each."""
+    """Fuzz the targets that were not done yet, one after the other, and print a row for each."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=2.0, help="for each target")
     parser.add_argument("--targets", nargs="+", default=TARGETS, choices=TARGETS)
+    parser.add_argument("--other-commit", action="store_true", help="go on from another commit")
     parser.add_argument("--save", type=Path)
     asked = parser.parse_args()
-    python, rows = prepared(), []
-    for target in asked.targets:
+    rows, commit = before(asked.save, asked.other_commit)
+    done, python = {each["target"] for each in rows}, environments.python_of("atheris")
+    for target in [each for each in asked.targets if each not in done]:
         rows.append(fuzzed(target, asked.minutes, python))
         print(*rows[-1].values(), sep=" | ", flush=True)
-    if asked.save:
-        keep(asked.save, {"targets": rows}, ["pyarrow"])
+        if asked.save:
+            keeping.keep(asked.save, {"targets": rows}, ["pyarrow"], commit=commit)
+
+
+def before(file: Path | None, other: bool) -> tuple[list[Row], str]:  # noqa: FBT001 - an option
+    """Rows that a file holds, and the commits that they and this run are of."""
+    if file is None or not file.exists():
+        return [], keeping.COMMIT
+    held = keeping.read(file)
+    commits = keeping.stamp_of(held, "targets")["commit"].split(" and ")
+    return list(held["tables"]["targets"]), keeping.joined(file, commits, other)
 
 
 if __name__ == "__main__":

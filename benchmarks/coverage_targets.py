@@ -3,8 +3,11 @@
 Runs in an environment with atheris: `python coverage_targets.py TARGET MINUTES FOLDER`.
 """
 
+import contextlib
+import importlib
 import json
 import os
+import pkgutil
 import shutil
 import sys
 import time
@@ -21,6 +24,12 @@ sys.path.insert(0, str(ROOT))
 
 with atheris.instrument_imports(include=["p2law"]):
     import p2law
+
+    # All of it now: what is loaded later, by a first fit, is not looked at.
+    for each in pkgutil.walk_packages(p2law.__path__, "p2law.", onerror=lambda _: None):
+        if not each.name.endswith("__main__"):
+            with contextlib.suppress(ImportError, p2law.P2LawError):  # its extra is not there
+                importlib.import_module(each.name)
     from p2law import forms, logs, testing
     from p2law.cli import planfile
     from p2law.collect import forecast, jobs, spec
@@ -31,7 +40,7 @@ with atheris.instrument_imports(include=["p2law"]):
 
 Work = Callable[[bytes, Path], Any]
 
-LOG = {"loss": "eval", "tokens_per_step": 128}
+LOG: dict[str, Any] = {"loss": "eval", "tokens_per_step": 128}
 PLAN = b'loss = 2.2\nrates = [0.25]\n[fits]\ndepth = "fit.json"\n[[models]]\nname = "8B"\n'
 PLAN += b"params = 8e9\nbase_loss = 2.05\n[prices]\npeak_flops = 1e15\nmfu = 0.4\n"
 PLAN += b"[limits]\nparams_after = 4e9\n"
@@ -116,7 +125,8 @@ def main() -> None:
     target, minutes, folder = sys.argv[1], float(sys.argv[2]), Path(sys.argv[3])
     work, seeds = TARGETS[target]
     corpus, counts, seen = folder / "corpus", Counter[str](), dict[str, str]()
-    corpus.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(corpus, ignore_errors=True)  # so that what is reached at first is from the seeds
+    corpus.mkdir(parents=True)
     for k, seed in enumerate(seeds()):
         (corpus / f"seed{k}").write_bytes(seed)
     ends, slowest = time.monotonic() + 60 * minutes, 0.0

@@ -1,4 +1,4 @@
-"""An environment of its own for every peer, made by venv and pip with exact versions."""
+"""An environment of its own for every peer and the fuzzer, by venv and pip with exact versions."""
 
 import os
 import shutil
@@ -14,6 +14,7 @@ NEEDS = {
     "chinchilla": ("chinchilla==0.2.0", *BASE),
     "statsmodels": ("statsmodels==0.15.0", *BASE),
     "simple-scaling-laws": ("simple-scaling-laws==0.2.0", *BASE),
+    "atheris": ("atheris==3.0.0", "pandas==3.1.1", "lmfit==1.3.4", "pyarrow==26.0.1", *BASE),
 }
 PYTHONS = {"simple-scaling-laws": (3, 12)}
 """Least Python of a peer, where ours may be too old for it."""

@@ -4,16 +4,20 @@ Read from the metadata of what is installed here. Permissive licences ask for a 
 copyleft (MPL, LGPL) asks that changes of those very files be published; anything beyond is refused,
 with exit code 1, and so is what states no licence that this script knows.
 
-    python benchmarks/licences.py [--save FILE]
+    python benchmarks/licences.py [--save FILE] [--check FILE]
+
+With `--check`, whatever is needed here and is not in a file that was kept, or under another licence
+than there, is told with exit code 1, too.
 """
 
 import argparse
 import re
 import sys
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import keeping
 from packaging.requirements import Requirement
@@ -56,6 +60,9 @@ KINDS = {
     "permissive": PERMISSIVE,
 }
 ORDER = ("permissive", "weak copyleft", "proprietary", "copyleft", "unknown")
+FOR_GPUS = re.compile(r"^(nvidia|cuda|triton)")
+"""What torch brings on some machines and not on others; it need not be in a list that was kept."""
+
 LIBRARIES = re.compile(r"^(nvidia|cuda)-")
 """CUDA comes with torch for GPUs and is Nvidia's own; it is listed, and nothing else may be so."""
 
@@ -79,7 +86,7 @@ def all_needs(extra: str) -> tuple[dict[str, tuple[str, ...]], list[str]]:
     """Packages under an extra, each with what asked for it; and those that are not installed."""
     found: dict[str, tuple[str, ...]] = {}
     missing: list[str] = []
-    waiting = [("p2law", (extra,) if extra else ())]
+    waiting: list[tuple[str, tuple[str, ...]]] = [("p2law", (extra,) if extra else ())]
     seen = set(waiting)
     while waiting:
         package, extras = waiting.pop()
@@ -100,15 +107,16 @@ def all_needs(extra: str) -> tuple[dict[str, tuple[str, ...]], list[str]]:
 
 def licence(name: str) -> str:
     """What a package says of its licence: SPDX where it does, else classifiers, else its text."""
-    about = metadata.metadata(name)
-    if spdx := about.get("License-Expression"):
+    about: Mapping[str, Any] = metadata.metadata(name).json
+    if spdx := str(about.get("license_expression", "")):
         return spdx
-    stated = [each for each in about.get_all("Classifier") or [] if each.startswith("License ::")]
+    stated = [each for each in about.get("classifier", ()) if each.startswith("License ::")]
     words = [each.split(" :: ")[-1] for each in stated]
     words = [each for each in words if each != "OSI Approved"]
     if words:
         return "; ".join(words)
-    return ((about.get("License") or "").strip().splitlines() or ["not stated"])[0][:80]
+    text = str(about.get("license", ""))
+    return (text.strip().splitlines() or ["not stated"])[0][:80]
 
 
 def kind(stated: str) -> str:
@@ -152,10 +160,21 @@ def refused(rows: Sequence[dict[str, object]]) -> list[dict[str, object]]:
     ]
 
 
+def changed(rows: Sequence[dict[str, object]], file: Path) -> list[str]:
+    """Sentences on what is needed now and does not stand so in a list that was kept."""
+    kept = {each["package"]: each["licence"] for each in keeping.read(file)["tables"]["packages"]}
+    return [
+        f"{name} is under {each['licence']}, kept was {kept.get(name, 'nothing of it')}"
+        for each in rows
+        if not FOR_GPUS.match(name := str(each["package"])) and kept.get(name) != each["licence"]
+    ]
+
+
 def main() -> None:
     """List, keep, and refuse."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--save", type=Path)
+    parser.add_argument("--check", type=Path, help="list that was kept, to be compared with")
     options = parser.parse_args()
     rows, lacking = listed()
     for each in rows:
@@ -164,6 +183,9 @@ def main() -> None:
         print("{package} (of {extra}) is not installed here and not listed".format(**each))
     if options.save:
         keeping.keep(options.save, {"packages": rows, "not installed": lacking})
+    if news := changed(rows, options.check) if options.check else []:
+        print(*news, sep="\n")
+        sys.exit(f"{options.check} is not current; keep it anew with --save")
     if odd := refused(rows):
         sys.exit(f"not wanted: {', '.join(str(each['package']) for each in odd)}")
 

@@ -109,12 +109,16 @@ def batches(path: Path, setting: Setting, device: torch.device) -> Iterator[list
     while True:
         starts = rng.integers(0, len(flat) - length, setting.windows)
         rows = np.stack([flat[each : each + length] for each in starts]).astype(np.int64)
-        yield list(torch.from_numpy(rows).to(device).split(setting.micro))
+        windows: Any = torch.from_numpy(rows).to(device)
+        yield list(windows.split(setting.micro))
 
 
 def bare(folder: Path, tokens: Path, setting: Setting, device: torch.device) -> Callable[[], None]:
     """Make ready as many steps of forward, backward, clip, step as the other loop takes."""
-    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).to(device)
+    model: Any = AutoModelForCausalLM.from_pretrained(
+        folder, dtype=torch.float32, use_safetensors=True, trust_remote_code=False
+    )
+    model.to(device)
     weights, parts = list(model.parameters()), batches(tokens, setting, device)
     optimizer = torch.optim.AdamW(weights, 1e-3, (0.9, 0.95), weight_decay=DECAY, fused=True)
     half = torch.autocast(device.type, torch.bfloat16, enabled=setting.dtype == "bfloat16")
@@ -127,7 +131,8 @@ def bare(folder: Path, tokens: Path, setting: Setting, device: torch.device) -> 
             for part in next(parts):
                 with half:
                     logits = model(input_ids=part[:, :-1], use_cache=False).logits
-                loss = functional.cross_entropy(logits.float().flatten(0, 1), part[:, 1:].flatten())
+                found, true = logits.float().flatten(0, 1), part[:, 1:].flatten()
+                loss: Any = functional.cross_entropy(found, true)
                 (loss * len(part) / setting.windows).backward()
             torch.nn.utils.clip_grad_norm_(weights, CLIP)
             optimizer.step()
@@ -231,8 +236,8 @@ def compare(
         peak = asked.peak_flops
         share = f", {speed * flops / peak:.1%} of the peak" if peak else ""
         print(f"  {said:34s} {speed:9,.0f} tokens/s, {ratio:6.1%} of the bare loop{share}")
-        clock = "CPU" if asked.own_seconds else "wall"
-        row: dict[str, object] = {"model": name, "loop": said, "seconds": clock}
+        kind = "CPU" if asked.own_seconds else "wall"
+        row: dict[str, object] = {"model": name, "loop": said, "seconds": kind}
         rows.append(row | {"tokens/s": speed, "of the bare loop": ratio})
     return rows
 
@@ -254,8 +259,8 @@ def main() -> None:
     rows = []
     if asked.device == "cpu":
         torch.set_num_threads(1)
-        for name, (shape, *amounts) in CPU.items():
-            setting = Setting(shape, 128, *amounts, "float32")
+        for name, (shape, windows, micro, steps) in CPU.items():
+            setting = Setting(shape, 128, windows, micro, steps, "float32")
             rows += compare(name, setting, team, asked)
     for name, shape in GPU.items() if asked.device != "cpu" else ():
         for compiled in (False, True):

@@ -15,6 +15,7 @@ import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import keeping
 import torch
@@ -59,7 +60,10 @@ def child(name: str, way: str) -> None:
         before, start = high_water(), time.perf_counter()
         found = prune(model, cut, tokens=tokens, out=out)
         seconds, peak = time.perf_counter() - start, high_water() - before
-        again, report = AutoModelForCausalLM.from_pretrained(out, output_loading_info=True)
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            out, output_loading_info=True, use_safetensors=True, trust_remote_code=False
+        )
+        again, report = loaded
         fits = again.num_parameters() == cut.after.params and found.removed == cut.removed
         known = not report["missing_keys"] and not report["unexpected_keys"]
         with torch.no_grad():

@@ -147,7 +147,7 @@ def of_audit(tables: Tables) -> list[str]:
     if summary["not asked about"]:
         told.append(
             f"{summary['not asked about']} packages could not be asked about where this was run, "
-            f"so nothing is known of them here; `bash .ci/audit` asks again."
+            f"so nothing is known of them here; `bash .ci/supply` asks again."
         )
     if summary["known"]:
         clean = ("none known", "could not be asked", "pip-audit failed")

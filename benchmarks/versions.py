@@ -1,8 +1,9 @@
 """Does what is built work away from the source tree: lowest and newest versions, wheel and sdist.
 
 The wheel and the sdist are built twice from one commit; their sha256 must agree. Then each
-environment is made afresh, what was built is installed into it, and the tests run from a copy of
-`tests`, `data` and `examples` in an empty folder, so that no module can come from the tree.
+environment is made afresh, what was built is installed into it, and the tests run in an empty
+folder, from what the sdist holds without the package, so that no module can come from the tree.
+One environment has the whole sdist unpacked and runs its own tests there, as a packager would.
 The lowest versions are those that pyproject.toml names; the newest are what pip finds.
 Environments that were not asked for stay in the file as they were.
 
@@ -15,10 +16,12 @@ import argparse
 import hashlib
 import json
 import os
+import re
 import resource
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -35,20 +38,11 @@ VENVS = Path(__file__).parent / ".venvs"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = ("plot", "report", "parquet", "progress", "parallel")
 TOOLS = ("pytest>=8.2", "pytest-randomly", "pytest-xdist", "hypothesis")
+SAME = "same the second time"
 COLUMNS = (
     *("environment", "built", "python", "versions", "tests", "passed", "failed", "skipped"),
     *("which failed", "why skipped", "trouble", "CPU seconds", "measured"),
 )
-ABOUT_THE_TREE = (
-    "test_layers.py",
-    "test_notebooks.py",
-    "test_pages.py",
-    "test_readme.py",
-    "test_report_page.py",
-    "test_site.py",
-    "test_supply.py",
-)
-"""Tests that read the source or the documentation, or need a browser or a notebook's kernel."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +54,8 @@ class Environment:
     lowest: bool = False
     built: str = "whl"
     tests: str = "core"
+    whole: bool = False
+    """Whether tests run where the whole sdist was unpacked, the package beside them."""
 
 
 ENVIRONMENTS = (
@@ -68,10 +64,14 @@ ENVIRONMENTS = (
     Environment("core alone, lowest", extras=(), lowest=True),
     Environment("core alone, newest", extras=()),
     Environment("from the sdist, newest", built="tar.gz"),
+    Environment("sdist, its own tests", built="tar.gz", whole=True),
 )
 COLLECTING = (
     Environment("collect, newest", extras=("collect",), tests="collect"),
     Environment("collect, lowest", extras=("collect",), lowest=True, tests="collect"),
+    Environment(
+        "sdist, its own tests, all extras", ("test",), built="tar.gz", tests="all", whole=True
+    ),
 )
 
 
@@ -122,7 +122,7 @@ def built(folder: Path) -> tuple[list[dict[str, object]], list[Path]]:
             "file": each.name,
             "bytes": each.stat().st_size,
             "sha256": _sum(each),
-            "same the second time": _sum(each) == _sum(folder / "two" / each.name),
+            SAME: _sum(each) == _sum(folder / "two" / each.name),
         }
         for each in files
     ]
@@ -156,48 +156,61 @@ def tested(
     extras = f"[{','.join(each.extras)}]" if each.extras else ""
     pins = [lowest(one) for one in asked] if each.lowest else []
     row: dict[str, object] = dict.fromkeys(COLUMNS, "")
-    row |= {"environment": each.title, "built": each.built}
+    row |= {"environment": each.title, "built": each.built, "python": _python(python)}
     interpreter = fresh(
         f"{each.title}, {Path(python).name}", python, [f"{name}{extras}", *pins, *TOOLS]
     )
     if isinstance(interpreter, str):
         return row | {"trouble": interpreter}
     with tempfile.TemporaryDirectory() as folder:
-        return (
-            row
-            | _versions(interpreter, asked)
-            | _outcome(interpreter, Path(folder), each.tests, only)
-        )
+        place = unpacked(next(path for path in files if path.suffix == ".gz"), Path(folder))
+        if not each.whole:
+            shutil.rmtree(place / "p2law")
+        _check_origin(interpreter, place, place if each.whole else interpreter.parents[1])
+        outcome = _outcome(interpreter, place, each.tests, only)
+        return row | _versions(interpreter, asked) | outcome
+
+
+def unpacked(sdist: Path, folder: Path) -> Path:
+    """Folder that an sdist holds, laid into another."""
+    with tarfile.open(sdist) as packed:
+        packed.extractall(folder, filter="data")
+    return next(folder.iterdir())
+
+
+def _check_origin(interpreter: Path, folder: Path, home: Path) -> None:
+    """Refuse to test another p2law than that of a home."""
+    code = "import p2law; print(p2law.__file__)"
+    place = told([interpreter, "-c", code], cwd=folder).stdout
+    if not place.startswith(str(home)):
+        raise SystemExit(f"p2law comes from {place}, not from {home}")
 
 
 def _versions(interpreter: Path, asked: Sequence[str]) -> dict[str, object]:
-    """Python's version, and those of what was asked for."""
+    """Versions of what was asked for."""
     done = told(
         [interpreter, "-m", "pip", "list", "--format", "json", "--disable-pip-version-check"]
     )
     there = {each["name"].lower(): each["version"] for each in json.loads(done.stdout)}
-    names = [one.split(">=")[0].lower() for one in asked]
-    python = told([interpreter, "-c", "import platform; print(platform.python_version())"])
-    found = ", ".join(f"{name} {there.get(name, '?')}" for name in names)
-    return {"python": python.stdout.strip(), "versions": found}
+    names = [re.split(r"[<>=\[]", one)[0].lower() for one in asked]
+    return {"versions": ", ".join(f"{name} {there.get(name, '?')}" for name in names)}
+
+
+def _python(command: str) -> str:
+    """Version of an interpreter, or its name where it is not there."""
+    found = told([command, "-c", "import platform; print(platform.python_version())"])
+    return found.stdout.strip() or command
 
 
 def _outcome(interpreter: Path, folder: Path, which: str, only: Sequence[str]) -> dict[str, object]:
-    """Run the tests of a copy, and count what became of them."""
-    for part in ("tests", "data", "examples"):
-        shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "pyproject.toml", folder)  # what pytest is told
-    place = told([interpreter, "-c", "import p2law; print(p2law.__file__)"], cwd=folder).stdout
-    if not place.startswith(str(interpreter.parents[1])):
-        raise SystemExit(f"p2law comes from {place}, not from the environment")
-    left = [folder / "tests" / name for name in ABOUT_THE_TREE]
-    left += [folder / "tests" / "collect"] if which == "core" else []
-    whole = folder / "tests" / ("" if which == "core" else "collect")
+    """Run the tests of a folder, and count what became of them."""
+    collect = folder / "tests" / "collect"
+    whole = collect if which == "collect" else folder / "tests"
+    left = [f"--ignore={collect}"] if which == "core" else []
     tests = [whole / name for name in only] or [whole]
+    options = ["-q", "-n", "0", "-p", "no:cacheprovider", "--tb=line", *left]
     done = told(
-        [interpreter, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "--tb=line"]
-        + [f"--ignore={each}" for each in left]
-        + ["--junitxml", folder / "told.xml", *tests],
+        [interpreter, "-m", "pytest", *options, "--junitxml", folder / "told.xml", *tests],
         cwd=folder,
         OMP_NUM_THREADS="1",
         MPLBACKEND="agg",
@@ -225,14 +238,8 @@ def _counted(file: Path) -> dict[str, object]:
 
 
 def main() -> None:
-    """Build, install, test; keep what came out."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--save", type=Path)
-    parser.add_argument("--only", nargs="*", default=[])
-    parser.add_argument("--python", nargs="*", default=[sys.executable])
-    parser.add_argument("--tests", nargs="*", default=[], help="files of tests; all if not given")
-    parser.add_argument("--collect", action="store_true")
-    options = parser.parse_args()
+    """Build, install, test; keep what came out, and end with what is not as it should be."""
+    options = _asked()
     chosen = [
         each
         for each in (*ENVIRONMENTS, *(COLLECTING if options.collect else ()))
@@ -241,7 +248,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         files, paths = built(Path(folder))
         print(json.dumps(files, indent=1), flush=True)
-        rows = _kept(options.save)
+        rows, bad = _kept(options.save), [each["file"] for each in files if not each[SAME]]
         for python in options.python:
             for each in chosen:
                 before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
@@ -250,9 +257,22 @@ def main() -> None:
                 row["CPU seconds"] = round(used)
                 row["measured"] = f"{DAY}, commit {keeping.COMMIT}"
                 rows = _with(rows, row)
+                bad += [each.title] if row["failed"] or row["trouble"] else []
                 print(json.dumps(row, indent=1), flush=True)
                 if options.save:
                     keeping.keep(options.save, {"built": files, "environments": rows})
+    if bad:
+        sys.exit(f"not as it should be: {', '.join(map(str, bad))}")
+
+
+def _asked() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--save", type=Path)
+    parser.add_argument("--only", nargs="*", default=[])
+    parser.add_argument("--python", nargs="*", default=[sys.executable])
+    parser.add_argument("--tests", nargs="*", default=[], help="files of tests; all if not given")
+    parser.add_argument("--collect", action="store_true")
+    return parser.parse_args()
 
 
 def _kept(file: Path | None) -> list[Mapping[str, object]]:

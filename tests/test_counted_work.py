@@ -1,96 +1,44 @@
-"""How much work standard fits take, counted and not timed: the same on every machine.
+"""How much work standard jobs take, counted and not timed: the same on every machine.
 
 `golden/work.json` holds what was counted last. `pytest tests/test_counted_work.py --rewrite-golden`
 counts anew; do so only where the work has changed on purpose, and say why in the commit.
 """
 
 import contextlib
+import cProfile
 import json
+import os
+import subprocess
+import sys
 import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
+import standard_work
 
 import p2law
-from p2law import forms, testing
+from p2law import records
 from p2law.fitting import polishing
+from p2law.result import saving
 from p2law.solving import projection
 from p2law.solving.calling import Law
+from p2law.text import views
 
 GOLDEN = Path(__file__).parent / "golden" / "work.json"
 ROOM = 1.25
 """How much more than was counted last is still the same: other versions of numpy and scipy."""
-DATA = Path(__file__).parents[1] / "data"
-TRUTH = {
-    "alpha": 0.4,
-    "beta": 0.3,
-    "gamma": -1.2,
-    "delta": 0.2,
-    "N_C": 0.3 * 1e9**0.6,
-    "D_C": 0.3 * 1e9**0.5,
-    "E": 0.3 * 1e9**0.2,
-}
-
-
-def points():
-    """The 240 points of the replication."""
-    table = p2law.load(DATA / "chinchilla.csv")
-    return table[table["in_published_fit"] == 1]
-
-
-def nine_runs():
-    """P² records of nine runs, 200 rows each."""
-    table = testing.design((5e8, 1.5e9, 3e9), (0.15, 0.25, 0.35), np.geomspace(2e7, 1e9, 200))
-    return testing.synthesize(forms.p2, TRUTH, table, noise=0.003)
-
-
-def repeated(epochs):
-    """Records of the law of repeated data, each text read so often."""
-    unique, sizes = np.geomspace(1e8, 1e10, 4), np.geomspace(1e8, 1e10, 4)
-    table = p2law.grid(params=sizes, unique_tokens=unique, epochs=epochs)
-    table["tokens"] = table["unique_tokens"] * table["epochs"]
-    truth = {"E": 1.9, "A": 520.0, "B": 1500.0, "alpha": 0.35, "beta": 0.35}
-    truth |= {"R_D": 15.4, "R_N": 5.3}
-    return testing.synthesize(forms.repeated_data, truth, table, noise=0.005, seed=2)
-
-
-def hopeless():
-    """Inputs over 17 orders of magnitude that have nothing to do with the losses."""
-    table, rng = repeated([1.0, 4.0]), np.random.default_rng(1)
-    columns = ("params", "tokens", "unique_tokens")
-    return table.assign(**{name: 10 ** rng.uniform(1, 18, len(table)) for name in columns})
-
-
-def cases():
-    """Name, records, and what is done with them."""
-    huber, there = p2law.huber(1e-3, log=True), {"params": 1e9, "tokens": 1e9}
-    there |= {"pruning_rate": 0.2, "base_loss": 2.0}
-    chinchilla = points()
-    p2, again, spoiled = nine_runs(), repeated([1.0, 4.0, 16.0, 60.0]), hopeless()
-    return {
-        "chinchilla, 240 points": (
-            chinchilla,
-            lambda: p2law.fit(chinchilla, forms.chinchilla, objective=huber),
-        ),
-        "p2, 1,800 rows": (p2, lambda: p2law.fit(p2, forms.p2)),
-        "p2, 1,000 refits": (
-            p2,
-            lambda: p2law.fit(p2, forms.p2).known.of_refits(1000).draws,
-        ),
-        "p2, a prediction with its interval": (
-            p2,
-            lambda: p2law.fit(p2, forms.p2).predict(**there),
-        ),
-        "repeated_data, 256 rows": (again, lambda: p2law.fit(again, forms.repeated_data)),
-        "repeated_data, hopeless": (spoiled, lambda: p2law.fit(spoiled, forms.repeated_data)),
-    }
+PACKAGE = str(Path(p2law.__file__).parent)
+INLINED = {"<listcomp>", "<setcomp>", "<dictcomp>"}
+"""Functions of their own until Python 3.11, and none since."""
+LAW = ("calls", "values", "derivative calls", "derivatives")
+CODE = ("functions", "asked", "lines")
 
 
 @contextlib.contextmanager
 def counting():
     """Count calls of laws and of their derivatives, and the numbers that these return."""
-    count = dict.fromkeys(("calls", "values", "derivative calls", "derivatives"), 0)
+    count = dict.fromkeys(LAW, 0)
 
     def value(self, *asked):
         found = CALL(self, *asked)
@@ -113,6 +61,51 @@ def counting():
 CALL, SLOPES = Law.__call__, Law.slopes
 
 
+def called(work):
+    """How often functions of p2law run, and what they ask for: of p2law, numpy, Python.
+
+    What numpy and pandas do inside is theirs, and differs from version to version.
+    """
+    profile = cProfile.Profile()
+    profile.runcall(work)
+    own = [
+        each
+        for each in profile.getstats()
+        if not isinstance(each.code, str) and each.code.co_filename.startswith(PACKAGE)
+    ]
+    asked = [each for caller in own for each in caller.calls or ()]
+    return {"functions": _times(own), "asked": _times(asked)}
+
+
+def _times(entries):
+    """Calls of all but comprehensions."""
+    return sum(
+        each.callcount
+        for each in entries
+        if isinstance(each.code, str) or each.code.co_name not in INLINED
+    )
+
+
+def lines(work):
+    """How many lines of p2law are run, each as often as it is: loops that call nothing, too."""
+    count, before = 0, sys.gettrace()
+
+    def inside(_, event, __):
+        nonlocal count
+        count += event == "line"
+        return inside
+
+    def entered(frame, _, __):
+        return inside if frame.f_code.co_filename.startswith(PACKAGE) else None
+
+    sys.settrace(entered)
+    try:
+        work()
+    finally:
+        sys.settrace(before)
+    return count
+
+
 def peak(work):
     """Most bytes held at once by what some work allocates."""
     tracemalloc.start()
@@ -123,12 +116,23 @@ def peak(work):
         tracemalloc.stop()
 
 
-def measured(records, work):
-    """What a case takes: counts, and the most memory held, in sizes of its numeric columns."""
+def measured(case):
+    """What a case takes: counts, and the most memory held, in sizes of its numeric columns.
+
+    Memory comes first, so that what is made once for all, such as a law's derivatives, is there.
+    """
+    size = 8 * len(case.records) * case.records.select_dtypes("number").shape[1]
+    held = round(peak(_ready(case)) / size, 1)
+    work = _ready(case)
     with counting() as count:
-        work()
-    size = 8 * len(records) * records.select_dtypes("number").shape[1]
-    return {**count, "peak": round(peak(work) / size, 1)}
+        calls = called(work)
+    return {**count, **calls, "lines": lines(_ready(case)), "peak": held}
+
+
+def _ready(case):
+    """The work of a case, with what it needs made before."""
+    given = case.fresh()
+    return lambda: case.work(given)
 
 
 def too_much(found, last):
@@ -142,14 +146,20 @@ def too_much(found, last):
 
 
 @pytest.fixture(scope="module")
-def work():
+def cases(tmp_path_factory):
+    """All cases by name."""
+    return standard_work.cases(tmp_path_factory.mktemp("work"))
+
+
+@pytest.fixture(scope="module")
+def work(cases):
     """All cases, measured."""
-    return {name: measured(*case) for name, case in cases().items()}
+    return {name: measured(case) for name, case in cases.items()}
 
 
-def test_no_standard_fit_takes_more_work_than_before(work, request):
+def test_no_standard_job_takes_more_work_than_before(work, request):
     """
-    Calls of the law, numbers that it returns, derivatives, and memory: at most a quarter more.
+    Calls and lines of Python, calls of the law, numbers that it returns, memory: a quarter at most.
     """
     if request.config.getoption("--rewrite-golden"):
         GOLDEN.write_text(json.dumps(work, indent=1) + "\n", encoding="utf-8")
@@ -159,36 +169,84 @@ def test_no_standard_fit_takes_more_work_than_before(work, request):
     assert too_much(work, last) == []
 
 
-def test_the_count_is_the_same_a_second_time(work):
+@pytest.mark.parametrize("name", ["chinchilla, 240 points", "records, one CSV", "a fit as text"])
+def test_the_count_is_the_same_a_second_time(cases, work, name):
     """
     What is counted does not depend on what ran before.
     """
-    name = "chinchilla, 240 points"
-
-    again = measured(*cases()[name])
+    again = measured(cases[name])
 
     assert {**again, "peak": 0} == {**work[name], "peak": 0}
     assert again["peak"] == pytest.approx(work[name]["peak"], rel=0.1)
 
 
-def test_a_search_done_twice_is_noticed(work, monkeypatch):
+def test_the_count_is_the_same_in_another_process(work, tmp_path):
+    """
+    Nor on the order of sets, which each process chooses anew.
+    """
+    names = ["p2, 1,800 rows", "records, a folder of nine", "a fit as HTML", "a frontier"]
+    code = "import json, sys, pathlib, standard_work as s, test_counted_work as t\n"
+    code += "cases = s.cases(pathlib.Path(sys.argv[1]))\n"
+    code += "print(json.dumps({n: t.measured(cases[n]) for n in sys.argv[2:]}))"
+    paths = os.pathsep.join([str(Path(__file__).parent), *filter(None, sys.path)])
+
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", code, tmp_path, *names],
+        env={**os.environ, "PYTHONPATH": paths, "PYTHONHASHSEED": "7"},
+        capture_output=True,
+        check=True,
+    )
+
+    again = json.loads(done.stdout)
+    assert {n: {**again[n], "peak": 0} for n in names} == {n: {**work[n], "peak": 0} for n in names}
+
+
+def test_a_search_done_twice_is_noticed(cases, work, monkeypatch):
     """
     Where every search and every polish runs twice, the guard says so for every count.
     """
-    for module, name in ((projection, "search"), (polishing, "polish")):
-        once = getattr(module, name)
-
-        def twice(*asked, once=once, **more):
-            return once(*asked, **more) and once(*asked, **more)
-
-        monkeypatch.setattr(module, name, twice)
+    twice(monkeypatch, projection, "search")
+    twice(monkeypatch, polishing, "polish")
     name = "chinchilla, 240 points"
 
-    found = {**work, name: measured(*cases()[name])}
+    assert {*LAW, *CODE} <= noticed(name, measured(cases[name]), work)
 
-    said = too_much(found, json.loads(GOLDEN.read_text(encoding="utf-8")))
-    for what in ("calls", "values", "derivative calls", "derivatives"):
-        assert any(each.startswith(name) and f" {what}," in each for each in said), said
+
+@pytest.mark.parametrize(
+    ("name", "module", "part"),
+    [
+        ("records, one CSV", records, "check"),
+        ("records, a folder of nine", records, "check"),
+        ("a saved fit read", saving, "decode"),
+        ("a fit as text", views.View, "text"),
+        ("a fit as HTML", views.View, "html"),
+    ],
+)
+def test_a_part_done_twice_is_noticed(cases, work, monkeypatch, name, module, part):
+    """
+    Also where no law is called.
+    """
+    twice(monkeypatch, module, part)
+
+    assert {*CODE} & noticed(name, measured(cases[name]), work)
+
+
+def test_a_loop_that_calls_nothing_is_counted():
+    """
+    By its lines; code that is not p2law's is not.
+    """
+
+    def loop(times):
+        for _ in range(times):
+            pass
+
+    assert lines(lambda: loop(100)) == 0
+    loop.__code__ = loop.__code__.replace(co_filename=f"{PACKAGE}/loop.py")
+
+    counted = [(lines(lambda n=n: loop(n)), called(lambda n=n: loop(n))) for n in (100, 200)]
+
+    assert counted[1][0] > 1.9 * counted[0][0] > 190
+    assert counted[1][1] == counted[0][1] == {"functions": 1, "asked": 0}
 
 
 def test_memory_that_doubles_is_noticed(work):
@@ -199,3 +257,23 @@ def test_memory_that_doubles_is_noticed(work):
 
     assert [each for each in too_much(work, last) if " peak, " not in each] == []
     assert len(too_much(work, last)) == len(work)
+
+
+def twice(monkeypatch, module, name):
+    """Let a function of a module do everything twice."""
+    once = getattr(module, name)
+
+    def doubled(*asked, **more):
+        once(*asked, **more)
+        return once(*asked, **more)
+
+    monkeypatch.setattr(module, name, doubled)
+
+
+def noticed(name, found, work):
+    """Counts of one case that the guard says are too high."""
+    last = json.loads(GOLDEN.read_text(encoding="utf-8"))
+    said = too_much({**work, name: found}, last)
+    return {
+        what for what in found for each in said if each.startswith(name) and f" {what}," in each
+    }

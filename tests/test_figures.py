@@ -121,6 +121,21 @@ def test_fuzzing_goes_on_from_its_own_commit_only(script, tmp_path, held, words)
         script("fuzz").before(file, other=False)
 
 
+@pytest.mark.usefixtures("keeping")
+def test_guided_fuzzing_goes_on_with_the_targets_that_are_missing(script, tmp_path):
+    """
+    Those that a file holds are not run again, and only where they are of the same commit.
+    """
+    fuzz, file = script("coverage_fuzz"), tmp_path / "found.json"
+    fuzz.keeping.keep(file, {"targets": [{"target": "plan file"}]}, commit="ccccccccc")
+
+    assert ([{"target": "plan file"}], "ccccccccc") == fuzz.before(file, other=False)
+    assert ([], "ccccccccc") == fuzz.before(None, other=False)
+    fuzz.keeping.keep(file, {"targets": [{"target": "plan file"}]}, commit="aaaaaaaaa")
+    with pytest.raises(SystemExit, match="of commit aaaaaaaaa"):
+        fuzz.before(file, other=False)
+
+
 def test_measuring_again_goes_on_from_nothing(script, monkeypatch, tmp_path):
     """
     The figures and the file that a study goes on from are removed before.

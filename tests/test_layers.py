@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[1] / "p2law"
+import p2law
+
+PACKAGE = Path(p2law.__file__).parent
+HOME = Path(__file__).parents[1]
 
 ROWS = re.findall(
     r"^\| `([a-z_./]+)` \|",
-    (PACKAGE.parent / "CONTRIBUTING.md").read_text(encoding="utf-8").split("stands apart")[0],
+    (HOME / "CONTRIBUTING.md").read_text(encoding="utf-8").split("stands apart")[0],
     re.MULTILINE,
 )
 LAYERS = tuple(row.rstrip("/") for row in ROWS)

@@ -1,83 +1,134 @@
 """What SECURITY.md promises of the code and of what it needs."""
 
-import ast
 import importlib.util
 import json
+import shutil
+import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+import scanning
 
 import p2law
 from p2law import forms
 from p2law.errors import SavedFitError
 
 ROOT = Path(__file__).parents[1]
-FILES = sorted((ROOT / "p2law").rglob("*.py"))
-PICKLES = {"pickle", "dill", "cloudpickle", "marshal", "shelve", "joblib", "yaml"}
-READ_BY_PANDAS = {"read_pickle", "read_hdf"}
+PACKAGE = Path(p2law.__file__).parent
+READ = ("*.py", "benchmarks/*.py", "benchmarks/tools/*.py", "data/*/*.py", "data/*.py")
+READ += ("docs/*.py", "docs/*.md", "examples/*", "README.md")
+"""What users run or paste, beside the package."""
+
+ALLOWED = {
+    ("collect/trusting.py", "pickle"): "the reader that refuses names derives from pickle's own",
+    ("p2law/__init__.py", "imports by name"): "a table of p2law's own modules, loaded when asked",
+    ("shell.py", "imports by name"): "--form module:name, which the user gives and trusts",
+    ("collect/tracking.py", "imports by name"): "--tracker module:attribute, likewise",
+    ("line_values.py", "evaluates"): "the nearest points of a tree, not a table's rows",
+    ("docs/first_look.py", "evaluates"): "draws what the first page of the documentation shows",
+    ("docs/which_law.py", "evaluates"): "rows of a schedule, whose name stands in the script",
+    ("coverage_targets.py", "imports by name"): "all modules of p2law, to see what is reached",
+    ("tools/run.py", "imports by name"): "one of the scripts beside it, by a benchmark",
+}
+"""What breaks a rule on purpose, and why it may."""
 
 
-def calls(path):
-    """Names that a file calls, dotted, with their keyword arguments."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Call):
-            yield ast.unparse(node.func), {each.arg: each.value for each in node.keywords}
+def broken(folder, patterns):
+    """Rules that files break, each with where; those that are allowed by the place they have."""
+    paths = sorted(path for pattern in patterns for path in folder.glob(pattern))
+    for path in paths:
+        if path.suffix in {".py", ".ipynb", ".md"}:
+            for program in scanning.programs(path):
+                yield from ((path, each) for each in scanning.findings(program))
 
 
-def imported(path):
-    """Packages that a file imports, wherever in it."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (each.name.split(".")[0] for each in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            yield (node.module or "").split(".")[0]
+def reason(path, found):
+    """The key of `ALLOWED` under which a file may break a rule."""
+    keys = (key for key in ALLOWED if key[1] == found.rule)
+    return next((key for key in keys if path.as_posix().endswith(f"/{key[0]}")), None)
 
 
-def test_nothing_is_unpickled_or_evaluated():
+def test_neither_the_package_nor_what_is_beside_it_runs_what_it_reads():
     """
-    Only `trusting` knows pickles: it reads those of torch's checkpoints, and refuses.
+    No pickle, evaluated text, shell, stranger's module or remote code; but for what is allowed.
     """
-    users = {path.stem: found for path in FILES if (found := PICKLES & {*imported(path)})}
+    found = [*broken(PACKAGE, ("**/*.py",)), *broken(ROOT, READ)]
 
-    assert {"trusting": {"pickle"}, "parallel": {"joblib"}} == users
-    for path in FILES:
-        said = {name for name, _ in calls(path)}
-        assert not said & {"eval", "exec", "compile", "__import__"}, path
-        assert not {name.rsplit(".", maxsplit=1)[-1] for name in said} & READ_BY_PANDAS, path
+    assert [(str(path), each) for path, each in found if not reason(path, each)] == []
+    assert {reason(path, each) for path, each in found} == {*ALLOWED}
 
 
-def test_torch_reads_plain_values_only():
+@pytest.mark.parametrize(
+    ("rule", "code"),
+    [
+        ("pickle", "import pickle"),
+        ("pickle", "from dill import loads"),
+        ("pickle", "def f():\n    import _pickle as plain"),
+        ("pickle", "numpy.load(file, allow_pickle=True)"),
+        ("pickle", "pd.read_pickle(path)"),
+        ("pickle", "import joblib as j\nj.load(path)"),
+        ("evaluates", "eval(text)"),
+        ("evaluates", "run = exec"),
+        ("evaluates", "import builtins as b\nb.eval(text)"),
+        ("evaluates", "table.query(text)"),
+        ("evaluates", "table.eval(expr=text)"),
+        ("evaluates", "__import__(name)"),
+        ("imports by name", "import importlib\nimportlib.import_module(found['form'])"),
+        ("imports by name", "from importlib import import_module as get\nget(name)"),
+        ("imports by name", "importlib.import_module(f'{name}.p2law')"),
+        ("imports by name", "runpy.run_path(path)"),
+        ("shell", "subprocess.run(words, shell=True)"),
+        ("shell", "subprocess.run(words, shell=wanted)"),
+        ("shell", "from os import system as run\nrun(words)"),
+        ("yaml", "yaml.load(text)"),
+        ("yaml", "yaml.load(text, Loader=yaml.UnsafeLoader)"),
+        ("yaml", "from yaml import full_load\nfull_load(text)"),
+        ("torch.load", "torch.load(path)"),
+        ("torch.load", "from torch import load\nload(path, weights_only=False)"),
+        ("remote code", "AutoTokenizer.from_pretrained(name)"),
+        ("remote code", "AutoModelForCausalLM.from_pretrained(name, trust_remote_code=False)"),
+        ("remote code", "AutoConfig.from_pretrained(name, trust_remote_code=True)"),
+        ("remote code", "load_dataset(name, trust_remote_code=given)"),
+        ("unpacks", "archive.extractall(folder)"),
+        ("network", "from urllib import request"),
+        ("network", "import requests"),
+    ],
+)
+def test_what_breaks_a_rule_is_found(rule, code):
     """
-    Every `torch.load` says so.
+    Also under another name, in a function, and where a value is only known when it runs.
     """
-    found = [more for path in FILES for name, more in calls(path) if name == "torch.load"]
-
-    assert 1 == len(found)
-    assert all(ast.unparse(more["weights_only"]) == "True" for more in found)
+    assert rule in {each.rule for each in scanning.findings(code)}
 
 
-def test_no_model_brings_code():
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import re\nre.compile(text)",
+        "model.eval()",
+        "table.query('params > 1e9')",
+        "'eval(text)'",
+        "# import pickle",
+        "numpy.load(file)",
+        "numpy.load(file, allow_pickle=False)",
+        "importlib.import_module('numpy')",
+        "importlib.import_module(f'p2law.{name}')",
+        "subprocess.run(words, shell=False)",
+        "yaml.safe_load(text)",
+        "torch.load(path, weights_only=True)",
+        "AutoTokenizer.from_pretrained(name, trust_remote_code=False)",
+        "AutoModel.from_pretrained(name, use_safetensors=True, trust_remote_code=False)",
+        "p2law.load(path)",
+        "archive.extractall(folder, filter='data')",
+    ],
+)
+def test_what_breaks_none_is_not(code):
     """
-    Every door of transformers is told not to trust remote code, and models are safetensors.
+    Texts, comments, and calls that only look alike.
     """
-    doors = [
-        (name, more)
-        for path in FILES
-        for name, more in calls(path)
-        if name.endswith((".from_pretrained", ".from_config"))
-    ]
-    opened = [(name, more) for name, more in doors if name.endswith(".from_pretrained")]
-
-    assert 3 <= len(opened)
-    for _, more in opened:
-        assert ast.unparse(more["trust_remote_code"]) == "False"
-    models = [more for name, more in opened if name.startswith("AutoModel")]
-    assert models
-    assert all(ast.unparse(more["use_safetensors"]) == "True" for more in models)
-    whole = "".join(path.read_text(encoding="utf-8") for path in FILES)
-    assert "trust_remote_code=True" not in whole
-    assert "allow_pickle=True" not in whole
+    assert [] == scanning.findings(code)
 
 
 @pytest.mark.parametrize("name", ["antigravity", "antigravity:fly", "os.system", "__main__.law"])
@@ -92,6 +143,22 @@ def test_a_saved_fit_imports_no_law(dense_records, name):
         p2law.Fit.from_json(json.dumps(content))
 
     assert "antigravity" not in sys.modules
+
+
+def test_the_sdist_holds_all_that_is_kept():
+    """
+    Whoever unpacks it can run these tests, which read pages, scripts and data, too.
+    """
+    if not ((git := shutil.which("git")) and (ROOT / ".git").exists()):
+        pytest.skip("what is kept is asked of git")
+    told = subprocess.run([git, "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    included = project["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
+
+    assert {path.split("/")[0] for path in told.stdout.splitlines()} == {
+        *(each.removeprefix("/") for each in included),
+        *("pyproject.toml", ".gitignore"),  # are always there
+    }
 
 
 def test_the_promises_are_written_down():
@@ -123,6 +190,34 @@ def licences():
     finally:
         sys.path.pop(0)
     return module
+
+
+def test_a_list_of_licences_that_is_not_current_is_told(licences, tmp_path):
+    """
+    What is new, and what is under another licence; but not what torch brings on some machines.
+    """
+    names = ("numpy", "pandas", "new-one", "triton")
+    rows = [{"package": name, "licence": "BSD-3-Clause"} for name in names]
+    file = tmp_path / "kept.json"
+    kept = [rows[0], rows[1] | {"licence": "MIT"}]
+    licences.keeping.keep(file, {"packages": kept})
+
+    assert licences.changed(rows, file) == [
+        "pandas is under BSD-3-Clause, kept was MIT",
+        "new-one is under BSD-3-Clause, kept was nothing of it",
+    ]
+    assert licences.changed(rows[:1], file) == []
+
+
+def test_what_is_handed_out_is_checked_by_one_script():
+    """
+    Built, compared, tested away from the tree; licences; known vulnerabilities.
+    """
+    script = (ROOT / ".ci" / "supply").read_text(encoding="utf-8")
+
+    for name in ("versions.py", "licences.py --check benchmarks/figures/licences.json", "audit.py"):
+        assert f"$python benchmarks/{name}" in script
+    assert "`bash .ci/supply`" in (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[2] / "p2law" / "collect"
+import p2law
+
+PACKAGE = Path(p2law.__file__).parent / "collect"
 
 WITHOUT_TORCH = (
     "shapes",
