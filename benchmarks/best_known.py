@@ -10,7 +10,7 @@ from p2law.problem import Problem as Posed
 from p2law.surface import Surface
 
 STARTS, POLISHED = 40, 8
-"""Random starts, and how many of the ends of their descents are polished, lowest first."""
+"""Random starts, and how many of the distinct ends of their descents are polished, lowest first."""
 
 
 def from_many_starts(problem: Problem, seed: int) -> float:
@@ -20,8 +20,8 @@ def from_many_starts(problem: Problem, seed: int) -> float:
     with np.errstate(all="ignore"):
         starts = np.clip(_starts(problem, posed, seed), *surface.box)
         down = descend(surface, posed.target, posed.weight, posed.objective, starts)
-        lowest = down.q[np.argsort(down.cost)[:POLISHED]]
-        ends = [polishing.polish(posed, q).q for q in lowest]
+        _, distinct = np.unique(np.round(np.log(down.cost), 6), return_index=True)
+        ends = [polishing.polish(posed, q).q for q in down.q[distinct[:POLISHED]]]
     return min(problem.judge(surface.coefficients(q)) for q in ends)
 
 

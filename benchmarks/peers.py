@@ -12,7 +12,7 @@ or p2law from 40 other starts and from the truth. A tool has found it if its obj
     python benchmarks/peers.py [--save FILE] [--random 100] [--package 3] [--tools NAME ...]
 
 `--random` is the number of usual problems of each law; every harder family has half of it. What is
-done is saved at once, family by family.
+done is saved at once, family by family, in FILE.part; the same command goes on from there.
 """
 
 import argparse
@@ -87,29 +87,23 @@ def _finite(value: float) -> float | None:
 
 
 def compared(
-    tools: Mapping[str, Tool], count: int, few: int
-) -> Iterator[tuple[list[Row], list[Row]]]:
-    """By law and family: rows of shares found by each tool, and rows of what p2law missed."""
-    for law, family in itertools.product(problems.LAWS, families.FAMILIES):
-        usual = family == "usual"
-        numbers = range(count if usual else -(-count // 2))
-        asked = {f"{law}, {family} {k:03d}": families.random(law, family, k) for k in numbers}
-        sample = dict(itertools.islice(asked.items(), few if usual else 0))
-        found = {}
-        for name, tool in tools.items():
-            some = sample if tool.slow else asked
-            own = {title: each for title, each in some.items() if tool.can(each)}
-            if own:
-                found[name] = answers(tool, own, 1).fits
-        best = {
-            title: min(best_known.from_many_starts(problem, k), *_inside(problem, title, found))
-            for k, (title, problem) in enumerate(asked.items())
-        }
-        place: Row = {"law": law, "family": family}
-        shares = [
-            {**place, "tool": name, **_share(asked, own, best)} for name, own in found.items()
-        ]
-        yield shares, _missed(asked, found["p2law"], best)
+    tools: Mapping[str, Tool], law: str, family: str, numbers: range, few: int
+) -> tuple[list[Row], list[Row]]:
+    """Rows of shares found by each tool, and rows of what p2law missed."""
+    asked = {f"{law}, {family} {k:03d}": families.random(law, family, k) for k in numbers}
+    found = {}
+    for name, tool in tools.items():
+        some = itertools.islice(asked.items(), few if tool.slow else None)
+        own = {title: problem for title, problem in some if tool.can(problem)}
+        if own:
+            found[name] = answers(tool, own, 1).fits
+    best = {
+        title: min(best_known.from_many_starts(problem, k), *_inside(problem, title, found))
+        for k, (title, problem) in enumerate(asked.items())
+    }
+    place: Row = {"law": law, "family": family}
+    shares = [{**place, "tool": name, **_share(asked, own, best)} for name, own in found.items()]
+    return shares, _missed(asked, found["p2law"], best)
 
 
 def _inside(problem: Problem, title: str, found: Mapping[str, Mapping[str, Found]]) -> list[float]:
@@ -163,6 +157,38 @@ def usable(names: list[str], few: int) -> tuple[dict[str, Tool], list[Row]]:
     return tools, left
 
 
+def begun(part: Path) -> dict[str, list[Row]]:
+    """Tables that the same command had saved, of the same commit, before it was stopped."""
+    if not part.exists():
+        return {}
+    held, now = keeping.read(part), keeping.stamp()
+    same = all(held[name] == now[name] for name in ("command", "commit"))
+    return dict(held["tables"]) if same else {}
+
+
+def measured(
+    tables: dict[str, list[Row]], tools: Mapping[str, Tool], count: int, few: int
+) -> Iterator[None]:
+    """Fill in what tables lack, step by step."""
+    if "known" not in tables:
+        tables["known"] = timed(tools)
+        yield
+    if "draws" not in tables:
+        tables["draws"] = drawn(count) if "simple-scaling-laws" in tools else []
+        yield
+    shares, missed = (tables.setdefault(name, []) for name in ("random", "missed"))
+    done = {(row["law"], row["family"]) for row in shares}
+    for law, family in itertools.product(problems.LAWS, families.FAMILIES):
+        if (law, family) in done:
+            continue
+        usual = family == "usual"
+        numbers = range(count if usual else -(-count // 2))
+        found, lost = compared(tools, law, family, numbers, few if usual else 0)
+        shares += found
+        missed += lost
+        yield
+
+
 def main() -> None:
     """Print the tables, and keep them where asked."""
     parser = argparse.ArgumentParser(
@@ -174,15 +200,15 @@ def main() -> None:
     parser.add_argument("--tools", nargs="+", choices=TOOLS, default=list(TOOLS))
     asked = parser.parse_args()
     tools, left = usable(asked.tools, asked.package)
-    tables: dict[str, list[Row]] = {"left_out": left, "known": timed(tools)}
-    tables |= {"draws": drawn(asked.random) if "simple-scaling-laws" in tools else []}
-    tables |= {"random": [], "missed": []}
-    for shares, missed in compared(tools, asked.random, asked.package):
-        tables["random"] += shares
-        tables["missed"] += missed
-        if asked.save:
-            keeping.keep(asked.save, tables)
+    part = asked.save and asked.save.with_name(f"{asked.save.name}.part")
+    tables = {**(begun(part) if part else {}), "left_out": left}
+    for _ in measured(tables, tools, asked.random, asked.package):
+        if part:
+            keeping.keep(part, tables)
     keeping.show(tables)
+    if asked.save:
+        keeping.keep(asked.save, tables)
+        part.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import ast
 import importlib
 import math
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -193,6 +194,32 @@ def test_an_interval_holds_the_truth_or_does_not(script, asked):
     assert {"held": 1.0, "held_longer": 0.0} == held
 
 
+def test_a_stopped_comparison_goes_on_where_it_was(script, monkeypatch, tmp_path):
+    """
+    With the same command and of the same commit; else from nothing.
+    """
+    peers, keeping, part = script("peers"), script("keeping"), tmp_path / "peers.json.part"
+    monkeypatch.setattr(sys, "argv", ["benchmarks/peers.py", "--save", "peers.json"])
+    first = {"law": "chinchilla", "family": "usual"}
+    keeping.keep(part, {"known": [], "draws": [], "random": [first], "missed": []})
+    asked = []
+
+    def compared(_, law, family, numbers, few):
+        asked.append((law, family, len(numbers), few))
+        return [{"law": law, "family": family}], []
+
+    monkeypatch.setattr(peers, "compared", compared)
+    tables = peers.begun(part)
+    steps = len(list(peers.measured(tables, {}, 5, 3)))
+
+    assert 11 == steps == len(asked)
+    assert ("chinchilla", "near sizes", 3, 0) == asked[0]
+    assert ("p2", "usual", 5, 3) in asked
+    assert 12 == len(tables["random"])
+    monkeypatch.setattr(sys, "argv", ["benchmarks/peers.py", "--random", "5"])
+    assert {} == peers.begun(part) == peers.begun(tmp_path / "none")
+
+
 # -- how they are shown --------------------------------------------------------------
 
 
@@ -208,11 +235,13 @@ def test_the_page_tells_the_families_apart(script):
     ]
 
     own, others = text._random(rows)
+    timed = [{**row, "cpu_ms": 8.0 if row["tool"] == "p2law" else 2.0} for row in rows]
+    (slow,) = text.short_of_experts({"known": [], "random": timed})
 
     assert "Of 13 random problems" in own
     assert "12 (p2, usual: 9 of 9; p2, short: 3 of 4)" in own
     assert "lmfit, expert 8 of 9" in others
-    assert "p2, usual" == text._place(rows[2])
+    assert "random problems of p2, usual: 4.0" in slow
 
 
 def test_intervals_are_asked_where_runs_end_and_far_beyond(script):
