@@ -114,6 +114,13 @@ backward, clip, AdamW, fresh windows from the same file. Llama shapes, float32, 
 that the loops took one after the other. Beside other work ratios of single turns differ by
 several per cent."""
 
+HUBER_MISSES = (
+    "`p2law` searches with squares, then follows Huber's function down from the lowest minima of "
+    "these. Where an outlier stands among hardly more rows than coefficients, Huber's function can "
+    "have a lower minimum near none of them."
+)
+"""Why the best may be missed where all is hard at once."""
+
 SLOWEST = 1.5
 """What the expert's lmfit may be beaten by, at most."""
 
@@ -203,6 +210,8 @@ def _missing(tables: Tables) -> list[str]:
         f"`p2law` missed {each['problem']}: {each['objective']:.9g}, best known {each['best']:.9g}."
         for each in tables["missed"]
     ]
+    if any("all at once" in each["problem"] for each in tables["missed"]):
+        told.append(HUBER_MISSES)
     return told + [f"{each['tool']} is left out: {each['why']}." for each in tables["left_out"]]
 
 

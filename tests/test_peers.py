@@ -244,6 +244,21 @@ def test_the_page_tells_the_families_apart(script):
     assert "random problems of p2, usual: 4.0" in slow
 
 
+def test_what_p2law_missed_is_shown_with_the_reason(script):
+    """
+    Each problem with both objectives; the reason only where it is the one that was found.
+    """
+    text = script("performance_text")
+    short = {"problem": "p2, short 001", "objective": 2.0, "best": 1.0}
+    hard = {**short, "problem": "p2, all at once 006"}
+
+    assert [
+        "`p2law` missed p2, all at once 006: 2, best known 1.",
+        text.HUBER_MISSES,
+    ] == text._missing({"missed": [hard], "left_out": []})
+    assert 1 == len(text._missing({"missed": [short], "left_out": []}))
+
+
 def test_intervals_are_asked_where_runs_end_and_far_beyond(script):
     """
     The measured rows come first, then the same with ten times the tokens.
