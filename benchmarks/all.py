@@ -34,7 +34,7 @@ class Job:
 
 
 JOBS = {
-    "peers": Job("peers.py", 12),
+    "peers": Job("peers.py", 16, "figures/peers.json.part"),
     "speed": Job("speed.py", 1),
     "growth": Job("growth.py", 3),
     "recovery": Job("recovery.py", 2),

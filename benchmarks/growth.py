@@ -32,8 +32,8 @@ def main() -> None:
             name: answers(TOOLS[name], {"growth": problem}, 3 if size <= 100_000 else 1)
             for name in NAMES
         }
-        judged = {name: problem.judge(own["growth"]["values"]) for name, own in found.items()}
-        spent = {name: statistics.median(own["growth"]["seconds"]) for name, own in found.items()}
+        judged = {name: problem.judge(own.fits["growth"].values) for name, own in found.items()}
+        spent = {name: statistics.median(own.fits["growth"].seconds) for name, own in found.items()}
         for name, own in found.items():
             rows.append(
                 {
@@ -42,7 +42,7 @@ def main() -> None:
                     "cpu_s": spent[name],
                     "times_p2law": spent[name] / spent["p2law"],
                     "excess": judged[name] / min(judged.values()) - 1,
-                    "peak_mb": own[""]["peak MB"],
+                    "peak_mb": own.peak_mb,
                     "columns_mb": held,
                 }
             )

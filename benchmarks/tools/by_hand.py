@@ -4,9 +4,17 @@ Sizes and tokens of the P² law are counted in 1e9, and its constants start in t
 papers report; the Chinchilla law starts at the coefficients of Hoffmann et al.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from run import Problem
+
+Array = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
+Function = Callable[[Array], Array]
 
 BILLION = 1e9
 STARTS = {
@@ -30,23 +38,23 @@ class Model:
 
     law: str
     names: tuple[str, ...]
-    start: np.ndarray
-    predict: object
-    derivatives: object
-    loss: np.ndarray
+    start: Array
+    predict: Function
+    derivatives: Function
+    loss: Array
     log: bool
 
-    def residuals(self, q: np.ndarray) -> np.ndarray:
+    def residuals(self, q: Array) -> Array:
         """Differences of losses, or of their logarithms."""
         found = self.predict(q)
         return np.log(found / self.loss) if self.log else found - self.loss
 
-    def jacobian(self, q: np.ndarray) -> np.ndarray:
+    def jacobian(self, q: Array) -> Array:
         """Derivatives of the residuals, (rows, coordinates)."""
         found = self.derivatives(q)
         return (found / self.predict(q) if self.log else found).T
 
-    def values(self, q: np.ndarray) -> dict[str, float]:
+    def values(self, q: Array) -> dict[str, float]:
         """Coefficients in plain counts."""
         at = dict(zip(self.names, q, strict=True))
         at |= {name: np.exp(at[name]) for name in IN_LOGS[self.law]}
@@ -57,7 +65,7 @@ class Model:
         return at
 
 
-def model(problem) -> Model:  # noqa: ANN001 - a Problem of run.py
+def model(problem: "Problem") -> Model:
     """Lay out a problem as an expert would."""
     start = dict(STARTS[problem.law])
     start |= {name: np.log(start[name]) for name in IN_LOGS[problem.law]}
@@ -73,34 +81,35 @@ def model(problem) -> Model:  # noqa: ANN001 - a Problem of run.py
     )
 
 
-def _chinchilla(columns: dict[str, np.ndarray]):  # noqa: ANN202 - two functions
+def _chinchilla(columns: dict[str, Array]) -> tuple[Function, Function]:
     size, tokens = np.log(columns["params"]), np.log(columns["tokens"])
 
-    def terms(q: np.ndarray) -> np.ndarray:
+    def terms(q: Array) -> Array:
         e, a, b, alpha, beta = q
-        return np.exp(np.stack([np.full_like(size, e), a - alpha * size, b - beta * tokens]))
+        powers = [np.full_like(size, e), a - alpha * size, b - beta * tokens]
+        return np.asarray(np.exp(np.stack(powers)))
 
-    def derivatives(q: np.ndarray) -> np.ndarray:
+    def derivatives(q: Array) -> Array:
         found = terms(q)
         return np.stack([*found, -found[1] * size, -found[2] * tokens])
 
     return (lambda q: terms(q).sum(axis=0)), derivatives
 
 
-def _p2(columns: dict[str, np.ndarray]):  # noqa: ANN202 - two functions
+def _p2(columns: dict[str, Array]) -> tuple[Function, Function]:
     size, tokens = np.log(columns["params"] / BILLION), np.log(columns["tokens"] / BILLION)
     rate, base = np.log(columns["pruning_rate"]), columns["base_loss"]
 
-    def parts(q: np.ndarray) -> tuple[np.ndarray, ...]:
+    def parts(q: Array) -> tuple[Array, ...]:
         n, d, rest, alpha, beta, gamma, delta = q
         scale = np.exp(-gamma * rate - delta * size)
         return scale, scale * np.exp(n - alpha * size), scale * np.exp(d - beta * tokens), rest
 
-    def predict(q: np.ndarray) -> np.ndarray:
+    def predict(q: Array) -> Array:
         scale, lasting, transient, rest = parts(q)
         return base + lasting + transient + scale * rest
 
-    def derivatives(q: np.ndarray) -> np.ndarray:
+    def derivatives(q: Array) -> Array:
         scale, lasting, transient, rest = parts(q)
         damage = lasting + transient + scale * rest
         return np.stack(

@@ -4,10 +4,14 @@ import contextlib
 import io
 import tempfile
 from importlib import metadata
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from chinchilla import Chinchilla
-from chinchilla._metrics import log_huber, mse
+from chinchilla import Chinchilla  # type: ignore[import-not-found]
+from chinchilla._metrics import log_huber, mse  # type: ignore[import-not-found]
+
+if TYPE_CHECKING:
+    from run import Problem
 
 LAWS = ("chinchilla",)
 GRID = {
@@ -19,10 +23,10 @@ GRID = {
 }
 
 
-def fit(problem):  # noqa: ANN001, ANN201
+def fit(problem: "Problem") -> dict[str, float]:
     """3,125 starts."""
 
-    def robust(true, predicted):  # noqa: ANN001, ANN202
+    def robust(true: Any, predicted: Any) -> Any:
         return log_huber(true, predicted, delta=problem.delta)
 
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):

@@ -4,14 +4,19 @@ Without bounds lmfit stops at the first NaN and its message asks for bounds; so 
 say is positive has the bound 0.
 """
 
+from typing import TYPE_CHECKING
+
 import lmfit
 import plain
+
+if TYPE_CHECKING:
+    from run import Problem
 
 LAWS = ("chinchilla", "p2")
 POSITIVE = {"A", "B", "N_C", "D_C", "alpha", "beta"}
 
 
-def fit(problem):  # noqa: ANN001, ANN201
+def fit(problem: "Problem") -> dict[str, float]:
     """`lmfit.Model` of the law."""
     names, inputs = plain.NAMES[problem.law], plain.INPUTS[problem.law]
     own = lmfit.Model(plain.LAWS[problem.law], independent_vars=list(inputs))
@@ -19,7 +24,7 @@ def fit(problem):  # noqa: ANN001, ANN201
     for name in POSITIVE.intersection(names):
         params[name].min = 0.0
     columns = dict(zip(inputs, problem.columns.values(), strict=True))
-    return own.fit(problem.loss, params, **columns).params.valuesdict()
+    return dict(own.fit(problem.loss, params, **columns).params.valuesdict())
 
 
 def version() -> str:

@@ -1,19 +1,24 @@
 """lmfit by an expert: logarithms, sane starts, exact derivatives, Huber where it is judged."""
 
+from typing import TYPE_CHECKING
+
 import lmfit
 import numpy as np
-from by_hand import model
+from by_hand import Array, model
+
+if TYPE_CHECKING:
+    from run import Problem
 
 LAWS = ("chinchilla", "p2")
 
 
-def fit(problem):  # noqa: ANN001, ANN201
+def fit(problem: "Problem") -> dict[str, float]:
     """Least squares by Levenberg and Marquardt, Huber by a trust region."""
     own, params = model(problem), lmfit.Parameters()
     for name, value in zip(own.names, own.start, strict=True):
         params.add(name, value=value)
 
-    def at(found):  # noqa: ANN001, ANN202
+    def at(found: lmfit.Parameters) -> Array:
         return np.array(list(found.valuesdict().values()))
 
     minimizer = lmfit.Minimizer(lambda found: own.residuals(at(found)), params)

@@ -3,8 +3,9 @@
     PYTHON benchmarks/tools/run.py TOOL FOLDER FILE [REPEATS]
 
 TOOL is a module beside this one with a function `fit(problem)`, which returns coefficients in
-plain counts. Only the fit is timed, as CPU time of this process and its children; importing and
-reading are not, nor is the first fit of the first problem where there are repeats.
+plain counts, or ends of intervals of the losses that are asked for. Only the fit is timed, as CPU
+time of this process and its children; importing and reading are not, nor is the first fit of the
+first problem where there are repeats.
 """
 
 import importlib
@@ -15,6 +16,7 @@ import time
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -28,6 +30,12 @@ class Problem:
     loss: np.ndarray
     delta: float | None
     """Of Huber's function over differences of logarithms; None: squares of differences."""
+
+    @property
+    def asked(self) -> dict[str, np.ndarray]:
+        """Inputs of losses that are asked for: those measured, then with ten times the tokens."""
+        longer = self.columns | {"tokens": 10 * self.columns["tokens"]}
+        return {name: np.concatenate([own, longer[name]]) for name, own in self.columns.items()}
 
 
 def read(file: Path) -> Problem:
@@ -50,8 +58,8 @@ def high_water() -> float:
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
-def one(tool, problem: Problem, repeats: int) -> dict[str, object]:  # noqa: ANN001 - a module
-    """Fit as often as asked: coefficients of the last fit, and CPU seconds of each."""
+def one(tool: Any, problem: Problem, repeats: int) -> dict[str, object]:
+    """Fit as often as asked: what the last fit gave, and CPU seconds of each."""
     seconds, values, error = [], None, ""
     for _ in range(repeats):
         before = spent()
@@ -60,8 +68,9 @@ def one(tool, problem: Problem, repeats: int) -> dict[str, object]:  # noqa: ANN
         except Exception as trouble:  # noqa: BLE001 - whatever a tool raises is its answer
             error = f"{type(trouble).__name__}: {trouble}"[:120]
         seconds.append(spent() - before)
-    plain = values and {name: float(value) for name, value in values.items()}
-    return {"values": plain, "seconds": seconds, "error": error}
+    told = {name: np.asarray(value, float).tolist() for name, value in (values or {}).items()}
+    kind = "ends" if "low" in told else "values"
+    return {"values": None, "seconds": seconds, "error": error} | ({kind: told} if told else {})
 
 
 def main() -> None:
@@ -70,7 +79,7 @@ def main() -> None:
     name, folder, out, *more = sys.argv[1:]
     repeats = int(more[0]) if more else 1
     tool = importlib.import_module(name)
-    found = {}
+    found: dict[str, dict[str, object]] = {}
     for file in sorted(Path(folder).glob("*.npz")):
         problem = read(file)
         if problem.law not in tool.LAWS:

@@ -1,13 +1,18 @@
 """scipy's curve_fit by a beginner: plain counts, and everything else as it comes."""
 
+from typing import TYPE_CHECKING
+
 import plain
 import scipy
 from scipy.optimize import curve_fit
 
+if TYPE_CHECKING:
+    from run import Problem
+
 LAWS = ("chinchilla", "p2")
 
 
-def fit(problem):  # noqa: ANN001, ANN201
+def fit(problem: "Problem") -> dict[str, float]:
     """`curve_fit` of the law."""
     law, names = plain.LAWS[problem.law], plain.NAMES[problem.law]
     inputs = tuple(problem.columns.values())

@@ -1,17 +1,22 @@
 """scipy's curve_fit by an expert: logarithms, sane starts, exact derivatives, Huber if judged."""
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import scipy
 from by_hand import model
 from scipy.optimize import curve_fit
 
+if TYPE_CHECKING:
+    from run import Problem
+
 LAWS = ("chinchilla", "p2")
 
 
-def fit(problem):  # noqa: ANN001, ANN201
+def fit(problem: "Problem") -> dict[str, float]:
     """Fit residuals to nothing, so that logarithms of the law can be taken."""
     own = model(problem)
-    close = {"ftol": 1e-12, "xtol": 1e-12, "gtol": 1e-12}
+    close: dict[str, Any] = {"ftol": 1e-12, "xtol": 1e-12, "gtol": 1e-12}
     if problem.delta is None:
         close |= {"method": "lm"}
     else:

@@ -4,20 +4,25 @@ The class is deprecated, exported nowhere and due to go after 0.16; it is the on
 squares that statsmodels has. It takes no derivatives and no robust loss.
 """
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import statsmodels
-from by_hand import model
-from statsmodels.miscmodels.nonlinls import NonlinearLS
+import statsmodels  # type: ignore[import-not-found]
+from by_hand import Array, model
+from statsmodels.miscmodels.nonlinls import NonlinearLS  # type: ignore[import-not-found]
+
+if TYPE_CHECKING:
+    from run import Problem
 
 LAWS = ("chinchilla", "p2")
 
 
-def fit(problem):  # noqa: ANN001, ANN201
+def fit(problem: "Problem") -> dict[str, float]:
     """Fit the law where squares of losses are judged, its logarithm where logarithms are."""
     own = model(problem)
 
-    class Law(NonlinearLS):
-        def _predict(self, params):  # noqa: ANN001, ANN202
+    class Law(NonlinearLS):  # type: ignore[misc]
+        def _predict(self, params: Array) -> Array:
             return np.log(own.predict(params)) if own.log else own.predict(params)
 
     target = np.log(problem.loss) if own.log else problem.loss
