@@ -49,7 +49,7 @@ JOBS = {
     "real_shapes": Job("real_shapes.py", 45),
     "fuzz": Job("fuzz.py", 60, ".fuzz_done.json"),
     "coverage_fuzz": Job("coverage_fuzz.py", 60),
-    "faults": Job("faults.py", 30),
+    "faults": Job("faults.py", 15),
     "scale": Job("scale.py", 5),
     "versions": Job("versions.py", 15),
     "licences": Job("licences.py", 2),

@@ -58,10 +58,13 @@ PARTS = (
                 "fault": ("fault", ""),
                 "sweeps": ("trials", ""),
                 "faults": ("faults", ""),
+                "measured again": ("again", ""),
                 "equal records": ("equal", ""),
+                "all equal": ("whole", ""),
                 "lines lost": ("lost", ""),
                 "doubled": ("doubled", ""),
                 "unforeseen": ("unforeseen", ""),
+                "cut off, or refused": ("where", ""),
                 "what users are told, for example": ("said", text.example),
             }
         },

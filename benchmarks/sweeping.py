@@ -1,23 +1,27 @@
-"""A tiny sweep in processes that can be killed, and what became of its records.
+"""A tiny sweep in processes that can be killed.
 
 The processes are forked from one that has loaded torch, so that a start costs no import;
 each then carries out ``p2law collect run``, and what it says goes to a file. Several of
 them form a team as torchrun would have it. Linux, CPU.
 """
 
-import json
+import itertools
 import os
 import signal
 import socket
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+
+import moments
 
 from p2law import cli
-from p2law.collect import jobs, spec, sweep
+from p2law.collect import jobs, spec, sweep, train
 
 TEXT = Path(__file__).parents[1] / "examples" / "text"
 SWEEP = """
@@ -33,17 +37,17 @@ tokens = 512
 {models}
 [dense]
 corpus = "text"
-tokens = 3_072
+tokens = {tokens}
 batch_tokens = 256
 learning_rate = 3e-3
-measure = {{ first = 256, count = 8 }}
+measure = {{ first = 256, count = {count} }}
 [post_training]
 corpus = "text"
-tokens = 3_072
+tokens = {tokens}
 batch_tokens = 256
 learning_rate = 1e-3
 objective = "kd"
-measure = {{ first = 256, count = 8 }}
+measure = {{ first = 256, count = {count} }}
 [calibration]
 sequences = 4
 [[prune]]
@@ -53,7 +57,7 @@ rates = [0.25]
 method = "2:4"
 [execution]
 processes = {processes}
-checkpoint_minutes = 1e-9
+checkpoint_minutes = {minutes}
 """
 MODEL = """
 [[models]]
@@ -70,8 +74,14 @@ num_key_value_heads = 1
 head_dim = 8
 """
 DIVERGING = "post_training = { learning_rate = 1e30 }"
-HALF = 1_536
+TOKENS, LONG = 3_072, 6_144
+"""Of a run with a checkpoint after every step, and of one with checkpoints apart."""
+
+HALF = TOKENS // 2
 """Tokens of half a run."""
+
+COUNT, MORE = 8, 14
+"""Measurements that are asked for in them."""
 
 LIMIT = 300.0
 """Seconds after which a sweep that should have ended counts as hanging."""
@@ -81,12 +91,28 @@ sweep.PAUSE = 0.05  # between looks at a model that another sweep makes
 
 @dataclass(frozen=True)
 class Study:
-    """A sweep file, and what it gives when nobody disturbs it."""
+    """A sweep file, and what it gives when nobody disturbs it.
+
+    Attributes
+    ----------
+    path : Path
+    whole : Path
+        Folder of the undisturbed sweep.
+    processes : int
+    apart : int
+        Steps from one checkpoint to the next.
+    seconds : float
+        What the undisturbed sweep took.
+    writes : mapping of str to int
+        How often it asked something of the disk, by kind (see `moments`).
+    """
 
     path: Path
     whole: Path
     processes: int
-    seconds: float
+    apart: int
+    seconds: float = 0.0
+    writes: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def runs(self) -> list[str]:
@@ -94,19 +120,26 @@ class Study:
         return [each.id for each in jobs.expand(spec.read(self.path))]
 
 
-def study(folder: Path, *, processes: int = 1, diverging: bool = False) -> Study:
+def study(folder: Path, *, processes: int = 1, apart: int = 1, diverging: bool = False) -> Study:
     """Write a sweep file and carry it out undisturbed."""
     folder.mkdir()
     names = {"small": "", **({"hot": DIVERGING} if diverging else {})}
-    models = "".join(MODEL.format(name=name, change=names[name]) for name in names)
-    content = SWEEP.format(text=TEXT, models=models, processes=processes)
+    content = SWEEP.format(
+        text=TEXT,
+        models="".join(MODEL.format(name=name, change=names[name]) for name in names),
+        processes=processes,
+        tokens=LONG if apart > 1 else TOKENS,
+        count=MORE if apart > 1 else COUNT,
+        minutes=apart / 60 if apart > 1 else 1e-9,
+    )
     path, whole = folder / "sweep.toml", folder / "whole"
     path.write_text(content, encoding="utf-8")
+    made, notes = Study(path, whole, processes, apart), folder / "writes.txt"
     began = time.monotonic()
-    made = Study(path, whole, processes, 0.0)
-    if not ended(start(made, whole)):
+    if not ended(start(made, whole, partial(moments.noting, whole, notes))):
         raise SystemExit(f"the undisturbed sweep failed:\n{said(whole)}")
-    return Study(path, whole, processes, time.monotonic() - began)
+    seconds, writes = time.monotonic() - began, notes.read_text(encoding="utf-8").splitlines()
+    return replace(made, seconds=seconds, writes=Counter(writes))
 
 
 def start(found: Study, out: Path, before: Callable[[], None] = lambda: None) -> list[int]:
@@ -122,26 +155,35 @@ def start(found: Study, out: Path, before: Callable[[], None] = lambda: None) ->
                 team = {"RANK": str(rank), "LOCAL_RANK": str(rank)}
                 size = {"WORLD_SIZE": str(found.processes), "MASTER_ADDR": "127.0.0.1"}
                 os.environ |= {**team, **size, "MASTER_PORT": port}
-            _carry_out(found.path, out, before)
+            _carry_out(found, out, before)
         children.append(child)
     return children
 
 
-def _carry_out(path: Path, out: Path, before: Callable[[], None]) -> None:
+def _carry_out(found: Study, out: Path, before: Callable[[], None]) -> None:
     """Do the command in a process that was forked for it, and end there."""
     code = 70
     try:
         words = os.open(_words(out), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(words, 1)
         os.dup2(words, 2)
+        if found.apart > 1:
+            _count_steps()
         before()
-        code = cli.main(["collect", "run", str(path), "--out", str(out)])
+        code = cli.main(["collect", "run", str(found.path), "--out", str(out)])
     except BaseException as error:  # noqa: BLE001 - a fork must not go on as its parent
         print(f"UNFORESEEN {type(error).__name__}: {error}", file=sys.stderr)
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+
+
+def _count_steps() -> None:
+    """Let the clock of checkpoints show steps, one a second: it is looked at after each."""
+    steps = itertools.count()
+    clock = SimpleNamespace(monotonic=lambda: float(next(steps)))
+    setattr(train, "time", clock)  # noqa: B010 - a module has no such attribute for mypy
 
 
 def _words(out: Path) -> Path:
@@ -177,7 +219,9 @@ def ended(
     return not left and not any(codes.values())
 
 
-def killed(found: Study, out: Path, seconds: float, before: Callable[[], None] = int) -> bool:
+def killed(
+    found: Study, out: Path, seconds: float, before: Callable[[], None] = lambda: None
+) -> bool:
     """Start a sweep and kill it after so many seconds; False where it had ended by then."""
     return not ended(start(found, out, before), seconds)
 
@@ -191,39 +235,3 @@ def half_way(out: Path, run: str) -> Callable[[], bool]:
         return any(int(each[5:]) >= HALF for each in names)
 
     return reached
-
-
-@dataclass(frozen=True)
-class Compared:
-    """The records of a sweep beside those of an undisturbed one."""
-
-    equal: bool
-    lost: int
-    doubled: int
-
-
-def compared(found: Study, out: Path) -> Compared:
-    """Compare the record files of all runs, byte by byte, and their lines one by one."""
-    equal, lost, doubled = True, 0, 0
-    for run in found.runs:
-        ours, theirs = (
-            _content(each / "runs" / run / "records.jsonl") for each in (out, found.whole)
-        )
-        equal &= ours == theirs
-        have, should = Counter(map(_key, ours.split(b"\n"))), set(map(_key, theirs.split(b"\n")))
-        lost += len(should - have.keys())
-        doubled += sum(count - 1 for count in have.values())
-    return Compared(equal, lost, doubled)
-
-
-def _content(path: Path) -> bytes:
-    return path.read_bytes() if path.exists() else b""
-
-
-def _key(line: bytes) -> str:
-    """What tells measurements of a run apart: tokens and text, or the line itself."""
-    try:
-        found = json.loads(line)
-        return f"{found['tokens']} {found.get('eval_text')}"
-    except (ValueError, KeyError, TypeError):
-        return repr(line)

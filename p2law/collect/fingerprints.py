@@ -13,7 +13,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from p2law.collect.ledger import write_whole
+from p2law.collect.ledger import clear_drafts, write_whole
 from p2law.collect.place import read_json
 from p2law.errors import RunError
 
@@ -44,8 +44,10 @@ def same(folder: Path, note: Path, **told: str) -> dict[str, Any]:
         The model is another one.
     """
     note.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(note.with_name("checksums.json.lock")):
-        files = checksums(folder, note.with_name("checksums.json"))
+    cache = note.with_name("checksums.json")
+    with FileLock(f"{cache}.lock"):
+        clear_drafts(cache, note)
+        files = checksums(folder, cache)
         found: dict[str, Any] = {
             **told,
             "commit": commit(folder),

@@ -7,6 +7,7 @@ the file no longer begins with them it is set aside, and they are put back.
 
 import contextlib
 import errno
+import glob
 import json
 import logging
 import os
@@ -175,6 +176,14 @@ def replace_whole(path: Path, text: str) -> None:
         with contextlib.suppress(OSError):  # the first error is the one to tell
             draft.unlink(missing_ok=True)
         raise RunError(f"{path}: cannot write it ({error.strerror or error})") from error
+
+
+def clear_drafts(*paths: Path) -> None:
+    """Remove what killed processes have left of small files, for whoever holds their lock."""
+    for path in paths:
+        for draft in path.parent.glob(f"{glob.escape(path.name)}.*.part"):
+            with contextlib.suppress(OSError):  # it takes room and does no harm
+                draft.unlink()
 
 
 def set_aside(path: Path, mark: str) -> Path:

@@ -18,7 +18,7 @@ from p2law.collect import corpus, fingerprints, zoo
 from p2law.collect.corpus import Text, TokenFile
 from p2law.collect.cuts import SPARSE
 from p2law.collect.jobs import Run, describe
-from p2law.collect.ledger import settle_folder, write_whole
+from p2law.collect.ledger import clear_drafts, settle_folder, write_whole
 from p2law.collect.loss import Objective
 from p2law.collect.masks import Masks, from_zeros
 from p2law.collect.place import Place, read_json, slug
@@ -153,6 +153,7 @@ def base_losses(run: Run, sweep: Sweep, place: Place, ruler: Ruler) -> dict[str,
     once(team, lambda: path.parent.mkdir(parents=True, exist_ok=True))
     once(team, lambda: bool(lock.acquire()))
     try:
+        once(team, lambda: clear_drafts(path))
         found: dict[str, Any] | None = once(team, lambda: read_json(path))
         if found is None:
             folder = once(team, lambda: base(run, place))

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from p2law.collect.columns import aligned
-from p2law.collect.ledger import write_whole
+from p2law.collect.ledger import clear_drafts, write_whole
 from p2law.collect.place import Place, read_json
 from p2law.errors import RunError
 
@@ -67,6 +67,7 @@ def remember(out: Path, name: str, runs: Mapping[str, int]) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
         with FileLock(out / "sweep.json.lock"):  # another worker may be noting the same
+            clear_drafts(out / "sweep.json")
             before = read_json(out / "sweep.json") or {"runs": {}}
             content = {"name": name, "runs": {**before["runs"], **runs}, "latest": list(runs)}
             if content != before:

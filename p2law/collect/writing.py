@@ -31,6 +31,10 @@ COMPANIONS = (
 )
 """Files that go with a model whatever becomes of its weights."""
 
+OF_HERE = frozenset({"_name_or_path"})
+"""What transformers adds to a configuration of where it was read; the same model written in
+another folder would have another checksum."""
+
 SHARD_BYTES = 2**25
 """A shard is closed at the end of a layer once it holds so much: no more waits in memory."""
 
@@ -71,7 +75,7 @@ def write_folder(
             shutil.rmtree(partial)
         partial.mkdir(parents=True)
         _write_shards(partial, blocks)
-        _write_json(partial / "config.json", config)
+        _write_json(partial / "config.json", {k: config[k] for k in config.keys() - OF_HERE})
         for name in COMPANIONS:
             if companions is not None and (companions / name).is_file():
                 shutil.copyfile(companions / name, partial / name)

@@ -51,6 +51,18 @@ def test_everything_is_done_once(finished):
     assert before == [studies.records(out, run) for run in runs]
 
 
+def test_models_do_not_tell_where_they_were_made(finished, tmp_path):
+    """
+    In another folder they are the same byte by byte, and so is their fingerprint.
+    """
+    _, out, runs = finished
+    collect.run(studies.write(tmp_path), tmp_path / "out", only=[0])
+    model = f"runs/{runs[0].id}/model"
+
+    for name in ("config.json", "model.safetensors"):
+        assert (out / model / name).read_bytes() == (tmp_path / "out" / model / name).read_bytes()
+
+
 def test_two_at_once_do_the_work_of_one(finished, tmp_path):
     """
     Started twice, the runs are shared out and each is done once.
@@ -244,6 +256,25 @@ def test_what_a_kill_left_of_a_finished_run_is_cleared_away(finished, tmp_path):
     left = {each.name for each in place.folder.iterdir()}
     assert not left & {"start", "checkpoints", "done.json.1.2.part"}
     assert studies.records(out, runs[1]) == studies.records(tmp_path / "out", runs[1])
+
+
+def test_what_a_kill_left_beside_files_of_all_runs_is_cleared_away(finished, tmp_path):
+    """
+    Unfinished drafts of them go when the run that wrote them is done again.
+    """
+    path, out, runs = finished
+    shutil.copytree(out, tmp_path / "out")
+    (tmp_path / "out" / "runs" / runs[1].id / "done.json").unlink()
+    shared = [tmp_path / "out" / "sweep.json", *(tmp_path / "out" / "bases").glob("*.json")]
+    drafts = [each.with_name(f"{each.name}.1.2.part") for each in shared]
+    for each in drafts:
+        each.touch()
+
+    collect.run(path, tmp_path / "out")
+
+    names = {each.name.partition("-")[0] for each in shared}
+    assert {"sweep.json", "checksums.json", "small"} == names
+    assert [] == [each.name for each in drafts if each.exists()]
 
 
 def test_names_that_look_like_paths_stay_in_the_folder(tmp_path):
