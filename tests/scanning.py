@@ -139,13 +139,14 @@ def _torch(node: ast.AST, names: dict[str, str]) -> bool:
 
 
 def _remote(node: ast.AST, names: dict[str, str]) -> bool:
-    """Models that may bring code, or be pickles."""
+    """Models that may bring code, or whose weights may be pickles."""
     if not isinstance(node, ast.Call):
         return False
     trust, safe = _option(node, "trust_remote_code"), _option(node, "use_safetensors")
     if not _name(node.func, names).endswith(".from_pretrained"):
         return trust not in UNSAID
-    return trust != "False" or ("AutoModel" in ast.unparse(node.func) and safe != "True")
+    weights = not re.search(r"Tokenizer|Config|Processor", _name(node.func, names))
+    return trust != "False" or (weights and safe != "True")
 
 
 def _unpacks(node: ast.AST, _: dict[str, str]) -> bool:

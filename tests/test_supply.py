@@ -89,6 +89,7 @@ def test_neither_the_package_nor_what_is_beside_it_runs_what_it_reads():
         ("torch.load", "from torch import load\nload(path, weights_only=False)"),
         ("remote code", "AutoTokenizer.from_pretrained(name)"),
         ("remote code", "AutoModelForCausalLM.from_pretrained(name, trust_remote_code=False)"),
+        ("remote code", "Llama.from_pretrained(name, trust_remote_code=False)"),
         ("remote code", "AutoConfig.from_pretrained(name, trust_remote_code=True)"),
         ("remote code", "load_dataset(name, trust_remote_code=given)"),
         ("unpacks", "archive.extractall(folder)"),

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.contour import ContourSet
+from matplotlib.path import Path
 from matplotlib.patheffects import withStroke
 from scipy.spatial import KDTree
 
@@ -38,7 +39,7 @@ def write_values(
         Of the values: above the dots, for where nothing is clear.
     """
     taken, places = np.unique(_inches(axes, dots).round(2), axis=0), list[tuple[float, float]]()
-    parts = [part for level in lines.allsegs for part in level if len(part) > 1]
+    parts = [part for path in lines.get_paths() for part in _parts(path) if len(part) > 1]
     for part in sorted(parts, key=len):
         along = _inches(axes, part)
         best = _clearest(along, taken, _inches(axes, _ends(axes)))
@@ -49,6 +50,12 @@ def write_values(
         axes.clabel(lines, fmt=written, fontsize="small", manual=places, zorder=zorder)
         for each in lines.labelTexts:
             each.set_path_effects([withStroke(linewidth=1.4, foreground=EDGE)])
+
+
+def _parts(path: Path) -> list[Array]:
+    """The lines of one value, each by its points; `allsegs` warns in matplotlib 3.8.0."""
+    codes = () if path.codes is None else path.codes
+    return np.split(np.asarray(path.vertices), np.flatnonzero(np.equal(codes, Path.MOVETO))[1:])
 
 
 def _ends(axes: Axes) -> Array:

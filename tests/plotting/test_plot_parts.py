@@ -16,6 +16,7 @@ from p2law.errors import PlotError  # noqa: E402
 from p2law.plotting.canvas import canvas, grid  # noqa: E402
 from p2law.plotting.colours import FEW, Hues, evenly  # noqa: E402
 from p2law.plotting.families import stretch  # noqa: E402
+from p2law.plotting.line_values import write_values  # noqa: E402
 from p2law.plotting.notes import shortened  # noqa: E402
 from p2law.plotting.quantities import named  # noqa: E402
 from p2law.text.amounts import amount  # noqa: E402
@@ -402,3 +403,18 @@ def seen(figure):
         and text.get_rotation() in (0, 90)
         and text not in hidden
     ]
+
+
+def test_values_of_lines_ask_nothing_that_warns(monkeypatch):
+    """
+    In matplotlib 3.8.0 `allsegs` does; each island of a line has a value of its own without it.
+    """
+    axes = Figure().subplots()
+    heights = np.zeros((9, 13))
+    heights[4, 3] = heights[4, 9] = 1.0
+    lines = axes.contour(heights, levels=[-1.0, 0.1])
+    monkeypatch.setattr(type(lines), "allsegs", property(lambda _: 1 / 0))
+
+    write_values(axes, lines, str, np.empty((0, 2)), 5)
+
+    assert ["0.1", "0.1"] == [each.get_text() for each in lines.labelTexts]
