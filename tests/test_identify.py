@@ -1,13 +1,15 @@
 """What the records cannot tell is found from the Jacobian, not from counting levels."""
 
 import re
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import p2law
-from p2law import forms, identify, testing
+from p2law import Bounds, Domain, forms, identify, testing
+from p2law.identify import ties
 from p2law.result.verdicts import Status
 from p2law.solving.surface import Surface
 
@@ -394,3 +396,23 @@ def test_a_design_without_a_spare_value_says_that_nothing_checks_the_law(
 
     assert notes == [each.split(":")[0] for each in fit.notes]
     assert all("no interval shows an error in that" in each for each in fit.notes)
+
+
+def test_rows_where_a_law_overflows_do_not_hide_what_matters():
+    """
+    Infinite before and after, tokens say nothing there; elsewhere they do.
+    """
+
+    @p2law.form("L = A * D^k")
+    def steep(
+        tokens: Annotated[Any, Domain("> 0", symbol="D")],
+        *,
+        A: Annotated[float, Bounds(0.0, 1e3)] = 1.0,
+        k: Annotated[float, Bounds(0.5, 4.0)] = 2.0,
+    ):
+        return A * tokens**k
+
+    surface = Surface(steep, {"tokens": np.array([1.0, 10.0, 100.0, 1e300, 2e300])})
+
+    with np.errstate(over="ignore"):
+        assert ties.matters(surface, "tokens")

@@ -147,6 +147,8 @@ def matters(surface: Surface, name: str) -> bool:
     name : str
     """
     before, after = (each.jacobian(surface.generic_point()) for each in _beside(surface, name))
+    known = np.isfinite(before) & np.isfinite(after)  # else the law overflows there
+    before, after = before[known], after[known]
     return bool((np.abs(after - before) > MOVES * np.abs(before).max(initial=0.0)).any())
 
 
@@ -158,6 +160,8 @@ def _exchanged(surface: Surface, name: str) -> tuple[str, ...]:
     q *= 1 + 0.1 * np.arange(len(q))  # like terms must differ for an exchange to be seen
     q[:count] = np.clip(q[:count], low[:count], high[:count])
     here, there, even = few.predict(q), beside.predict(q), np.ones(few.rows)
+    if not (np.isfinite(here).all() and np.isfinite(there).all()):
+        return ()
     same = 1e-9 * float(np.ptp(here))
     moved: set[str] = set()
     for i, j in itertools.combinations(range(count), 2):
