@@ -55,7 +55,7 @@ DESIGNS = {
     "5 x 2": (SIZES[:5], RATES[1::2]),
     "6 x 4": (SIZES, RATES),
 }
-TOKENS = np.geomspace(2e7, 1e9, 20)
+TOKENS = tuple(np.geomspace(2e7, 1e9, 20).tolist())
 SIGMA = 0.01
 """Nat: about the spread between seeds of one post-training run."""
 NOISES = ("independent", "heavy tails", "shifts by run", "AR(1) along runs", "shifts by model")
@@ -70,17 +70,18 @@ ASKED = ("inside", "4 x tokens", "2 x size", "higher rate")
 def noise(kind: str, table: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:
     """Deviations of all rows, standard deviation about 0.01 nat."""
     rows, run = len(table), pd.factorize(table["run"])[0]
+    runs = int(run.max()) + 1
     small = 0.3 * SIGMA * rng.standard_normal(rows)
     if kind == "independent":
         return SIGMA * rng.standard_normal(rows)
     if kind == "heavy tails":
-        return SIGMA * rng.standard_t(3, rows) / np.sqrt(3)
+        return SIGMA * rng.standard_t(3, rows) / 3**0.5
     if kind == "shifts by run":
-        return SIGMA * rng.standard_normal(run.max() + 1)[run] + small
+        return SIGMA * rng.standard_normal(runs)[run] + small
     if kind == "shifts by model":
         model = pd.factorize(table["params"])[0]
-        return SIGMA * rng.standard_normal(model.max() + 1)[model] + small
-    drift = np.empty((run.max() + 1, len(TOKENS)))
+        return SIGMA * rng.standard_normal(int(model.max()) + 1)[model] + small
+    drift = np.empty((runs, len(TOKENS)))
     drift[:, 0] = rng.standard_normal(len(drift))
     for k in range(1, len(TOKENS)):
         drift[:, k] = 0.9 * drift[:, k - 1] + np.sqrt(1 - 0.81) * rng.standard_normal(len(drift))
@@ -138,7 +139,9 @@ def repeat(design: str, kind: str, objective: str, seed: int) -> dict[str, list[
     true = testing.synthesize(forms.p2, TRUTH, there)["loss"].to_numpy()
     fit = p2law.fit(records, forms.p2, objective=OBJECTIVES[objective])
     told = fit.predict(there, level=LEVEL)
-    found = {"p2law": (told["low"].to_numpy(), told["high"].to_numpy())}
+    found: dict[str, tuple[np.ndarray, ...]] = {
+        "p2law": (told["low"].to_numpy(), told["high"].to_numpy())
+    }
     if seed < COMPARED:
         found |= others(fit, there, seed)
     return {
