@@ -57,7 +57,8 @@ def section(part: Part) -> str:
 
 
 def table(rows: Sequence[Row], columns: Columns) -> str:
-    """Rows under titles."""
+    """Rows under titles; a column that no row knows, as in older figures, is left out."""
+    columns = {title: how for title, how in columns.items() if any(how[0] in row for row in rows)}
     cells = [[_cell(row.get(key), how) for key, how in columns.values()] for row in rows]
     lines = [list(columns), ["---"] * len(columns), *cells]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

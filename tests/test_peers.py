@@ -244,6 +244,17 @@ def test_the_page_tells_the_families_apart(script):
     assert "random problems of p2, usual: 4.0" in slow
 
 
+def test_a_column_that_older_figures_do_not_know_is_left_out(script):
+    """
+    It is shown where one row has it.
+    """
+    pages, columns = script("pages"), {"law": ("law", ""), "family": ("family", "")}
+
+    assert "| law |\n| --- |\n| p2 |" == pages.table([{"law": "p2"}], columns)
+    rows = [{"law": "p2"}, {"law": "p2", "family": "short"}]
+    assert pages.table(rows, columns).endswith("| p2 | - |\n| p2 | short |")
+
+
 def test_what_p2law_missed_is_shown_with_the_reason(script):
     """
     Each problem with both objectives; the reason only where it is the one that was found.
