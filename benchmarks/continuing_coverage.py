@@ -18,7 +18,7 @@ from pathlib import Path
 import keeping
 import numpy as np
 import pandas as pd
-from coverage import TRUTH as P2
+from studies import TRUTH as P2
 
 import p2law
 from p2law import forms, planning, testing

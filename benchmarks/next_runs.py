@@ -27,6 +27,7 @@ commit.
 import argparse
 import itertools
 from pathlib import Path
+from time import process_time
 
 import keeping
 import numpy as np
@@ -109,7 +110,9 @@ def task(kind: str, number: int, guesses: int, overhead: float) -> dict[str, obj
     offered = OFFERED.assign(cost=OFFERED["cost"] + more)
     wanted, budget = pd.DataFrame([place]), float((GRID["cost"] + more).sum())
     source = known(kind, at, number)
+    begun = process_time()
     found = planning.next_runs(source, offered, wanted, budget=budget, guesses=guesses)
+    spent = process_time() - begun
     before = [] if kind == "prior" else [STARTED]
 
     def left(chosen: pd.DataFrame) -> float:
@@ -127,6 +130,7 @@ def task(kind: str, number: int, guesses: int, overhead: float) -> dict[str, obj
         "grid": left(GRID),
         "promised": found.after,
         "runs": len(found.chosen),
+        "CPU s": spent,
     }
 
 
@@ -173,6 +177,8 @@ def summary(table: pd.DataFrame) -> list[dict[str, object]]:
                 "promised, median": promised,
             }
         )
+        if "CPU s" in own:  # lines of older commits do not know it
+            rows[-1]["CPU s, median"] = own["CPU s"].median()
     return rows
 
 

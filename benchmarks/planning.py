@@ -23,7 +23,7 @@ from pathlib import Path
 import keeping
 import numpy as np
 import pandas as pd
-from coverage import TRUTH
+from studies import TRUTH
 
 import p2law
 from p2law import Form, forms, planning, testing

@@ -17,7 +17,7 @@ import keeping
 import numpy as np
 import pandas as pd
 import repeating
-from coverage import DESIGNS, LEVEL, NOISES, TOKENS, TRUTH, noise
+from studies import DESIGNS, LEVEL, NOISES, TOKENS, TRUTH, noise
 
 import p2law
 from p2law import forms, planning, testing
@@ -52,14 +52,18 @@ def repeat(design: str, kind: str, seed: int) -> dict[str, list[float]]:
 
 
 def cells(done: Sequence[repeating.Outcome]) -> list[dict[str, object]]:
-    """Coverage of each cell, and half the median width of the interval in powers of ten."""
+    """Coverage of each cell, and half the median width of the interval in powers of ten.
+
+    None where more than half of the intervals have no end.
+    """
     rows: list[dict[str, object]] = []
     for (kind, design), own in pd.DataFrame(done).groupby(["noise", "design"], sort=False):
         row: dict[str, object] = {"noise": kind, "design": design, "repeats": len(own)}
         for what, true in ASKED.items():
             low, _, high = np.array(own[what].tolist(), dtype=float).T
             row[what] = float(np.mean((low <= true) & (true <= high)))
-            row[f"{what}, decades"] = float(np.nanmedian(np.log10(high / low)) / 2)
+            half = float(np.nanmedian(np.log10(high / low)) / 2)
+            row[f"{what}, decades"] = half if np.isfinite(half) else None
         rows.append(row)
     return rows
 
