@@ -20,7 +20,7 @@ import keeping
 from keeping import FIGURES
 
 HERE = Path(__file__).parent
-PAGES = ("performance_page.py", "reliability_page.py")
+PAGES = ("performance_page.py", "reliability_page.py", "coverage_page.py")
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,9 @@ JOBS = {
     "recovery": Job("recovery.py", 2),
     "plans": Job("planning.py --speed", 0.2),
     "round_trips": Job("planning.py --round-trip 1000", 10),
+    "coverage": Job("coverage.py", 65, ".coverage.jsonl"),
+    "planning_coverage": Job("planning_coverage.py", 15, ".planning_coverage.jsonl"),
+    "continuing_coverage": Job("continuing_coverage.py", 6),
     "ends": Job("continuing.py", 4),
     "readings": Job("continuing.py --speed", 0.2),
     "pictures": Job("plotting.py --turns 5", 2),

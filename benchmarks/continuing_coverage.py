@@ -6,17 +6,19 @@ Two new runs at random places between the fitted ones are forecast to their end:
 checkpoint, from the first, and from the first four, which is to 3.5 % of the tokens
 (Chinchilla's law, sizes 1e8 to 1e10) or to 29 % (P², 5e8 to 8e9 and rates of 15 to 50 %).
 
-    python benchmarks/continuing_coverage.py                    # 200 repeats
+    python benchmarks/continuing_coverage.py [--save FILE]      # 200 repeats
     python benchmarks/continuing_coverage.py --laws p2 --runs 6 8
 """
 
 import argparse
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 
+import keeping
 import numpy as np
 import pandas as pd
-from coverage import TRUTH as P2
+from studies import TRUTH as P2
 
 import p2law
 from p2law import forms, planning, testing
@@ -37,7 +39,7 @@ def runs_of(law: str, count: int, rng: np.random.Generator) -> tuple[pd.DataFram
     sizes, rates = SHAPES[count]
     shares = np.linspace(0.15, 0.5, rates) if rates > 1 else np.array([0.25])
     fitted = p2law.grid(params=np.geomspace(5e8, 8e9, sizes), pruning_rate=shares)
-    new = pd.DataFrame({"params": np.exp(rng.uniform(*np.log([5e8, 8e9]), NEW))})
+    new = pd.DataFrame({"params": np.exp(rng.uniform(np.log(5e8), np.log(8e9), NEW))})
     new["pruning_rate"] = rng.uniform(shares[0], shares[-1], NEW)
     return fitted.assign(base_loss=2.0), new.assign(base_loss=2.0)
 
@@ -73,21 +75,33 @@ def study(law: str, count: int, seed: int) -> Iterator[dict[str, object]]:
             }
 
 
+def row(law: str, count: int, found: pd.DataFrame) -> dict[str, object]:
+    """Coverage and half the median width of so many runs, by the checkpoints that were shown."""
+    told: dict[str, object] = {"law": law, "runs": count}
+    for shown, own in found.groupby("shown"):
+        told["forecasts"] = len(own)
+        told |= {f"{shown}, held": own["held"].mean(), f"{shown}, half": own["half"].median()}
+    return told
+
+
 def main() -> None:
-    """Print coverage and half the median width, by runs and checkpoints shown."""
+    """Tell coverage and half the median width, by runs and checkpoints shown."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=200)
     parser.add_argument("--laws", nargs="+", default=["chinchilla", "p2"])
     parser.add_argument("--runs", nargs="+", type=int, default=list(SHAPES))
+    parser.add_argument("--save", type=Path, help="keep the figures in this file")
     asked = parser.parse_args()
     warnings.simplefilter("ignore", RuntimeWarning)
+    rows = []
     for law in asked.laws:
         for count in asked.runs:
             found = [each for seed in range(asked.repeats) for each in study(law, count, seed)]
-            by_shown = pd.DataFrame(found).groupby("shown")
-            held = ", ".join(f"{100 * each:.0f}" for each in by_shown["held"].mean())
-            half = ", ".join(f"{each:.4f}" for each in by_shown["half"].median())
-            print(f"{law:11s}{count:3d} runs: held {held} %; half {half} nat", flush=True)
+            rows.append(row(law, count, pd.DataFrame(found)))
+            print(rows[-1], flush=True)
+    keeping.show({"forecasts": rows})
+    if asked.save:
+        keeping.keep(asked.save, {"forecasts": rows})
 
 
 if __name__ == "__main__":

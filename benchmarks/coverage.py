@@ -10,15 +10,13 @@ of p2law stand others that are in use, made from the same fit:
     weights      random weights by run (exponential)
     jackknife-t  fits without each run, quantile of Student's t
 
-    python benchmarks/coverage.py                    # goes on where it stopped
+    python benchmarks/coverage.py [--save FILE]      # goes on where it stopped
     python benchmarks/coverage.py --jobs 8           # by joblib: 8 processes
-    python benchmarks/coverage.py --report > docs/coverage.md
     python benchmarks/coverage.py --chinchilla       # errors of alpha and beta, three ways
 """
 
 import argparse
 import functools
-import json
 import os
 import zlib
 from collections.abc import Iterator, Sequence
@@ -26,65 +24,34 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
+import keeping
 import numpy as np
 import pandas as pd
+import repeating
 from posing import posed
 from scipy import stats
+from studies import (
+    ASKED,
+    COMPARED,
+    COVERS,
+    DESIGNS,
+    LEVEL,
+    METHODS,
+    NOISES,
+    OBJECTIVES,
+    TOKENS,
+    TRUTH,
+    noise,
+)
 
 import p2law
 from p2law import forms, testing
 from p2law.parallel import mapped
 from p2law.solving.refitting import refit
 
-LEVEL = 0.9
-TRUTH = {
-    "alpha": 0.5,
-    "beta": 0.35,
-    "gamma": -1.3,
-    "delta": 0.25,
-    "N_C": 0.3 * 1e9**0.75,
-    "D_C": 0.3 * 1e9**0.6,
-    "E": 0.2 * 1e9**0.25,
-}
-SIZES = (0.25e9, 0.5e9, 1e9, 2e9, 4e9, 8e9)
-RATES = (0.15, 0.25, 0.35, 0.5)
-DESIGNS = {
-    "3 x 3": (SIZES[1::2], RATES[:3]),
-    "4 x 3": (SIZES[1:5], RATES[:3]),
-    "4 x 4": (SIZES[1:5], RATES),
-    "5 x 2": (SIZES[:5], RATES[1::2]),
-    "6 x 4": (SIZES, RATES),
-}
-TOKENS = np.geomspace(2e7, 1e9, 20)
-SIGMA = 0.01
-"""Nat: about the spread between seeds of one post-training run."""
-NOISES = ("independent", "heavy tails", "shifts by run", "AR(1) along runs", "shifts by model")
-OBJECTIVES = {"squared()": p2law.squared(), "huber(0.003)": p2law.huber(0.003)}
 AT_ONCE = 50
 """Studies between two writings to disk."""
-COMPARED = 150
-"""Repeats in which the other methods are tried too."""
-ASKED = ("inside", "4 x tokens", "2 x size", "higher rate")
-
-
-def noise(kind: str, table: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:
-    """Deviations of all rows, standard deviation about 0.01 nat."""
-    rows, run = len(table), pd.factorize(table["run"])[0]
-    small = 0.3 * SIGMA * rng.standard_normal(rows)
-    if kind == "independent":
-        return SIGMA * rng.standard_normal(rows)
-    if kind == "heavy tails":
-        return SIGMA * rng.standard_t(3, rows) / np.sqrt(3)
-    if kind == "shifts by run":
-        return SIGMA * rng.standard_normal(run.max() + 1)[run] + small
-    if kind == "shifts by model":
-        model = pd.factorize(table["params"])[0]
-        return SIGMA * rng.standard_normal(model.max() + 1)[model] + small
-    drift = np.empty((run.max() + 1, len(TOKENS)))
-    drift[:, 0] = rng.standard_normal(len(drift))
-    for k in range(1, len(TOKENS)):
-        drift[:, k] = 0.9 * drift[:, k - 1] + np.sqrt(1 - 0.81) * rng.standard_normal(len(drift))
-    return SIGMA * drift.ravel() + small
+LINES = Path(__file__).parent / ".coverage.jsonl"
 
 
 def asked(sizes: tuple[float, ...], rates: tuple[float, ...]) -> pd.DataFrame:
@@ -138,7 +105,9 @@ def repeat(design: str, kind: str, objective: str, seed: int) -> dict[str, list[
     true = testing.synthesize(forms.p2, TRUTH, there)["loss"].to_numpy()
     fit = p2law.fit(records, forms.p2, objective=OBJECTIVES[objective])
     told = fit.predict(there, level=LEVEL)
-    found = {"p2law": (told["low"].to_numpy(), told["high"].to_numpy())}
+    found: dict[str, tuple[np.ndarray, ...]] = {
+        "p2law": (told["low"].to_numpy(), told["high"].to_numpy())
+    }
     if seed < COMPARED:
         found |= others(fit, there, seed)
     return {
@@ -160,120 +129,57 @@ def cells() -> Iterator[tuple[str, str, str]]:
                 yield design, kind, objective
 
 
-def run(folder: Path, count: int, which: slice) -> None:
-    """Do what is missing, one file a cell, one line a repeat."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for design, kind, objective in list(cells())[which]:
-        path = folder / f"{design} {kind} {objective}.jsonl".replace(" ", "_")
-        done = len(path.read_text().splitlines()) if path.exists() else 0
-        with path.open("a") as file:
-            for begin in range(done, count, AT_ONCE):
-                seeds = range(begin, min(begin + AT_ONCE, count))
-                for each in repeats(design, kind, objective, seeds):
-                    file.write(f"{json.dumps(each)}\n")
-                file.flush()
-        print(path.stem, flush=True)
-
-
-def summary(folder: Path) -> pd.DataFrame:
-    """Coverage and median width of each cell, method and prediction."""
-    rows = []
+def run(lines: Path, done: list[repeating.Outcome], count: int) -> None:
+    """Do what is missing, one line a repeat."""
+    there = {(*_cell(each), each["seed"]) for each in done}
     for design, kind, objective in cells():
-        path = folder / f"{design} {kind} {objective}.jsonl".replace(" ", "_")
-        if not path.exists():
-            continue
-        studies = [json.loads(line) for line in path.read_text().splitlines()]
-        for method in ("p2law", "wild", "weights", "jackknife-t"):
-            found = np.array([each[method] for each in studies if method in each])
-            # Widths are compared over the studies that every method was applied to.
-            width = np.array([each[method] for each in studies if "wild" in each])
-            for k, what in enumerate(ASKED):
-                rows.append(
-                    {
-                        "design": design,
-                        "noise": kind,
-                        "objective": objective,
-                        "method": method,
-                        "asked": what,
-                        "repeats": len(found),
-                        "coverage": found[:, k].mean(),
-                        "width": np.nanmedian(width[:, 4 + k]),
-                    }
-                )
-    return pd.DataFrame(rows)
+        cell = {"noise": kind, "objective": objective, "design": design}
+        left = [seed for seed in range(count) if (kind, objective, design, seed) not in there]
+        for begin in range(0, len(left), AT_ONCE):
+            seeds = left[begin : begin + AT_ONCE]
+            found = zip(seeds, repeats(design, kind, objective, seeds), strict=True)
+            done += repeating.add(lines, [{**cell, "seed": seed, **each} for seed, each in found])
+        print(*cell.values(), sep=", ", flush=True)
 
 
-ABOUT = """An interval of 90 % should hold the truth in 90 of 100 studies. Here whole studies are
-simulated from a known P² law, {repeats} for each cell: three to six model sizes by two
-to four pruning rates, 20 losses a run between 2e7 and 1e9 tokens, noise of 0.01 nat
-(about what seeds of one post-training run differ by). Asked is the mean curve: inside
-the data, at 4 times the tokens, at twice the largest size, at 1.4 times the highest
-rate. A fit that fails, or withholds the prediction, counts as a miss. With 500 studies
-a coverage of 90 % comes out between 87 and 93 %. Made by `python
-benchmarks/coverage.py`.
-
-Width is that of p2law beside the narrowest of three other methods, made from the fits of the
-first {compared} studies, among those that cover at least 86 % there: signs of whole runs on plain
-residuals, random weights of whole runs, and the jackknife over runs with a quantile of Student's
-t. A dash: none of them covers."""
-
-SHIFTS = """Shifts by model are errors of a base loss, shared by all runs of a model. No
-resampling of runs can see them, and with few sizes nothing can: what a law makes of
-sizes absorbs them. Intervals are then too narrow for anything that depends on size.
-Measure base losses on as much text as the others, or with several seeds.
-
-With exactly three sizes alpha, N_C and E are just determined. The intervals below cover because
-the law is right here; where it is wrong no residual shows it, and the fit says so: "3 model sizes
-just suffice for N_C, E and alpha: no further one checks how the law goes with params, and no
-interval shows an error in that"."""
+def _cell(study: repeating.Outcome) -> tuple[str, str, str]:
+    return study["noise"], study["objective"], study["design"]
 
 
-def report(folder: Path) -> str:
-    """The page on coverage."""
-    found = summary(folder)
-    about = ABOUT.format(repeats=found["repeats"].max(), compared=COMPARED)
-    lines = ["# Do the intervals cover?", "", about, "", _in_sum(found), ""]
-    for (kind, objective), cell in found.groupby(["noise", "objective"], sort=False):
-        if kind == NOISES[-1] and objective == next(iter(OBJECTIVES)):
-            lines += [SHIFTS, ""]
-        lines += [f"## {kind}, {objective}", ""]
-        lines += [f"| sizes x rates | {' | '.join(ASKED)} | width: {' | '.join(ASKED)} |"]
-        lines += ["|---" * (1 + 2 * len(ASKED)) + "|"]
-        for design in cell["design"].unique():
-            of = cell[cell["design"] == design]
-            ours = of[of["method"] == "p2law"].set_index("asked")
-            cells = [f"{ours['coverage'][what]:.1%}" for what in ASKED]
-            cells += [_ratio(of[of["asked"] == what]) for what in ASKED]
-            lines.append(f"| {design} | {' | '.join(cells)} |")
-        lines.append("")
-    return "\n".join(lines)
+def summary(done: Sequence[repeating.Outcome]) -> dict[str, list[dict[str, object]]]:
+    """Coverage of each prediction and width beside the narrowest other method that covers.
+
+    A table for each noise and objective, with a row for each design.
+    """
+    tables: dict[str, list[dict[str, object]]] = {}
+    by_cell: dict[tuple[str, str, str], list[repeating.Outcome]] = {}
+    for each in done:
+        by_cell.setdefault(_cell(each), []).append(each)
+    for (kind, objective, design), own in by_cell.items():
+        held, width = _methods(own)
+        row: dict[str, object] = {"design": design, "repeats": len(own)}
+        row |= {what: held["p2law"][k] for k, what in enumerate(ASKED)}
+        row |= {f"{what}, width": _times(held, width, k) for k, what in enumerate(ASKED)}
+        tables.setdefault(f"{kind}, {objective}", []).append(row)
+    return tables
 
 
-def _in_sum(found: pd.DataFrame) -> str:
-    """What the cells say together: four sizes or more, runs independent of each other."""
-    rich = found[(found["noise"] != NOISES[-1]) & ~found["design"].str.startswith("3")]
-    ours = rich.loc[rich["method"] == "p2law", "coverage"]
-    by_cell = rich.groupby(["design", "noise", "objective", "asked"])
-    ratios = by_cell[["method", "width", "coverage"]].apply(_times).dropna()
-    return (
-        f"In sum, over the {len(ours)} cells with four sizes or more and runs independent of each "
-        f"other: coverage {ours.min():.1%} to {ours.max():.1%}, {ours.mean():.1%} on average, "
-        f"below 86 % in {(ours < 0.86).sum()}, above 95 % in {(ours > 0.95).sum()}; width "
-        f"{ratios.median():.2f} times that of the best other in the median, more than 1.25 "
-        f"times in {(ratios > 1.25).sum()}."
-    )
+def _methods(studies: Sequence[repeating.Outcome]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Coverage and median width of the four predictions, by method."""
+    held, width = {}, {}
+    for method in METHODS:
+        found = np.array([each[method] for each in studies if method in each])
+        # Widths are compared over the studies that every method was applied to.
+        both = np.array([each[method] for each in studies if METHODS[-1] in each])
+        held[method] = found[:, : len(ASKED)].mean(axis=0)
+        width[method] = np.nanmedian(both[:, len(ASKED) :], axis=0)
+    return held, width
 
 
-def _times(of: pd.DataFrame) -> float:
-    """Width of our interval over the narrowest of the others that cover, NaN if none does."""
-    width, covers = of.set_index("method")["width"], of.set_index("method")["coverage"] >= 0.86
-    return float(width["p2law"] / width[covers & (width.index != "p2law")].min())
-
-
-def _ratio(of: pd.DataFrame) -> str:
-    """The same in words."""
-    times = _times(of)
-    return "-" if np.isnan(times) else f"{times:.2f}"
+def _times(held: dict[str, Any], width: dict[str, Any], k: int) -> float | None:
+    """Width of our interval over the narrowest of the others that cover, None if none does."""
+    covering = [width[name][k] for name in METHODS[1:] if held[name][k] >= COVERS]
+    return float(width["p2law"][k] / min(covering)) if covering else None
 
 
 def chinchilla() -> None:
@@ -304,23 +210,23 @@ def parallel_jobs(jobs: int) -> AbstractContextManager[Any]:
 
 
 def main() -> None:
-    """Simulate, or report."""
+    """Do what is missing; then tell how often intervals held."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=500)
-    parser.add_argument("--folder", type=Path, default=Path("coverage"))
-    parser.add_argument("--part", default="1/1", help="2/3 does the second third of the cells")
     parser.add_argument("--jobs", type=int, default=1, help="processes of joblib")
-    parser.add_argument("--report", action="store_true", help="print the page on coverage")
     parser.add_argument("--chinchilla", action="store_true")
+    repeating.options(parser, LINES)
     options = parser.parse_args()
     if options.chinchilla:
         chinchilla()
-    elif options.report:
-        print(report(options.folder))
-    else:
-        part, parts = map(int, options.part.split("/"))
-        with parallel_jobs(options.jobs):
-            run(options.folder, options.repeats, slice(part - 1, None, parts))
+        return
+    done, commit = repeating.before(options.lines, options.other_commit)
+    with parallel_jobs(options.jobs):
+        run(options.lines, done, options.repeats)
+    tables = summary(done)
+    keeping.show(tables)
+    if options.save:
+        keeping.keep(options.save, tables, commit=commit)
 
 
 if __name__ == "__main__":

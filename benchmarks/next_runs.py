@@ -26,12 +26,13 @@ commit.
 
 import argparse
 import itertools
-import json
 from pathlib import Path
+from time import process_time
 
 import keeping
 import numpy as np
 import pandas as pd
+import repeating
 from recovery import BILLION, RANGES, truth
 
 import p2law
@@ -98,7 +99,7 @@ def known(kind: str, at: dict[str, float], seed: int) -> planning.Prior | p2law.
     return p2law.fit(records, forms.p2)
 
 
-def task(kind: str, number: int, guesses: int, overhead: float) -> dict[str, float]:
+def task(kind: str, number: int, guesses: int, overhead: float) -> dict[str, object]:
     """Widths that the three ways of choosing leave."""
     rng = np.random.default_rng([7, number])
     at = truth(rng)
@@ -109,7 +110,9 @@ def task(kind: str, number: int, guesses: int, overhead: float) -> dict[str, flo
     offered = OFFERED.assign(cost=OFFERED["cost"] + more)
     wanted, budget = pd.DataFrame([place]), float((GRID["cost"] + more).sum())
     source = known(kind, at, number)
+    begun = process_time()
     found = planning.next_runs(source, offered, wanted, budget=budget, guesses=guesses)
+    spent = process_time() - begun
     before = [] if kind == "prior" else [STARTED]
 
     def left(chosen: pd.DataFrame) -> float:
@@ -127,6 +130,7 @@ def task(kind: str, number: int, guesses: int, overhead: float) -> dict[str, flo
         "grid": left(GRID),
         "promised": found.after,
         "runs": len(found.chosen),
+        "CPU s": spent,
     }
 
 
@@ -137,22 +141,15 @@ def main() -> None:
     parser.add_argument("--guesses", type=int, nargs="+", default=[24])
     parser.add_argument("--overhead", type=float, nargs="+", default=[0.0, 1.0])
     parser.add_argument("--kinds", nargs="+", default=["prior", "pilot"])
-    parser.add_argument("--lines", type=Path, default=LINES)
-    parser.add_argument("--save", type=Path, help="keep the figures in this file")
-    parser.add_argument("--other-commit", action="store_true", help="go on from another commit")
+    repeating.options(parser, LINES)
     asked = parser.parse_args()
-    lines = asked.lines.read_text().splitlines() if asked.lines.exists() else []
-    done = [json.loads(each) for each in lines]
-    commits = [each.get("commit", keeping.UNKNOWN) for each in done]
-    commit = keeping.joined(asked.lines, commits, asked.other_commit)
+    done, commit = repeating.before(asked.lines, asked.other_commit)
     there = {(each["kind"], each["task"], each["guesses"], each["overhead"]) for each in done}
     asks = (asked.overhead, range(asked.tasks), asked.kinds, asked.guesses)
     for more, number, kind, guesses in itertools.product(*asks):
         if (kind, number, guesses, more) in there:
             continue
-        done.append({**task(kind, number, guesses, more), "commit": keeping.COMMIT})
-        with asked.lines.open("a") as file:
-            file.write(json.dumps(done[-1]) + "\n")
+        done += repeating.add(asked.lines, [task(kind, number, guesses, more)])
     rows = summary(pd.DataFrame(done))
     keeping.show({"next runs": rows})
     if asked.save:
@@ -180,6 +177,8 @@ def summary(table: pd.DataFrame) -> list[dict[str, object]]:
                 "promised, median": promised,
             }
         )
+        if "CPU s" in own:  # lines of older commits do not know it
+            rows[-1]["CPU s, median"] = own["CPU s"].median()
     return rows
 
 

@@ -3,7 +3,7 @@
 A title of a column stands for the key of its value and for how it is written.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,10 +35,10 @@ class Part:
 
 
 def section(part: Part) -> str:
-    """One section, or a line that says that it was not measured yet."""
-    head, intro = f"## {part.title}", part.intro.strip()
+    """One section; nothing where there are no figures of it."""
     if not (FIGURES / f"{part.figures}.json").exists():
-        return f"{head}\n\n{intro}\n\nNot measured for this version.\n"
+        return ""
+    head, intro = f"## {part.title}", part.intro.strip()
     found = kept(part.figures)
     tables = found["tables"]
     blocks, before = [head, *part.first(tables), intro], None
@@ -54,6 +54,11 @@ def section(part: Part) -> str:
         blocks.append(table(tables[name], shown))
         before = stamp
     return "\n\n".join([*blocks, *_older(found), *part.told(tables)]) + "\n"
+
+
+def page_of(intro: str, sections: Iterable[str]) -> str:
+    """A page of those sections that there is something to say in."""
+    return "\n".join([intro, *filter(None, sections)])
 
 
 def table(rows: Sequence[Row], columns: Columns) -> str:

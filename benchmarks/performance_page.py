@@ -6,7 +6,7 @@ python benchmarks/performance_page.py
 from pathlib import Path
 
 import performance_text as text
-from pages import Part, section
+from pages import Part, page_of, section
 
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 
@@ -135,6 +135,7 @@ PARTS = (
                 "worst of grid": ("grid, worst", ".2f"),
                 "above 1.05": ("grid, above 1.05", ""),
                 "promised": ("promised, median", ".2f"),
+                "a choice, CPU s": ("CPU s, median", ".1f"),
             }
         },
     ),
@@ -219,6 +220,7 @@ PARTS = (
                 "pruned": ("pruned", ""),
                 "rate": ("rate", ".3f"),
                 "nominal rate": ("nominal rate", ".3f"),
+                "one layer, MiB": ("layer MiB", ",.0f"),
                 "more memory, MiB": ("MiB", ",.0f"),
                 "seconds": ("wall s", ",.1f"),
             }
@@ -244,7 +246,7 @@ PARTS = (
 
 def page() -> str:
     """Text of the page."""
-    return "\n".join([text.INTRO, *(section(each) for each in PARTS)])
+    return page_of(text.INTRO, map(section, PARTS))
 
 
 if __name__ == "__main__":

@@ -37,8 +37,8 @@ PICTURES = ("curves", "rates", "residuals", "predicted", "coefficients", "gain",
 
 def sixty_runs() -> p2law.Fit:
     """A P² law of ten sizes and six rates, 200 checkpoints each, with its refits."""
-    sizes, rates = np.geomspace(3e8, 3e10, 10), (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
-    table = testing.design(sizes, rates, np.geomspace(1e7, 1e10, 200))
+    sizes, rates = np.geomspace(3e8, 3e10, 10).tolist(), (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
+    table = testing.design(sizes, rates, np.geomspace(1e7, 1e10, 200).tolist())
     fit = p2law.fit(testing.synthesize(forms.p2, TRUTH, table, noise=0.01, seed=1))
     print(fit.predict(fit.records.iloc[:1]).to_string(), "\n")
     return fit

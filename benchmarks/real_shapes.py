@@ -69,6 +69,7 @@ def child(name: str, way: str) -> None:
         with torch.no_grad():
             finite = bool(again(tokens[:1, :16]).logits.isfinite().all())
     told = {"model": name, "pruned": way, "wall s": seconds, "MiB": peak}
+    told |= {"layer MiB": 2 * shape.layer_params / 2**20}  # in bfloat16
     told |= {"rate": found.pruning_rate, "nominal rate": found.nominal_rate}
     print(json.dumps(told | {"as planned": bool(fits and known and finite)}))
 

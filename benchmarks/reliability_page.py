@@ -6,7 +6,7 @@ python benchmarks/reliability_page.py
 from pathlib import Path
 
 import reliability_text as text
-from pages import Part, section
+from pages import Part, page_of, section
 
 PAGE = Path(__file__).parents[1] / "docs" / "reliability.md"
 
@@ -90,6 +90,42 @@ PARTS = (
         text.of_recovery,
     ),
     Part(
+        "planning_coverage",
+        "Intervals of plans",
+        text.PLANS,
+        {
+            "noises": {
+                "noise": ("noise", ""),
+                "designs": ("designs", ""),
+                "studies of each": ("repeats", ","),
+                "inside, mean": ("inside, mean", ".0%"),
+                "lowest": ("inside, min", ".0%"),
+                "highest": ("inside, max", ".0%"),
+                "4 times the tokens, mean": ("4 x tokens, mean", ".0%"),
+                "lowest there": ("4 x tokens, min", ".0%"),
+                "highest there": ("4 x tokens, max", ".0%"),
+            }
+        },
+    ),
+    Part(
+        "continuing_coverage",
+        "Intervals of forecasts",
+        text.FORECASTS,
+        {
+            "forecasts": {
+                "law": ("law", ""),
+                "runs": ("runs", ""),
+                "forecasts": ("forecasts", ","),
+                "held, no checkpoint": ("0, held", ".0%"),
+                "one": ("1, held", ".0%"),
+                "four": ("4, held", ".0%"),
+                "half the width in nat, no checkpoint": ("0, half", ".4f"),
+                "one checkpoint": ("1, half", ".4f"),
+                "four checkpoints": ("4, half", ".4f"),
+            }
+        },
+    ),
+    Part(
         "versions",
         "Versions",
         text.VERSIONS,
@@ -151,7 +187,7 @@ def page() -> str:
     told = {each.figures: section(each) for each in PARTS}
     after = {"recovery": [text.STRESS], "audit": [text.SECURITY, text.DEFECTS]}
     parts = [each for name, own in told.items() for each in (own, *after.get(name, []))]
-    return "\n".join([text.INTRO, *parts])
+    return page_of(text.INTRO, parts)
 
 
 if __name__ == "__main__":

@@ -42,6 +42,19 @@ where the records are exact.
 truth lies on it, and its exponent then moves no prediction. `CONVERGED` would claim more than such
 records can tell."""
 
+PLANS = """How often the 90 % interval of `tokens_for` holds the true tokens: simulated studies as
+in [Do the intervals cover?](coverage.md), two targets asked for in each, the true loss inside the
+data and at 4 times their most tokens. A fit that fails, or withholds the answer, counts as a miss.
+Below are the mean, the lowest and the highest of the designs.
+
+Where all runs of one model are shifted alike the intervals are too narrow, for whole runs are what
+is resampled, and those of a model are not independent."""
+
+FORECASTS = """How often the 90 % interval of `continue_run` holds the end of a run, with a law
+that was fitted to few other runs. Each run lies off the law by 0.02 nat as a whole (standard
+deviation), each checkpoint by 0.002 more; the new run is shown no checkpoint, its first, or its
+first four of twelve, and the width is the median one."""
+
 VERSIONS = """What is built from the source, twice, with the sha256 of both; then the tests, away
 from the source, with the lowest versions that are promised and with the newest."""
 

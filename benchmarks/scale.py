@@ -44,9 +44,8 @@ Row = dict[str, object]
 def part(sizes: np.ndarray, rates: np.ndarray, rows: int, seed: int) -> pd.DataFrame:
     """Runs of some sizes at some rates, each of so many rows."""
     tokens = np.geomspace(2e7, 1e9, rows)
-    table = testing.design(sizes.tolist(), rates.tolist(), tokens)
-    noise = {"noise": 0.01, "run_noise": 0.01, "seed": seed}
-    return testing.synthesize(forms.p2, TRUTH, table, **noise)
+    table = testing.design(sizes.tolist(), rates.tolist(), tokens.tolist())
+    return testing.synthesize(forms.p2, TRUTH, table, noise=0.01, run_noise=0.01, seed=seed)
 
 
 def write(path: Path, rows: int) -> None:

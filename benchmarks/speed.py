@@ -30,7 +30,6 @@ import p2law  # noqa: E402
 from p2law.solving import resampling  # noqa: E402
 from p2law.solving.refitting import refit  # noqa: E402
 
-ASKED = {"params": 1e9, "tokens": 1e9, "pruning_rate": 0.2, "base_loss": 2.0}
 ONE_BY_ONE = 20
 TURNS = 15
 
@@ -64,6 +63,12 @@ def refits(name: str, problem: problems.Problem, codes: np.ndarray) -> dict[str,
     return {"problem": name, "refits": 1000, "cpu_s": took, "checked": ONE_BY_ONE, "nat": worst}
 
 
+def fit_and_interval(problem: problems.Problem) -> pd.DataFrame:
+    """A fit, and a prediction with its interval."""
+    fit = p2law.fit(problem.records, problem.form)
+    return fit.predict(params=1e9, tokens=1e9, pruning_rate=0.2, base_loss=2.0)
+
+
 def import_seconds(names: tuple[str, ...]) -> dict[str, float]:
     """Median wall time of a fresh interpreter that imports a module, the modules in turn."""
     found: dict[str, list[float]] = {name: [] for name in names}
@@ -84,7 +89,7 @@ def main() -> None:
     points, nine = problems.points(), problems.nine_runs()
     runs = pd.factorize(nine.records["run"])[0]
     imports = import_seconds(("p2law", "pandas"))
-    interval = seconds(lambda: p2law.fit(nine.records, nine.form).predict(**ASKED), 5)
+    interval = seconds(lambda: fit_and_interval(nine), 5)
     tables = {
         "refits": [
             refits("240 points, Huber", points, np.arange(len(points.records))),

@@ -215,6 +215,18 @@ def test_seconds_by_the_wall_clock_are_shown_of_an_idle_machine_only(shown):
     assert "left out" not in idle
 
 
+def test_what_was_not_measured_has_no_section(script, monkeypatch, tmp_path):
+    """
+    A page says what is known, and leaves no gap where nothing is.
+    """
+    pages = script("pages")
+    monkeypatch.setattr(pages, "FIGURES", tmp_path)
+
+    told = pages.page_of("Intro.\n", [pages.section(pages.Part("none", "None", "", {})), "Next.\n"])
+
+    assert "Intro.\n\nNext.\n" == told
+
+
 def test_where_p2law_falls_short_is_said_first(script):
     """
     Every timed problem on which an expert's lmfit is more than 1.5 times as fast.
@@ -238,6 +250,7 @@ def test_every_benchmark_is_shown_on_a_page(script):
     """
     What `all.py` measures is not measured for nothing.
     """
-    parts = [*script("performance_page").PARTS, *script("reliability_page").PARTS]
+    pages = [script(each.removesuffix(".py")) for each in script("all").PAGES]
+    parts = [part for each in pages for part in each.PARTS]
 
     assert sorted(script("all").JOBS) == sorted(each.figures for each in parts)

@@ -1,0 +1,114 @@
+"""Simulated studies of the benchmarks: they go on where they were stopped, and count fairly."""
+
+import importlib
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+if not BENCHMARKS.is_dir():
+    pytest.skip("benchmarks stay with the source tree", allow_module_level=True)
+
+
+@pytest.fixture
+def script(monkeypatch):
+    """Imports a benchmark by its name."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    return importlib.import_module
+
+
+@pytest.fixture
+def predictions(script):  # noqa: ARG001 - its folder is on the path
+    """The study of predictions, whose name a package that counts lines has, too."""
+    found = importlib.util.spec_from_file_location("predictions", BENCHMARKS / "coverage.py")
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
+
+
+def test_a_study_goes_on_from_its_whole_lines_of_this_commit(script, monkeypatch, tmp_path):
+    """
+    A line that a kill cut off is done again; those of another commit are refused.
+    """
+    monkeypatch.setattr(script("keeping"), "COMMIT", "ccccccccc")
+    repeating, lines = script("repeating"), tmp_path / "lines.jsonl"
+    assert ([], "ccccccccc") == repeating.before(lines, other=False)
+    made = repeating.add(lines, [{"seed": 0}, {"seed": 1}])
+    whole = lines.read_text(encoding="utf-8")
+    lines.write_text(whole + '{"seed": 2, "com', encoding="utf-8")
+
+    assert (made, "ccccccccc") == repeating.before(lines, other=False)
+    assert whole == lines.read_text(encoding="utf-8")
+
+    lines.write_text(whole.replace("ccccccccc", "aaaaaaaaa"), encoding="utf-8")
+    with pytest.raises(SystemExit, match="of commit aaaaaaaaa, and this is"):
+        repeating.before(lines, other=False)
+    assert "aaaaaaaaa and ccccccccc" == repeating.before(lines, other=True)[1]
+
+
+def test_coverage_of_a_page_is_counted_from_its_rows(script):
+    """
+    Cells of three sizes and shifts by model do not count, nor do widths that nothing covers beside.
+    """
+    page = script("coverage_page")
+
+    def row(design, held, width):
+        widths = {f"{what}, width": width for what in page.ASKED}
+        return {"design": design, "repeats": 500, **dict.fromkeys(page.ASKED, held), **widths}
+
+    tables = {
+        "independent, squared()": [row("3 x 3", 0.1, 9.0), row("4 x 3", 0.9, 1.0)],
+        "heavy tails, squared()": [row("4 x 3", 0.85, None), row("4 x 4", 0.96, 1.5)],
+        "shifts by model, squared()": [row("4 x 3", 0.5, None)],
+    }
+    (told,) = page.in_sum(tables)
+
+    assert "500 studies of a cell" in told
+    assert "between 87% and 93%" in told
+    assert "over 12 cells" in told
+    assert "coverage 85.0% to 96.0%, 90.3% on average, below 86% in 4, above 95% in 4" in told
+    assert (
+        "width 1.25 times that of the best other in the median, more than 1.25 times in 4" in told
+    )
+
+
+def test_intervals_of_plans_are_counted_by_design_and_by_noise(script):
+    """
+    An answer that is withheld is a miss, and a width without an end is none.
+    """
+    study = script("planning_coverage")
+    inside, longer = study.ASKED.values()
+    cell = {"noise": "independent", "4 x tokens": [longer / 10, longer, float("inf")]}
+    held, none = [inside / 10, inside, inside * 10], [float("nan")] * 3
+    done = [
+        {**cell, "design": "3 x 3", "inside": held},
+        {**cell, "design": "3 x 3", "inside": none},
+        {**cell, "design": "4 x 3", "inside": held},
+    ]
+
+    found = study.cells(done)
+    (row,) = study.by_noise(found)
+
+    assert [0.5, 1.0] == [each["inside"] for each in found]
+    assert [1.0, 1.0] == [pytest.approx(each["inside, decades"]) for each in found]
+    assert [None, None] == [each["4 x tokens, decades"] for each in found]
+    assert (0.75, 0.5, 1.0) == tuple(row[f"inside, {how}"] for how in ("mean", "min", "max"))
+
+
+def test_a_width_is_compared_only_where_another_method_covers(predictions):
+    """
+    The narrowest of those that do; where none does there is no ratio.
+    """
+    study = predictions
+    cell = {"noise": "independent", "objective": "squared()", "design": "3 x 3"}
+    held, missed = [1.0] * 4, [0.0] * 4
+    ours = {**cell, "p2law": held + [3.0] * 4, "jackknife-t": missed + [0.5] * 4}
+    some = {**ours, "wild": held + [2.0] * 4, "weights": held + [1.5] * 4}
+    none = {**ours, "design": "4 x 4", "wild": missed + [1.0] * 4, "weights": missed + [1.0] * 4}
+
+    (first, last) = study.summary([some, none])["independent, squared()"]
+
+    assert [2.0] * 4 == [first[f"{what}, width"] for what in study.ASKED]
+    assert [None] * 4 == [last[f"{what}, width"] for what in study.ASKED]
+    assert 1.0 == first["inside"]
