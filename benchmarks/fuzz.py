@@ -6,7 +6,7 @@ again: `python benchmarks/fuzz.py --only 1234`.
 
     python benchmarks/fuzz.py --save benchmarks/figures/fuzz.json
 
-`--done` holds what was run, and of which commit, so that a run that was stopped goes on.
+`--done` holds what was run, each part with its commit, so that a run that was stopped goes on.
 """
 
 import argparse
@@ -60,8 +60,13 @@ def main() -> None:
         for first, found, slowest in pool.imap_unordered(step, left):
             counts = Counter(f"{each.target}: {each.kind}" for each in found)
             odd = [[e.number, e.target, e.what] for e in found if e.kind == "unexplained"]
-            done[str(first)] = {"counts": counts, "unexplained": odd, "slowest": slowest}
-            asked.done.write_text(json.dumps({"commit": commit, "parts": done}))
+            done[str(first)] = {
+                "counts": counts,
+                "unexplained": odd,
+                "slowest": slowest,
+                "commit": keeping.COMMIT,
+            }
+            asked.done.write_text(json.dumps(done))
             for each in odd:
                 print(*each, flush=True)
     report(done, asked.save, commit)
@@ -71,16 +76,15 @@ def before(file: Path, other: bool) -> tuple[dict[str, Any], str]:  # noqa: FBT0
     """Parts that a file holds, by their first case, and the commits they and this run are of."""
     if not file.exists():
         return {}, keeping.COMMIT
-    held = json.loads(file.read_text(encoding="utf-8"))
-    done = held.get("parts", held)
-    if not all(
-        key.isdigit() and isinstance(part, dict) and isinstance(part.get("slowest"), dict)
+    done = json.loads(file.read_text(encoding="utf-8"))
+    if not isinstance(done, dict) or not all(
+        key.isdigit() and isinstance(part, dict) and {"slowest", "commit"} <= part.keys()
         for key, part in done.items()
     ):
         raise SystemExit(
             f"{file} holds something else than outcomes of this command; name another file"
         )
-    commits = held.get("commit", keeping.UNKNOWN).split(" and ")
+    commits = {part["commit"] for part in done.values()}
     return done, keeping.joined(file, commits, other)
 
 

@@ -105,8 +105,8 @@ def test_nothing_goes_on_from_another_commit_unless_asked(keeping):
 @pytest.mark.parametrize(
     ("held", "words"),
     [
-        ({"0": {"slowest": {}}}, "of a commit that was not kept"),
-        ({"commit": "aaaaaaaaa", "parts": {"0": {"slowest": {}}}}, "of commit aaaaaaaaa"),
+        ({"0": {"slowest": {}, "commit": "aaaaaaaaa"}}, "of commit aaaaaaaaa"),
+        ({"commit": "aaaaaaaaa", "parts": {"0": {"slowest": {}}}}, "something else than outcomes"),
         ({"tables": {}}, "something else than outcomes"),
     ],
 )
