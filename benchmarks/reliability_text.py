@@ -95,10 +95,12 @@ tests (`tests/test_hostile.py`).
 - **Numbers.** Residuals whose squares are beyond double precision; a loss of 1e308 in a saved fit;
   tokens beyond double precision in a log; whole numbers in a sweep file that no float holds.
 - **Laws.** A law that gives complex numbers, steps of the search towards a law without a value, and
-  a valley without end; formulas that would take forever to compute.
+  a valley without end; a law that overflows at a few records; curvature that is rounding alone, of
+  which a solver found no eigenvalues; formulas that would take forever to compute.
 - **Texts and labels.** A path with a zero byte; labels that cannot be compared; metrics and
   schedules of a log that are nested.
-- **Versions.** With pandas 2 the names of runs were no categories, found with the lowest versions.
+- **Versions.** With pandas 2 the names of runs were no categories, found with the lowest versions;
+  so were a warning of matplotlib 3.8 in contours, and a safetensors that was promised and never was.
 - **Faults.** A checkpoint that torch could not end on a full disk was told in torch's words;
   a checkpoint whose pickles name more than tensors and numbers need was read, and is now refused;
   a kill left drafts of files of the whole sweep; a model's config.json named the folder it was made
