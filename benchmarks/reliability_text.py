@@ -100,7 +100,7 @@ tests (`tests/test_hostile.py`).
 - **Texts and labels.** A path with a zero byte; labels that cannot be compared; metrics and
   schedules of a log that are nested.
 - **Versions.** With pandas 2 the names of runs were no categories, found with the lowest versions;
-  so were a warning of matplotlib 3.8 in contours, and a safetensors that was promised and never was.
+  so were a warning of matplotlib 3.8 in contours and a promised safetensors that never was.
 - **Faults.** A checkpoint that torch could not end on a full disk was told in torch's words;
   a checkpoint whose pickles name more than tensors and numbers need was read, and is now refused;
   a kill left drafts of files of the whole sweep; a model's config.json named the folder it was made

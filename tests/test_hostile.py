@@ -41,6 +41,7 @@ def test_hostile_input_is_answered_or_refused_in_words(part):
 LATELY_UNEXPLAINED = (
     19944,  # a column of half characters
     26400,  # a law that overflows at a few records of a saved fit
+    92282,  # two columns of one name
 )
 """Found with the makers of today."""
 

@@ -226,7 +226,8 @@ def _spoiled_frame(made: pd.DataFrame, rng: Generator) -> pd.DataFrame:
     if kind == 7:
         return pd.concat([made, made]) if rng.integers(2) else made.iloc[:0]
     if kind == 8:
-        return made.assign(**{str(name): made[name].iloc[0]})
+        first = made[name].iloc[0]  # a row, where two columns have one name
+        return made if isinstance(first, pd.Series) else made.assign(**{str(name): first})
     if kind == 9:
         factor = pick(rng, (0.0, -1.0, 1e-300, 1e-12, 1e12, 1e300, np.nan))
         if not isinstance(made[name], pd.Series):  # two columns of one name
