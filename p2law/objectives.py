@@ -18,6 +18,8 @@ LARGEST = float(np.finfo(float).max)
 
 FAR = 600.0
 """Logarithm of the largest factor between what is predicted and what is measured."""
+ENDS = 709.0
+"""Logarithm from which on numbers are soon beyond double precision."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,11 @@ class Objective:
 
     def shifted(self, predicted: Array, by: Array) -> Array:
         """What must be measured for residuals to be minus `by`, at most within double precision."""
-        return predicted * np.exp(np.clip(by, -FAR, FAR)) if self.log else predicted + by
+        if not self.log:
+            return predicted + by
+        with np.errstate(invalid="ignore", divide="ignore"):
+            room = ENDS - np.log(predicted)
+        return predicted * np.exp(np.fmin(np.clip(by, -FAR, FAR), room))
 
     def per_row(self, residuals: Array) -> Array:
         """Objective of each row: r^2, or Huber's function of r."""

@@ -42,6 +42,7 @@ LATELY_UNEXPLAINED = (
     19944,  # a column of half characters
     26400,  # a law that overflows at a few records of a saved fit
     92282,  # two columns of one name
+    99058,  # refits of a log objective beyond double precision
 )
 """Found with the makers of today."""
 

@@ -87,3 +87,18 @@ def test_full_bend_majorises_huber(residual, delta):
     )
 
     assert (parabola >= objective.per_row(there) - 1e-9).all()
+
+
+@pytest.mark.parametrize("factor", [1e-300, 1.0, 1e200, 1e300])
+def test_what_is_shifted_far_stays_a_number(factor):
+    """
+    In refits of a log objective large losses times large noise are as large as numbers can be.
+    """
+    objective = p2law.huber(1e-3, log=True)
+    predicted = np.array([1.0, 2.0]) * factor
+
+    moved = objective.shifted(predicted, np.array([1e4, 0.5]))
+
+    assert np.isfinite(moved).all()
+    assert (moved > predicted).all()
+    assert moved[1] == predicted[1] * np.exp(0.5)
