@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -279,6 +280,7 @@ def test_many_noisy_checkpoints_hide_no_strange_run(law, count):
     assert told["low"] < forms.chinchilla(HERE["params"], 1e11, **TRUTH) + 0.2 < told["high"]
 
 
+@cache
 def _without_noise(noise=0.0):
     """A fit to eight runs that say the same, but for so much noise."""
     grid = pd.DataFrame({"tokens": np.tile(np.geomspace(500, 1e5, 16), 8)})

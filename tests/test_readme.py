@@ -2,8 +2,6 @@
 
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +10,7 @@ import pytest
 import p2law
 from p2law import forms, testing
 from p2law.cli import main, planfile
+from tests import drawing
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -164,11 +163,6 @@ def test_the_picture_is_made_from_the_records(tmp_path):
     Running its script writes the picture that the README shows, where matplotlib is installed.
     """
     pytest.importorskip("matplotlib", reason="the extra 'plot' is not installed")
-    code = (
-        "import sys, pathlib; sys.path.insert(0, 'docs'); import readme_picture as made;"
-        f"made.PICTURE = pathlib.Path({str(tmp_path / 'readme.svg')!r}); made.main()"
-    )
-
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)  # noqa: S603
+    drawing.drawn(ROOT / "docs" / "readme_picture.py", tmp_path / "readme.svg")
 
     assert "<svg" in (tmp_path / "readme.svg").read_text(encoding="utf-8")

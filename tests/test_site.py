@@ -1,6 +1,6 @@
 """The documentation builds without a warning, and what it says to type works."""
 
-import importlib.util
+import importlib
 import re
 import shutil
 import subprocess
@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+
+from tests import drawing
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -51,13 +53,9 @@ def test_the_first_page_shows_the_picture_that_its_lines_draw(tmp_path):
     Four lines and no more, and under them what comes out of them.
     """
     pytest.importorskip("matplotlib", reason="the extra 'plot' is not installed")
-    code = (
-        "import sys, pathlib; sys.path.insert(0, 'docs'); import first_look as made;"
-        f"made.PICTURE = pathlib.Path({str(tmp_path / 'look.svg')!r}); made.main()"
-    )
     page = (DOCS / "index.md").read_text(encoding="utf-8")
 
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)  # noqa: S603
+    drawing.drawn(DOCS / "first_look.py", tmp_path / "look.svg")
 
     assert 4 == len(BLOCK.search(page)[1].splitlines())
     assert page.index("curves(fit)") < page.index("(first_look.svg)") < page.index("## ")
@@ -90,11 +88,7 @@ def test_the_page_of_laws_is_what_its_script_writes():
     """
     Formulas, bounds and sources are those of the code.
     """
-    found = importlib.util.spec_from_file_location("laws", DOCS / "laws.py")
-    module = importlib.util.module_from_spec(found)
-    found.loader.exec_module(module)
-
-    assert module.page() == (DOCS / "laws.md").read_text(encoding="utf-8")
+    assert drawing.loaded(DOCS / "laws.py").page() == (DOCS / "laws.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")

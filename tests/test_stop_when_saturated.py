@@ -142,14 +142,21 @@ def watch(law, gain=0.02, **settings):
     return StopWhenSaturated(law, gain=gain, inputs={}, tokens_per_step=PER_STEP, **settings)
 
 
-def test_the_end_is_forecast_while_the_model_trains(law, tmp_path):
+@pytest.fixture(scope="module")
+def in_one_go(law, tmp_path_factory):
+    """A Trainer that has trained for forty steps, and what the callback wrote."""
+    folder = tmp_path_factory.mktemp("whole")
+    run = trainer(folder, watch(law))
+    run.train()
+    return run, written(folder)
+
+
+def test_the_end_is_forecast_while_the_model_trains(in_one_go):
     """
     From a quarter of the run on, the interval holds the final loss; log and file agree.
     """
-    run = trainer(tmp_path, watch(law))
-    run.train()
-
-    lines, end = written(tmp_path), falling(40 * PER_STEP)
+    run, lines = in_one_go
+    end = falling(40 * PER_STEP)
     late = [each for each in lines if each["tokens"] >= 10 * PER_STEP]
     logged = [each for each in run.state.log_history if "p2law_final_loss" in each]
     assert 20 == len(lines)
@@ -235,12 +242,10 @@ def test_a_bump_in_the_curve_is_said(law, tmp_path):
     assert "bump at 1e4 tokens" in last["said"]
 
 
-def test_a_resumed_run_goes_on_where_it_was(law, tmp_path):
+def test_a_resumed_run_goes_on_where_it_was(law, in_one_go, tmp_path):
     """
     Readings before the checkpoint count: forecasts after it are those of a run in one go.
     """
-    whole = trainer(tmp_path / "whole", watch(law))
-    whole.train()
     saved = {"save_strategy": "steps", "save_steps": 10}
     trainer(tmp_path / "parts", watch(law), **saved, steps=40).train()
     again = watch(law)
@@ -254,7 +259,7 @@ def test_a_resumed_run_goes_on_where_it_was(law, tmp_path):
     assert [22, 24] == [each["step"] for each in parts[:2]]
     assert [20, None] == [each.get("resumed_from") for each in parts[:2]]
     del parts[0]["resumed_from"]
-    assert written(tmp_path / "whole")[10:] == parts
+    assert in_one_go[1][10:] == parts
 
 
 def test_tokens_are_counted_by_the_trainer_where_nobody_says(law, tmp_path):
@@ -287,7 +292,7 @@ def test_a_language_model_stops_where_other_runs_say_that_tokens_stop_paying(tmp
     """
     The same run in one go shows that the next doubling bought less than asked for, as forecast.
     """
-    others = pd.concat([trained(tmp_path, seed) for seed in range(5)])
+    others = pd.concat([trained(tmp_path, seed) for seed in range(3)])
     fit = p2law.fit(others[others["tokens"] > 7000], forms.token_power)
     watched = StopWhenSaturated(fit, gain=0.05, inputs={}, tokens_per_step=256, stop=True)
 

@@ -1,5 +1,7 @@
 """Numbers under stress: the right status and words, and no change where nothing should change."""
 
+from functools import cache
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,6 +18,7 @@ from tests.conftest import TRUTH
 
 SIZES, RATES = (0.5e9, 1.5e9, 3e9, 8e9), (0.15, 0.25, 0.35, 0.5)
 ASKED = {"params": 2e9, "tokens": 5e8, "pruning_rate": 0.3, "base_loss": 2.0}
+SQUARED = p2law.squared()
 
 
 def made(sizes=SIZES, rates=RATES, tokens=None, noise=0.003, seed=0):
@@ -24,6 +27,12 @@ def made(sizes=SIZES, rates=RATES, tokens=None, noise=0.003, seed=0):
     return testing.synthesize(
         forms.p2, TRUTH, testing.design(sizes, rates, tokens), noise=noise, seed=seed
     )
+
+
+@cache
+def plain(objective=SQUARED):
+    """The fit of plain records, to which those of changed ones are held."""
+    return p2law.fit(made(), forms.p2, objective=objective)
 
 
 def predicted(records, **options):
@@ -56,9 +65,7 @@ def test_neither_the_order_of_rows_nor_the_names_of_runs_matter(seed):
     """
     Not to the objective, the status, the coefficients, a prediction or its intervals.
     """
-    records = made()
-
-    one, other = p2law.fit(records, forms.p2), p2law.fit(shuffled(records, seed), forms.p2)
+    one, other = plain(), p2law.fit(shuffled(made(), seed), forms.p2)
 
     assert one.search.objective == pytest.approx(other.search.objective, rel=1e-9)
     assert one.status is other.status is Status.CONVERGED
@@ -124,8 +131,8 @@ def test_the_unit_of_params_and_tokens_does_not_matter(exponent):
 
     fit = p2law.fit(scaled, forms.p2)
 
-    assert fit.predict(**asked)["loss"].iloc[0] == pytest.approx(predicted(records), abs=1e-8)
-    assert fit.status == p2law.fit(records, forms.p2).status
+    assert fit.predict(**asked)["loss"].iloc[0] == pytest.approx(tells(plain())[0], abs=1e-8)
+    assert fit.status == plain().status
 
 
 def test_every_row_twice_changes_no_estimate():
@@ -137,7 +144,7 @@ def test_every_row_twice_changes_no_estimate():
     records = made()
     twice = pd.concat([records, records.assign(run=records["run"].astype(str) + " again")])
 
-    once, both = (p2law.fit(each.reset_index(drop=True), forms.p2) for each in (records, twice))
+    once, both = plain(), p2law.fit(twice.reset_index(drop=True), forms.p2)
 
     assert both.status is once.status is Status.CONVERGED
     assert dict(both.values) == pytest.approx(dict(once.values), rel=1e-6)
@@ -150,9 +157,7 @@ def test_every_row_twice_in_its_own_run_changes_nothing():
     """
     A run that was logged twice is one run still: status, prediction and intervals stay.
     """
-    records = made()
-
-    once, both = (p2law.fit(each, forms.p2) for each in (records, pd.concat([records] * 2)))
+    once, both = plain(), p2law.fit(pd.concat([made()] * 2), forms.p2)
 
     assert both.search.objective == pytest.approx(2 * once.search.objective, rel=1e-9)
     assert both.status is once.status is Status.CONVERGED
@@ -183,8 +188,7 @@ def test_a_constant_in_loss_and_base_loss_changes_no_damage(constant):
         loss=records["loss"] + constant, base_loss=records["base_loss"] + constant
     )
 
-    here = p2law.fit(records, forms.p2)
-    there = p2law.fit(moved, forms.p2)
+    here, there = plain(), p2law.fit(moved, forms.p2)
 
     assert dict(there.values) == pytest.approx(dict(here.values), rel=1e-5)
     assert there.status is here.status is Status.CONVERGED
@@ -220,14 +224,14 @@ def test_the_unit_of_the_loss_only_scales_it():
     records, bits = made(), 1 / np.log(2)
     scaled = records.assign(loss=records["loss"] * bits, base_loss=records["base_loss"] * bits)
 
-    here, there = p2law.fit(records, forms.p2), p2law.fit(scaled, forms.p2)
+    here, there = plain(), p2law.fit(scaled, forms.p2)
 
     for name in ("alpha", "beta", "gamma", "delta"):
         assert there.values[name] == pytest.approx(here.values[name], rel=1e-6)
     assert there.values["D_C"] == pytest.approx(here.values["D_C"] * bits, rel=1e-5)
 
 
-@pytest.mark.parametrize("objective", [p2law.squared(), p2law.huber(5e-3)], ids=str)
+@pytest.mark.parametrize("objective", [SQUARED, p2law.huber(5e-3)], ids=str)
 @pytest.mark.parametrize("exponent", [-149, -100, 60, 70, 80, 95, 120, 149])
 def test_losses_in_any_unit_whose_square_is_a_number_give_the_same_fit(exponent, objective):
     """
@@ -237,8 +241,7 @@ def test_losses_in_any_unit_whose_square_is_a_number_give_the_same_fit(exponent,
     scaled = records.assign(loss=records["loss"] * unit, base_loss=records["base_loss"] * unit)
     in_unit = objective if objective.delta is None else p2law.huber(objective.delta * unit)
 
-    here = p2law.fit(records, forms.p2, objective=objective)
-    there = p2law.fit(scaled, forms.p2, objective=in_unit)
+    here, there = plain(objective), p2law.fit(scaled, forms.p2, objective=in_unit)
 
     assert there.status is here.status is Status.CONVERGED
     assert there.search.objective / unit / unit == pytest.approx(here.search.objective, rel=1e-8)
@@ -286,7 +289,7 @@ def test_a_rate_of_zero_is_left_out_and_counted():
     assert [count for _, count in fit.search.left_out] == [3]
     assert "pruning_rate" in fit.search.left_out[0][0]
     assert fit.status is Status.CONVERGED
-    assert dict(fit.values) == pytest.approx(dict(p2law.fit(records, forms.p2).values), rel=1e-9)
+    assert dict(fit.values) == pytest.approx(dict(plain().values), rel=1e-9)
 
 
 def test_the_smallest_and_the_largest_token_counts_in_one_table():

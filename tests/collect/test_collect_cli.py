@@ -82,16 +82,17 @@ def test_looking_needs_no_extra(tmp_path, hidden):
     A folder that was copied from elsewhere is read where nothing can be run.
     """
     out, table = folders.sweep(tmp_path), tmp_path / "losses.csv"
-    for words in (["status", str(out)], ["gather", str(out), "-o", str(table)]):
-        code = (
-            f"import sys; sys.modules[{hidden!r}] = None\n"
-            f"from p2law.cli import main; sys.exit(main(['collect', *{words!r}]))"
-        )
-        found = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=False
-        )
-        assert (0, "") == (found.returncode, found.stderr)
+    code = (
+        f"import sys; sys.modules[{hidden!r}] = None\n"
+        "from p2law.cli import main\n"
+        f"assert 0 == main(['collect', 'status', {str(out)!r}])\n"
+        f"sys.exit(main(['collect', 'gather', {str(out)!r}, '-o', {str(table)!r}]))"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
 
+    assert (0, "") == (found.returncode, found.stderr)
     assert "1 done, 1 diverged" in standing.report(out)
     assert table.exists()
 

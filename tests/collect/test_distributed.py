@@ -21,6 +21,9 @@ from p2law.collect.place import Place
 from p2law.collect.team import Team
 from p2law.errors import StoppedError
 
+SHARD = 2**13
+"""Bytes, so that small models are saved in several files."""
+
 
 def losses(out, run):
     """Held-out losses by tokens."""
@@ -29,19 +32,83 @@ def losses(out, run):
 
 
 def every_step(path):
-    """Measure after each of fifty steps."""
+    """Measure after each of fifty steps, on one short text: what is measured is compared."""
     text = path.read_text()
+    other = text.index('[[evaluations]]\nname = "other"')
+    text = text[:other] + text[text.index("[[models]]") :]
+    text = text.replace("tokens = 512", "tokens = 256")
     text = text.replace("tokens = 3_200", "tokens = 6_400").replace("1e-2", "1e-3")
     text = text.replace("{ first = 128, count = 5 }", str(list(range(128, 6401, 128))))
     path.write_text(text)
     return path
 
 
-def in_two(*command):
-    """Run a script or a module in two processes; what they said is told where they fail."""
-    torchrun = ("torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+IN_TWO = """
+import os
+import socket
+import sys
+from pathlib import Path
+import torch
+from p2law.cli import main
+from p2law.collect import team, work, writing, zoo
+from p2law.errors import RunError
+
+def rank(number, shard, sweep, out, only, sources):
+    os.environ["RANK"] = os.environ["LOCAL_RANK"] = str(number)
+    writing.SHARD_BYTES, before = shard, writing.SHARD_BYTES
+    together = team.assemble("cpu")
+    for source in map(Path, sources):
+        found, two = zoo.objective(source, None, together, dtype=torch.float32), source / "two"
+        zoo.save(found.model, two, together, torch.bfloat16, companions=source)
+        try:
+            zoo.save(found.model, two, together)
+        except RunError as error:
+            (source / f"{together.rank}.txt").write_text(str(error))
+    writing.SHARD_BYTES = before
+    main(["collect", "run", sweep, "--out", out, "--only", *only])
+
+with socket.create_server(("127.0.0.1", 0)) as free:
+    os.environ["MASTER_ADDR"], os.environ["MASTER_PORT"] = map(str, free.getsockname())
+os.environ["WORLD_SIZE"] = "2"
+shard, sweep, out, only, *sources = sys.argv[1:]
+asked = int(shard), sweep, out, only.split(), sources
+torch.multiprocessing.start_processes(rank, asked, nprocs=2, start_method="fork")
+"""
+"""Saving and learning in two processes, which part from one that has loaded torch for both."""
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """A sweep file in a folder of its own, and its dense runs."""
+    path = every_step(
+        studies.write(tmp_path_factory.mktemp("learned"), families=("llama", "qwen2"))
+    )
+    path.write_text(path.read_text().replace("[dense]", in_half() + "[dense]", 1))
+    return path, [run for run in studies.runs(path) if run.kind == "dense"]
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory):
+    """Folders of a Llama and a Qwen2 with tied embeddings, each saved by one process."""
+    folder = tmp_path_factory.mktemp("saved")
+    runs = studies.runs(studies.write(folder / "study", families=("llama", "qwen2")))
+    found = {"llama": folder / "llama", "qwen2-tied": folder / "qwen2"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(writing, "SHARD_BYTES", SHARD)
+        for source, run in zip(found.values(), runs, strict=False):
+            zoo.make(run.model.config, 0, source)
+            zoo.save(zoo.load(source), source / "one", Team(), torch.bfloat16)
+    return found
+
+
+@pytest.fixture(scope="module")
+def in_two(study, sources):
+    """Both done by two processes, once; what they said is told where they fail."""
+    path, runs = study
+    only = " ".join(run.id for run in runs)
+    asked = (SHARD, path, path.parent / "two", only, *sources.values())
     done = subprocess.run(
-        [sys.executable, "-m", *torchrun, *map(str, command)],
+        [sys.executable, "-c", IN_TWO, *map(str, asked)],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         check=False,
         stderr=subprocess.PIPE,
@@ -51,18 +118,14 @@ def in_two(*command):
 
 
 @pytest.fixture(scope="module")
-def learned(tmp_path_factory):
+def learned(study, in_two):  # noqa: ARG001 - done by then
     """Losses after each of fifty steps by run, on one process and on two."""
-    folder = tmp_path_factory.mktemp("learned")
-    path = every_step(studies.write(folder, families=("llama", "qwen2")))
-    path.write_text(path.read_text().replace("[dense]", in_half() + "[dense]", 1))
-    runs = [run for run in studies.runs(path) if run.kind == "dense"]
+    path, runs = study
     for run in runs:
-        assert work.carry_out(run, spec.read(path), folder / "one", Team())
-    only = (run.id for run in runs)
-    in_two("-m", "p2law", "collect", "run", path, "--out", folder / "two", "--only", *only)
+        assert work.carry_out(run, spec.read(path), path.parent / "one", Team())
     return {
-        run.model.name: (losses(folder / "one", run), losses(folder / "two", run)) for run in runs
+        run.model.name: tuple(losses(path.parent / which, run) for which in ("one", "two"))
+        for run in runs
     }
 
 
@@ -101,59 +164,20 @@ def test_bfloat16_is_the_same_arithmetic_on_one_process_and_on_two(learned, name
     assert max(abs(one[tokens] - two[tokens]) for tokens in one) < 2e-4
 
 
-SAVING = """
-import os
-import sys
-from pathlib import Path
-import torch
-from p2law.collect import team, writing, zoo
-from p2law.errors import RunError
-
-writing.SHARD_BYTES = int(sys.argv[1])
-together = team.assemble("cpu")
-for source in map(Path, sys.argv[2:]):
-    found, out = zoo.objective(source, None, together, dtype=torch.float32), source / "two"
-    zoo.save(found.model, out, together, torch.bfloat16, companions=source)
-    try:
-        zoo.save(found.model, out, together)
-    except RunError as error:
-        (source / f"{together.rank}.txt").write_text(str(error))
-team.disband()
-os._exit(0)  # as the command ends: threads of gloo abort a process that is through
-"""
-
-
-@pytest.fixture(scope="module")
-def saved(tmp_path_factory):
-    """Folders of a Llama and a Qwen2 with tied embeddings, each saved by one process and by two."""
-    folder = tmp_path_factory.mktemp("saved")
-    script = folder / "save.py"
-    script.write_text(SAVING)
-    runs = studies.runs(studies.write(folder / "study", families=("llama", "qwen2")))
-    sources = {"llama": folder / "llama", "qwen2-tied": folder / "qwen2"}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(writing, "SHARD_BYTES", 2**13)
-        for source, run in zip(sources.values(), runs, strict=False):
-            zoo.make(run.model.config, 0, source)
-            zoo.save(zoo.load(source), source / "one", Team(), torch.bfloat16)
-        in_two(script, writing.SHARD_BYTES, *sources.values())
-    return sources
-
-
 @pytest.mark.parametrize("name", ["llama", "qwen2-tied"])
-def test_two_processes_save_the_files_of_one(saved, name):
+def test_two_processes_save_the_files_of_one(sources, in_two, name):  # noqa: ARG001
     """
     Byte by byte, in shards, layer by layer; where it cannot be, all of them say so.
     """
     ours, theirs = (
-        {each.name: each.read_bytes() for each in (saved[name] / which).iterdir()}
+        {each.name: each.read_bytes() for each in (sources[name] / which).iterdir()}
         for which in ("one", "two")
     )
 
     assert len(ours) > 3
     assert ours == theirs
     for rank in (0, 1):
-        assert "exists and is not empty" in (saved[name] / f"{rank}.txt").read_text()
+        assert "exists and is not empty" in (sources[name] / f"{rank}.txt").read_text()
 
 
 def stop_in_the_middle(path, out, run):

@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import re
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ pytest.importorskip("transformers")
 import p2law
 from p2law.cli import main
 from p2law.collect import forecast, read
+from tests import notebooks
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "collect_on_cpu.toml"
@@ -73,3 +75,26 @@ def test_what_the_page_does_from_python_works(studied, monkeypatch, capsys):
 
     assert "172,656 parameters, of which 0.286 go" in capsys.readouterr().out
     assert 4 == known["pruned"].cut.after.num_hidden_layers
+
+
+def test_the_notebook_shows_one_model_and_two_cuts_of_a_study(studied, monkeypatch):
+    """
+    From the repository's folder; where a study is there, what it trained is not trained again.
+
+    It asks for three runs: each takes seconds of a CPU, and many readers have but one.
+    """
+    pytest.importorskip("matplotlib", reason="the extra 'plot' is not installed")
+    before = written(studied[0] / "study")
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(tempfile, "mkdtemp", lambda: str(studied[0]))
+
+    shown = notebooks.run_through(ROOT / "examples" / "collect_on_cpu.ipynb")
+
+    assert 3 == len(shown["mine"]) == len(shown["report"].done)
+    assert {"depth"} == set(shown["records"]["method"])
+    assert before == written(studied[0] / "study")
+
+
+def written(study):
+    """What a study measured."""
+    return {each.parent.name: each.read_bytes() for each in study.glob("runs/*/records.jsonl")}
