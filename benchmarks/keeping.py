@@ -31,17 +31,21 @@ UNKNOWN = "not kept"
 Table = Sequence[Mapping[str, object]]
 
 
-def commit_of(tree: Path) -> str:
-    """Short hash of the last commit that touched `p2law`, with "changed" where that is not clean.
+MEASURED = ("p2law", "benchmarks", "tests/hostile", "data", ":(exclude)benchmarks/figures")
+"""What figures hang on: the library, what measures it, and the records that it is given."""
 
-    What is measured is the library: a later commit of a text or a test measures the same.
+
+def commit_of(tree: Path) -> str:
+    """Short hash of the last commit that touched `MEASURED`; "changed" where that is not clean.
+
+    A later commit, of a page or of a test, measures the same.
     """
     git = shutil.which("git")
     if git is None:
         return UNKNOWN
     words = (
-        ("log", "-1", "--format=%h", "--abbrev=9", "--", "p2law"),
-        ("status", "--porcelain", "--", "p2law"),
+        ("log", "-1", "--format=%h", "--abbrev=9", "--", *MEASURED),
+        ("status", "--porcelain", "--", *MEASURED),
     )
     asked = [
         subprocess.run([git, "-C", str(tree), *each], capture_output=True, text=True, check=False)  # noqa: S603

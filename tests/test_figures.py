@@ -62,7 +62,8 @@ def test_a_file_without_a_commit_can_still_be_read(keeping):
     assert told["load"] is None
 
 
-def test_a_change_of_the_library_is_kept_beside_the_commit(keeping, tmp_path):
+@pytest.mark.parametrize("part", ["p2law", "benchmarks", "tests/hostile", "data"])
+def test_a_change_of_what_is_measured_is_kept_beside_the_commit(keeping, tmp_path, part):
     """
     A change or a commit elsewhere is none, and where git knows nothing no commit is named.
     """
@@ -73,19 +74,21 @@ def test_a_change_of_the_library_is_kept_beside_the_commit(keeping, tmp_path):
 
     assert "not kept" == keeping.commit_of(tmp_path)
     git("init")
-    (tmp_path / "p2law").mkdir()
-    (tmp_path / "p2law" / "a.py").write_text("")
+    (tmp_path / part).mkdir(parents=True)
+    (tmp_path / part / "a.py").write_text("")
     git("add", ".")
     git("commit", "-m", "first")
     clean = keeping.commit_of(tmp_path)
-    (tmp_path / "other.py").write_text("")
-    git("add", ".")
-    git("commit", "-m", "second")
-    (tmp_path / "other.py").write_text("1")
+    for other in (tmp_path / "other.py", tmp_path / "benchmarks" / "figures" / "made.json"):
+        other.parent.mkdir(parents=True, exist_ok=True)
+        other.write_text("")
+        git("add", ".")
+        git("commit", "-m", "second")
+        other.write_text("1")
 
     assert 9 == len(clean)
     assert clean == keeping.commit_of(tmp_path)
-    (tmp_path / "p2law" / "a.py").write_text("1")
+    (tmp_path / part / "a.py").write_text("1")
     assert f"{clean}, changed" == keeping.commit_of(tmp_path)
 
 

@@ -12,6 +12,7 @@ from p2law import Bounds, Domain, forms, identify, testing
 from p2law.identify import ties
 from p2law.result.verdicts import Status
 from p2law.solving.surface import Surface
+from p2law.text.wording import listed
 
 SIZES = [0.49e9, 1.54e9, 3.09e9, 8e9, 14e9, 32e9]
 RATES = [0.15, 0.25, 0.35]
@@ -287,7 +288,7 @@ def test_names_are_listed_as_a_sentence():
     """
     One, two and three names.
     """
-    assert ["a", "a and b", "a, b and c"] == [identify.listed(list("abc")[:k]) for k in (1, 2, 3)]
+    assert ["a", "a and b", "a, b and c"] == [listed(list("abc")[:k]) for k in (1, 2, 3)]
 
 
 # -- inputs that never vary apart --------------------------------------------------------

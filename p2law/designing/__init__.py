@@ -1,33 +1,26 @@
 """Which runs to do next: those that narrow the wanted interval most for their cost."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from numbers import Integral
-from statistics import NormalDist
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from p2law.declaring import Array
-from p2law.designing.informing import PRIOR_DRAWS, Ground, ground, variances
+from p2law.designing.informing import PRIOR_DRAWS, ground
 from p2law.designing.offers import Offers, offers
 from p2law.designing.picks import NextRuns
 from p2law.designing.prior import Prior
+from p2law.designing.searching import Search
 from p2law.errors import FitError
-from p2law.identify import listed
 from p2law.result import Fit, asking
 from p2law.text.views import number
-from p2law.text.wording import got
+from p2law.text.wording import got, listed
 
 GUESSES = 24
 """Refits, or draws of a prior, that a design is averaged over."""
 
 PROMISING = 10
 """With fewer fitted runs the widths are said to be too narrow."""
-
-ROUNDS = 10
-"""Rounds of exchange at most; two or three are enough as a rule."""
 
 
 def next_runs(
@@ -115,130 +108,11 @@ def next_runs(
             f"a budget of {number(spend)} pays for none of the candidates: the cheapest costs "
             f"{number(float(offered.cost.min()))}"
         )
-    search = _Search.of(
-        ground(source, pd.concat([*offered.rows, wanted]), guesses), offered, wanted
-    )
+    search = Search.of(ground(source, pd.concat([*offered.rows, wanted]), guesses), offered, wanted)
     chosen = search.best(spend) if budget is not None else search.single()
     idle = [] if chosen else [_idle(source)]
     found = search.answer(chosen, level, (*idle, *_warned(source, wanted, search)))
     return replace(found, budget=None if budget is None else spend)
-
-
-@dataclass(frozen=True, eq=False)
-class _Search:
-    """Candidates with what each would tell."""
-
-    base: Ground
-    offered: Offers
-    parts: Array
-    slopes: Array
-
-    @classmethod
-    def of(cls, base: Ground, offered: Offers, wanted: pd.DataFrame) -> "_Search":
-        parts = np.stack([base.told(rows) for rows in offered.rows], axis=1)
-        return cls(base, offered, parts, base.slopes(wanted))
-
-    def spread(self, known: Array) -> Array:
-        """Mean standard deviation of the wanted predictions; `known` is (2, ..., guesses, p, p)."""
-        return np.asarray(np.sqrt(variances(known, self.slopes)).mean(axis=(-2, -1)))
-
-    def of_set(self, chosen: Sequence[int]) -> float:
-        """The same with a set of runs done."""
-        return float(self.spread(self._done(chosen)))
-
-    def with_each(self, chosen: Sequence[int]) -> Array:
-        """The same with each candidate on top of a set: (candidates,)."""
-        return self.spread(self._done(chosen)[:, None] + self.parts)
-
-    def _done(self, chosen: Sequence[int]) -> Array:
-        """What is known with a set of runs done: (2, guesses, p, p)."""
-        return np.asarray(self.base.before + self.parts[:, list(chosen)].sum(axis=1))
-
-    def single(self) -> list[int]:
-        """The run that pays best by itself; none where none narrows."""
-        gain = self._gain(self.with_each([]), self.of_set([])) / self.offered.cost
-        best = int(np.argmax(gain))
-        return [best] if gain[best] > 0 else []
-
-    @staticmethod
-    def _gain(after: Array, before: float) -> Array:
-        """Narrowing in logarithms, so that halving counts the same everywhere."""
-        if before == 0:  # there is nothing to narrow
-            return np.zeros_like(after)
-        return np.asarray(np.log(before) - np.log(after))
-
-    def best(self, budget: float) -> list[int]:
-        """Greedy by narrowing per cost and by narrowing alone, each exchanged; the better."""
-        powers = (1.0, 0.5, 0.0)
-        found = [self.exchanged(self.greedy(budget, power), budget) for power in powers]
-        return min(found, key=self.of_set)
-
-    def greedy(self, budget: float, power: float, begun: Sequence[int] = ()) -> list[int]:
-        """Add what narrows most per cost to a power, while the budget lasts and it narrows."""
-        chosen, cost = list(begun), self.offered.cost
-        while True:
-            left = budget - cost[chosen].sum()
-            able = cost <= left * (1 + 1e-12)
-            able[chosen] = False
-            if not able.any():
-                return chosen
-            gain = self._gain(self.with_each(chosen), self.of_set(chosen)) / cost**power
-            best = int(np.argmax(np.where(able, gain, -np.inf)))
-            if gain[best] <= 0:
-                return chosen
-            chosen.append(best)
-
-    def exchanged(self, chosen: list[int], budget: float) -> list[int]:
-        """Swap a chosen run for others, and fill up, as long as the interval narrows."""
-        best = self.of_set(chosen)
-        for _ in range(ROUNDS):
-            before = best
-            for gone in list(chosen):
-                rest = [each for each in chosen if each != gone]
-                trial = self.swapped(rest, budget)
-                if (found := self.of_set(trial)) < best * (1 - 1e-6):
-                    chosen, best = trial, found
-            if best > before * (1 - 1e-6):
-                break
-        return chosen
-
-    def swapped(self, rest: list[int], budget: float) -> list[int]:
-        """The best single addition to a set, then whatever the budget still allows."""
-        cost = self.offered.cost
-        able = cost <= (budget - cost[rest].sum()) * (1 + 1e-12)
-        able[rest] = False
-        after = np.where(able, self.with_each(rest), np.inf)
-        return self.greedy(budget, 1.0, [*rest, int(np.argmin(after))])
-
-    def answer(self, chosen: list[int], level: float, trouble: tuple[str, ...]) -> NextRuns:
-        """The chosen runs as a value."""
-        times = 2 * NormalDist().inv_cdf((1 + level) / 2)
-        ordered = self.ordered(chosen)
-        widths = [times * self.of_set(ordered[: k + 1]) for k in range(len(ordered))]
-        before, alone = self.of_set([]), self.with_each([])
-        table = self.offered.table
-        ranking = table.assign(width=times * alone, gain=1 - alone / before)
-        ranking["gain_per_cost"] = ranking["gain"] / ranking["cost"]
-        return NextRuns(
-            chosen=table.iloc[ordered].assign(width=widths).reset_index(drop=True),
-            ranking=ranking.sort_values("gain_per_cost", ascending=False, ignore_index=True),
-            before=times * before,
-            after=widths[-1] if widths else times * before,
-            cost=float(self.offered.cost[ordered].sum()),
-            budget=None,
-            level=level,
-            noise=self.base.noise,
-            run_noise=self.base.run_noise,
-            trouble=trouble,
-        )
-
-    def ordered(self, chosen: list[int]) -> list[int]:
-        """A set in the order in which its runs narrow most per cost."""
-        left, out = list(chosen), list[int]()
-        while left:
-            gain = self._gain(self.with_each(out)[left], self.of_set(out))
-            out.append(left.pop(int(np.argmax(gain / self.offered.cost[left]))))
-        return out
 
 
 def _check_guesses(guesses: Any) -> None:
@@ -264,7 +138,7 @@ def _idle(source: Fit | Prior) -> str:
     return f"{said}: state wider ranges, or draws that differ more"
 
 
-def _warned(source: Fit | Prior, wanted: pd.DataFrame, search: _Search) -> tuple[str, ...]:
+def _warned(source: Fit | Prior, wanted: pd.DataFrame, search: Search) -> tuple[str, ...]:
     said = []
     if isinstance(source, Fit) and not source.known.determines(wanted).all():
         said.append(

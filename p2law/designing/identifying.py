@@ -13,9 +13,9 @@ from p2law.designing.offers import Offers, offers
 from p2law.designing.picks import IdentifyingRuns
 from p2law.designing.prior import Prior
 from p2law.errors import FitError
-from p2law.identify import listed
 from p2law.result import Fit, asking
 from p2law.solving.surface import Surface
+from p2law.text.wording import listed
 
 TRIALS = 20_000
 """Sets tried at most before the cheapest one found so far is given, and said to be that."""

@@ -7,11 +7,10 @@ import pandas as pd
 
 from p2law.declaring import Array, Form
 from p2law.errors import FitError, RecordError
-from p2law.identify import listed
 from p2law.records.numeric import numbers
 from p2law.result import asking
 from p2law.text.views import number
-from p2law.text.wording import got
+from p2law.text.wording import got, listed
 
 POINTS = 12
 """Checkpoints of a run whose token counts are not given."""

@@ -5,9 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from p2law.identify import listed
 from p2law.text.views import View, number
-from p2law.text.wording import several
+from p2law.text.wording import listed, several
 
 
 @dataclass(frozen=True, eq=False)

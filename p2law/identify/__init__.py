@@ -255,10 +255,3 @@ def evidence(surface: Surface, q: Array, found: Directions) -> Evidence:
     if not np.array_equal(off, q):
         places.append((off, at(surface, off)))
     return Evidence(tuple(places))
-
-
-def listed(names: Sequence[str]) -> str:
-    """Names as a sentence lists them: "a, b and c"."""
-    if len(names) < 2:
-        return "".join(names)
-    return f"{', '.join(names[:-1])} and {names[-1]}"

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from p2law.declaring import Array
-from p2law.identify import Directions, Evidence, at, listed
+from p2law.identify import Directions, Evidence, at
 from p2law.identify.ties import CURE, matters, ties
 from p2law.records import counted
 from p2law.solving.starting import spread_rows
 from p2law.solving.surface import Surface
 from p2law.text.views import number
+from p2law.text.wording import listed
 
 HOLD = "the records hold "
 

@@ -15,6 +15,7 @@ from p2law.declaring import Array
 from p2law.identify import causes
 from p2law.identify.causes import Loose
 from p2law.solving.surface import Surface
+from p2law.text.wording import listed
 
 PREFERENCE = ("alpha", "N_C", "delta", "gamma", "beta", "D_C", "E")
 """What to give up first: how the lasting damage depends on size needs the most sizes."""
@@ -36,7 +37,7 @@ class Rung:
         """Sentences about what the held coefficients leave open."""
         sentences = []
         for why, names in self._by_cause().items():
-            held = identify.listed([f"{name} = {self.held[name]:g}" for name in names])
+            held = listed([f"{name} = {self.held[name]:g}" for name in names])
             them = "it" if len(names) == 1 else "them"
             sentences.append(
                 f"{why}, so predictions elsewhere would rest on {held} and come out as NaN; "

@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 
 from p2law.declaring import Array, Mask
-from p2law.identify import listed
 from p2law.solving.projection import solved
 from p2law.solving.surface import Surface
 from p2law.text.views import number
+from p2law.text.wording import listed
 
 EXACT = 1e-6
 """Largest deviation of logarithms from a straight line, as a share of their range, that is

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from p2law.identify import listed
 from p2law.planning.budgets import BEYOND
 from p2law.planning.foresight import Seer
 from p2law.records.vocabulary import METRIC
 from p2law.result import asking
 from p2law.text.views import number
+from p2law.text.wording import listed
 
 
 def of(seer: Seer, filled: pd.DataFrame, losses: Sequence[float]) -> tuple[str, ...]:

@@ -10,7 +10,6 @@ import pandas as pd
 from p2law.declaring import Array, Whole
 from p2law.domains import is_number
 from p2law.errors import PlanError
-from p2law.identify import listed
 from p2law.planning import combining
 from p2law.planning.budgeting import FAR, Asked, budget_table, one_of
 from p2law.planning.budgets import Budgets, digits
@@ -21,7 +20,7 @@ from p2law.planning.models import Dense, Model, checked_dense, checked_models
 from p2law.planning.pricing import ANY, Prices
 from p2law.result import Fit, asking, intervals
 from p2law.text.views import number, together
-from p2law.text.wording import got
+from p2law.text.wording import got, listed
 
 NAMED = 3
 """Ties that a sentence names."""

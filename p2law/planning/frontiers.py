@@ -9,7 +9,6 @@ import pandas as pd
 
 from p2law.declaring import Whole
 from p2law.errors import PlanError
-from p2law.identify import listed
 from p2law.planning import combining
 from p2law.planning.budgeting import Asked, budget_table
 from p2law.planning.budgets import Budgets, laid_out
@@ -18,7 +17,7 @@ from p2law.planning.limits import UNPRICED, Limits, checked_limits
 from p2law.planning.pricing import SPENT, Prices
 from p2law.result import Fit
 from p2law.text.views import View
-from p2law.text.wording import got, several
+from p2law.text.wording import got, listed, several
 
 AGAINST = ("cost", "gpu_hours", "flops", "tokens", "params_after")
 

@@ -8,11 +8,10 @@ import numpy as np
 from p2law.declaring import Mask
 from p2law.domains import is_number
 from p2law.errors import PlanError
-from p2law.identify import listed
 from p2law.planning.budgets import Budgets
 from p2law.result import asking
 from p2law.text.views import number
-from p2law.text.wording import got
+from p2law.text.wording import got, listed
 
 COUNTED = ("params_after", "tokens")
 """Limits that people like to write in billions."""

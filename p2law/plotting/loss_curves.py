@@ -9,7 +9,6 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from p2law.declaring import Mask
-from p2law.identify import listed
 from p2law.planning.foresight import TOKENS
 from p2law.plotting.canvas import (
     LONE,
@@ -39,7 +38,7 @@ from p2law.plotting.panelling import ALL, AUTO, Panelling, panelling
 from p2law.plotting.quantities import apart, is_log, lay, named, plain_ticks, target_title, title
 from p2law.plotting.run_names import labels
 from p2law.result import Fit, asking
-from p2law.text.wording import several
+from p2law.text.wording import listed, several
 
 PANELS = 12
 """Panels that are drawn where more are not asked for."""

@@ -7,12 +7,12 @@ from importlib import metadata
 import numpy as np
 
 from p2law import forms, identify, scoring
-from p2law.identify import causes, listed
+from p2law.identify import causes
 from p2law.result import Fit
 from p2law.scoring.meaning import FAMILY
 from p2law.text.amounts import span
 from p2law.text.views import number, together
-from p2law.text.wording import several
+from p2law.text.wording import listed, several
 
 PACKAGES = ("numpy", "scipy", "pandas", "lmfit", "matplotlib", "jinja2")
 

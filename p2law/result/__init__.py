@@ -12,13 +12,7 @@ import pandas as pd
 from p2law.declaring import Array, Form
 from p2law.errors import SavedFitError
 from p2law.records.vocabulary import unit
-from p2law.result import (
-    asking,
-    intervals,
-    saving,
-    tabling,
-    telling,
-)
+from p2law.result import asking, intervals, saving, tabling, telling
 from p2law.result.knowing import Knowledge
 from p2law.result.searched import Search
 from p2law.result.verdicts import Status

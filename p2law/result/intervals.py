@@ -8,12 +8,11 @@ import numpy as np
 import pandas as pd
 
 from p2law.declaring import Array, Form, Mask, Whole
-from p2law.identify import listed
 from p2law.objectives import Objective
 from p2law.solving.resampling import DRAWS, FEW, LEAST, Draws
 from p2law.solving.surface import Surface
 from p2law.text.views import number
-from p2law.text.wording import several
+from p2law.text.wording import listed, several
 
 LEVEL = 0.9
 

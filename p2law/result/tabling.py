@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 
 from p2law.declaring import Coefficient, Form
-from p2law.identify import Directions, along, listed
+from p2law.identify import Directions, along
 from p2law.identify.ties import ties
 from p2law.solving.surface import Surface
 from p2law.text.views import number
+from p2law.text.wording import listed
 
 STEP = 1e-6
 

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 
 from p2law.declaring import Array
-from p2law.identify import listed
 from p2law.identify.causes import HOLD
 from p2law.result.searched import Search
 from p2law.solving.settings import Settings
 from p2law.text.views import number, together
+from p2law.text.wording import listed
 
 HEADER = ("", "estimate", "90 % from", "to", "at the middle", "unit", "note")
 

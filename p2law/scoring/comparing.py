@@ -13,7 +13,6 @@ from p2law.declaring import Array, Form
 from p2law.errors import ScoreError
 from p2law.holdout import Split
 from p2law.holdout.splitting import strangers
-from p2law.identify import listed
 from p2law.objectives import Objective, squared
 from p2law.parallel import mapped
 from p2law.records.checking import check
@@ -28,7 +27,7 @@ from p2law.solving.gathering import mixtures
 from p2law.solving.labelling import plain_runs
 from p2law.solving.settings import settings
 from p2law.text.views import number
-from p2law.text.wording import got, short
+from p2law.text.wording import got, listed, short
 
 Hold = Split | str | Iterable[Split] | Callable[[pd.DataFrame], Split | Iterable[Split]]
 

@@ -11,11 +11,10 @@ from p2law.declaring import Array, Domain, Form, Mask
 from p2law.errors import P2LawError, ScoreError
 from p2law.fitting import fit
 from p2law.forms.p2 import p2
-from p2law.identify import listed
 from p2law.objectives import Objective
 from p2law.result import Fit
 from p2law.solving.settings import checked_form
-from p2law.text.wording import first_line, got
+from p2law.text.wording import first_line, got, listed
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 
 from p2law.declaring import Array, Mask
-from p2law.identify import listed
 from p2law.scoring.trials import Trial
 from p2law.text.views import number
-from p2law.text.wording import several
+from p2law.text.wording import listed, several
 
 LEVEL = 0.9
 """How sure one must be that a difference is more than noise."""

@@ -12,14 +12,14 @@ from p2law import identify
 from p2law.declaring import Array, Mask
 from p2law.errors import ScoreError
 from p2law.holdout import Split
-from p2law.identify import causes, listed
+from p2law.identify import causes
 from p2law.identify.ties import ties
 from p2law.parallel import mapped
 from p2law.records.grouping import codes, groups
 from p2law.result import Fit
 from p2law.scoring.baselines import baselines
 from p2law.scoring.contenders import Contender, Ground, attempt, points
-from p2law.text.wording import several
+from p2law.text.wording import listed, several
 
 APART = ("params", "pruning_rate", "corpus", "eval_text")
 """Columns by which runs differ in what a law gets wrong, whether or not it reads them."""
