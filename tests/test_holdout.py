@@ -18,7 +18,7 @@ def records():
     table = p2law.grid(params=[5e8, 3e9], pruning_rate=[0.15, 0.25, 0.35], tokens=[0, 1, 2, 3, 4])
     table["tokens"] *= 1e8
     table = table[(table["params"] < 1e9) | (table["pruning_rate"] < 0.3)].reset_index(drop=True)
-    size = np.where(table["params"] < 1e9, "small", "large")
+    size = pd.Series(np.where(table["params"] < 1e9, "small", "large"))
     table["run"] = size + "-" + table["pruning_rate"].astype(str)
     return table.assign(model=size, loss=np.linspace(4.0, 2.0, len(table)))
 

@@ -286,6 +286,18 @@ def test_what_the_records_leave_free_is_no_answer(p2_records):
     assert planning.tokens_for(one_size, loss=2.2, **HERE).determined
 
 
+def test_what_is_not_known_is_not_met_before_the_first_token_either(p2_records):
+    """
+    Where the loss begins at another size is as free as how it goes on.
+    """
+    one_size = p2law.fit(p2_records(params=(3e9,), noise=0.003), forms.p2)
+
+    budget = planning.tokens_for(one_size, loss=50.0, **(HERE | {"params": 9e9}))
+
+    assert not budget.determined
+    assert not any("before the first token" in each for each in budget.trouble)
+
+
 def test_without_rows_to_spare_nothing_tells_the_interval(curves):
     """
     NaN for the ends and the share; the tokens stand.

@@ -111,7 +111,8 @@ def tokens_for(fit: Fit, *, loss: float, level: float = 0.9, **columns: float) -
         raise _unreachable(asked, purpose, floors, found, lowest)
     highest = float(fit.records[fit.form.target].max())
     if found[0] <= LEAST:
-        trouble = [*trouble, f"{purpose} is met before the first token"]
+        if asked.determined(max(float(fit.records[TOKENS].min()), LEAST)):
+            trouble = [*trouble, f"{purpose} is met before the first token"]
     elif target > highest:
         trouble = [*trouble, f"{purpose} is above all on record, up to {number(highest)}: {FORM}"]
     return asked.budget(found, floors[0], purpose, trouble, rises=lowest < ENDLESS)

@@ -241,8 +241,11 @@ def _spoiled_frame(made: pd.DataFrame, rng: Generator) -> pd.DataFrame:
 
 
 def _column(values: list[Any], made: pd.DataFrame) -> Any:
-    """Values as pandas would hold them, or as objects where they hold half a character."""
+    """Values as pandas would hold them, or as objects where it cannot.
+
+    It cannot hold half a character as text, and before 2.3 no whole number beyond all floats.
+    """
     try:
         return pd.Series(values, made.index)
-    except UnicodeEncodeError:
+    except (UnicodeEncodeError, OverflowError):
         return pd.Series(values, made.index, dtype=object)
