@@ -34,12 +34,12 @@ class Split:
     @property
     def kept(self) -> pd.DataFrame:
         """Rows to fit, under their own labels; a copy."""
-        return self._records[~self._mask]
+        return _own(self._records[~self._mask])
 
     @property
     def held(self) -> pd.DataFrame:
         """Rows to predict, under their own labels; a copy."""
-        return self._records[self._mask]
+        return _own(self._records[self._mask])
 
     @property
     def mask(self) -> Mask:
@@ -53,6 +53,11 @@ class Split:
         return "\n".join([f"{self.words}: {'; '.join(parts)}", *self.notes])
 
     __repr__ = __str__
+
+
+def _own(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows that were taken out of a table, as a table: pandas 2 warns where they are changed."""
+    return rows.copy(deep=False)
 
 
 def with_runs(records: pd.DataFrame, needs: Sequence[str]) -> tuple[pd.DataFrame, tuple[str, ...]]:
