@@ -1,21 +1,21 @@
 """Hostile input: so many cases made from numbers, and what became of each.
 
 Every outcome must be a result or a refusal in words: no other exception, no warning of numpy's,
-no more than 5 s and 1 GiB. A case is the same every time, so what is unexplained can be run
-again: `python benchmarks/fuzz.py --only 1234`.
+no more than 5 s and 1 GiB, no process that dies. A case is the same every time, so what is
+unexplained can be run again, within the same limits: `python benchmarks/fuzz.py --only 1234`.
 
     python benchmarks/fuzz.py --save benchmarks/figures/fuzz.json
 
-`--done` holds what was run, each part with its commit, so that a run that was stopped goes on.
+`--done` holds what was run, each part with its commit, so that a run that was stopped goes on;
+told is only what was asked for.
 """
 
 import argparse
 import json
-import multiprocessing
 import sys
-import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
@@ -23,24 +23,30 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import keeping
 
-from tests.hostile.running import TARGETS, Outcome, case, limit_memory
+from p2law.files.writing import write_whole
+from tests.hostile.apart import outcomes
+from tests.hostile.running import TARGETS
 
 STEP, DONE = 700, Path(__file__).parent / ".fuzz_done.json"
 
+Part = dict[str, Any]
 
-def step(first: int) -> tuple[int, list[Outcome], dict[str, float]]:
-    """Run the cases from a number on; tell their outcomes and how long the slowest took."""
-    slowest, found = dict.fromkeys(TARGETS, 0.0), []
-    for number in range(first, first + STEP):
-        begun = time.process_time()
-        found.append(case(number))
-        target = found[-1].target
-        slowest[target] = max(slowest[target], time.process_time() - begun)
-    return first, found, slowest
+
+def step(first: int) -> Part:
+    """Run the cases from a number on; count their outcomes and tell how long the slowest took."""
+    counts, slowest = Counter[str](), dict.fromkeys(TARGETS, 0.0)
+    odd: list[list[object]] = []
+    for found, seconds in outcomes(range(first, first + STEP), TARGETS):
+        counts[f"{found.target}: {found.kind}"] += 1
+        slowest[found.target] = max(slowest[found.target], seconds)
+        if found.kind == "unexplained":
+            odd.append([found.number, found.target, found.what])
+            print(*odd[-1], flush=True)
+    return {"counts": counts, "unexplained": odd, "slowest": slowest, "commit": keeping.COMMIT}
 
 
 def main() -> None:
-    """Run what was not run yet, and count."""
+    """Run what was not run yet, and count what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", type=int, default=100_000)
     parser.add_argument("--workers", type=int, default=2)
@@ -49,60 +55,63 @@ def main() -> None:
     parser.add_argument("--save", type=Path, help="file of figures for the documentation")
     parser.add_argument("--only", type=int, nargs="+", default=[])
     asked = parser.parse_args()
-    for number in asked.only:
-        print(case(number))
     if asked.only:
+        for found, _ in outcomes(asked.only, TARGETS):
+            print(found)
         return
-    done, commit = before(asked.done, asked.other_commit)
-    left = [first for first in range(0, asked.cases, STEP) if str(first) not in done]
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(asked.workers, limit_memory, maxtasksperchild=4) as pool:
-        for first, found, slowest in pool.imap_unordered(step, left):
-            counts = Counter(f"{each.target}: {each.kind}" for each in found)
-            odd = [[e.number, e.target, e.what] for e in found if e.kind == "unexplained"]
-            done[str(first)] = {
-                "counts": counts,
-                "unexplained": odd,
-                "slowest": slowest,
-                "commit": keeping.COMMIT,
-            }
-            asked.done.write_text(json.dumps(done))
-            for each in odd:
-                print(*each, flush=True)
-    report(done, asked.save, commit)
+    held, parts = before(asked.done), [str(x) for x in range(0, asked.cases, STEP)]
+    commits = {held[each]["commit"] for each in parts if each in held}
+    commit = keeping.joined(asked.done, commits, asked.other_commit)
+    run([each for each in parts if each not in held], held, asked.done, asked.workers)
+    report([held[each] for each in parts], asked.save, commit)
 
 
-def before(file: Path, other: bool) -> tuple[dict[str, Any], str]:  # noqa: FBT001 - an option
-    """Parts that a file holds, by their first case, and the commits they and this run are of."""
+def run(parts: Sequence[str], held: dict[str, Part], file: Path, workers: int) -> None:
+    """Run parts and add each to those that a file holds, as soon as it is done."""
+    # A thread waits for a process of its own, so that it knows which case ended that.
+    pool = ThreadPoolExecutor(workers)
+    try:
+        left = {pool.submit(step, int(each)): each for each in parts}
+        for each in as_completed(left):
+            held[left[each]] = each.result()
+            write_whole(file, json.dumps(held))
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def before(file: Path) -> dict[str, Part]:
+    """Parts that a file holds, by their first case; refused with words where it holds others."""
     if not file.exists():
-        return {}, keeping.COMMIT
-    done = json.loads(file.read_text(encoding="utf-8"))
-    if not isinstance(done, dict) or not all(
-        key.isdigit() and isinstance(part, dict) and {"slowest", "commit"} <= part.keys()
-        for key, part in done.items()
+        return {}
+    try:
+        held = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise SystemExit(f"{file} is damaged, remove it or name another file: {error}") from error
+    if not isinstance(held, dict) or not all(
+        key.isdigit() and isinstance(part, dict) and {"counts", "slowest", "commit"} <= part.keys()
+        for key, part in held.items()
     ):
         raise SystemExit(
             f"{file} holds something else than outcomes of this command; name another file"
         )
-    commits = {part["commit"] for part in done.values()}
-    return done, keeping.joined(file, commits, other)
+    return held
 
 
-def report(done: Mapping[str, Any], file: Path | None, commit: str) -> None:
+def report(done: Sequence[Part], file: Path | None, commit: str) -> None:
     """Print what became of the cases, and keep it where a file is named."""
-    total = sum((Counter(each["counts"]) for each in done.values()), Counter[str]())
+    total = sum((Counter(each["counts"]) for each in done), Counter[str]())
     kinds = {"results": "result", "refused": "refused", "unexplained": "unexplained"}
     rows: list[dict[str, object]] = []
     for target in TARGETS:
         found = {name: total[f"{target}: {kind}"] for name, kind in kinds.items()}
-        cases, slowest = sum(found.values()), max(_slowest(each, target) for each in done.values())
+        cases, slowest = sum(found.values()), max(_slowest(each, target) for each in done)
         rows.append({"target": target, "cases": cases, **found, "slowest_cpu_s": round(slowest, 2)})
         print(*rows[-1].values(), sep=" | ")
     if file:
         keeping.keep(file, {"targets": rows}, ["pyarrow"], commit=commit)
 
 
-def _slowest(part: Mapping[str, Any], target: str) -> float:
+def _slowest(part: Part, target: str) -> float:
     """Seconds of the processor that the slowest case of a target took, in one part of a run."""
     return float(part["slowest"][target])
 

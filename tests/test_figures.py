@@ -1,7 +1,6 @@
 """Figures that the documentation quotes: what gave them is kept with them, and pages show all."""
 
 import importlib
-import json
 import shlex
 import subprocess
 import sys
@@ -102,26 +101,6 @@ def test_nothing_goes_on_from_another_commit_unless_asked(keeping):
     both = keeping.joined(Path("x.json"), ["aaaaaaaaa", keeping.COMMIT], other=True)
     assert f"aaaaaaaaa and {keeping.COMMIT}" == both
     assert keeping.COMMIT == keeping.joined(Path("x.json"), [keeping.COMMIT], other=False)
-
-
-@pytest.mark.usefixtures("keeping")
-@pytest.mark.parametrize(
-    ("held", "words"),
-    [
-        ({"0": {"slowest": {}, "commit": "aaaaaaaaa"}}, "of commit aaaaaaaaa"),
-        ({"commit": "aaaaaaaaa", "parts": {"0": {"slowest": {}}}}, "something else than outcomes"),
-        ({"tables": {}}, "something else than outcomes"),
-    ],
-)
-def test_fuzzing_goes_on_from_its_own_commit_only(script, tmp_path, held, words):
-    """
-    What is there is refused with words.
-    """
-    file = tmp_path / "done.json"
-    file.write_text(json.dumps(held), encoding="utf-8")
-
-    with pytest.raises(SystemExit, match=words):
-        script("fuzz").before(file, other=False)
 
 
 @pytest.mark.usefixtures("keeping")

@@ -2,7 +2,9 @@
 
 import pytest
 
+from tests.hostile.apart import outcomes
 from tests.hostile.running import FORMER, TARGETS, case
+from tests.hostile.worst import answers, dies, hangs, hogs, leaves
 
 SAMPLE, PARTS = 2_002, 26
 SECONDS = 10
@@ -28,7 +30,8 @@ def test_hostile_input_is_answered_or_refused_in_words(part):
     Files, tables, logs, saved fits, sweep files, commands and laws, all a little or very wrong.
 
     Nothing but a result or a P2LawError with words, and no warning of numpy's. The cases are
-    made from their numbers; `python benchmarks/fuzz.py --only NUMBER` runs one again.
+    made from their numbers; `python benchmarks/fuzz.py --only NUMBER` runs one again. That they
+    take no more than a GiB is watched there, not here.
     """
     size = SAMPLE // PARTS
     found = [case(number, seconds=SECONDS) for number in range(part * size, (part + 1) * size)]
@@ -57,3 +60,21 @@ def test_what_was_unexplained_once_is_answered_or_refused(number):
 def test_what_was_unexplained_lately_is_answered_or_refused(number):
     """Likewise."""
     assert case(number, seconds=SECONDS).kind in ("result", "refused")
+
+
+def test_a_case_that_kills_its_process_is_named_and_the_others_go_on():
+    """
+    One that hangs, too, and one that takes too much memory.
+    """
+    makers = {each.__name__: each for each in (answers, dies, leaves, hangs, hogs)}
+
+    found = [each for each, _ in outcomes(range(6), makers, patience=2)]
+
+    assert [*range(6)] == [each.number for each in found]
+    assert [*makers, "answers"] == [each.target for each in found]
+    assert ["result", *["unexplained"] * 4, "result"] == [each.kind for each in found]
+    died, left, hung, hogged = (each.what for each in found[1:5])
+    assert "killed, crashed, or hung for 2 s" in died
+    assert died == hung
+    assert "SystemExit" in left
+    assert "MemoryError" in hogged

@@ -66,11 +66,16 @@ class Outcome:
 
 def case(number: int, makers: Makers = TARGETS, seconds: float = SECONDS) -> Outcome:
     """Make the case of a number, run it, and tell what became of it."""
-    target = list(makers)[number % len(makers)]
+    target = target_of(number, makers)
     rng = np.random.default_rng([20261125, number])
     commands = target == "command line"
     found = outcome(lambda folder: makers[target](rng, folder), seconds, commands=commands)
     return Outcome(number, target, *found)
+
+
+def target_of(number: int, makers: Makers = TARGETS) -> str:
+    """What the case of a number is for."""
+    return list(makers)[number % len(makers)]
 
 
 def outcome(
@@ -96,7 +101,7 @@ def outcome(
         except OSError as error:
             named = commands and bool(error.strerror and error.filename)
             return ("refused", str(error)) if named else ("unexplained", repr(error))
-        except (Exception, TookTooLong) as error:  # noqa: BLE001 - that is what is looked for
+        except (Exception, SystemExit, TookTooLong) as error:  # noqa: BLE001 - that is what is looked for
             return "unexplained", f"{type(error).__name__} {_place(error)}: {error}"[:500]
     return "result", ""
 

@@ -1,0 +1,128 @@
+"""The search for hostile input: limits hold, nothing is lost, what is told was asked for."""
+
+import importlib
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.hostile.worst import answers, hogs
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+if not BENCHMARKS.is_dir():
+    pytest.skip("figures stay with the source tree", allow_module_level=True)
+
+
+@pytest.fixture
+def script(monkeypatch):
+    """The benchmark, of a commit of its own and with two cases a part, of which one is too much."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    module = importlib.import_module("fuzz")
+    monkeypatch.setattr(module.keeping, "COMMIT", "ccccccccc")
+    monkeypatch.setattr(module, "STEP", 2)
+    monkeypatch.setattr(module, "TARGETS", {"answers": answers, "hogs": hogs})
+    return module
+
+
+@pytest.fixture
+def file(tmp_path):
+    """Where it keeps what was done."""
+    return tmp_path / "done.json"
+
+
+@pytest.fixture
+def fuzz(script, file, monkeypatch):
+    """Calls it with what is done already; what it then holds as done."""
+
+    def called(*words, held=None):
+        if held is not None:
+            file.write_text(held if isinstance(held, str) else json.dumps(held), encoding="utf-8")
+        monkeypatch.setattr(sys, "argv", ["fuzz.py", "--done", str(file), *words])
+        script.main()
+        return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+
+    return called
+
+
+def fuzzed(commit="ccccccccc", **counts):
+    """A part as the search for hostile input keeps it."""
+    counts = {f"answers: {kind}": count for kind, count in counts.items()}
+    slowest = {"answers": 0.5, "hogs": 0.5}
+    return {"counts": counts, "unexplained": [], "slowest": slowest, "commit": commit}
+
+
+@pytest.mark.parametrize(
+    ("held", "words"),
+    [
+        ({"0": fuzzed("aaaaaaaaa")}, "of commit aaaaaaaaa"),
+        ({"commit": "aaaaaaaaa", "parts": {"0": fuzzed()}}, "something else than outcomes"),
+        ({"tables": {}}, "something else than outcomes"),
+        ([], "something else than outcomes"),
+        ('{"0": {"counts"', "is damaged, remove it or name another"),
+    ],
+)
+def test_fuzzing_goes_on_from_its_own_commit_only(fuzz, held, words):
+    """
+    What is there is refused with words.
+    """
+    with pytest.raises(SystemExit, match=words):
+        fuzz("--cases", "2", held=held)
+
+
+def test_fuzzing_tells_what_was_asked_for_alone(fuzz, script, tmp_path):
+    """
+    Neither outcomes nor the commit of what else the file holds, which stays there.
+    """
+    held = {"0": fuzzed(result=2), "2": fuzzed("aaaaaaaaa", refused=2)}
+    saved = tmp_path / "fuzz.json"
+
+    assert held == fuzz("--cases", "2", "--save", str(saved), held=held)
+
+    found = script.keeping.read(saved)
+    assert "ccccccccc" == found["commit"]
+    assert [(2, 2, 0), (0, 0, 0)] == [
+        (each["cases"], each["results"], each["refused"]) for each in found["tables"]["targets"]
+    ]
+
+
+def test_fuzzing_keeps_a_part_whole_or_not_at_all(fuzz, script, monkeypatch):
+    """
+    Where the disk is full, what was done before is still there.
+    """
+
+    def full(self, _content):
+        self.touch()
+        raise OSError(28, "No space left on device", str(self))
+
+    held = {"0": fuzzed(result=2)}
+    monkeypatch.setattr(script, "step", lambda _first: fuzzed(result=2))
+    with monkeypatch.context() as disk:
+        disk.setattr(Path, "write_bytes", full)
+        with pytest.raises(OSError, match="No space left"):
+            fuzz("--cases", "4", held=held)
+
+    assert held == fuzz("--cases", "2")
+
+
+def test_one_case_is_fuzzed_again_with_as_little_memory(fuzz, capsys):
+    """
+    What is unexplained in a long search is so when it is run alone.
+    """
+    fuzz("--only", "0", "1")
+
+    answered, hogged = capsys.readouterr().out.splitlines()
+    assert "kind='result'" in answered
+    assert "kind='unexplained'" in hogged
+    assert "MemoryError" in hogged
+
+
+def test_fuzzing_counts_a_case_that_takes_too_much(fuzz, capsys):
+    """
+    In a part of its own beside those that were there, and says so at once.
+    """
+    done = fuzz("--cases", "4", "--workers", "1", held={"0": fuzzed(result=2)})
+
+    assert {"answers: result": 1, "hogs: unexplained": 1} == done["2"]["counts"]
+    assert [3, "hogs"] == done["2"]["unexplained"][0][:2]
+    assert "answers | 3 | 3 | 0 | 0 | 0.5" in capsys.readouterr().out
