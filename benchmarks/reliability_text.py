@@ -58,7 +58,9 @@ first four of twelve, and the width is the median one."""
 VERSIONS = """What is built from the source, twice, with the sha256 of both; then the tests, away
 from the source, with the lowest versions that are promised and with the newest."""
 
-LICENCES = """Of what is installed beside p2law, with all extras."""
+LICENCES = """Of what is installed beside p2law, with all extras and the torch that is listed; one
+whose version ends in `+cpu` is torch for CPUs. Torch for GPUs, which `pip` takes on Linux unless
+told otherwise, brings CUDA, which is Nvidia's own and not free software."""
 
 AUDIT = """Known vulnerabilities, asked of the service of PyPI by `pip-audit`. A package that
 could not be asked about is not known to be safe."""
