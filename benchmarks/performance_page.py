@@ -7,6 +7,7 @@ from pathlib import Path
 
 import performance_text as text
 from pages import Part, page_of, section
+from performance_goals import of_goals
 
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 
@@ -46,7 +47,7 @@ PARTS = (
             },
         },
         text.of_peers,
-        text.short_of_experts,
+        of_goals,
     ),
     Part(
         "growth",
@@ -71,14 +72,14 @@ PARTS = (
         text.SCALE,
         {
             "rows": {
-                "10,000,000 rows": ("after", ""),
-                "CPU s": ("CPU seconds", ".1f"),
-                "peak, MB": ("peak MB", ",.0f"),
+                "10,000,000 rows": ("after", text.grouped),
+                "CPU s so far": ("CPU seconds", ".1f"),
+                "peak so far, MiB": ("peak MB", text.mebibytes),
             },
             "runs": {
-                "10,000 runs": ("after", ""),
-                "CPU s": ("CPU seconds", ".1f"),
-                "peak, MB": ("peak MB", ",.0f"),
+                "10,000 runs": ("after", text.grouped),
+                "CPU s so far": ("CPU seconds", ".1f"),
+                "peak so far, MiB": ("peak MB", text.mebibytes),
             },
             "jobs": {
                 "backend": ("backend", ""),
