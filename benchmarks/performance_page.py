@@ -96,6 +96,8 @@ PARTS = (
                 "problem": ("problem", ""),
                 "refits": ("refits", ","),
                 "CPU s": ("cpu_s", ".2f"),
+                "the expert's, CPU s": ("expert_cpu_s", ".2f"),
+                "times p2law": ("times_p2law", ".1f"),
                 "from the same one by one, nat": ("nat", ".0e"),
             },
             "interval": {"fit and an interval": ("problem", ""), "CPU s": ("cpu_s", ".2f")},
@@ -105,6 +107,7 @@ PARTS = (
                 "times pandas": ("times_pandas", ".2f"),
             },
         },
+        text.of_speed,
         wall=("seconds",),
     ),
     Part(
