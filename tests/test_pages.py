@@ -14,6 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
+TESTS = Path(__file__).parent
 WITH_NAMES = sorted(
     each
     for part in (".", "docs", "benchmarks", "data", "p2law/report/page")
@@ -162,3 +163,19 @@ def test_what_pages_name_of_p2law_is_there(file):
             gone.append(name)
 
     assert [] == gone
+
+
+def test_what_holds_a_defect_is_there():
+    """
+    Tests by their names, and cases among those that are run again.
+    """
+    page = (DOCS / "reliability.md").read_text(encoding="utf-8").split("\n## Defects that ")[1]
+    tests = "".join(each.read_text(encoding="utf-8") for each in TESTS.rglob("test_*.py"))
+    hostile = (TESTS / "test_hostile.py").read_text(encoding="utf-8")
+    names, cases = re.findall(r"`(test_\w+)`", page), re.findall(r"\(case (\d+)\)", page)
+
+    assert [] == [each for each in names if f"def {each}(" not in tests]
+    assert [] == [each for each in cases if f"    {each},  # " not in hostile]
+    defects = re.findall(r"^- .*(?:\n  .*)*", page, re.MULTILINE)
+    held = [each for each in defects if re.search(r"`test_|\(case |`benchmarks/", each)]
+    assert held == defects != []
