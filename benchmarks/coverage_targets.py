@@ -1,4 +1,4 @@
-"""Bytes as input of one target, guided by the lines of p2law that they reach; see coverage_fuzz.
+"""Bytes as input of one target, guided by the branches of p2law that they reach; see coverage_fuzz.
 
 Runs in an environment with atheris: `python coverage_targets.py TARGET MINUTES FOLDER`.
 """

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import performance_text as text
 from pages import Part, page_of, section
+from performance_goals import of_goals
 
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 
@@ -46,7 +47,7 @@ PARTS = (
             },
         },
         text.of_peers,
-        text.short_of_experts,
+        of_goals,
     ),
     Part(
         "growth",
@@ -71,14 +72,14 @@ PARTS = (
         text.SCALE,
         {
             "rows": {
-                "10,000,000 rows": ("after", ""),
-                "CPU s": ("CPU seconds", ".1f"),
-                "peak, MB": ("peak MB", ",.0f"),
+                "10,000,000 rows": ("after", text.grouped),
+                "CPU s so far": ("CPU seconds", ".1f"),
+                "peak so far, MiB": ("peak MB", text.mebibytes),
             },
             "runs": {
-                "10,000 runs": ("after", ""),
-                "CPU s": ("CPU seconds", ".1f"),
-                "peak, MB": ("peak MB", ",.0f"),
+                "10,000 runs": ("after", text.grouped),
+                "CPU s so far": ("CPU seconds", ".1f"),
+                "peak so far, MiB": ("peak MB", text.mebibytes),
             },
             "jobs": {
                 "backend": ("backend", ""),
@@ -95,6 +96,8 @@ PARTS = (
                 "problem": ("problem", ""),
                 "refits": ("refits", ","),
                 "CPU s": ("cpu_s", ".2f"),
+                "the expert's, CPU s": ("expert_cpu_s", ".2f"),
+                "times p2law": ("times_p2law", ".1f"),
                 "from the same one by one, nat": ("nat", ".0e"),
             },
             "interval": {"fit and an interval": ("problem", ""), "CPU s": ("cpu_s", ".2f")},
@@ -104,6 +107,7 @@ PARTS = (
                 "times pandas": ("times_pandas", ".2f"),
             },
         },
+        text.of_speed,
         wall=("seconds",),
     ),
     Part(

@@ -58,7 +58,9 @@ first four of twelve, and the width is the median one."""
 VERSIONS = """What is built from the source, twice, with the sha256 of both; then the tests, away
 from the source, with the lowest versions that are promised and with the newest."""
 
-LICENCES = """Of what is installed beside p2law, with all extras."""
+LICENCES = """Of what is installed beside p2law, with all extras and the torch that is listed; one
+whose version ends in `+cpu` is torch for CPUs. Torch for GPUs, which `pip` takes on Linux unless
+told otherwise, brings CUDA, which is Nvidia's own and not free software."""
 
 AUDIT = """Known vulnerabilities, asked of the service of PyPI by `pip-audit`. A package that
 could not be asked about is not known to be safe."""
@@ -89,22 +91,53 @@ nothing is sent anywhere. What is promised, what is not, and where to report a w
 
 DEFECTS = """## Defects that this has found
 
-All are mended. The cases made from numbers that found some of them are run again with all other
-tests (`tests/test_hostile.py`).
+All are mended. In brackets stands what holds each: a test, which `python -m pytest -k NAME` runs,
+or a case that is made from its number, which `tests/test_hostile.py` runs again.
 
-- **Numbers.** Residuals whose squares are beyond double precision; a loss of 1e308 in a saved fit;
-  tokens beyond double precision in a log; whole numbers in a sweep file that no float holds.
-- **Laws.** A law that gives complex numbers, steps of the search towards a law without a value, and
-  a valley without end; a law that overflows at a few records; curvature that is rounding alone, of
-  which a solver found no eigenvalues; formulas that would take forever to compute.
-- **Texts and labels.** A path with a zero byte; labels that cannot be compared; metrics and
-  schedules of a log that are nested.
-- **Versions.** With pandas 2 the names of runs were no categories, found with the lowest versions;
-  so were a warning of matplotlib 3.8 in contours and a promised safetensors that never was.
-- **Faults.** A checkpoint that torch could not end on a full disk was told in torch's words;
-  a checkpoint whose pickles name more than tensors and numbers need was read, and is now refused;
-  a kill left drafts of files of the whole sweep; a model's config.json named the folder it was made
-  in, so that its fingerprint was another in another folder.
+**Numbers**
+
+- residuals whose squares are beyond double precision (case 25229)
+- refits of a log objective beyond double precision (`test_what_is_shifted_far_stays_a_number`)
+- a loss of 1e308 in a saved fit (`test_a_changed_fit_is_told_from_a_saved_one`)
+- tokens beyond double precision in a log (case 28513)
+- whole numbers in a sweep file that no float holds (case 59056)
+
+**Laws**
+
+- a law that gives complex numbers (`test_a_function_that_fails_is_named_by_the_check`)
+- steps of the search towards a law without a value (case 11089)
+- a valley without end (`test_the_work_in_a_valley_without_end_is_bounded`)
+- a law that overflows at a few records
+  (`test_rows_where_a_law_overflows_do_not_hide_what_matters`)
+- curvature that is rounding alone, of which a solver found no eigenvalues
+  (`test_a_saddle_without_curvature_of_its_own_has_a_finite_step`)
+- formulas that would take forever to compute (`test_a_tower_of_powers_is_no_endless_work`)
+
+**Texts and labels**
+
+- a path with a zero byte (`test_files_that_are_none_are_refused`)
+- labels that cannot be compared (`test_runs_need_labels_that_can_be_compared`)
+- metrics and schedules that are nested
+  (`test_labels_that_a_fit_only_tells_of_are_compared_too`)
+
+**Versions**
+
+- with pandas 2 the names of runs were no categories (`test_names_of_runs_stay_categories`)
+- a warning of matplotlib 3.8 in contours (`test_values_of_lines_ask_nothing_that_warns`)
+- a promised safetensors that never was; only `benchmarks/versions.py`, which installs the lowest
+  versions, sees that
+
+**Faults**
+
+- a checkpoint that torch could not end on a full disk was told in torch's words
+  (`test_a_disk_without_room_is_named_whatever_torch_says_of_it`)
+- a checkpoint whose pickles name more than tensors and numbers need was read, and is now refused
+  (`test_a_checkpoint_whose_list_could_run_code_is_refused`,
+  `test_a_checkpoint_whose_numbers_could_run_code_is_refused`)
+- a kill left drafts of files of the whole sweep
+  (`test_what_a_kill_left_beside_files_of_all_runs_is_cleared_away`)
+- a model's config.json named the folder it was made in, so that its fingerprint was another in
+  another folder (`test_models_do_not_tell_where_they_were_made`)
 """
 
 

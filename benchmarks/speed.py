@@ -1,9 +1,9 @@
 """How long what follows a fit takes, and how long p2law takes to import.
 
-1,000 refits of the 240 Chinchilla points (Huber on logarithms) and of P² at 1,800 rows, and how
-far they lie from the same refits made one by one with `p2law.fit`; a fit with the interval of a
-prediction; import beside that of pandas, taking turns. `peers.py` compares fits with those of
-other tools, `growth.py` tells how time and memory grow.
+1,000 refits of the 240 Chinchilla points (Huber on logarithms) and of P² at 1,800 rows, beside as
+many with lmfit by an expert, and how far they lie from the same refits made one by one with
+`p2law.fit`; a fit with the interval of a prediction; import beside that of pandas, taking turns.
+`peers.py` compares fits with those of other tools, `growth.py` tells how time and memory grow.
 
     python benchmarks/speed.py [--save FILE]
 """
@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -24,13 +25,14 @@ import keeping  # noqa: E402 - threads must be set first
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 import problems  # noqa: E402
+from contenders import TOOLS, answers  # noqa: E402
 from posing import posed  # noqa: E402
 
 import p2law  # noqa: E402
 from p2law.solving import resampling  # noqa: E402
 from p2law.solving.refitting import refit  # noqa: E402
 
-ONE_BY_ONE = 20
+COUNT, ONE_BY_ONE = 1000, 20
 TURNS = 15
 
 
@@ -50,9 +52,11 @@ def refits(name: str, problem: problems.Problem, codes: np.ndarray) -> dict[str,
     fit = p2law.fit(problem.records, problem.form, objective=problem.objective)
     own = posed(fit)
     q = own.surface.coordinates(fit.values)
-    took = seconds(lambda: resampling.draw(own, q, codes, 0, 1000), 5)
-    shift = np.random.default_rng(0).choice([-1.0, 1.0], (ONE_BY_ONE, codes.max() + 1))[:, codes]
+    took = seconds(lambda: resampling.draw(own, q, codes, 0, COUNT), 5)
+    shift = np.random.default_rng(0).choice([-1.0, 1.0], (COUNT, codes.max() + 1))[:, codes]
     losses = own.objective.shifted(own.surface.predict(q), shift * own.residuals(q))
+    expert = expert_seconds(problem, losses)
+    losses = losses[:ONE_BY_ONE]
     found = refit(own.surface, losses, own.weight, own.objective, q)
     worst = 0.0
     for loss, each in zip(losses, found.q, strict=True):
@@ -60,7 +64,25 @@ def refits(name: str, problem: problems.Problem, codes: np.ndarray) -> dict[str,
         alone = p2law.fit(records, fit.form, objective=own.objective)
         curve = loss - alone.residuals()["residual"].to_numpy()
         worst = max(worst, float(np.abs(own.surface.predict(each) - curve).max()))
-    return {"problem": name, "refits": 1000, "cpu_s": took, "checked": ONE_BY_ONE, "nat": worst}
+    return {
+        "problem": name,
+        "refits": COUNT,
+        "cpu_s": took,
+        "expert_cpu_s": expert,
+        "times_p2law": expert / took,
+        "checked": ONE_BY_ONE,
+        "nat": worst,
+    }
+
+
+def expert_seconds(problem: problems.Problem, losses: np.ndarray) -> float:
+    """CPU time of refits with lmfit by an expert, each from the expert's start."""
+    asked = {
+        f"{k:04d}": replace(problem, records=problem.records.assign(loss=loss))
+        for k, loss in enumerate(losses)
+    }
+    found = answers(TOOLS["lmfit, expert"], asked, 1).fits
+    return sum(sum(each.seconds) for each in found.values())
 
 
 def fit_and_interval(problem: problems.Problem) -> pd.DataFrame:

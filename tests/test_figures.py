@@ -213,14 +213,14 @@ def test_where_p2law_falls_short_is_said_first(script):
     """
     Every timed problem on which an expert's lmfit is more than 1.5 times as fast.
     """
-    text, kept = script("performance_text"), script("keeping").kept
+    goals, kept = script("performance_goals"), script("keeping").kept
     tables = kept("peers")["tables"]
-    (told,) = text.short_of_experts(tables)
+    _, told, *_ = goals.of_goals(tables)
     rows = [*tables["known"], *kept("growth")["tables"]["growth"]]
     slow = [
         f"{1 / row['times_p2law']:.1f}"
         for row in rows
-        if row["tool"] == "lmfit, expert" and row["times_p2law"] < 1 / text.SLOWEST
+        if row["tool"] == "lmfit, expert" and row["times_p2law"] < 1 / goals.SLOWEST
     ]
     page = script("performance_page").page()
 

@@ -2,6 +2,7 @@
 
 import collections
 import importlib.util
+import pkgutil
 import re
 import sys
 import types
@@ -11,7 +12,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-DOCS = Path(__file__).parents[1] / "docs"
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+TESTS = Path(__file__).parent
+WITH_NAMES = sorted(
+    each
+    for part in (".", "docs", "benchmarks", "data", "p2law/report/page")
+    for kind in ("*.md", "*.js")
+    for each in (ROOT / part).glob(kind)
+)
+"""Files that are no Python, but name parts of p2law."""
 
 
 def script(name, monkeypatch):
@@ -135,3 +145,37 @@ def test_the_page_on_real_models_is_what_its_script_writes(monkeypatch):
 
     assert all(line in page for line in written)
     assert 18 <= len(written)
+
+
+@pytest.mark.parametrize("file", WITH_NAMES, ids=lambda each: each.relative_to(ROOT).as_posix())
+def test_what_pages_name_of_p2law_is_there(file):
+    """
+    Modules, functions and classes with the path that they have today.
+    """
+    for extra in ("matplotlib", "torch", "transformers"):
+        pytest.importorskip(extra)
+    names = set(re.findall(r"\bp2law(?:\.[A-Za-z]\w*)+", file.read_text(encoding="utf-8")))
+    gone = []
+    for name in sorted(names):
+        try:
+            pkgutil.resolve_name(name)
+        except (ImportError, AttributeError):
+            gone.append(name)
+
+    assert [] == gone
+
+
+def test_what_holds_a_defect_is_there():
+    """
+    Tests by their names, and cases among those that are run again.
+    """
+    page = (DOCS / "reliability.md").read_text(encoding="utf-8").split("\n## Defects that ")[1]
+    tests = "".join(each.read_text(encoding="utf-8") for each in TESTS.rglob("test_*.py"))
+    hostile = (TESTS / "test_hostile.py").read_text(encoding="utf-8")
+    names, cases = re.findall(r"`(test_\w+)`", page), re.findall(r"\(case (\d+)\)", page)
+
+    assert [] == [each for each in names if f"def {each}(" not in tests]
+    assert [] == [each for each in cases if f"    {each},  # " not in hostile]
+    defects = re.findall(r"^- .*(?:\n  .*)*", page, re.MULTILINE)
+    held = [each for each in defects if re.search(r"`test_|\(case |`benchmarks/", each)]
+    assert held == defects != []

@@ -227,21 +227,83 @@ def test_the_page_tells_the_families_apart(script):
     """
     How often p2law finds the best of each; older figures have the usual one only.
     """
-    text = script("performance_text")
+    text, goals = script("performance_text"), script("performance_goals")
     rows = [
         {"law": "p2", "family": "usual", "tool": "p2law", "found": 9, "problems": 9},
         {"law": "p2", "family": "short", "tool": "p2law", "found": 3, "problems": 4},
         {"law": "p2", "tool": "lmfit, expert", "found": 8, "problems": 9},
     ]
 
-    own, others = text._random(rows)
+    own, usual, others = text._random(rows)
     timed = [{**row, "cpu_ms": 8.0 if row["tool"] == "p2law" else 2.0} for row in rows]
-    (slow,) = text.short_of_experts({"known": [], "random": timed})
+    told = " ".join(goals.of_goals({"known": [], "random": timed}))
 
     assert "Of 13 random problems" in own
     assert "12 (p2, usual: 9 of 9; p2, short: 3 of 4)" in own
     assert "lmfit, expert 8 of 9" in others
-    assert "random problems of p2, usual: 4.0" in slow
+    assert "expert's start by lmfit, expert (8)" in usual
+    assert "random problems of p2, usual: 4.0" in told
+
+
+def test_goals_that_are_met_missed_and_not_measured_are_told_alike(script, monkeypatch, tmp_path):
+    """
+    Each is a line with what was measured; a worse objective is a goal that is missed.
+    """
+    goals = script("performance_goals")
+    monkeypatch.setattr(goals, "FIGURES", tmp_path)
+    rows = [
+        {"tool": "p2law", "cpu_ms": 1.0, "excess": 1e-3},
+        {"tool": "chinchilla", "cpu_ms": 2e3, "excess": 0.0},
+        {"tool": "simple-scaling-laws", "cpu_ms": 1.9, "excess": 0.0},
+        {"tool": "lmfit, expert", "cpu_ms": 0.8, "excess": 0.0},
+    ]
+    known = [{"problem": "points", **row} for row in rows]
+    draws = [{"tool": "simple-scaling-laws", "times_p2law": 5.0}]
+
+    _, lines = goals.of_goals({"known": known, "random": [], "draws": draws})
+
+    assert [
+        "- met: at least 1,000 times as fast as `chinchilla` (points: 2,000).",
+        (
+            "- **missed** on 1 of 1 problems: an excess of the objective not above that of "
+            "`chinchilla`; this is the difference (points: 1.0e-03)."
+        ),
+        (
+            "- **missed** on 1 of 1 problems: at least 2 times as fast as the point fit of "
+            "`simple-scaling-laws` (points: 1.9)."
+        ),
+        (
+            "- met: at least 3 times as fast as `simple-scaling-laws` with 1,000 draws "
+            "(240 points: 5.0)."
+        ),
+        "- not measured: a fit of a million rows in less than 3 s of the processor.",
+        "- met: at most 1.5 times as long as lmfit by an expert (points: 1.2).",
+    ] == lines.splitlines()
+
+
+def test_peers_that_find_the_best_are_told_by_the_start_that_they_are_given(script):
+    """
+    Those that were given fewer problems are told apart; those that find too few are not told.
+    """
+    found = {
+        "p2law": (200, 200),
+        "lmfit, expert": (150, 200),
+        "lmfit, beginner": (149, 200),
+        "other": (160, 200),
+        "chinchilla": (3, 3),
+    }
+    rows = [
+        {"law": "p2", "tool": tool, "found": own, "problems": asked}
+        for tool, (own, asked) in found.items()
+    ]
+
+    told = script("performance_goals").of_usual(rows)
+
+    assert (
+        "The best of at least 150 of the 200 usual problems is found by `p2law` (200); with the "
+        "tool's defaults by other (160); with an expert's start by lmfit, expert (150). Given "
+        "fewer of them: chinchilla (3 of 3)."
+    ) == told
 
 
 def test_a_column_that_older_figures_do_not_know_is_left_out(script):
@@ -253,6 +315,28 @@ def test_a_column_that_older_figures_do_not_know_is_left_out(script):
     assert "| law |\n| --- |\n| p2 |" == pages.table([{"law": "p2"}], columns)
     rows = [{"law": "p2"}, {"law": "p2", "family": "short"}]
     assert pages.table(rows, columns).endswith("| p2 | - |\n| p2 | short |")
+
+
+def test_refits_of_an_expert_are_told_where_they_were_made(script):
+    """
+    Older figures have none.
+    """
+    told = script("performance_text").of_speed
+
+    assert [] == told({"refits": [{"cpu_s": 1.0}]})
+    assert "lmfit" in told({"refits": [{"cpu_s": 1.0, "expert_cpu_s": 2.0}]})[0]
+
+
+def test_numbers_of_a_large_table_are_written_as_all_others(script):
+    """
+    Memory in MiB, and long numbers within words with commas; short ones as they are.
+    """
+    text = script("performance_text")
+
+    assert "1,376" == text.mebibytes(1443)
+    assert "1,000 refits of 1,800 rows within 1.2" == text.grouped(
+        "1000 refits of 1,800 rows within 1.2"
+    )
 
 
 def test_what_p2law_missed_is_shown_with_the_reason(script):

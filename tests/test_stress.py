@@ -477,7 +477,7 @@ def test_one_row_a_run_is_enough_when_there_are_many_runs():
     assert fit.status is Status.CONVERGED
     truth = forms.p2(*ASKED.values(), **TRUTH)
     told = fit.predict(**ASKED).iloc[0]
-    assert told["low"] - 0.002 < truth < told["high"] + 0.002
+    assert told["low"] < truth < told["high"]
 
 
 @pytest.mark.parametrize("tied", [{"tokens": 20.0}, {"pruning_rate": 1e-10}])
@@ -494,7 +494,7 @@ def test_inputs_that_go_together_are_named(tied):
     fit = p2law.fit(records, forms.p2)
 
     assert fit.status is not Status.CONVERGED
-    assert any(name in each or "params" in each for each in fit.trouble)
+    assert f"params and {name} vary together in the records" in " ".join(fit.trouble)
     assert np.isnan(fit.predict(**{**ASKED, name: ASKED[name] * 1.1})["loss"].iloc[0])
 
 
@@ -649,7 +649,7 @@ def test_what_overflows_on_the_way_is_neither_a_warning_nor_an_error(form, seed,
 @pytest.mark.parametrize("seed", range(3))
 def test_thirty_percent_of_outliers_do_not_carry_a_huber_fit_away(seed):
     """
-    A third of the losses is far too high.
+    Three in ten of the losses are far too high.
     """
     rng = np.random.default_rng(seed)
     records = made(noise=0.002, seed=seed)

@@ -25,7 +25,7 @@ function amount(each, value, digits = 4) {
 }
 
 // An estimate and its interval, to two digits of how far its nearer end lies off; an end that
-// would be written as 0 so, and is none, keeps a digit. As `p2law.views.together` has it.
+// would be written as 0 so, and is none, keeps a digit. As `p2law.text.views.together` has it.
 function together(estimate, low, high) {
   const every = [estimate, low, high];
   const width = high - low;

@@ -1,0 +1,160 @@
+"""What p2law is meant to reach beside other tools, and what it reaches: met and missed alike."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from keeping import FIGURES, kept
+
+Row = Mapping[str, Any]
+Tables = dict[str, list[dict[str, Any]]]
+Measured = dict[str, float]
+"""What was measured, by the problem."""
+
+EXPERT, PACKAGE, SIMPLE = "lmfit, expert", "chinchilla", "simple-scaling-laws"
+CHINCHILLA, POINT, DRAWS, SLOWEST, SECONDS = 1000, 2, 3, 1.5, 3
+"""Times as fast as two tools, times as slow as an expert at most, seconds of a million rows."""
+AS_GOOD = 1e-9
+"""Relative excess up to which an objective is as good as another."""
+SHARE = 0.75
+"""Of the usual problems, that a tool is told to solve: 150 of 200."""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What is meant, what was measured of it, and whether one of these is as it is meant."""
+
+    meant: str
+    measured: Measured
+    good: Callable[[float], bool]
+    digits: str = ",.1f"
+
+    @property
+    def missed(self) -> Measured:
+        """What is not as it is meant."""
+        return {each: value for each, value in self.measured.items() if not self.good(value)}
+
+    def __str__(self) -> str:
+        """One line of a list."""
+        shown = self.missed or self.measured
+        if not shown:
+            return f"- not measured: {self.meant}."
+        told = "; ".join(f"{each}: {value:{self.digits}}" for each, value in shown.items())
+        count = f" on {len(shown)} of {len(self.measured)} problems" if self.missed else ""
+        return f"- {'**missed**' if self.missed else 'met'}{count}: {self.meant} ({told})."
+
+
+def of_goals(tables: Tables) -> list[str]:
+    """A list of the goals, and why the one of experts is missed where it is."""
+    growth = kept("growth")["tables"]["growth"] if (FIGURES / "growth.json").exists() else []
+    expert = against(tables, EXPERT) | {
+        f"{row['rows']:,} rows (next section)": row["times_p2law"]
+        for row in growth
+        if row["tool"] == EXPERT
+    }
+    drawn = {row["tool"]: row["times_p2law"] for row in tables.get("draws", ())}
+    million = [row for row in growth if row["tool"] == "p2law" and round(row["rows"], -1) == 10**6]
+    goals = (
+        Goal(
+            f"at least {CHINCHILLA:,} times as fast as `{PACKAGE}`",
+            against(tables, PACKAGE),
+            lambda times: times >= CHINCHILLA,
+            ",.0f",
+        ),
+        Goal(
+            f"an excess of the objective not above that of `{PACKAGE}`; this is the difference",
+            beyond(tables, PACKAGE),
+            lambda excess: excess <= AS_GOOD,
+            ".1e",
+        ),
+        Goal(
+            f"at least {POINT} times as fast as the point fit of `{SIMPLE}`",
+            against(tables, SIMPLE),
+            lambda times: times >= POINT,
+        ),
+        Goal(
+            f"at least {DRAWS} times as fast as `{SIMPLE}` with 1,000 draws",
+            {"240 points": drawn[SIMPLE]} if SIMPLE in drawn else {},
+            lambda times: times >= DRAWS,
+        ),
+        Goal(
+            f"a fit of a million rows in less than {SECONDS} s of the processor",
+            {f"{row['rows']:,} rows": row["cpu_s"] for row in million},
+            lambda seconds: seconds < SECONDS,
+        ),
+        slow := Goal(
+            f"at most {SLOWEST} times as long as lmfit by an expert",
+            {problem: 1 / times for problem, times in expert.items()},
+            lambda times: times <= SLOWEST,
+        ),
+    )
+    told = ["What `p2law` is meant to reach, and what was measured:", "\n".join(map(str, goals))]
+    why = (
+        "The expert takes steps from one start that is near the minimum; `p2law` has no start, "
+        "and searches."
+    )
+    return [*told, why] if slow.missed else told
+
+
+def against(tables: Tables, tool: str) -> Measured:
+    """How many times as long as p2law a tool takes on every timed problem."""
+    own = _rows(tables, "p2law")
+    return {
+        problem: row["cpu_ms"] / own[problem]["cpu_ms"]
+        for problem, row in _rows(tables, tool).items()
+    }
+
+
+def beyond(tables: Tables, tool: str) -> Measured:
+    """How far the excess of p2law, the median one of random problems, is above that of a tool."""
+    own = _rows(tables, "p2law")
+    return {
+        problem: _excess(own[problem]) - _excess(row)
+        for problem, row in _rows(tables, tool).items()
+    }
+
+
+def _rows(tables: Tables, tool: str) -> dict[str, Row]:
+    """What a tool did, by the problem."""
+    rows = [(row["problem"], row) for row in tables["known"]]
+    rows += [(f"random problems of {place(row)}", row) for row in tables["random"]]
+    return {problem: row for problem, row in rows if row["tool"] == tool}
+
+
+def _excess(row: Row) -> float:
+    """Excess of an objective; infinite where there is no answer."""
+    excess = row.get("excess", row.get("median_excess"))
+    return math.inf if excess is None else float(excess)
+
+
+def place(row: Row) -> str:
+    """Law and family of random problems; older figures know the usual ones only."""
+    return f"{row['law']}, {row.get('family', 'usual')}"
+
+
+def of_usual(rows: list[dict[str, Any]]) -> str:
+    """Which tools find the best in enough of the usual problems, and with what start."""
+    totals: dict[str, list[int]] = {}
+    for row in rows:
+        if row.get("family", "usual") == "usual":
+            total = totals.setdefault(row["tool"], [0, 0])
+            total[0] += row["found"]
+            total[1] += row["problems"]
+    own, asked = totals.pop("p2law")
+    enough = math.ceil(SHARE * asked)
+    able = {tool: found for tool, (found, _) in totals.items() if found >= enough}
+    experts = [f"{tool} ({found})" for tool, found in able.items() if _is_expert(tool)]
+    alone = [f"{tool} ({found})" for tool, found in able.items() if not _is_expert(tool)]
+    part = [f"{tool} ({found} of {of})" for tool, (found, of) in totals.items() if of < asked]
+    told = (
+        f"The best of at least {enough} of the {asked} usual problems is found by `p2law` ({own}); "
+        f"with the tool's defaults by {', '.join(alone) or 'no other'}; with an expert's start by "
+        f"{', '.join(experts) or 'none'}."
+    )
+    return f"{told} Given fewer of them: {', '.join(part)}." if part else told
+
+
+def _is_expert(tool: str) -> bool:
+    """Whether a tool is given the start of an expert."""
+    return tool.endswith(", expert") or tool == "statsmodels GenericLikelihoodModel"
