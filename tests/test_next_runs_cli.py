@@ -99,6 +99,7 @@ def test_candidates_may_stand_in_any_file_of_records(said, place):
     """
     Parquet and JSONL as well as CSV.
     """
+    pytest.importorskip("pyarrow")
     table = pd.read_csv(place / "runs.csv")
     table.to_parquet(place / "runs.parquet")
     table.to_json(place / "runs.jsonl", orient="records", lines=True)
