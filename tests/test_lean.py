@@ -14,6 +14,7 @@ from p2law import forms, records, testing
 from p2law.errors import RecordError
 from p2law.records import lean
 from p2law.solving.labelling import plain_runs
+from p2law.solving.ordering import numbered
 from p2law.solving.resampling import alone
 from p2law.solving.surface import Surface
 
@@ -182,6 +183,18 @@ def test_no_step_of_the_intervals_holds_all_derivatives(many_rows):
 
     assert used < derivatives
     assert not lone.any()
+
+
+def test_runs_are_numbered_in_less_than_two_copies_of_their_columns(many_rows):
+    """
+    What groups the rows of one column is gone before that of the next is made.
+    """
+    columns = [many_rows[name].to_numpy() for name in (*forms.p2.columns, "loss")]
+
+    used, codes = peak(lambda: numbered(many_rows["run"], columns))
+
+    assert used < 2 * sum(each.nbytes for each in columns)
+    assert 100 == len(np.unique(codes))
 
 
 def test_records_are_not_touched(many_rows):

@@ -70,9 +70,12 @@ def within(codes: Whole, columns: Sequence[Array]) -> Array:
 
 def _extremes(code: Whole, columns: Sequence[Array]) -> list[Array]:
     """Lowest value of each column by run, then the highest ones: (runs,) each."""
-    by_run = [pd.Series(each).groupby(code) for each in columns]
-    lowest = [np.asarray(each.min(), dtype=float) for each in by_run]
-    return [*lowest, *(np.asarray(each.max(), dtype=float) for each in by_run)]
+    lowest, highest = list[Array](), list[Array]()
+    for each in columns:  # what groups the rows takes as much memory as a column
+        by_run = pd.Series(each).groupby(code)
+        lowest.append(np.asarray(by_run.min(), dtype=float))
+        highest.append(np.asarray(by_run.max(), dtype=float))
+    return [*lowest, *highest]
 
 
 def _by_all_rows(code: Whole, columns: Sequence[Array], runs: Whole) -> Whole:
