@@ -73,6 +73,7 @@ COLLECTING = (
         "sdist, its own tests, all extras", ("test",), built="tar.gz", tests="all", whole=True
     ),
 )
+KNOWN = {each.title: each for each in (*ENVIRONMENTS, *COLLECTING)}
 
 
 def told(
@@ -240,17 +241,12 @@ def _counted(file: Path) -> dict[str, object]:
 def main() -> None:
     """Build, install, test; keep what came out, and end with what is not as it should be."""
     options = _asked()
-    chosen = [
-        each
-        for each in (*ENVIRONMENTS, *(COLLECTING if options.collect else ()))
-        if not options.only or each.title in options.only
-    ]
     with tempfile.TemporaryDirectory() as folder:
         files, paths = built(Path(folder))
         print(json.dumps(files, indent=1), flush=True)
         rows, bad = _kept(options.save), [each["file"] for each in files if not each[SAME]]
         for python in options.python:
-            for each in chosen:
+            for each in options.chosen:
                 before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
                 row = tested(each, python, paths, options.tests)
                 used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
@@ -265,14 +261,18 @@ def main() -> None:
         sys.exit(f"not as it should be: {', '.join(map(str, bad))}")
 
 
-def _asked() -> argparse.Namespace:
+def _asked(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """What the command line asks for, and the environments that are `chosen` by it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--save", type=Path)
-    parser.add_argument("--only", nargs="*", default=[])
-    parser.add_argument("--python", nargs="*", default=[sys.executable])
-    parser.add_argument("--tests", nargs="*", default=[], help="files of tests; all if not given")
+    parser.add_argument("--only", nargs="+", choices=KNOWN, metavar="NAME", help=", ".join(KNOWN))
+    parser.add_argument("--python", nargs="+", default=[sys.executable])
+    parser.add_argument("--tests", nargs="+", default=[], help="files of tests; all if not given")
     parser.add_argument("--collect", action="store_true")
-    return parser.parse_args()
+    asked = parser.parse_args(words)
+    usual = (*ENVIRONMENTS, *(COLLECTING if asked.collect else ()))
+    asked.chosen = [KNOWN[each] for each in asked.only] if asked.only else list(usual)
+    return asked
 
 
 def _kept(file: Path | None) -> list[Mapping[str, object]]:

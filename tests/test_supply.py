@@ -1,7 +1,8 @@
 """What SECURITY.md promises of the code and of what it needs."""
 
-import importlib.util
+import importlib
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -179,18 +180,26 @@ def test_the_promises_are_written_down():
         assert words in said
 
 
+def benchmark(name):
+    """Imports a script of the benchmarks."""
+    sys.path.insert(0, str(ROOT / "benchmarks"))
+    try:
+        return importlib.import_module(name)
+    finally:
+        sys.path.pop(0)
+
+
 @pytest.fixture(scope="module")
 def licences():
     """The script that lists licences."""
     pytest.importorskip("packaging")
-    sys.path.insert(0, str(ROOT / "benchmarks"))
-    try:
-        found = importlib.util.spec_from_file_location("licences", ROOT / "benchmarks/licences.py")
-        module = importlib.util.module_from_spec(found)
-        found.loader.exec_module(module)
-    finally:
-        sys.path.pop(0)
-    return module
+    return benchmark("licences")
+
+
+@pytest.fixture(scope="module")
+def versions():
+    """The script that tests what is built in environments of its own."""
+    return benchmark("versions")
 
 
 def test_a_list_of_licences_that_is_not_current_is_told(licences, tmp_path):
@@ -219,6 +228,32 @@ def test_what_is_handed_out_is_checked_by_one_script():
     for name in ("versions.py", "licences.py --check benchmarks/figures/licences.json", "audit.py"):
         assert f"$python benchmarks/{name}" in script
     assert "`bash .ci/supply`" in (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+
+
+def test_the_environments_that_the_check_names_are_tested(versions):
+    """
+    Those two, under the names that they have; any other name is refused, not passed over.
+    """
+    script = (ROOT / ".ci" / "supply").read_text(encoding="utf-8").replace("\\\n", "")
+    (line,) = (each for each in script.splitlines() if "versions.py" in each)
+
+    asked = versions._asked(shlex.split(line.partition("versions.py")[2]))
+
+    assert ["core alone, newest", "sdist, its own tests"] == [each.title for each in asked.chosen]
+    for words in (["--only", "nonsense"], ["--only"], ["--python"], ["--tests"]):
+        with pytest.raises(SystemExit):
+            versions._asked(words)
+
+
+def test_an_environment_is_tested_by_its_name_alone(versions):
+    """
+    Also one of those that are tested only with --collect where none is named.
+    """
+    assert [each.title for each in versions._asked(["--only", "collect, newest"]).chosen] == [
+        "collect, newest"
+    ]
+    assert list(versions.ENVIRONMENTS) == versions._asked([]).chosen
+    assert list(versions.KNOWN.values()) == versions._asked(["--collect"]).chosen
 
 
 @pytest.mark.parametrize(
