@@ -1,8 +1,9 @@
 """Every figure that the documentation quotes, by one command.
 
 Runs each benchmark with `--save`, one after the other, into `benchmarks/figures`, and then the
-scripts that make pages of these files. What is there already is not measured again; with
-`--again` it is removed first, with the file of a study that goes on where it was stopped.
+scripts that make pages of these files. What is there already is not measured again; what was
+stopped half way lies in a FILE.part or in a file of its own, and goes on; with `--again` all of
+it is removed first.
 
     python benchmarks/all.py                       # what is missing
     python benchmarks/all.py --again --only speed growth
@@ -34,7 +35,7 @@ class Job:
 
 
 JOBS = {
-    "peers": Job("peers.py", 16, "figures/peers.json.part"),
+    "peers": Job("peers.py", 16),
     "speed": Job("speed.py", 1),
     "growth": Job("growth.py", 3),
     "recovery": Job("recovery.py", 2),
@@ -62,7 +63,9 @@ JOBS = {
 
 def removed(name: str) -> None:
     """Remove what was measured before, so that nothing goes on from it."""
-    (FIGURES / f"{name}.json").unlink(missing_ok=True)
+    file = FIGURES / f"{name}.json"
+    for each in (file, keeping.part_of(file)):
+        each.unlink(missing_ok=True)
     if JOBS[name].goes_on:
         (HERE / JOBS[name].goes_on).unlink(missing_ok=True)
 

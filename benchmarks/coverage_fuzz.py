@@ -5,8 +5,8 @@ an environment of its own. What is unexplained is printed, its input kept beside
 
     python benchmarks/coverage_fuzz.py --minutes 2 --save benchmarks/figures/coverage_fuzz.json
 
-Each target begins with its seeds, and is kept once its minutes are over: a run that was stopped
-goes on with the targets that the file lacks.
+Each target begins with its seeds, and is kept once its minutes are over, in FILE.part until all
+are done: a run that was stopped goes on with the targets that it lacks.
 """
 
 import argparse
@@ -86,14 +86,17 @@ def main() -> None:
         rows.append(fuzzed(target, asked.minutes, python))
         print(*rows[-1].values(), sep=" | ", flush=True)
         if asked.save:
-            keeping.keep(asked.save, {"targets": rows}, ["pyarrow"], commit=commit)
+            part = keeping.part_of(asked.save)
+            keeping.keep(part, {"targets": rows}, ["pyarrow"], commit=commit)
+    if asked.save:
+        keeping.finish(asked.save)
 
 
 def before(file: Path | None, other: bool) -> tuple[list[Row], str]:  # noqa: FBT001 - an option
     """Rows that a file holds, and the commits that they and this run are of."""
-    if file is None or not file.exists():
+    held = keeping.so_far(file)
+    if file is None or not held["tables"]:
         return [], keeping.COMMIT
-    held = keeping.read(file)
     commits = keeping.stamp_of(held, "targets")["commit"].split(" and ")
     return list(held["tables"]["targets"]), keeping.joined(file, commits, other)
 

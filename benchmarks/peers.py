@@ -200,7 +200,7 @@ def main() -> None:
     parser.add_argument("--tools", nargs="+", choices=TOOLS, default=list(TOOLS))
     asked = parser.parse_args()
     tools, left = usable(asked.tools, asked.package)
-    part = asked.save and asked.save.with_name(f"{asked.save.name}.part")
+    part = asked.save and keeping.part_of(asked.save)
     tables = {**(begun(part) if part else {}), "left_out": left}
     for _ in measured(tables, tools, asked.random, asked.package):
         if part:

@@ -244,7 +244,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         files, paths = built(Path(folder))
         print(json.dumps(files, indent=1), flush=True)
-        rows, bad = _kept(options.save), [each["file"] for each in files if not each[SAME]]
+        rows: list[Mapping[str, object]] = list(
+            keeping.so_far(options.save)["tables"].get("environments", [])
+        )
+        bad = [each["file"] for each in files if not each[SAME]]
         for python in options.python:
             for each in options.chosen:
                 before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
@@ -256,7 +259,10 @@ def main() -> None:
                 bad += [each.title] if row["failed"] or row["trouble"] else []
                 print(json.dumps(row, indent=1), flush=True)
                 if options.save:
-                    keeping.keep(options.save, {"built": files, "environments": rows})
+                    part = keeping.part_of(options.save)
+                    keeping.keep(part, {"built": files, "environments": rows})
+    if options.save:
+        keeping.finish(options.save)
     if bad:
         sys.exit(f"not as it should be: {', '.join(map(str, bad))}")
 
@@ -273,13 +279,6 @@ def _asked(words: Sequence[str] | None = None) -> argparse.Namespace:
     usual = (*ENVIRONMENTS, *(COLLECTING if asked.collect else ()))
     asked.chosen = [KNOWN[each] for each in asked.only] if asked.only else list(usual)
     return asked
-
-
-def _kept(file: Path | None) -> list[Mapping[str, object]]:
-    """Rows that a file of figures holds already."""
-    if file is None or not file.exists():
-        return []
-    return list(json.loads(file.read_text(encoding="utf-8"))["tables"]["environments"])
 
 
 def _with(

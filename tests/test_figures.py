@@ -143,13 +143,14 @@ def test_measuring_again_goes_on_from_nothing(script, monkeypatch, tmp_path):
     runner = script("all")
     monkeypatch.setattr(runner, "FIGURES", tmp_path)
     monkeypatch.setattr(runner, "HERE", tmp_path)
-    left = [tmp_path / name for name in ("next_runs.json", ".next_runs.jsonl", "speed.json")]
+    names = ("next_runs.json", "next_runs.json.part", ".next_runs.jsonl", "speed.json")
+    left = [tmp_path / name for name in names]
     for each in left:
         each.write_text("{}", encoding="utf-8")
 
     runner.removed("next_runs")
 
-    assert [False, False, True] == [each.exists() for each in left]
+    assert [False, False, False, True] == [each.exists() for each in left]
     assert script("next_runs").LINES.name == runner.JOBS["next_runs"].goes_on
     assert script("fuzz").DONE.name == runner.JOBS["fuzz"].goes_on
 
