@@ -55,7 +55,7 @@ JOBS = {
     "coverage_fuzz": Job("coverage_fuzz.py", 60),
     "faults": Job("faults.py", 15),
     "scale": Job("scale.py", 5),
-    "versions": Job("versions.py", 15),
+    "versions": Job("versions.py --collect", 60),
     "licences": Job("licences.py", 2),
     "audit": Job("audit.py", 2),
 }

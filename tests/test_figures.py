@@ -158,17 +158,18 @@ def test_measuring_again_goes_on_from_nothing(script, monkeypatch, tmp_path):
 @pytest.mark.parametrize("file", FILES, ids=lambda each: each.stem)
 def test_figures_were_written_by_the_command_that_makes_them_again(script, file):
     """
-    That of `all.py`, or the same with a name of the part that was measured.
+    That of `all.py`, or its script with a name of the part that was measured.
     """
     keeping, jobs = script("keeping"), script("all").JOBS
     found = keeping.read(file)
-    asked = ["python", *shlex.split(f"benchmarks/{jobs[file.stem].command}")]
+    script_name, *asked = shlex.split(f"benchmarks/{jobs[file.stem].command}")
 
     for name in found["tables"]:
         words = shlex.split(keeping.stamp_of(found, name)["command"])
-        more = [each for each in words[len(asked) :] if each != "--other-commit"]
-        assert asked == words[: len(asked)], name
-        assert more[:1] in ([], ["--only"]), name
+        more = [each for each in words[2:] if each != "--other-commit"]
+        assert ["python", script_name] == words[:2], name
+        part = more[len(asked) :] if more[: len(asked)] == asked else more
+        assert more == asked or part[:1] == ["--only"], name
 
 
 @pytest.fixture
@@ -245,6 +246,15 @@ def test_where_p2law_falls_short_is_said_first(script):
 
     assert all(f": {each}" in told for each in slow)
     assert page.index(told) < page.index("Each tool in an environment")
+
+
+def test_one_command_runs_the_versions_of_every_dependency(script):
+    """
+    Those of the extra that collects records, too: `all.py` asks for all that `versions.py` knows.
+    """
+    _, *words = shlex.split(script("all").JOBS["versions"].command)
+
+    assert [*script("versions").KNOWN.values()] == script("versions")._asked(words).chosen
 
 
 def test_every_benchmark_is_shown_on_a_page(script):
