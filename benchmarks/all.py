@@ -87,10 +87,12 @@ def main() -> int:
     parser.add_argument("--again", action="store_true", help="also what is there")
     parser.add_argument("--list", action="store_true", help="say what there is, and do nothing")
     asked = parser.parse_args()
-    there = {name for name in JOBS if (FIGURES / f"{name}.json").exists()}
     if asked.list:
-        keeping.show({"benchmarks": [_told(name, name in there) for name in asked.only]})
+        keeping.show({"benchmarks": [told(name) for name in asked.only]})
+        hours = sum(JOBS[name].minutes for name in asked.only) / 60
+        print(f"\nAbout {hours:.1f} h of an idle core; today's code is {keeping.COMMIT}.")
         return 0
+    there = {name for name in JOBS if (FIGURES / f"{name}.json").exists()}
     done = []
     for name in [each for each in asked.only if asked.again or each not in there]:
         if asked.again:
@@ -102,10 +104,16 @@ def main() -> int:
     return int(any(each["ended"] != "well" for each in done))
 
 
-def _told(name: str, there: bool) -> dict[str, object]:  # noqa: FBT001 - what a row says
-    """A row of the list."""
-    row = {"figures": name, "command": JOBS[name].command, "about, minutes": JOBS[name].minutes}
-    return row | {"there": "yes" if there else "no"}
+def told(name: str) -> dict[str, object]:
+    """A row of the list: what makes the figures, of which code those are that are kept."""
+    command, file = f"python benchmarks/{JOBS[name].command}", FIGURES / f"{name}.json"
+    row = {"figures": name, "command": command, "about, minutes": JOBS[name].minutes}
+    if not file.exists():
+        return row | {"commit": "not measured", "of today's code": "-"}
+    found = keeping.read(file)
+    commits = {keeping.stamp_of(found, table)["commit"] for table in found["tables"]}
+    today = "yes" if commits == {keeping.COMMIT} else "no"
+    return row | {"commit": " and ".join(sorted(commits)), "of today's code": today}
 
 
 if __name__ == "__main__":

@@ -257,6 +257,26 @@ def test_one_command_runs_the_versions_of_every_dependency(script):
     assert [*script("versions").KNOWN.values()] == script("versions")._asked(words).chosen
 
 
+def test_the_list_says_which_code_figures_are_of(script, keeping, monkeypatch, tmp_path):
+    """
+    All commits of a file, whether they are today's, and a command that can be pasted.
+    """
+    runner = script("all")
+    monkeypatch.setattr(runner, "FIGURES", tmp_path)
+    tables = {"rows": [{"n": 1}], "runs": [{"n": 2}]}
+    keeping.keep(tmp_path / "speed.json", tables, commit="ccccccccc")
+    keeping.keep(tmp_path / "scale.json", tables, commit="aaaaaaaaa")
+    keeping.keep(tmp_path / "scale.json", tables, measured=["runs"], commit="ccccccccc")
+
+    rows = [runner.told(name) for name in ("speed", "scale", "growth")]
+
+    assert ["yes", "no", "-"] == [each["of today's code"] for each in rows]
+    assert ["ccccccccc", "aaaaaaaaa and ccccccccc", "not measured"] == [
+        each["commit"] for each in rows
+    ]
+    assert "python benchmarks/growth.py" == rows[2]["command"]
+
+
 def test_every_benchmark_is_shown_on_a_page(script):
     """
     What `all.py` measures is not measured for nothing.
