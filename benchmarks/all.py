@@ -14,6 +14,7 @@ import argparse
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,7 +53,7 @@ JOBS = {
     "calibration_memory": Job("calibration_memory.py", 2),
     "real_shapes": Job("real_shapes.py", 45),
     "fuzz": Job("fuzz.py", 60, ".fuzz_done.json"),
-    "coverage_fuzz": Job("coverage_fuzz.py", 60),
+    "coverage_fuzz": Job("coverage_fuzz.py", 30),
     "faults": Job("faults.py", 15),
     "scale": Job("scale.py", 5),
     "versions": Job("versions.py --collect", 60),
@@ -74,10 +75,9 @@ def run(name: str) -> dict[str, object]:
     """Run one benchmark; how long it took, and whether it ended well."""
     began = time.monotonic()
     script, *more = JOBS[name].command.split()
-    command = [sys.executable, str(HERE / script), *more, "--save", str(FIGURES / f"{name}.json")]
-    done = subprocess.run(command, check=False)  # noqa: S603 - our own scripts
+    bad = _run([str(HERE / script), *more, "--save", str(FIGURES / f"{name}.json")])
     took = (time.monotonic() - began) / 60
-    return {"figures": name, "minutes": took, "ended": "well" if done.returncode == 0 else "BADLY"}
+    return {"figures": name, "minutes": took, "ended": "BADLY" if bad else "well"}
 
 
 def main() -> int:
@@ -98,10 +98,17 @@ def main() -> int:
         if asked.again:
             removed(name)
         done.append(run(name))
-    for page in PAGES:
-        subprocess.run([sys.executable, str(HERE / page)], check=True)  # noqa: S603
     keeping.show({"benchmarks": done})
-    return int(any(each["ended"] != "well" for each in done))
+    bad = [str(each["figures"]) for each in done if each["ended"] != "well"]
+    bad += [page for page in PAGES if _run([str(HERE / page)])]
+    if bad:
+        print(f"ended badly: {', '.join(bad)}")
+    return int(bool(bad))
+
+
+def _run(words: Sequence[str]) -> int:
+    """Run one of the scripts; its exit status."""
+    return subprocess.run([sys.executable, *words], check=False).returncode  # noqa: S603
 
 
 def told(name: str) -> dict[str, object]:

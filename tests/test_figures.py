@@ -277,6 +277,27 @@ def test_the_list_says_which_code_figures_are_of(script, keeping, monkeypatch, t
     assert "python benchmarks/growth.py" == rows[2]["command"]
 
 
+def test_a_page_that_cannot_be_written_hides_no_benchmark(script, monkeypatch, tmp_path, capsys):
+    """
+    How each ended is shown before pages are made, all of which are tried, and the run ends badly.
+    """
+    runner, tried = script("all"), []
+
+    def run(command, **_):
+        tried.append(Path(command[1]).name)
+        shown = "speed" in capsys.readouterr().out
+        assert shown == (tried[1:] == ["performance_page.py"])
+        return subprocess.CompletedProcess(command, tried[-1] == "performance_page.py")
+
+    monkeypatch.setattr(runner.subprocess, "run", run)
+    monkeypatch.setattr(runner, "FIGURES", tmp_path)
+    monkeypatch.setattr(sys, "argv", ["all.py", "--only", "speed"])
+
+    assert 1 == runner.main()
+    assert ["speed.py", *runner.PAGES] == tried
+    assert "ended badly: performance_page.py" in capsys.readouterr().out
+
+
 def test_every_benchmark_is_shown_on_a_page(script):
     """
     What `all.py` measures is not measured for nothing.
