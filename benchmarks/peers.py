@@ -152,8 +152,8 @@ def usable(names: list[str], few: int) -> tuple[dict[str, Tool], list[Row]]:
             if TOOLS[name].environment:
                 environments.python_of(TOOLS[name].environment)
             tools[name] = TOOLS[name]
-        except (environments.MissingPythonError, RuntimeError) as error:
-            left.append({"tool": name, "why": str(error).splitlines()[0]})
+        except (environments.MissingPythonError, environments.FailedError) as error:
+            left.append({"tool": name, "why": str(error)})
     return tools, left
 
 

@@ -17,6 +17,7 @@ if not BENCHMARKS.is_dir():
     pytest.skip("benchmarks stay with the source tree", allow_module_level=True)
 LAWS = ("chinchilla", "p2")
 HARD = ("near sizes", "short", "few rows", "outliers", "all at once")
+INSTALLING = "pip install simple-scaling-laws==0.2.0"
 
 
 @pytest.fixture
@@ -218,6 +219,37 @@ def test_a_stopped_comparison_goes_on_where_it_was(script, monkeypatch, tmp_path
     assert 12 == len(tables["random"])
     monkeypatch.setattr(sys, "argv", ["benchmarks/peers.py", "--random", "5"])
     assert {} == peers.begun(part) == peers.begun(tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("step", "told", "why"),
+    [
+        ("venv", "no pip in {}/simple-scaling-laws", "venv: no pip in simple-scaling-laws"),
+        ("pip", "ERROR: none\nERROR: really none\n[notice] new pip", f"{INSTALLING}: really none"),
+        ("pip", "", f"{INSTALLING}: no word of why"),
+    ],
+)
+def test_a_tool_is_left_out_with_the_step_that_failed_and_why(
+    script, monkeypatch, tmp_path, step, told, why
+):
+    """
+    The last error of pip, or the last word of what has no such line; no path of this machine.
+    """
+    made, python = script("environments"), tmp_path / "python"
+    monkeypatch.setattr(made, "FOLDER", tmp_path)
+    monkeypatch.setattr(made, "_new_enough", lambda _: str(python))
+    python.write_text(
+        f"""#!/bin/sh
+        if [ "$2" = {step} ]; then echo '{told.format(tmp_path)}' >&2; exit 1; fi
+        mkdir -p "$4/bin"; cp "$0" "$4/bin/python"
+        """,
+        encoding="utf-8",
+    )
+    python.chmod(0o755)
+
+    _, left = script("peers").usable(["simple-scaling-laws"], 3)
+
+    assert [{"tool": "simple-scaling-laws", "why": why}] == left
 
 
 # -- how they are shown --------------------------------------------------------------
