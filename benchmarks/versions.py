@@ -30,6 +30,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import environments
 import keeping
 
 ROOT = Path(__file__).parents[1]
@@ -96,8 +97,7 @@ def fresh(name: str, python: str, packages: Sequence[object]) -> Path | str:
     for step in steps:
         done = told(step)
         if done.returncode:
-            errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
-            return (errors or ["the interpreter is not there"])[-1].removeprefix("ERROR: ")
+            return environments.last_error(done.stdout + done.stderr)
     return found
 
 
@@ -198,9 +198,8 @@ def _versions(interpreter: Path, asked: Sequence[str]) -> dict[str, object]:
 
 
 def _python(command: str) -> str:
-    """Version of an interpreter, or its name where it is not there."""
-    found = told([command, "-c", "import platform; print(platform.python_version())"])
-    return found.stdout.strip() or command
+    """Version of an interpreter."""
+    return told([command, "-c", "import platform; print(platform.python_version())"]).stdout.strip()
 
 
 def _outcome(interpreter: Path, folder: Path, which: str, only: Sequence[str]) -> dict[str, object]:
@@ -276,6 +275,9 @@ def _asked(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--tests", nargs="+", default=[], help="files of tests; all if not given")
     parser.add_argument("--collect", action="store_true")
     asked = parser.parse_args(words)
+    lost = [each for each in asked.python if shutil.which(each) is None]
+    if lost:
+        parser.error(f"--python {' '.join(lost)}: no such interpreter here")
     usual = (*ENVIRONMENTS, *(COLLECTING if asked.collect else ()))
     asked.chosen = [KNOWN[each] for each in asked.only] if asked.only else list(usual)
     return asked

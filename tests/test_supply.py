@@ -245,6 +245,28 @@ def test_the_environments_that_the_check_names_are_tested(versions):
             versions._asked(words)
 
 
+def test_an_interpreter_that_is_not_there_is_told_before_anything_is_built(versions, capsys):
+    """
+    With its name; others are looked for on the path.
+    """
+    assert [sys.executable] == versions._asked(["--python", sys.executable]).python
+    with pytest.raises(SystemExit):
+        versions._asked(["--python", sys.executable, "python3.99"])
+    assert "--python python3.99: no such interpreter here" in capsys.readouterr().err
+
+
+def test_an_environment_that_cannot_be_made_says_why(versions, monkeypatch, tmp_path):
+    """
+    The last word of the step that failed, though no line of it begins with ERROR.
+    """
+    monkeypatch.setattr(versions, "VENVS", tmp_path)
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho 'Error: ensurepip is missing' >&2\nexit 1\n")
+    python.chmod(0o755)
+
+    assert "Error: ensurepip is missing" == versions.fresh("core, newest", str(python), [])
+
+
 def test_an_environment_is_tested_by_its_name_alone(versions):
     """
     Also one of those that are tested only with --collect where none is named.
