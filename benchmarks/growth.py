@@ -13,7 +13,7 @@ from pathlib import Path
 
 import keeping
 import problems
-from contenders import TOOLS, answers
+from asking_tools import TOOLS, answers
 
 NAMES = ("p2law", "lmfit, expert", "curve_fit, expert")
 

@@ -27,7 +27,7 @@ import families
 import keeping
 import numpy as np
 import problems
-from contenders import TOOLS, Answers, Found, Tool, answers, median_seconds
+from asking_tools import TOOLS, Answers, Found, Tool, answers, median_seconds
 from draws import drawn
 from problems import Problem
 

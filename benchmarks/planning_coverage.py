@@ -1,6 +1,6 @@
 """How often the interval of `tokens_for` holds the truth: simulated studies with known laws.
 
-The designs and noises of `coverage.py`. In each repeat two targets are asked for: the true
+The designs and noises of `interval_coverage.py`. In each repeat two targets are asked for: the true
 loss at 1.5e8 tokens, inside the data, and at 4 times their most tokens, both in the middle of
 the sizes and rates. An interval holds if the true tokens lie in it; a fit that fails, or that
 withholds the answer, counts as a miss.

@@ -107,12 +107,12 @@ def _step(what: str) -> Row:
 
 def answer() -> str:
     """Refits, hold-outs and coverage studies; a hash of every bit of them."""
-    import coverage
+    import interval_coverage
 
     records = part(np.geomspace(0.25e9, 8e9, 5), np.array([0.15, 0.25, 0.35, 0.5]), 40, 0)
     fit = p2law.fit(records, forms.p2)
     told = p2law.compare(records, [forms.p2, forms.p2_no_delta], holdout.rollout)
-    studies = coverage.repeats("3 x 3", "independent", "squared()", range(4))
+    studies = interval_coverage.repeats("3 x 3", "independent", "squared()", range(4))
     found = [fit.draws.to_json(double_precision=15), fit.draws.to_numpy().tobytes().hex()]
     found += [told.table.to_json(double_precision=15), json.dumps(studies)]
     return hashlib.sha256("".join(found).encode()).hexdigest()[:16]

@@ -4,6 +4,7 @@ import importlib
 import shlex
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -69,3 +70,13 @@ def test_a_page_that_cannot_be_written_hides_no_benchmark(script, monkeypatch, t
     assert 1 == runner.main()
     assert ["speed.py", *runner.PAGES] == tried
     assert "ended badly: performance_page.py" in capsys.readouterr().out
+
+
+def test_no_benchmark_hides_a_package_of_its_name():
+    """
+    Workers have the folder on their path, where a `coverage.py` would be taken for the package.
+    """
+    names = {each.stem for each in BENCHMARKS.glob("*.py")}
+    others = {*sys.stdlib_module_names, *metadata.packages_distributions(), "coverage"}
+
+    assert set() == names & others

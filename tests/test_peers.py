@@ -136,7 +136,7 @@ def test_tools_are_given_only_what_they_can_do(script, asked):
     """
     Neither a law that they do not know nor Huber's function where they have none.
     """
-    tools = script("contenders").TOOLS
+    tools = script("asking_tools").TOOLS
     squares, robust = asked("p2", "usual", 0), asked("p2", "outliers", 0)
 
     assert not tools["simple-scaling-laws"].can(squares)
@@ -153,7 +153,7 @@ def test_answers_are_counted_as_found_lacking_or_outside(script, asked):
     """
     An answer outside the bounds is told apart, and does not set what is best.
     """
-    peers, found = script("peers"), script("contenders").Found
+    peers, found = script("peers"), script("asking_tools").Found
     problem = asked("chinchilla", "usual", 0)
     outside = found({**problem.truth, "A": -1.0}, [0.1], "")
     own = {"a": found(problem.truth, [0.1], ""), "b": found(None, [0.3], "no"), "c": outside}
@@ -184,7 +184,7 @@ def test_an_interval_holds_the_truth_or_does_not(script, asked):
     """
     At the rows that were measured and at those with more tokens, each on its own.
     """
-    draws, found = script("draws"), script("contenders").Found
+    draws, found = script("draws"), script("asking_tools").Found
     problem = asked("chinchilla", "usual", 0)
     rows = len(problem.loss)
     wide, nowhere = [[0.0] * rows, [9.0] * rows], [[8.0] * rows, [9.0] * rows]

@@ -10,9 +10,9 @@ of p2law stand others that are in use, made from the same fit:
     weights      random weights by run (exponential)
     jackknife-t  fits without each run, quantile of Student's t
 
-    python benchmarks/coverage.py [--save FILE]      # goes on where it stopped
-    python benchmarks/coverage.py --jobs 8           # by joblib: 8 processes
-    python benchmarks/coverage.py --chinchilla       # errors of alpha and beta, three ways
+    python benchmarks/interval_coverage.py [--save FILE]      # goes on where it stopped
+    python benchmarks/interval_coverage.py --jobs 8           # by joblib: 8 processes
+    python benchmarks/interval_coverage.py --chinchilla       # errors of alpha and beta, three ways
 """
 
 import argparse
@@ -51,7 +51,7 @@ from p2law.solving.refitting import refit
 
 AT_ONCE = 50
 """Studies between two writings to disk."""
-LINES = Path(__file__).parent / ".coverage.jsonl"
+LINES = Path(__file__).parent / ".interval_coverage.jsonl"
 
 
 def asked(sizes: tuple[float, ...], rates: tuple[float, ...]) -> pd.DataFrame:
