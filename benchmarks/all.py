@@ -10,7 +10,6 @@ it is removed first.
     python benchmarks/all.py --list                # names, commands, about how long each takes
 """
 
-import argparse
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from pathlib import Path
 
 import keeping
 from keeping import FIGURES
+from options import parser_of
 
 HERE = Path(__file__).parent
 PAGES = ("performance_page.py", "reliability_page.py", "coverage_page.py")
@@ -82,7 +82,7 @@ def run(name: str) -> dict[str, object]:
 
 def main() -> int:
     """Measure what is asked for and missing, then write the pages; 0 where all ended well."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of(__doc__)
     parser.add_argument("--only", nargs="+", choices=JOBS, default=list(JOBS))
     parser.add_argument("--again", action="store_true", help="also what is there")
     parser.add_argument("--list", action="store_true", help="say what there is, and do nothing")

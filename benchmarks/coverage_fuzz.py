@@ -9,7 +9,6 @@ Each target begins with its seeds, and is kept once its minutes are over, in FIL
 are done: a run that was stopped goes on with the targets that it lacks.
 """
 
-import argparse
 import json
 import os
 import re
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import environments
 import keeping
+from options import parser_of
 
 HERE = Path(__file__).parent
 CORPUS = HERE / ".corpus"
@@ -74,7 +74,7 @@ KINDS = {"results": "result", "refused": "refused", "unexplained": "unexplained"
 
 def main() -> None:
     """Fuzz the targets that were not done yet, one after the other, and print a row for each."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of(__doc__)
     parser.add_argument("--minutes", type=float, default=2.0, help="for each target")
     parser.add_argument("--targets", nargs="+", default=TARGETS, choices=TARGETS)
     parser.add_argument("--other-commit", action="store_true", help="go on from another commit")

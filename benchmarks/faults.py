@@ -14,7 +14,6 @@ badly, and is tried again the next time.
     python benchmarks/faults.py --only "disk full"
 """
 
-import argparse
 import os
 import random
 import re
@@ -29,6 +28,7 @@ from typing import Any
 
 import keeping
 from damage import can_mount
+from options import parser_of
 from outcomes import compared
 from sweeping import Study, said, study
 from trials import FAULTS, STUDIES
@@ -82,7 +82,7 @@ def row(name: str, found: Study, folder: Path, seed: int, most: int) -> Row:
 
 def main() -> int:
     """Print a line a fault; 0 where all results were equal."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of(__doc__)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", nargs="+", choices=FAULTS, default=list(FAULTS))
     parser.add_argument("--faults", type=int, default=100, help="at most so many of each")

@@ -15,7 +15,6 @@ of p2law stand others that are in use, made from the same fit:
     python benchmarks/interval_coverage.py --chinchilla       # errors of alpha and beta, three ways
 """
 
-import argparse
 import functools
 import os
 import zlib
@@ -28,6 +27,7 @@ import keeping
 import numpy as np
 import pandas as pd
 import repeating
+from options import parser_of
 from posing import posed
 from scipy import stats
 from studies import (
@@ -211,7 +211,7 @@ def parallel_jobs(jobs: int) -> AbstractContextManager[Any]:
 
 def main() -> None:
     """Do what is missing; then tell how often intervals held."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of(__doc__)
     parser.add_argument("--repeats", type=int, default=500)
     parser.add_argument("--jobs", type=int, default=1, help="processes of joblib")
     parser.add_argument("--chinchilla", action="store_true")

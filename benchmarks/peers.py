@@ -15,7 +15,6 @@ or p2law from 40 other starts and from the truth. A tool has found it if its obj
 done is saved at once, family by family, in FILE.part; the same command goes on from there.
 """
 
-import argparse
 import itertools
 import statistics
 from collections.abc import Iterator, Mapping
@@ -29,6 +28,7 @@ import numpy as np
 import problems
 from asking_tools import TOOLS, Answers, Found, Tool, answers, median_seconds
 from draws import drawn
+from options import parser_of
 from problems import Problem
 
 Row = dict[str, object]
@@ -191,9 +191,7 @@ def measured(
 
 def main() -> None:
     """Print the tables, and keep them where asked."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = parser_of(__doc__)
     parser.add_argument("--save", type=Path, help="keep the figures in this file")
     parser.add_argument("--random", type=int, default=100, help="usual problems of each law")
     parser.add_argument("--package", type=int, default=3, help="of these for `chinchilla`; 0: none")

@@ -25,6 +25,7 @@ from typing import Any
 import keeping
 import numpy as np
 import pandas as pd
+from options import parser_of
 
 import p2law
 from p2law import forms, holdout, testing
@@ -203,11 +204,11 @@ def apart(kind: str, argument: object) -> list[Row]:
 
 def main() -> None:
     """Measure what is asked for; keep it."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of(__doc__)
     parser.add_argument("--save", type=Path)
     parser.add_argument("--rows", type=float, default=1e7)
     parser.add_argument("--runs", type=int, default=10_000)
-    parser.add_argument("--only", nargs="*", choices=[*KINDS], default=[*KINDS])
+    parser.add_argument("--only", nargs="+", choices=[*KINDS], default=[*KINDS])
     parser.add_argument("--alone", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.alone:

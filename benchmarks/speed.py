@@ -8,7 +8,6 @@ other tools, `growth.py` tells how time and memory grow.
     python benchmarks/speed.py [--save FILE]
 """
 
-import argparse
 import os
 import statistics
 import subprocess
@@ -16,6 +15,8 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+from options import parser_of
 
 for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[threads] = "1"
@@ -83,7 +84,7 @@ def import_seconds(names: tuple[str, ...]) -> dict[str, float]:
 
 def main() -> None:
     """Print every figure."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of(__doc__)
     parser.add_argument("--save", type=Path, help="keep the figures in this file")
     asked = parser.parse_args()
     points, nine = problems.points(), problems.nine_runs()

@@ -32,6 +32,7 @@ from xml.etree import ElementTree as ET
 
 import environments
 import keeping
+from options import parser_of
 
 ROOT = Path(__file__).parents[1]
 DAY = datetime.now(UTC).date().isoformat()
@@ -109,12 +110,9 @@ def built(folder: Path) -> tuple[list[dict[str, object]], list[Path]]:
     python = fresh("build", sys.executable, ["build"])
     if isinstance(python, str):
         raise SystemExit(python)
-    epoch = told(["git", "log", "-1", "--format=%ct"], cwd=ROOT).stdout.strip()
+    epoch = told(["git", "log", "-1", "--format=%ct"]).stdout.strip() or "1577836800"
     for part in ("one", "two"):
-        done = told(
-            [python, "-m", "build", "-o", folder / part, ROOT],
-            SOURCE_DATE_EPOCH=epoch or "1577836800",
-        )
+        done = told([python, "-m", "build", "-o", folder / part, ROOT], SOURCE_DATE_EPOCH=epoch)
         if done.returncode:
             raise SystemExit(done.stdout[-2000:] + done.stderr[-2000:])
     files = sorted((folder / "one").iterdir())
@@ -268,7 +266,7 @@ def main() -> None:
 
 def _asked(words: Sequence[str] | None = None) -> argparse.Namespace:
     """What the command line asks for, and the environments that are `chosen` by it."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of(__doc__)
     parser.add_argument("--save", type=Path)
     parser.add_argument("--only", nargs="+", choices=KNOWN, metavar="NAME", help=", ".join(KNOWN))
     parser.add_argument("--python", nargs="+", default=[sys.executable])

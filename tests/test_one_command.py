@@ -72,6 +72,36 @@ def test_a_page_that_cannot_be_written_hides_no_benchmark(script, monkeypatch, t
     assert "ended badly: performance_page.py" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("name", "words", "told"),
+    [
+        ("planning", [], "give --round-trip 1000, --speed, or both"),
+        ("next_runs", ["--kinds", "nonsense"], "choose from"),
+    ],
+)
+def test_what_would_measure_nothing_is_refused(script, monkeypatch, capsys, name, words, told):
+    """
+    With what can be asked for, and not with an empty table that ends well.
+    """
+    monkeypatch.setattr(sys, "argv", [f"{name}.py", *words])
+
+    with pytest.raises(SystemExit, match="2"):
+        script(name).main()
+    assert told in capsys.readouterr().err
+
+
+def test_help_keeps_the_lines_of_a_description(script, monkeypatch, capsys):
+    """
+    So that commands in it can be pasted.
+    """
+    runner = script("all")
+    monkeypatch.setattr(sys, "argv", ["all.py", "--help"])
+
+    with pytest.raises(SystemExit, match="0"):
+        runner.main()
+    assert runner.__doc__.strip() in capsys.readouterr().out
+
+
 def test_no_benchmark_hides_a_package_of_its_name():
     """
     Workers have the folder on their path, where a `coverage.py` would be taken for the package.
