@@ -98,7 +98,7 @@ def before(file: Path | None, other: bool) -> tuple[list[Row], str]:  # noqa: FB
     if file is None or not held["tables"]:
         return [], keeping.COMMIT
     commits = keeping.stamp_of(held, "targets")["commit"].split(" and ")
-    return list(held["tables"]["targets"]), keeping.joined(file, commits, other)
+    return list(held["tables"]["targets"]), keeping.joined(keeping.held_in(file), commits, other)
 
 
 if __name__ == "__main__":

@@ -122,7 +122,7 @@ def before(file: Path | None, other: bool) -> tuple[dict[str, Row], str]:  # noq
         return {}, keeping.COMMIT
     commits = keeping.stamp_of(held, "faults")["commit"].split(" and ")
     rows = {each["fault"]: each for each in held["tables"]["faults"]}
-    return rows, keeping.joined(file, commits, other)
+    return rows, keeping.joined(keeping.held_in(file), commits, other)
 
 
 def lacking(rows: Mapping[str, Row], names: Iterable[str], most: int) -> list[str]:

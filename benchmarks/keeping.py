@@ -173,10 +173,12 @@ def part_of(file: Path) -> Path:
 
 def so_far(file: Path | None) -> dict[str, Any]:
     """What a run that was stopped has left of a file, or else the file; else no tables."""
-    if file is None:
-        return {"tables": {}}
-    there = [each for each in (part_of(file), file) if each.exists()]
-    return read(there[0]) if there else {"tables": {}}
+    return read(held_in(file)) if file and held_in(file).exists() else {"tables": {}}
+
+
+def held_in(file: Path) -> Path:
+    """Where that is: what a run that was stopped has left, if any, comes first."""
+    return part_of(file) if part_of(file).exists() else file
 
 
 def finish(file: Path) -> None:
