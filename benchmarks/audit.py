@@ -7,7 +7,6 @@ an environment of its own.
     python benchmarks/audit.py [--save FILE]
 """
 
-import argparse
 import json
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import keeping
 from licences import listed
+from options import parser_of
 
 CLEAN, SKIPPED, FAILED = "none known", "could not be asked about here", "pip-audit failed"
 
@@ -46,7 +46,7 @@ def _said(about: dict[str, object]) -> str:
 
 def main() -> None:
     """Ask, tell, keep."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of(__doc__)
     parser.add_argument("--save", type=Path)
     options = parser.parse_args()
     rows, _ = listed()

@@ -8,7 +8,6 @@ Linux only.
     python benchmarks/calibration_memory.py [--save FILE]
 """
 
-import argparse
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,7 @@ from pathlib import Path
 
 import keeping
 import torch
+from options import parser_of
 from transformers import AutoModelForCausalLM
 
 from p2law.collect.configs import to_config
@@ -79,7 +79,7 @@ def child(way: str, folder: Path) -> None:
 
 def main() -> None:
     """Print one line a way."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of(__doc__)
     parser.add_argument("--child", nargs=2, metavar=("WAY", "FOLDER"))
     parser.add_argument("--save", type=Path, help="keep the figures in this file")
     asked = parser.parse_args()

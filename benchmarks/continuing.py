@@ -12,7 +12,6 @@ and once over what the calibrated law is shown, of which the better in the mean 
     python benchmarks/continuing.py --speed             # how long a reading takes instead
 """
 
-import argparse
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ from pathlib import Path
 import keeping
 import numpy as np
 import pandas as pd
+from options import parser_of
 
 import p2law
 from p2law import forms, planning
@@ -168,7 +168,7 @@ def speed() -> list[dict[str, object]]:
 
 def main() -> None:
     """Print the table, row by row."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of(__doc__)
     parser.add_argument("--only", default="", help="tables whose name begins so")
     parser.add_argument("--speed", action="store_true", help="time of a reading instead")
     parser.add_argument("--save", type=Path, help="keep the figures in this file")

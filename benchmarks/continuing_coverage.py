@@ -10,7 +10,6 @@ checkpoint, from the first, and from the first four, which is to 3.5 % of the to
     python benchmarks/continuing_coverage.py --laws p2 --runs 6 8
 """
 
-import argparse
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from pathlib import Path
 import keeping
 import numpy as np
 import pandas as pd
+from options import parser_of
 from studies import TRUTH as P2
 
 import p2law
@@ -86,7 +86,7 @@ def row(law: str, count: int, found: pd.DataFrame) -> dict[str, object]:
 
 def main() -> None:
     """Tell coverage and half the median width, by runs and checkpoints shown."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of(__doc__)
     parser.add_argument("--repeats", type=int, default=200)
     parser.add_argument("--laws", nargs="+", default=["chinchilla", "p2"])
     parser.add_argument("--runs", nargs="+", type=int, default=list(SHAPES))

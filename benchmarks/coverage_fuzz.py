@@ -5,11 +5,10 @@ an environment of its own. What is unexplained is printed, its input kept beside
 
     python benchmarks/coverage_fuzz.py --minutes 2 --save benchmarks/figures/coverage_fuzz.json
 
-Each target begins with its seeds, and is kept once its minutes are over: a run that was stopped
-goes on with the targets that the file lacks.
+Each target begins with its seeds, and is kept once its minutes are over, in FILE.part until all
+are done: a run that was stopped goes on with the targets that it lacks.
 """
 
-import argparse
 import json
 import os
 import re
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import environments
 import keeping
+from options import parser_of
 
 HERE = Path(__file__).parent
 CORPUS = HERE / ".corpus"
@@ -74,7 +74,7 @@ KINDS = {"results": "result", "refused": "refused", "unexplained": "unexplained"
 
 def main() -> None:
     """Fuzz the targets that were not done yet, one after the other, and print a row for each."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of(__doc__)
     parser.add_argument("--minutes", type=float, default=2.0, help="for each target")
     parser.add_argument("--targets", nargs="+", default=TARGETS, choices=TARGETS)
     parser.add_argument("--other-commit", action="store_true", help="go on from another commit")
@@ -86,16 +86,19 @@ def main() -> None:
         rows.append(fuzzed(target, asked.minutes, python))
         print(*rows[-1].values(), sep=" | ", flush=True)
         if asked.save:
-            keeping.keep(asked.save, {"targets": rows}, ["pyarrow"], commit=commit)
+            part = keeping.part_of(asked.save)
+            keeping.keep(part, {"targets": rows}, ["pyarrow"], commit=commit)
+    if asked.save:
+        keeping.finish(asked.save)
 
 
 def before(file: Path | None, other: bool) -> tuple[list[Row], str]:  # noqa: FBT001 - an option
     """Rows that a file holds, and the commits that they and this run are of."""
-    if file is None or not file.exists():
+    held = keeping.so_far(file)
+    if file is None or not held["tables"]:
         return [], keeping.COMMIT
-    held = keeping.read(file)
     commits = keeping.stamp_of(held, "targets")["commit"].split(" and ")
-    return list(held["tables"]["targets"]), keeping.joined(file, commits, other)
+    return list(held["tables"]["targets"]), keeping.joined(keeping.held_in(file), commits, other)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""docs/coverage.md, made of benchmarks/figures/coverage.json alone, where that was measured.
+"""docs/coverage.md, made of figures/interval_coverage.json alone, where that was measured.
 
 python benchmarks/coverage_page.py
 """
@@ -76,7 +76,7 @@ def in_sum(tables: dict[str, list[dict[str, Any]]]) -> list[str]:
 
 PARTS = (
     Part(
-        "coverage",
+        "interval_coverage",
         "Predictions",
         ABOUT,
         {title: _columns(title) for title in TABLES},
@@ -90,5 +90,5 @@ def page() -> str:
     return page_of(INTRO, map(section, PARTS))
 
 
-if __name__ == "__main__" and (FIGURES / "coverage.json").exists():
+if __name__ == "__main__" and (FIGURES / "interval_coverage.json").exists():
     PAGE.write_text(page(), encoding="utf-8")

@@ -11,7 +11,7 @@ import families
 import judge
 import numpy as np
 import problems
-from contenders import DRAWING, Answers, Found, answers, median_seconds
+from asking_tools import DRAWING, Answers, Found, answers, median_seconds
 from problems import Problem
 
 Mask = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]

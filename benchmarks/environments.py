@@ -25,6 +25,14 @@ class MissingPythonError(Exception):
     """No Python here is new enough for a peer."""
 
 
+class FailedError(RuntimeError):
+    """A command ended badly; `why` is its last word on it."""
+
+    def __init__(self, message: str, why: str) -> None:
+        super().__init__(message)
+        self.why = why
+
+
 def python_of(name: str) -> Path:
     """The Python of a peer's environment, which is made where it is not there as it should be."""
     home = FOLDER / name
@@ -33,8 +41,9 @@ def python_of(name: str) -> Path:
     if python.exists() and note.exists() and note.read_text(encoding="utf-8") == needs:
         return python
     base = _new_enough(PYTHONS.get(name, (3, 11)))
-    _quietly([base, "-m", "venv", "--clear", home])
-    _quietly([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *NEEDS[name]])
+    _step("venv", base, ["-m", "venv", "--clear", home])
+    pip: list[object] = ["-m", "pip", "install", "-q", "--disable-pip-version-check"]
+    _step(f"pip install {NEEDS[name][0]}", python, [*pip, *NEEDS[name]])
     note.write_text(needs, encoding="utf-8")
     return python
 
@@ -43,20 +52,26 @@ def run(python: Path | str, command: list[object], **more: str) -> None:
     """Run a command with one thread, and without what this process's Python was told."""
     keep = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
     environment = keep | QUIET | more
-    done = subprocess.run(  # noqa: S603 - our own scripts
-        [str(each) for each in (python, *command)],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    words = [str(each) for each in (python, *command)]
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
-        raise RuntimeError(f"{command[0]} failed:\n{done.stderr[-2000:]}")
+        raise FailedError(f"{command[0]} failed:\n{done.stderr[-2000:]}", last_error(done.stderr))
 
 
-def _quietly(command: list[object]) -> None:
-    """Run a step of the making; what it prints is shown only where it fails."""
-    run(str(command[0]), command[1:])
+def last_error(told: str) -> str:
+    """The line that says what went wrong: pip's last error, or else the last of all."""
+    lines = [line.strip() for line in told.splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith("ERROR")]
+    return (errors or lines or ["no word of why"])[-1].removeprefix("ERROR: ")
+
+
+def _step(what: str, python: Path | str, command: list[object]) -> None:
+    """Run a step of the making; one that fails is named, with its last words."""
+    try:
+        run(python, command)
+    except FailedError as error:
+        why = error.why.replace(f"{FOLDER}{os.sep}", "")
+        raise FailedError(f"{what}: {why}", why) from error
 
 
 def _new_enough(least: tuple[int, int]) -> str:

@@ -6,14 +6,14 @@ step, or, where that is said, after every fifth, with measurements between them,
 steps are repeated and their measurements come again. A trial (`trials`) disturbs the same
 sweep, gives the same command again, and compares records, models, tables and all other
 files (`outcomes`). Disks that fill up and folders that nobody may write to are mounted: as
-root, or below ``unshare -rm``. A fault that has its figures in the file is not measured
-again.
+root, or below ``unshare -rm``. A fault that has its figures is not measured again; they are
+in FILE.part until all are there. A fault that could not be tried often enough ends the run
+badly, and is tried again the next time.
 
     TMPDIR=/dev/shm python benchmarks/faults.py --save benchmarks/figures/faults.json
     python benchmarks/faults.py --only "disk full"
 """
 
-import argparse
 import os
 import random
 import re
@@ -22,13 +22,18 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import keeping
 from damage import can_mount
+from options import parser_of
 from outcomes import compared
 from sweeping import Study, said, study
 from trials import FAULTS, STUDIES
+
+Row = dict[str, Any]
 
 SUMS = ("trials", "faults", "again", "equal", "whole", "lost", "doubled", "unforeseen")
 """Of a row: how often a sweep was disturbed, and how; measurements that no checkpoint vouched
@@ -45,7 +50,7 @@ REFUSED = re.compile(
 """What a disk had no room for."""
 
 
-def row(name: str, found: Study, folder: Path, seed: int, most: int) -> dict[str, object]:
+def row(name: str, found: Study, folder: Path, seed: int, most: int) -> Row:
     """Disturb a sweep until there were faults enough; what became of it."""
     fault, rng = FAULTS[name], random.Random(f"{name} {seed}")  # noqa: S311 - no secret
     enough, began = min(fault.faults, most), time.monotonic()
@@ -77,7 +82,7 @@ def row(name: str, found: Study, folder: Path, seed: int, most: int) -> dict[str
 
 def main() -> int:
     """Print a line a fault; 0 where all results were equal."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of(__doc__)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", nargs="+", choices=FAULTS, default=list(FAULTS))
     parser.add_argument("--faults", type=int, default=100, help="at most so many of each")
@@ -86,15 +91,9 @@ def main() -> int:
     asked = parser.parse_args()
     os.environ["CUDA_VISIBLE_DEVICES"] = ""
     os.nice(10)
-    rows: dict[str, dict[str, object]] = {}
-    commit = keeping.COMMIT
-    if asked.save and asked.save.exists():
-        known = keeping.read(asked.save)
-        rows = {each["fault"]: each for each in known["tables"]["faults"]}
-        measured = keeping.stamp_of(known, "faults")["commit"].split(" and ")
-        commit = keeping.joined(asked.save, measured, asked.other_commit)
+    rows, commit = before(asked.save, asked.other_commit)
     folder, studies = Path(tempfile.mkdtemp()), dict[str, Study]()
-    for name in [each for each in asked.only if each not in rows]:
+    for name in lacking(rows, asked.only, asked.faults):
         kind = FAULTS[name].study
         if kind not in studies:
             studies[kind] = study(folder / kind, **STUDIES[kind])
@@ -103,11 +102,33 @@ def main() -> int:
         if asked.save:
             table = [rows[each] for each in FAULTS if each in rows]
             packages = ("torch", "transformers", "safetensors")
-            keeping.keep(asked.save, {"faults": table}, packages, commit=commit)
+            part = keeping.part_of(asked.save)
+            keeping.keep(part, {"faults": table}, packages, commit=commit)
+    untried = lacking(rows, asked.only, asked.faults)
+    if asked.save and not untried:
+        keeping.finish(asked.save)
+    for name in untried:
+        print(f"{name}: {rows[name]['faults']} faults, too few of them")
     good = all(each["trials"] == each["whole"] for each in rows.values())
     if good:
         shutil.rmtree(folder)
-    return 0 if good else 1
+    return 0 if good and not untried else 1
+
+
+def before(file: Path | None, other: bool) -> tuple[dict[str, Row], str]:  # noqa: FBT001 - an option
+    """Rows that a file holds by fault, and the commits that they and this run are of."""
+    held = keeping.so_far(file)
+    if file is None or not held["tables"]:
+        return {}, keeping.COMMIT
+    commits = keeping.stamp_of(held, "faults")["commit"].split(" and ")
+    rows = {each["fault"]: each for each in held["tables"]["faults"]}
+    return rows, keeping.joined(keeping.held_in(file), commits, other)
+
+
+def lacking(rows: Mapping[str, Row], names: Iterable[str], most: int) -> list[str]:
+    """Faults that were not tried, or less often than they should be."""
+    tried = {name: rows[name]["faults"] for name in rows}
+    return [name for name in names if tried.get(name, 0) < min(FAULTS[name].faults, most)]
 
 
 if __name__ == "__main__":

@@ -7,20 +7,20 @@ process, with the interpreter, the packages and the records in it.
     python benchmarks/growth.py [--save FILE] [--rows 1e3 1e4 1e5 1e6 1e7]
 """
 
-import argparse
 import statistics
 from pathlib import Path
 
 import keeping
 import problems
-from contenders import TOOLS, answers
+from asking_tools import TOOLS, answers
+from options import parser_of
 
 NAMES = ("p2law", "lmfit, expert", "curve_fit, expert")
 
 
 def main() -> None:
     """Print one line a size and tool."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of(__doc__)
     parser.add_argument("--save", type=Path, help="keep the figures in this file")
     parser.add_argument("--rows", type=float, nargs="+", default=[1e3, 1e4, 1e5, 1e6, 1e7])
     asked = parser.parse_args()

@@ -167,6 +167,30 @@ def read(file: Path) -> dict[str, Any]:
     return found
 
 
+def part_of(file: Path) -> Path:
+    """Where a benchmark that measures bit by bit keeps them until they are all there.
+
+    A run that was stopped leaves this, and no file of figures that looks whole.
+    """
+    return file.with_name(f"{file.name}.part")
+
+
+def so_far(file: Path | None) -> dict[str, Any]:
+    """What a run that was stopped has left of a file, or else the file; else no tables."""
+    return read(held_in(file)) if file and held_in(file).exists() else {"tables": {}}
+
+
+def held_in(file: Path) -> Path:
+    """Where that is: what a run that was stopped has left, if any, comes first."""
+    return part_of(file) if part_of(file).exists() else file
+
+
+def finish(file: Path) -> None:
+    """Call whole what was kept bit by bit."""
+    if part_of(file).exists():
+        part_of(file).replace(file)
+
+
 def kept(name: str) -> dict[str, Any]:
     """Read one file of `FIGURES`."""
     return read(FIGURES / f"{name}.json")

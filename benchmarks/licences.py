@@ -10,7 +10,6 @@ With `--check`, whatever is needed here and is not in a file that was kept, or u
 than there, is told with exit code 1, too.
 """
 
-import argparse
 import re
 import sys
 import tomllib
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import keeping
+from options import parser_of
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -172,7 +172,7 @@ def changed(rows: Sequence[dict[str, object]], file: Path) -> list[str]:
 
 def main() -> None:
     """List, keep, and refuse."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of(__doc__)
     parser.add_argument("--save", type=Path)
     parser.add_argument("--check", type=Path, help="list that was kept, to be compared with")
     options = parser.parse_args()

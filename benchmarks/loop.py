@@ -25,6 +25,7 @@ from typing import Any
 import keeping
 import numpy as np
 import torch
+from options import parser_of
 from torch.nn import functional
 from transformers import AutoModelForCausalLM
 
@@ -244,7 +245,7 @@ def compare(
 
 def main() -> None:
     """Print a block a model."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of(__doc__)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--peak-flops", type=float)
     parser.add_argument("--repeats", type=int, default=7)

@@ -24,7 +24,6 @@ was stopped, and other runs (`--overhead`, `--guesses`) add theirs. A line keeps
 commit.
 """
 
-import argparse
 import itertools
 from pathlib import Path
 from time import process_time
@@ -33,6 +32,7 @@ import keeping
 import numpy as np
 import pandas as pd
 import repeating
+from options import parser_of
 from recovery import BILLION, RANGES, truth
 
 import p2law
@@ -44,6 +44,7 @@ from p2law.solving.surface import Surface
 NOISE, RUN_NOISE, REPEATS, BASE = 0.005, 0.01, 200, 2.0
 SIZES, RATES = (0.5e9, 1e9, 1.5e9, 3e9, 8e9), (0.15, 0.25, 0.35, 0.5)
 LENGTHS, GRIDDED = (2.5e8, 5e8, 1e9, 2e9), (1e9, 3e9, 8e9)
+KINDS = ("prior", "pilot")
 PILOT = ((0.5e9, 0.15), (0.5e9, 0.35), (1e9, 0.15), (1e9, 0.35), (0.5e9, 0.5), (3e9, 0.25))
 
 
@@ -136,11 +137,11 @@ def task(kind: str, number: int, guesses: int, overhead: float) -> dict[str, obj
 
 def main() -> None:
     """Do what is still to be done, and print the figures."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of(__doc__)
     parser.add_argument("--tasks", type=int, default=100)
     parser.add_argument("--guesses", type=int, nargs="+", default=[24])
     parser.add_argument("--overhead", type=float, nargs="+", default=[0.0, 1.0])
-    parser.add_argument("--kinds", nargs="+", default=["prior", "pilot"])
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
     repeating.options(parser, LINES)
     asked = parser.parse_args()
     done, commit = repeating.before(asked.lines, asked.other_commit)

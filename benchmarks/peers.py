@@ -15,7 +15,6 @@ or p2law from 40 other starts and from the truth. A tool has found it if its obj
 done is saved at once, family by family, in FILE.part; the same command goes on from there.
 """
 
-import argparse
 import itertools
 import statistics
 from collections.abc import Iterator, Mapping
@@ -27,8 +26,9 @@ import families
 import keeping
 import numpy as np
 import problems
-from contenders import TOOLS, Answers, Found, Tool, answers, median_seconds
+from asking_tools import TOOLS, Answers, Found, Tool, answers, median_seconds
 from draws import drawn
+from options import parser_of
 from problems import Problem
 
 Row = dict[str, object]
@@ -152,8 +152,8 @@ def usable(names: list[str], few: int) -> tuple[dict[str, Tool], list[Row]]:
             if TOOLS[name].environment:
                 environments.python_of(TOOLS[name].environment)
             tools[name] = TOOLS[name]
-        except (environments.MissingPythonError, RuntimeError) as error:
-            left.append({"tool": name, "why": str(error).splitlines()[0]})
+        except (environments.MissingPythonError, environments.FailedError) as error:
+            left.append({"tool": name, "why": str(error)})
     return tools, left
 
 
@@ -191,16 +191,14 @@ def measured(
 
 def main() -> None:
     """Print the tables, and keep them where asked."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = parser_of(__doc__)
     parser.add_argument("--save", type=Path, help="keep the figures in this file")
     parser.add_argument("--random", type=int, default=100, help="usual problems of each law")
     parser.add_argument("--package", type=int, default=3, help="of these for `chinchilla`; 0: none")
     parser.add_argument("--tools", nargs="+", choices=TOOLS, default=list(TOOLS))
     asked = parser.parse_args()
     tools, left = usable(asked.tools, asked.package)
-    part = asked.save and asked.save.with_name(f"{asked.save.name}.part")
+    part = asked.save and keeping.part_of(asked.save)
     tables = {**(begun(part) if part else {}), "left_out": left}
     for _ in measured(tables, tools, asked.random, asked.package):
         if part:

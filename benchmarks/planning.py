@@ -14,7 +14,6 @@ Speed: 20 base models x 20 rates x 3 methods with a fit each, 1,000 refits.
 Each with `--save FILE`, which keeps the figures.
 """
 
-import argparse
 import time
 import zlib
 from collections.abc import Callable
@@ -23,6 +22,7 @@ from pathlib import Path
 import keeping
 import numpy as np
 import pandas as pd
+from options import parser_of
 from studies import TRUTH
 
 import p2law
@@ -161,18 +161,20 @@ def speed() -> list[dict[str, object]]:
 
 def main() -> None:
     """Do what is asked for."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of(__doc__)
     parser.add_argument("--round-trip", type=int, metavar="FITS", default=0)
     parser.add_argument("--speed", action="store_true")
     parser.add_argument("--save", type=Path, help="keep the figures in this file")
     options = parser.parse_args()
+    if not (options.round_trip or options.speed):
+        parser.error("nothing is asked for; give --round-trip 1000, --speed, or both")
     tables: dict[str, list[dict[str, object]]] = {}
     if options.round_trip:
         tables["round trips"] = round_trips(options.round_trip)
     if options.speed:
         tables["plans"] = speed()
     keeping.show(tables)
-    if options.save and tables:
+    if options.save:
         keeping.keep(options.save, tables)
 
 

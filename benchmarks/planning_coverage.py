@@ -1,6 +1,6 @@
 """How often the interval of `tokens_for` holds the truth: simulated studies with known laws.
 
-The designs and noises of `coverage.py`. In each repeat two targets are asked for: the true
+The designs and noises of `interval_coverage.py`. In each repeat two targets are asked for: the true
 loss at 1.5e8 tokens, inside the data, and at 4 times their most tokens, both in the middle of
 the sizes and rates. An interval holds if the true tokens lie in it; a fit that fails, or that
 withholds the answer, counts as a miss.
@@ -8,7 +8,6 @@ withholds the answer, counts as a miss.
     python benchmarks/planning_coverage.py [--save FILE]    # goes on where it stopped
 """
 
-import argparse
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ import keeping
 import numpy as np
 import pandas as pd
 import repeating
+from options import parser_of
 from studies import DESIGNS, LEVEL, NOISES, TOKENS, TRUTH, noise
 
 import p2law
@@ -85,7 +85,7 @@ def by_noise(found: Sequence[dict[str, object]]) -> list[dict[str, object]]:
 
 def main() -> None:
     """Do what is missing, one line a repeat; then tell how often intervals held."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of(__doc__)
     parser.add_argument("--repeats", type=int, default=300)
     repeating.options(parser, LINES)
     asked = parser.parse_args()

@@ -5,12 +5,13 @@
 The fit and its refits are made before; what is timed is what a notebook does after `fit`.
 """
 
-import argparse
 import io
 import os
 import statistics
 import time
 from pathlib import Path
+
+from options import parser_of
 
 for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[threads] = "1"
@@ -57,7 +58,7 @@ def timed(name: str, fit: p2law.Fit, kind: str) -> tuple[float, float]:
 
 def main() -> None:
     """Time every picture of a fit."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of(__doc__)
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--save", type=Path, help="keep the figures in this file")
     asked = parser.parse_args()

@@ -7,7 +7,6 @@ layers for depth, so that one can go. Linux only.
     python benchmarks/real_shapes.py [--save FILE]
 """
 
-import argparse
 import json
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from typing import Any
 import keeping
 import torch
 from calibration_memory import blocks, high_water
+from options import parser_of
 from transformers import AutoModelForCausalLM
 
 from p2law.collect.configs import to_config
@@ -76,7 +76,7 @@ def child(name: str, way: str) -> None:
 
 def main() -> None:
     """Print one line a shape and way."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of(__doc__)
     parser.add_argument("--child", nargs=2, metavar=("SHAPE", "WAY"))
     parser.add_argument("--save", type=Path, help="keep the figures in this file")
     asked = parser.parse_args()

@@ -7,13 +7,13 @@ params and tokens counted in 1e9: alpha 0.2 to 0.9, beta 0.1 to 0.7, gamma -2 to
     python benchmarks/recovery.py [--save FILE]
 """
 
-import argparse
 from collections import Counter
 from pathlib import Path
 
 import keeping
 import numpy as np
 import pandas as pd
+from options import parser_of
 
 import p2law
 from p2law import forms, testing
@@ -75,7 +75,7 @@ def study(
 
 def main() -> None:
     """Print one line a study, and keep them where asked."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of(__doc__)
     parser.add_argument("--repeats", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--save", type=Path, help="keep the figures in this file")

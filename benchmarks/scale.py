@@ -25,6 +25,7 @@ from typing import Any
 import keeping
 import numpy as np
 import pandas as pd
+from options import parser_of
 
 import p2law
 from p2law import forms, holdout, testing
@@ -107,12 +108,12 @@ def _step(what: str) -> Row:
 
 def answer() -> str:
     """Refits, hold-outs and coverage studies; a hash of every bit of them."""
-    import coverage
+    import interval_coverage
 
     records = part(np.geomspace(0.25e9, 8e9, 5), np.array([0.15, 0.25, 0.35, 0.5]), 40, 0)
     fit = p2law.fit(records, forms.p2)
     told = p2law.compare(records, [forms.p2, forms.p2_no_delta], holdout.rollout)
-    studies = coverage.repeats("3 x 3", "independent", "squared()", range(4))
+    studies = interval_coverage.repeats("3 x 3", "independent", "squared()", range(4))
     found = [fit.draws.to_json(double_precision=15), fit.draws.to_numpy().tobytes().hex()]
     found += [told.table.to_json(double_precision=15), json.dumps(studies)]
     return hashlib.sha256("".join(found).encode()).hexdigest()[:16]
@@ -203,11 +204,11 @@ def apart(kind: str, argument: object) -> list[Row]:
 
 def main() -> None:
     """Measure what is asked for; keep it."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of(__doc__)
     parser.add_argument("--save", type=Path)
     parser.add_argument("--rows", type=float, default=1e7)
     parser.add_argument("--runs", type=int, default=10_000)
-    parser.add_argument("--only", nargs="*", choices=[*KINDS], default=[*KINDS])
+    parser.add_argument("--only", nargs="+", choices=[*KINDS], default=[*KINDS])
     parser.add_argument("--alone", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.alone:

@@ -8,7 +8,6 @@ many with lmfit by an expert, and how far they lie from the same refits made one
     python benchmarks/speed.py [--save FILE]
 """
 
-import argparse
 import os
 import statistics
 import subprocess
@@ -18,6 +17,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from options import parser_of
+
 for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[threads] = "1"
 
@@ -25,7 +26,7 @@ import keeping  # noqa: E402 - threads must be set first
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 import problems  # noqa: E402
-from contenders import TOOLS, answers  # noqa: E402
+from asking_tools import TOOLS, answers  # noqa: E402
 from posing import posed  # noqa: E402
 
 import p2law  # noqa: E402
@@ -105,7 +106,7 @@ def import_seconds(names: tuple[str, ...]) -> dict[str, float]:
 
 def main() -> None:
     """Print every figure."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of(__doc__)
     parser.add_argument("--save", type=Path, help="keep the figures in this file")
     asked = parser.parse_args()
     points, nine = problems.points(), problems.nine_runs()

@@ -30,7 +30,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import environments
 import keeping
+from options import parser_of
 
 ROOT = Path(__file__).parents[1]
 DAY = datetime.now(UTC).date().isoformat()
@@ -73,6 +75,7 @@ COLLECTING = (
         "sdist, its own tests, all extras", ("test",), built="tar.gz", tests="all", whole=True
     ),
 )
+KNOWN = {each.title: each for each in (*ENVIRONMENTS, *COLLECTING)}
 
 
 def told(
@@ -95,8 +98,7 @@ def fresh(name: str, python: str, packages: Sequence[object]) -> Path | str:
     for step in steps:
         done = told(step)
         if done.returncode:
-            errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
-            return (errors or ["the interpreter is not there"])[-1].removeprefix("ERROR: ")
+            return environments.last_error(done.stdout + done.stderr)
     return found
 
 
@@ -108,12 +110,9 @@ def built(folder: Path) -> tuple[list[dict[str, object]], list[Path]]:
     python = fresh("build", sys.executable, ["build"])
     if isinstance(python, str):
         raise SystemExit(python)
-    epoch = told(["git", "log", "-1", "--format=%ct"], cwd=ROOT).stdout.strip()
+    epoch = told(["git", "log", "-1", "--format=%ct"]).stdout.strip() or "1577836800"
     for part in ("one", "two"):
-        done = told(
-            [python, "-m", "build", "-o", folder / part, ROOT],
-            SOURCE_DATE_EPOCH=epoch or "1577836800",
-        )
+        done = told([python, "-m", "build", "-o", folder / part, ROOT], SOURCE_DATE_EPOCH=epoch)
         if done.returncode:
             raise SystemExit(done.stdout[-2000:] + done.stderr[-2000:])
     files = sorted((folder / "one").iterdir())
@@ -197,9 +196,8 @@ def _versions(interpreter: Path, asked: Sequence[str]) -> dict[str, object]:
 
 
 def _python(command: str) -> str:
-    """Version of an interpreter, or its name where it is not there."""
-    found = told([command, "-c", "import platform; print(platform.python_version())"])
-    return found.stdout.strip() or command
+    """Version of an interpreter."""
+    return told([command, "-c", "import platform; print(platform.python_version())"]).stdout.strip()
 
 
 def _outcome(interpreter: Path, folder: Path, which: str, only: Sequence[str]) -> dict[str, object]:
@@ -240,17 +238,15 @@ def _counted(file: Path) -> dict[str, object]:
 def main() -> None:
     """Build, install, test; keep what came out, and end with what is not as it should be."""
     options = _asked()
-    chosen = [
-        each
-        for each in (*ENVIRONMENTS, *(COLLECTING if options.collect else ()))
-        if not options.only or each.title in options.only
-    ]
     with tempfile.TemporaryDirectory() as folder:
         files, paths = built(Path(folder))
         print(json.dumps(files, indent=1), flush=True)
-        rows, bad = _kept(options.save), [each["file"] for each in files if not each[SAME]]
+        rows: list[Mapping[str, object]] = list(
+            keeping.so_far(options.save)["tables"].get("environments", [])
+        )
+        bad = [each["file"] for each in files if not each[SAME]]
         for python in options.python:
-            for each in chosen:
+            for each in options.chosen:
                 before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
                 row = tested(each, python, paths, options.tests)
                 used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
@@ -260,26 +256,29 @@ def main() -> None:
                 bad += [each.title] if row["failed"] or row["trouble"] else []
                 print(json.dumps(row, indent=1), flush=True)
                 if options.save:
-                    keeping.keep(options.save, {"built": files, "environments": rows})
+                    part = keeping.part_of(options.save)
+                    keeping.keep(part, {"built": files, "environments": rows})
+    if options.save:
+        keeping.finish(options.save)
     if bad:
         sys.exit(f"not as it should be: {', '.join(map(str, bad))}")
 
 
-def _asked() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
+def _asked(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """What the command line asks for, and the environments that are `chosen` by it."""
+    parser = parser_of(__doc__)
     parser.add_argument("--save", type=Path)
-    parser.add_argument("--only", nargs="*", default=[])
-    parser.add_argument("--python", nargs="*", default=[sys.executable])
-    parser.add_argument("--tests", nargs="*", default=[], help="files of tests; all if not given")
+    parser.add_argument("--only", nargs="+", choices=KNOWN, metavar="NAME", help=", ".join(KNOWN))
+    parser.add_argument("--python", nargs="+", default=[sys.executable])
+    parser.add_argument("--tests", nargs="+", default=[], help="files of tests; all if not given")
     parser.add_argument("--collect", action="store_true")
-    return parser.parse_args()
-
-
-def _kept(file: Path | None) -> list[Mapping[str, object]]:
-    """Rows that a file of figures holds already."""
-    if file is None or not file.exists():
-        return []
-    return list(json.loads(file.read_text(encoding="utf-8"))["tables"]["environments"])
+    asked = parser.parse_args(words)
+    lost = [each for each in asked.python if shutil.which(each) is None]
+    if lost:
+        parser.error(f"--python {' '.join(lost)}: no such interpreter here")
+    usual = (*ENVIRONMENTS, *(COLLECTING if asked.collect else ()))
+    asked.chosen = [KNOWN[each] for each in asked.only] if asked.only else list(usual)
+    return asked
 
 
 def _with(

@@ -9,11 +9,14 @@ from pathlib import Path
 
 PICKLES = {"pickle", "_pickle", "dill", "cloudpickle", "jsonpickle", "marshal", "shelve"}
 NETWORK = {"urllib.request", "http.client", "requests", "httpx", "aiohttp", "ftplib", "smtplib"}
+NETWORK |= {"socket", "ssl", "urllib3", "websockets", "huggingface_hub"}
 EVALUATES = {"eval", "exec", "compile", "__import__"}
 SHELLS = {"os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput"}
+SHELLS |= {"asyncio.create_subprocess_shell"}
 STORES = {"read_pickle", "to_pickle", "read_hdf", "joblib.load", "joblib.dump"}
 IMPORTS = {"importlib.import_module", "importlib.util.spec_from_file_location"}
-IMPORTS |= {"runpy.run_path", "runpy.run_module"}
+IMPORTS |= {"runpy.run_path", "runpy.run_module", "pkgutil.resolve_name"}
+TORCH = {"torch.load", "torch.serialization.load"}
 UNSAID = {"", "False"}
 """An option that is not given, or said to be off."""
 
@@ -97,6 +100,8 @@ def _evaluates(node: ast.AST, names: dict[str, str]) -> bool:
     """Text as code, also under another name; the evaluators of pandas, but for what is written."""
     if isinstance(node, (ast.Name, ast.Attribute)) and isinstance(node.ctx, ast.Load):
         return _name(node, names) in EVALUATES
+    if isinstance(node, ast.Call) and _name(node.func, names) == "getattr":
+        return _name(node.args[0], names) in {"builtins", "__builtins__"}
     if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
         return False
     given = [*node.args, *(each.value for each in node.keywords)]
@@ -133,7 +138,7 @@ def _yaml(node: ast.AST, names: dict[str, str]) -> bool:
 
 def _torch(node: ast.AST, names: dict[str, str]) -> bool:
     """Torch reads pickles, unless it is told to take plain values only."""
-    if not (isinstance(node, ast.Call) and _name(node.func, names) == "torch.load"):
+    if not (isinstance(node, ast.Call) and _name(node.func, names) in TORCH):
         return False
     return _option(node, "weights_only") != "True"
 
@@ -158,9 +163,12 @@ def _unpacks(node: ast.AST, _: dict[str, str]) -> bool:
     )
 
 
-def _asks(node: ast.AST, _: dict[str, str]) -> bool:
-    """Modules that speak to the network."""
-    return bool(_imported(node) & NETWORK)
+def _asks(node: ast.AST, names: dict[str, str]) -> bool:
+    """Modules that speak to the network, also as a part of one that was imported."""
+    if isinstance(node, ast.Attribute):
+        return _name(node, names) in NETWORK
+    found = _imported(node)
+    return bool((found | {each.split(".")[0] for each in found}) & NETWORK)
 
 
 RULES: dict[str, Callable[[ast.AST, dict[str, str]], bool]] = {

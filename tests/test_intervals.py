@@ -185,7 +185,7 @@ def test_errors_of_coefficients_are_those_of_resampled_runs():
     """
     245 published losses, each a run of its own, under Huber's function: lmfit's errors are off by
     a factor there. Reference: standard deviation over 4,000 fits to rows drawn with replacement,
-    0.0149 and 0.0203 (benchmarks/coverage.py --chinchilla); published: 0.0154 and 0.0206.
+    0.0149 and 0.0203 (benchmarks/interval_coverage.py --chinchilla); published: 0.0154 and 0.0206.
     """
     records = p2law.load("data/chinchilla.csv", needs=()).nsmallest(240, "loss")
     fit = p2law.fit(records, forms.chinchilla, objective=p2law.huber(1e-3, log=True))

@@ -17,6 +17,7 @@ if not BENCHMARKS.is_dir():
     pytest.skip("benchmarks stay with the source tree", allow_module_level=True)
 LAWS = ("chinchilla", "p2")
 HARD = ("near sizes", "short", "few rows", "outliers", "all at once")
+INSTALLING = "pip install simple-scaling-laws==0.2.0"
 
 
 @pytest.fixture
@@ -135,7 +136,7 @@ def test_tools_are_given_only_what_they_can_do(script, asked):
     """
     Neither a law that they do not know nor Huber's function where they have none.
     """
-    tools = script("contenders").TOOLS
+    tools = script("asking_tools").TOOLS
     squares, robust = asked("p2", "usual", 0), asked("p2", "outliers", 0)
 
     assert not tools["simple-scaling-laws"].can(squares)
@@ -152,7 +153,7 @@ def test_answers_are_counted_as_found_lacking_or_outside(script, asked):
     """
     An answer outside the bounds is told apart, and does not set what is best.
     """
-    peers, found = script("peers"), script("contenders").Found
+    peers, found = script("peers"), script("asking_tools").Found
     problem = asked("chinchilla", "usual", 0)
     outside = found({**problem.truth, "A": -1.0}, [0.1], "")
     own = {"a": found(problem.truth, [0.1], ""), "b": found(None, [0.3], "no"), "c": outside}
@@ -183,7 +184,7 @@ def test_an_interval_holds_the_truth_or_does_not(script, asked):
     """
     At the rows that were measured and at those with more tokens, each on its own.
     """
-    draws, found = script("draws"), script("contenders").Found
+    draws, found = script("draws"), script("asking_tools").Found
     problem = asked("chinchilla", "usual", 0)
     rows = len(problem.loss)
     wide, nowhere = [[0.0] * rows, [9.0] * rows], [[8.0] * rows, [9.0] * rows]
@@ -218,6 +219,37 @@ def test_a_stopped_comparison_goes_on_where_it_was(script, monkeypatch, tmp_path
     assert 12 == len(tables["random"])
     monkeypatch.setattr(sys, "argv", ["benchmarks/peers.py", "--random", "5"])
     assert {} == peers.begun(part) == peers.begun(tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("step", "told", "why"),
+    [
+        ("venv", "no pip in {}/simple-scaling-laws", "venv: no pip in simple-scaling-laws"),
+        ("pip", "ERROR: none\nERROR: really none\n[notice] new pip", f"{INSTALLING}: really none"),
+        ("pip", "", f"{INSTALLING}: no word of why"),
+    ],
+)
+def test_a_tool_is_left_out_with_the_step_that_failed_and_why(
+    script, monkeypatch, tmp_path, step, told, why
+):
+    """
+    The last error of pip, or the last word of what has no such line; no path of this machine.
+    """
+    made, python = script("environments"), tmp_path / "python"
+    monkeypatch.setattr(made, "FOLDER", tmp_path)
+    monkeypatch.setattr(made, "_new_enough", lambda _: str(python))
+    python.write_text(
+        f"""#!/bin/sh
+        if [ "$2" = {step} ]; then echo '{told.format(tmp_path)}' >&2; exit 1; fi
+        mkdir -p "$4/bin"; cp "$0" "$4/bin/python"
+        """,
+        encoding="utf-8",
+    )
+    python.chmod(0o755)
+
+    _, left = script("peers").usable(["simple-scaling-laws"], 3)
+
+    assert [{"tool": "simple-scaling-laws", "why": why}] == left
 
 
 # -- how they are shown --------------------------------------------------------------

@@ -218,7 +218,7 @@ def test_every_page_can_be_reached():
         pytest.param(
             "coverage",
             marks=pytest.mark.skipif(
-                not (ROOT / "benchmarks" / "figures" / "coverage.json").exists(),
+                not (ROOT / "benchmarks" / "figures" / "interval_coverage.json").exists(),
                 reason="the page on coverage is older than its figures, which are not kept yet",
             ),
         ),

@@ -1,7 +1,6 @@
 """Simulated studies of the benchmarks: they go on where they were stopped, and count fairly."""
 
 import importlib
-import importlib.util
 from pathlib import Path
 
 import pytest
@@ -19,12 +18,9 @@ def script(monkeypatch):
 
 
 @pytest.fixture
-def predictions(script):  # noqa: ARG001 - its folder is on the path
-    """The study of predictions, whose name a package that counts lines has, too."""
-    found = importlib.util.spec_from_file_location("predictions", BENCHMARKS / "coverage.py")
-    module = importlib.util.module_from_spec(found)
-    found.loader.exec_module(module)
-    return module
+def predictions(script):
+    """The study of predictions."""
+    return script("interval_coverage")
 
 
 def test_a_study_goes_on_from_its_whole_lines_of_this_commit(script, monkeypatch, tmp_path):

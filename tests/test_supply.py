@@ -1,7 +1,8 @@
 """What SECURITY.md promises of the code and of what it needs."""
 
-import importlib.util
+import importlib
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -24,13 +25,17 @@ READ += ("docs/*.py", "docs/*.md", "examples/*", "README.md")
 ALLOWED = {
     ("collect/trusting.py", "pickle"): "the reader that refuses names derives from pickle's own",
     ("p2law/__init__.py", "imports by name"): "a table of p2law's own modules, loaded when asked",
-    ("shell.py", "imports by name"): "--form module:name, which the user gives and trusts",
+    ("cli/shell.py", "imports by name"): "--form module:name, which the user gives and trusts",
     ("collect/tracking.py", "imports by name"): "--tracker module:attribute, likewise",
-    ("line_values.py", "evaluates"): "the nearest points of a tree, not a table's rows",
+    ("plotting/line_values.py", "evaluates"): "the nearest points of a tree, not a table's rows",
     ("docs/first_look.py", "evaluates"): "draws what the first page of the documentation shows",
     ("docs/which_law.py", "evaluates"): "rows of a schedule, whose name stands in the script",
-    ("coverage_targets.py", "imports by name"): "all modules of p2law, to see what is reached",
-    ("tools/run.py", "imports by name"): "one of the scripts beside it, by a benchmark",
+    ("benchmarks/coverage_targets.py", "imports by name"): "all of p2law, to see what is reached",
+    ("collect/zoo.py", "network"): "a model of the hub, where a sweep file names one",
+    ("collect/sizing.py", "network"): "the config of a model of the hub, likewise",
+    ("collect/tokenizing.py", "network"): "files of such a model that are here already",
+    ("benchmarks/sweeping.py", "network"): "a free port of this machine, for two processes",
+    ("benchmarks/tools/run.py", "imports by name"): "one of the scripts beside it, by a benchmark",
 }
 """What breaks a rule on purpose, and why it may."""
 
@@ -95,6 +100,15 @@ def test_neither_the_package_nor_what_is_beside_it_runs_what_it_reads():
         ("unpacks", "archive.extractall(folder)"),
         ("network", "from urllib import request"),
         ("network", "import requests"),
+        ("network", "import socket"),
+        ("network", "from urllib3 import PoolManager"),
+        ("network", "import websockets.sync.client"),
+        ("network", "import http\nhttp.client.HTTPSConnection(host)"),
+        ("network", "from huggingface_hub import HfApi"),
+        ("shell", "asyncio.create_subprocess_shell(words)"),
+        ("imports by name", "pkgutil.resolve_name(name)"),
+        ("evaluates", "import builtins\ngetattr(builtins, 'eval')(text)"),
+        ("torch.load", "torch.serialization.load(path)"),
     ],
 )
 def test_what_breaks_a_rule_is_found(rule, code):
@@ -109,6 +123,8 @@ def test_what_breaks_a_rule_is_found(rule, code):
     [
         "import re\nre.compile(text)",
         "model.eval()",
+        "getattr(model, 'eval')()",
+        "from http import HTTPStatus\nHTTPStatus.OK",
         "table.query('params > 1e9')",
         "'eval(text)'",
         "# import pickle",
@@ -180,18 +196,26 @@ def test_the_promises_are_written_down():
         assert words in said
 
 
+def benchmark(name):
+    """Imports a script of the benchmarks."""
+    sys.path.insert(0, str(ROOT / "benchmarks"))
+    try:
+        return importlib.import_module(name)
+    finally:
+        sys.path.pop(0)
+
+
 @pytest.fixture(scope="module")
 def licences():
     """The script that lists licences."""
     pytest.importorskip("packaging")
-    sys.path.insert(0, str(ROOT / "benchmarks"))
-    try:
-        found = importlib.util.spec_from_file_location("licences", ROOT / "benchmarks/licences.py")
-        module = importlib.util.module_from_spec(found)
-        found.loader.exec_module(module)
-    finally:
-        sys.path.pop(0)
-    return module
+    return benchmark("licences")
+
+
+@pytest.fixture(scope="module")
+def versions():
+    """The script that tests what is built in environments of its own."""
+    return benchmark("versions")
 
 
 def test_a_list_of_licences_that_is_not_current_is_told(licences, tmp_path):
@@ -220,6 +244,54 @@ def test_what_is_handed_out_is_checked_by_one_script():
     for name in ("versions.py", "licences.py --check benchmarks/figures/licences.json", "audit.py"):
         assert f"$python benchmarks/{name}" in script
     assert "`bash .ci/supply`" in (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+
+
+def test_the_environments_that_the_check_names_are_tested(versions):
+    """
+    Those two, under the names that they have; any other name is refused, not passed over.
+    """
+    script = (ROOT / ".ci" / "supply").read_text(encoding="utf-8").replace("\\\n", "")
+    (line,) = (each for each in script.splitlines() if "versions.py" in each)
+
+    asked = versions._asked(shlex.split(line.partition("versions.py")[2]))
+
+    assert ["core alone, newest", "sdist, its own tests"] == [each.title for each in asked.chosen]
+    for words in (["--only", "nonsense"], ["--only"], ["--python"], ["--tests"]):
+        with pytest.raises(SystemExit):
+            versions._asked(words)
+
+
+def test_an_interpreter_that_is_not_there_is_told_before_anything_is_built(versions, capsys):
+    """
+    With its name; others are looked for on the path.
+    """
+    assert [sys.executable] == versions._asked(["--python", sys.executable]).python
+    with pytest.raises(SystemExit):
+        versions._asked(["--python", sys.executable, "python3.99"])
+    assert "--python python3.99: no such interpreter here" in capsys.readouterr().err
+
+
+def test_an_environment_that_cannot_be_made_says_why(versions, monkeypatch, tmp_path):
+    """
+    The last word of the step that failed, though no line of it begins with ERROR.
+    """
+    monkeypatch.setattr(versions, "VENVS", tmp_path)
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho 'Error: ensurepip is missing' >&2\nexit 1\n")
+    python.chmod(0o755)
+
+    assert "Error: ensurepip is missing" == versions.fresh("core, newest", str(python), [])
+
+
+def test_an_environment_is_tested_by_its_name_alone(versions):
+    """
+    Also one of those that are tested only with --collect where none is named.
+    """
+    assert [each.title for each in versions._asked(["--only", "collect, newest"]).chosen] == [
+        "collect, newest"
+    ]
+    assert list(versions.ENVIRONMENTS) == versions._asked([]).chosen
+    assert list(versions.KNOWN.values()) == versions._asked(["--collect"]).chosen
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,11 @@ of p2law stand others that are in use, made from the same fit:
     weights      random weights by run (exponential)
     jackknife-t  fits without each run, quantile of Student's t
 
-    python benchmarks/coverage.py [--save FILE]      # goes on where it stopped
-    python benchmarks/coverage.py --jobs 8           # by joblib: 8 processes
-    python benchmarks/coverage.py --chinchilla       # errors of alpha and beta, three ways
+    python benchmarks/interval_coverage.py [--save FILE]      # goes on where it stopped
+    python benchmarks/interval_coverage.py --jobs 8           # by joblib: 8 processes
+    python benchmarks/interval_coverage.py --chinchilla       # errors of alpha and beta, three ways
 """
 
-import argparse
 import functools
 import os
 import zlib
@@ -28,6 +27,7 @@ import keeping
 import numpy as np
 import pandas as pd
 import repeating
+from options import parser_of
 from posing import posed
 from scipy import stats
 from studies import (
@@ -51,7 +51,7 @@ from p2law.solving.refitting import refit
 
 AT_ONCE = 50
 """Studies between two writings to disk."""
-LINES = Path(__file__).parent / ".coverage.jsonl"
+LINES = Path(__file__).parent / ".interval_coverage.jsonl"
 
 
 def asked(sizes: tuple[float, ...], rates: tuple[float, ...]) -> pd.DataFrame:
@@ -211,7 +211,7 @@ def parallel_jobs(jobs: int) -> AbstractContextManager[Any]:
 
 def main() -> None:
     """Do what is missing; then tell how often intervals held."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of(__doc__)
     parser.add_argument("--repeats", type=int, default=500)
     parser.add_argument("--jobs", type=int, default=1, help="processes of joblib")
     parser.add_argument("--chinchilla", action="store_true")
