@@ -10,7 +10,6 @@ unexplained can be run again, within the same limits: `python benchmarks/fuzz.py
 told is only what was asked for.
 """
 
-import argparse
 import json
 import sys
 from collections import Counter
@@ -22,6 +21,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import keeping
+from options import parser_of
 
 from p2law.files.writing import write_whole
 from tests.hostile.apart import outcomes
@@ -47,7 +47,7 @@ def step(first: int) -> Part:
 
 def main() -> None:
     """Run what was not run yet, and count what was asked for."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of(__doc__)
     parser.add_argument("--cases", type=int, default=100_000)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--done", type=Path, default=DONE)
@@ -63,7 +63,10 @@ def main() -> None:
     commits = {held[each]["commit"] for each in parts if each in held}
     commit = keeping.joined(asked.done, commits, asked.other_commit)
     run([each for each in parts if each not in held], held, asked.done, asked.workers)
-    report([held[each] for each in parts], asked.save, commit)
+    done = [held[each] for each in parts]
+    report(done, asked.save, commit)
+    if odd := sum(len(each["unexplained"]) for each in done):
+        raise SystemExit(f"{odd} cases stay unexplained; {asked.done} names them")
 
 
 def run(parts: Sequence[str], held: dict[str, Part], file: Path, workers: int) -> None:

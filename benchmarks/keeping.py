@@ -31,7 +31,10 @@ UNKNOWN = "not kept"
 Table = Sequence[Mapping[str, object]]
 
 
-MEASURED = ("p2law", "benchmarks", "tests/hostile", "data", ":(exclude)benchmarks/figures")
+MEASURED = (
+    *("p2law", "benchmarks", "tests/hostile", "data"),
+    *(f":(exclude)benchmarks/{each}" for each in ("figures", "*.md", "*_text.py", "*_page.py")),
+)
 """What figures hang on: the library, what measures it, and the records that it is given."""
 
 
