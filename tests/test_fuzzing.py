@@ -117,12 +117,14 @@ def test_one_case_is_fuzzed_again_with_as_little_memory(fuzz, capsys):
     assert "MemoryError" in hogged
 
 
-def test_fuzzing_counts_a_case_that_takes_too_much(fuzz, capsys):
+def test_fuzzing_counts_a_case_that_takes_too_much(fuzz, file, capsys):
     """
-    In a part of its own beside those that were there, and says so at once.
+    In a part of its own beside those that were there, says so at once, and ends badly.
     """
-    done = fuzz("--cases", "4", "--workers", "1", held={"0": fuzzed(result=2)})
+    with pytest.raises(SystemExit, match=r"1 cases stay unexplained; .*done\.json names them"):
+        fuzz("--cases", "4", "--workers", "1", held={"0": fuzzed(result=2)})
 
+    done = json.loads(file.read_text(encoding="utf-8"))
     assert {"answers: result": 1, "hogs: unexplained": 1} == done["2"]["counts"]
     assert [3, "hogs"] == done["2"]["unexplained"][0][:2]
     assert "answers | 3 | 3 | 0 | 0 | 0.5" in capsys.readouterr().out
