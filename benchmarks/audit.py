@@ -1,8 +1,8 @@
 """Known vulnerabilities of what p2law needs, by pip-audit, and what could not be asked about.
 
 Where the service of PyPI cannot be reached, every package is said to be skipped, and that is kept:
-silence is no clean bill. Exit code 1 where something is known. `bash .ci/supply` does the same for
-an environment of its own.
+silence is no clean bill. Exit code 1 where something is known, or pip-audit gives no answer at all.
+`bash .ci/supply` does the same for an environment of its own.
 
     python benchmarks/audit.py [--save FILE]
 """
@@ -17,7 +17,7 @@ import keeping
 from licences import listed
 from options import parser_of
 
-CLEAN, SKIPPED, FAILED = "none known", "could not be asked about here", "pip-audit failed"
+CLEAN, SKIPPED = "none known", "could not be asked about here"
 
 
 def outcome(pins: list[str]) -> list[dict[str, str]]:
@@ -32,7 +32,10 @@ def outcome(pins: list[str]) -> list[dict[str, str]]:
         told = json.loads(done.stdout)["dependencies"]
     except (ValueError, KeyError):
         last = (done.stderr.strip().splitlines() or ["no word of why"])[-1]
-        return [{"package": "all", "outcome": f"{FAILED}: {last[:200]}"}]
+        raise SystemExit(
+            f"pip-audit gave no answer, so nothing is kept: {last[:200]}; it is there after "
+            f"`pip install pip-audit`"
+        ) from None
     return [{"package": each["name"], "outcome": _said(each)} for each in told]
 
 
@@ -52,7 +55,7 @@ def main() -> None:
     rows, _ = listed()
     found = outcome([f"{each['package']}=={str(each['version']).split('+')[0]}" for each in rows])
     asked = [each for each in found if each["outcome"] == CLEAN]
-    silent = [each for each in found if each["outcome"].startswith((SKIPPED, FAILED))]
+    silent = [each for each in found if each["outcome"] == SKIPPED]
     known = [each for each in found if each not in asked and each not in silent]
     reached = "reached" if asked or known else "could not be reached here"
     summary = {

@@ -110,3 +110,15 @@ def test_no_benchmark_hides_a_package_of_its_name():
     others = {*sys.stdlib_module_names, *metadata.packages_distributions(), "coverage"}
 
     assert set() == names & others
+
+
+def test_an_audit_without_an_answer_is_no_figure(script, monkeypatch):
+    """
+    Words and the cure, nothing kept, and no path of the machine for a reason.
+    """
+    audit = script("audit")
+    dead = subprocess.CompletedProcess([], 1, "", "x: No module named pip_audit")
+    monkeypatch.setattr(audit.subprocess, "run", lambda *_, **__: dead)
+
+    with pytest.raises(SystemExit, match="nothing is kept: .*pip install pip-audit"):
+        audit.outcome(["numpy==2.0.0"])
