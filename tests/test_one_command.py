@@ -120,5 +120,5 @@ def test_an_audit_without_an_answer_is_no_figure(script, monkeypatch):
     dead = subprocess.CompletedProcess([], 1, "", "x: No module named pip_audit")
     monkeypatch.setattr(audit.subprocess, "run", lambda *_, **__: dead)
 
-    with pytest.raises(SystemExit, match="nothing is kept: .*pip install pip-audit"):
+    with pytest.raises(SystemExit, match=r"nothing is kept: .*pip install pip-audit"):
         audit.outcome(["numpy==2.0.0"])
