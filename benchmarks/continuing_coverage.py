@@ -18,7 +18,7 @@ import keeping
 import numpy as np
 import pandas as pd
 from options import parser_of
-from studies import TRUTH as P2
+from simulated import TRUTH as P2
 
 import p2law
 from p2law import forms, planning, testing

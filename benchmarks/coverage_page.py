@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from keeping import FIGURES
 from pages import Columns, Part, page_of, section
-from studies import ASKED, COMPARED, COVERS, LEVEL, NOISES, OBJECTIVES
+from simulated import ASKED, COMPARED, COVERS, LEVEL, NOISES, OBJECTIVES
 
 PAGE = Path(__file__).parents[1] / "docs" / "coverage.md"
 

@@ -30,7 +30,7 @@ import repeating
 from options import parser_of
 from posing import posed
 from scipy import stats
-from studies import (
+from simulated import (
     ASKED,
     COMPARED,
     COVERS,

@@ -23,7 +23,7 @@ import keeping
 import numpy as np
 import pandas as pd
 from options import parser_of
-from studies import TRUTH
+from simulated import TRUTH
 
 import p2law
 from p2law import Form, forms, planning, testing

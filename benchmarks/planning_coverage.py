@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import repeating
 from options import parser_of
-from studies import DESIGNS, LEVEL, NOISES, TOKENS, TRUTH, noise
+from simulated import DESIGNS, LEVEL, NOISES, TOKENS, TRUTH, noise
 
 import p2law
 from p2law import forms, planning, testing

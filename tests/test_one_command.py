@@ -102,12 +102,14 @@ def test_help_keeps_the_lines_of_a_description(script, monkeypatch, capsys):
     assert runner.__doc__.strip() in capsys.readouterr().out
 
 
-def test_no_benchmark_hides_a_package_of_its_name():
+def test_no_benchmark_hides_a_module_of_its_name():
     """
-    Workers have the folder on their path, where a `coverage.py` would be taken for the package.
+    Workers have the folder on their path, where a `coverage.py` would be taken for the package;
+    tests have it there beside their own.
     """
     names = {each.stem for each in BENCHMARKS.glob("*.py")}
     others = {*sys.stdlib_module_names, *metadata.packages_distributions(), "coverage"}
+    others |= {each.stem for each in Path(__file__).parent.rglob("*.py")}
 
     assert set() == names & others
 
