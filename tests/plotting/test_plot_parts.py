@@ -145,6 +145,7 @@ def test_without_axes_a_new_figure_of_pyplot_is_made(p2_fit):
     """
     import matplotlib.pyplot as plt
 
+    plt.close("all")  # what tests before this one in the same process have left open
     before = plt.figure()
     axes = plotting.predicted(p2_fit)
     try:
