@@ -26,19 +26,11 @@ import keeping
 import numpy as np
 import pandas as pd
 from options import parser_of
+from simulated import TRUTH
 
 import p2law
 from p2law import forms, holdout, testing
 
-TRUTH = {
-    "alpha": 0.5,
-    "beta": 0.35,
-    "gamma": -1.3,
-    "delta": 0.25,
-    "N_C": 0.3 * 1e9**0.75,
-    "D_C": 0.3 * 1e9**0.6,
-    "E": 0.2 * 1e9**0.25,
-}
 Row = dict[str, object]
 
 
