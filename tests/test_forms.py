@@ -238,6 +238,17 @@ def test_a_false_rescaling_is_caught():
     assert "declares that tokens may be rescaled" in words
 
 
+def test_a_term_that_vanishes_at_all_inputs_is_checked_without_a_warning():
+    """
+    With a wide range of its exponent a term is too small for a double where the range is halved.
+    """
+
+    def law(tokens: POSITIVE, *, floor, scale, beta: Annotated[float, p2law.Bounds(0, 500)]):
+        return floor + scale * tokens**-beta
+
+    testing.check_form(p2law.form(linear=("floor", "scale"), rescales=("tokens",))(law))
+
+
 def test_a_formula_that_says_something_else_is_caught():
     """
     The text of a law is evaluated against its function.

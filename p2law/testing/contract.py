@@ -166,7 +166,7 @@ def _rescaled(form: Form, columns: Sequence[Array], at: Mapping[str, float]) -> 
         terms = surface.terms([np.asarray(theta[each]) for each in surface.nonlinear])
         wanted = _value(form, columns, at) - terms[0]
         length = np.linalg.norm(terms[1:], axis=1, keepdims=True)
-        basis = (terms[1:] / length).T
+        basis = (terms[1:] / np.where(length > 0, length, 1.0)).T  # a term may vanish here
         left = (
             wanted - basis @ np.linalg.lstsq(basis, wanted, rcond=None)[0] if basis.size else wanted
         )
