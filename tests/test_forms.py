@@ -214,6 +214,32 @@ def test_a_coefficient_that_is_not_linear_is_caught():
     assert "declares a linear, but the prediction is not linear in it" in breach(law, linear=("a",))
 
 
+def test_a_coefficient_that_is_squared_is_caught_beside_others():
+    """
+    At the size that makes a linear term matter its square is worth nothing.
+    """
+
+    def law(tokens: POSITIVE, *, floor, scale, beta=0.4):
+        return floor + scale**2 * tokens**-beta
+
+    words = breach(law, linear=("floor", "scale"))
+
+    assert "declares scale linear, but the prediction is not linear in it" in words
+
+
+def test_a_coefficient_without_effect_is_caught():
+    """
+    A number where its name should stand.
+    """
+
+    def law(tokens: POSITIVE, *, floor, scale, beta=0.4):  # noqa: ARG001
+        return floor + scale * tokens**-0.4
+
+    words = breach(law, linear=("floor", "scale"))
+
+    assert "declares beta, but the prediction does not depend on it" in words
+
+
 def test_a_law_without_complex_steps_is_told_why():
     """
     np.abs hides the derivative from a complex step.

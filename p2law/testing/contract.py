@@ -20,7 +20,7 @@ def check_form(form: Form, table: pd.DataFrame | None = None) -> None:
     """Check what the fitter takes for granted about a law.
 
     Starts lie inside bounds; the law is finite on its domain; declared linear
-    coefficients are linear; declared rescalings stay in the family; rows may be
+    coefficients are linear; the others matter; declared rescalings stay in the family; rows may be
     permuted; scalars and arrays agree; inputs are not changed; exact derivatives
     agree with central differences; the formula, where given, says what the
     function does.
@@ -49,7 +49,7 @@ def check_form(form: Form, table: pd.DataFrame | None = None) -> None:
     if words := _pure(form, columns, {each.name: each.start for each in form.coefficients}):
         raise FormError(f"{form.name}: {words}")
     at = some_coefficients(form, inputs)
-    for check in (_finite, _rowwise, _scalars, _linear, _derivatives, _rescaled, _formula):
+    for check in (_finite, _rowwise, _scalars, _linear, _used, _derivatives, _rescaled, _formula):
         if words := check(form, columns, at):
             message = f"{form.name}: {words}"
             raise FormError(message)
@@ -133,13 +133,33 @@ def _scalars(form: Form, columns: Sequence[Array], at: Mapping[str, float]) -> s
     return "answers single numbers otherwise than arrays"
 
 
+def _used(form: Form, columns: Sequence[Array], at: Mapping[str, float]) -> str:
+    for each in form.coefficients:
+        if each.name in form.linear:
+            continue
+        value = at[each.name]
+        tried = (value, each.bounds.low, each.bounds.high, 2 * value, value + 1)
+        first, *found = (
+            _value(form, columns, {**at, each.name: one})
+            for one in tried
+            if one is not None and np.isfinite(one)
+        )
+        if all(np.array_equal(one, first, equal_nan=True) for one in found):
+            return f"declares {each.name}, but the prediction does not depend on it"
+    return ""
+
+
 def _linear(form: Form, columns: Sequence[Array], at: Mapping[str, float]) -> str:
     for name in form.linear:
-        zero, one, three = (_value(form, columns, {**at, name: k * at[name]}) for k in (0, 1, 3))
-        if not np.allclose(
-            three - zero, 3 * (one - zero), rtol=1e-9, atol=1e-9 * np.abs(one).max()
-        ):
-            return f"declares {name} linear, but the prediction is not linear in it"
+        # Where its term is worth nothing beside the others any coefficient looks linear.
+        for size in (at[name], *10.0 ** np.arange(-12, 13, 3)):
+            zero, one, three = (_value(form, columns, {**at, name: k * size}) for k in (0, 1, 3))
+            with np.errstate(all="ignore"):
+                once, thrice = one - zero, three - zero
+                room = 1e-9 * np.abs(one).max()
+                same = np.allclose(thrice, 3 * once, rtol=1e-9, atol=room)
+            if np.isfinite(thrice).all() and not same:
+                return f"declares {name} linear, but the prediction is not linear in it"
     return ""
 
 
