@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import io
 import itertools
 import json
 import shutil
@@ -79,11 +78,9 @@ def _wide(rng: Generator, folder: Path) -> Any:
 @functools.cache
 def _parquet(columns: int) -> bytes:
     """A Parquet file of one row."""
-    buffer = io.BytesIO()
-    frame = pd.DataFrame({f"c{k}": [1.0] for k in range(columns)})
+    frame = pd.DataFrame({f"c{k}": [1.0] for k in range(columns)}).assign(loss=2.0)
     # A dictionary for each column would take more memory than this process may have.
-    frame.assign(loss=2.0).to_parquet(buffer, use_dictionary=False)
-    return buffer.getvalue()
+    return tables.parquet_of(frame, use_dictionary=False)
 
 
 def _half_characters(rng: Generator, folder: Path) -> Any:

@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -133,16 +134,23 @@ def _jsonl(whole: pd.DataFrame, rng: Generator, folder: Path) -> Path:
 
 
 def _parquet(whole: pd.DataFrame, rng: Generator, folder: Path) -> Path:
-    buffer = io.BytesIO()
+    spoiled = _spoiled_frame(whole, rng)
     try:
-        _spoiled_frame(whole, rng).to_parquet(buffer)
+        content = parquet_of(spoiled)
     except Exception:  # noqa: BLE001 - not every table can be Parquet; then one that can
-        buffer = io.BytesIO()
-        whole.to_parquet(buffer)
-    content = buffer.getvalue()
+        content = parquet_of(whole)
     path = folder / "t.parquet"
     path.write_bytes(spoiled_bytes(content, rng) if rng.random() < 0.6 else content)
     return path
+
+
+def parquet_of(frame: pd.DataFrame, **more: Any) -> bytes:
+    """A table as a Parquet file; where nothing can write one, nothing reads what stands for it."""
+    if find_spec("pyarrow") is None:
+        return b"PAR1"
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer, **more)
+    return buffer.getvalue()
 
 
 def _gz(whole: pd.DataFrame, rng: Generator, folder: Path) -> Path:

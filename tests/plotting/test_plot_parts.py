@@ -162,12 +162,12 @@ def test_settings_and_open_figures_stay_as_they_are(p2_fit, some_frontier):
     import matplotlib.pyplot as plt
 
     matplotlib.get_backend()  # is chosen when first asked for
-    before = matplotlib.rcParams.copy()
+    before, opened = matplotlib.rcParams.copy(), plt.get_fignums()
     for name in plotting.__all__:
         getattr(plotting, name)(some_frontier if name == "frontier" else p2_fit, ax=Figure())
 
     assert before == matplotlib.rcParams
-    assert [] == plt.get_fignums()
+    assert opened == plt.get_fignums()
 
 
 def test_limits_that_were_set_on_given_axes_stay(p2_fit, figure):
