@@ -1,6 +1,7 @@
 """The documentation builds without a warning, and what it says to type works."""
 
 import importlib
+import json
 import re
 import shutil
 import subprocess
@@ -210,20 +211,7 @@ def test_every_page_can_be_reached():
     assert sorted(re.findall(r": (\w+\.md)$", text, re.MULTILINE)) == PAGES
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "reliability",
-        "performance",
-        pytest.param(
-            "coverage",
-            marks=pytest.mark.skipif(
-                not (ROOT / "benchmarks" / "figures" / "interval_coverage.json").exists(),
-                reason="the page on coverage is older than its figures, which are not kept yet",
-            ),
-        ),
-    ],
-)
+@pytest.mark.parametrize("name", ["reliability", "performance", "coverage"])
 def test_a_page_of_figures_is_what_its_script_writes(name, monkeypatch):
     """
     Its figures are those that the benchmarks kept.
@@ -232,6 +220,26 @@ def test_a_page_of_figures_is_what_its_script_writes(name, monkeypatch):
     module = importlib.import_module(f"{name}_page")
 
     assert module.page() == (DOCS / f"{name}.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("file", ["README.md", "docs/index.md"])
+def test_what_is_said_of_coverage_is_what_was_measured(file):
+    """
+    How many studies with runs apart from each other, and the least and most that were held.
+    """
+    figures = json.loads((ROOT / "benchmarks/figures/interval_coverage.json").read_text())
+    cells = [
+        row
+        for noise, rows in figures["tables"].items()
+        for row in rows
+        if not noise.startswith("shifts by model")
+    ]
+    held = [row[what] for row in cells for what in ("inside", "4 x tokens", "2 x size")]
+    held += [row["higher rate"] for row in cells]
+    said = " ".join((ROOT / file).read_text(encoding="utf-8").split())
+
+    assert f"In {sum(row['repeats'] for row in cells):,} simulated studies whose runs" in said
+    assert f"held the truth in {min(held):.0%} to {max(held):.0%}".replace("%", "") in said
 
 
 def test_one_command_runs_every_benchmark_that_keeps_figures(monkeypatch):
