@@ -328,6 +328,39 @@ def test_early_checkpoints_that_contradict_the_forecast_take_its_interval(law):
     assert not any("check the tokens" in each for each in usual.trouble)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_a_gain_is_withheld_where_its_beginning_is(seed):
+    """
+    Four fitted runs hardly tell the sizes of deviations; both ask the same of the forecast.
+    """
+    grid = p2law.grid(params=[1e8, 1e9, 5e9, 1e10], tokens=TOKENS[3:])
+    grid["run"] = grid["params"].astype(str)
+    noise = {"noise": 0.002, "run_noise": 0.02, "seed": seed}
+    four = p2law.fit(testing.synthesize(forms.chinchilla, TRUTH, grid, **noise), forms.chinchilla)
+    shown = curve(6)
+
+    for drop in (0.0, 0.05, 0.1, 0.2):
+        shown.loc[:1, "loss"] = shown["loss"][3] - drop
+        run = planning.continue_run(four, shown, **HERE)
+        assert run.predict(run.last)["low"].isna().item() == run.gain()["low"].isna().item()
+
+
+def test_an_interval_does_not_hang_on_what_else_is_asked(law):
+    """
+    Nor on how far: nothing was tried that far ahead.
+    """
+    run = planning.continue_run(law, curve(6, noise=0.002), **HERE)
+    asked = [TOKENS[6], TOKENS[8], 1e12, 1e14]
+
+    together = run.predict(asked)
+
+    for each, row in zip(asked, together.itertuples(), strict=True):
+        alone = run.predict(each)
+        assert alone["low"].item() == pytest.approx(row.low, rel=1e-9)
+        assert alone["high"].item() == pytest.approx(row.high, rel=1e-9)
+    assert (together["high"] - together["low"]).is_monotonic_increasing
+
+
 def test_tokens_in_billions_are_refused(law):
     """
     In the curve, in what is asked of the forecast, and at the beginning of a doubling.

@@ -40,7 +40,7 @@ def continue_run(fit: Fit, curve: pd.DataFrame | None = None, /, **columns: floa
     Raises
     ------
     FitError
-        The law does not read `tokens`.
+        The law does not read `tokens`, or tells something else than the loss.
     FormError
         An input of the law is missing, not one value, or another one in the curve.
     RecordError
@@ -64,6 +64,10 @@ def continue_run(fit: Fit, curve: pd.DataFrame | None = None, /, **columns: floa
     if not isinstance(fit, Fit) or TOKENS not in fit.form.columns:
         name = fit.form.name if isinstance(fit, Fit) else type(fit).__name__
         raise FitError(f"{name} reads no tokens, so no run can be continued with it")
+    if fit.form.target != "loss":
+        raise FitError(
+            f"forecasts are of losses, which fall; {fit.form.name} tells {fit.form.target}"
+        )
     points = checkpoints(fit, curve)
     inputs = _inputs(fit, pd.DataFrame() if curve is None else curve, columns)
     runs, sizes = _strays(fit)
@@ -71,7 +75,7 @@ def continue_run(fit: Fit, curve: pd.DataFrame | None = None, /, **columns: floa
     return replace(found, trouble=(*points.said, *_doubts(found)))
 
 
-@functools.lru_cache(maxsize=8)
+@functools.lru_cache(maxsize=1)  # a run that is watched is read anew at every log
 def _strays(fit: Fit) -> tuple[Sequence[Strayed], Deviations]:
     """How the runs of a fit stray from it: the same however often a run is read anew."""
     runs = strayed(fit)

@@ -47,12 +47,12 @@ class Continuation:
     @property
     def curve(self) -> pd.DataFrame:
         """The checkpoints used: tokens and the target."""
-        return self._points.used
+        return self._points.used.copy()
 
     @property
     def early(self) -> pd.DataFrame:
         """Those left out, as they have fewer tokens than any that was fitted."""
-        return self._points.early
+        return self._points.early.copy()
 
     @property
     def thinned(self) -> int:
@@ -101,13 +101,10 @@ class Continuation:
         """
         asking.interval(level, "run")
         asked, table = self._run.asked(tokens)
-        mean, covariance = self._run.given(asked)
-        own = self.sizes.noise**2
-        variance = np.maximum(np.diag(covariance), 0.0) + own
-        slopes = self._run.by_size(asked, np.eye(len(mean)))
-        slopes[:, -1] += 2 * own
-        half = self._half(level, variance, slopes) * self._wider(asked)
         counts = table[TOKENS].to_numpy()
+        mean, covariance = self._run.given(asked)
+        noise = self.sizes.noise**2
+        half = self._half(level, asked, np.eye(len(mean)), covariance, noise) * self._wider(asked)
         half[self._points.deny(counts, mean - half, self.sizes.noise)] = np.nan
         sure = self.fit.known.determines(table)
         out = pd.DataFrame({TOKENS: counts})
@@ -144,14 +141,11 @@ class Continuation:
         begin = self.last if tokens is None else asking.positive("tokens", tokens)
         asked, table = self._run.asked([begin, 2 * begin, begin * 1.01])
         mean, covariance = self._run.given(asked)
-        fall = np.array([1.0, -1.0, 0.0])
-        variance = np.maximum([fall @ covariance @ fall], 0.0)
-        slopes = self._run.by_size(asked, fall[None])
-        half = float(self._half(level, variance, slopes)[0]) * self._wider(asked)
-        own = self._half(level, np.diag(covariance)[:1], slopes)
-        if self._points.deny(np.array([begin]), mean[:1] - own, self.sizes.noise)[0]:
+        fall = np.array([[1.0, -1.0, 0.0]])
+        half = float(self._half(level, asked, fall, covariance)[0]) * self._wider(asked)[1]
+        if np.isnan(self.predict(begin, level=level)["low"].item()):
             half = np.nan
-        gain = float(fall @ mean)
+        gain = float(mean[0] - mean[1])
         near = float(mean[0] - mean[2]) / (0.01 * begin)
         found = {"gain": gain, "low": gain - half, "high": gain + half, "per_token": near}
         sure = bool(self.fit.known.determines(table).all())
@@ -275,16 +269,37 @@ class Continuation:
     def _repr_html_(self) -> str:
         return self.view().html()
 
-    def _wider(self, asked: Along) -> float:
-        if self.curve.empty:
-            return 1.0
-        return self.tried(max(float(np.exp(asked.ln_tokens.max())) / self.last, 1.0))[2]
+    def _half(
+        self, level: float, asked: Along, ways: Array, covariance: Array, noise: float = 0.0
+    ) -> Array:
+        """Half the width of intervals of weighted sums; NaN where nothing tells it.
 
-    def _half(self, level: float, variance: Array, slopes: Array) -> Array:
-        """Half the width of intervals; NaN where nothing tells it."""
+        `noise` is the variance of what comes on top as a checkpoint's noise.
+        """
         if not self.fit.known.tells_noise:
-            return np.full(len(variance), np.nan)
-        return self.sizes.quantile(level, variance, slopes) * np.sqrt(variance)
+            return np.full(len(ways), np.nan)
+        variance = np.maximum(np.sum(ways @ covariance * ways, axis=1), 0.0) + noise
+        slopes = self._run.by_size(asked, ways)
+        slopes[:, -1] += 2 * noise
+        return np.asarray(self.sizes.quantile(level, variance, slopes) * np.sqrt(variance))
+
+    def _wider(self, asked: Along) -> Array:
+        """By how much intervals must be wider at each asked row, whatever else is asked."""
+        if self.curve.empty:
+            return np.ones(len(asked.ln_tokens))
+        return np.asarray(np.interp(asked.ln_tokens - np.log(self.last), *self._widening))
+
+    @functools.cached_property
+    def _widening(self) -> tuple[Array, Array]:
+        """How far ahead forecasts of the fitted runs were tried, ln, and what that asks for.
+
+        Never less where further: few runs are long enough to be tried there, and further than
+        the longest of them the factor stays.
+        """
+        longest = max(np.ptp(run.along.ln_tokens) for run in self._runs)
+        ahead = np.arange(0.0, longest + 1e-9, np.log(2))
+        wider = [self.tried(float(np.exp(each)))[2] for each in ahead]
+        return ahead, np.maximum.accumulate(wider)
 
 
 def _row(told: Mapping[Any, Any], target: str) -> tuple[str, ...]:
