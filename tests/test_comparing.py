@@ -19,6 +19,7 @@ from p2law.errors import FitError, FormError, RecordError, ScoreError
 from p2law.scoring import deciding
 from p2law.scoring.comparison import Comparison
 from p2law.scoring.contenders import Contender, Ground
+from p2law.scoring.criteria import criteria
 from p2law.scoring.deciding import difference
 from p2law.scoring.trials import Trial, cells
 
@@ -96,6 +97,19 @@ def test_aic_and_bic_are_those_of_normal_errors(found, records):
     assert row["aic"] == pytest.approx(level + 2 * 8)
     assert row["bic"] == pytest.approx(level + np.log(len(records)) * 8)
     assert "AIC and BIC take rows as independent, which those of one run are not" in found.notes
+
+
+def test_weights_of_another_unit_leave_the_difference_of_aic(records):
+    """
+    However small all of them are, noisy records are not fitted exactly.
+    """
+    laws = (forms.p2, forms.p2_no_delta)
+    plain, light = (
+        [criteria(p2law.fit(records.assign(w=each), law, weight="w")) for law in laws]
+        for each in (1.0, 1e-20)
+    )
+
+    assert light[0].aic - light[1].aic == pytest.approx(plain[0].aic - plain[1].aic, abs=1e-6)
 
 
 def test_aic_is_empty_where_there_is_no_likelihood(records):

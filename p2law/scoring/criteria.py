@@ -52,8 +52,9 @@ def criteria(fit: Fit) -> Criteria:
         return Criteria(why=f"{rows} rows are too few for {count - 1} coefficients and a noise")
     kept = fit.residuals()
     off = objective.residuals(kept["predicted"].to_numpy(), kept[fit.form.target].to_numpy())
-    total = objective.total(off, weights_of(kept))
-    exact = objective.total(1e-12 * np.abs(kept[fit.form.target].to_numpy()))
+    weight = weights_of(kept)
+    total = objective.total(off, weight)
+    exact = objective.total(1e-12 * np.abs(kept[fit.form.target].to_numpy()), weight)
     if total <= exact:
         return Criteria(why="the law goes through all rows exactly")
     level = rows * float(np.log(total / rows))
