@@ -423,6 +423,18 @@ def test_a_prior_that_contradicts_itself_is_refused(change, words):
         planning.Prior(forms.p2, **stated)
 
 
+@pytest.mark.parametrize("odd", [np.nan, np.inf, "0.3?"])
+def test_draws_that_are_no_numbers_are_refused(odd):
+    """
+    One of them would make every width unknown.
+    """
+    draws = planning.Prior(forms.p2, 0.005, 0.01, RANGES, MIDDLE).sample(3).astype(object)
+    draws.loc[1, "beta"] = odd
+
+    with pytest.raises(FitError, match="draws hold what is no finite number"):
+        planning.Prior(forms.p2, 0.005, 0.01, draws=draws)
+
+
 def test_a_term_without_a_size_is_named():
     """
     Nothing is pruned: the term of N_C is zero there, and no coefficient gives it a size.

@@ -78,6 +78,10 @@ class Prior:
                 f"{self.form.name} has coefficients {', '.join(self.form.names)}; the prior "
                 f"must state each of them; missing or unknown: {', '.join(map(str, odd))}"
             )
+        if self.draws is not None:
+            drawn = self.draws[list(self.form.names)].apply(pd.to_numeric, errors="coerce")
+            if not np.isfinite(drawn.to_numpy(dtype=float)).all():
+                raise FitError("draws hold what is no finite number; leave these draws out")
         for name, (low, high) in self._ends().items():
             bounds = self.form.coefficient(name).bounds
             if not (np.isfinite([low, high]).all() and bounds.least <= low <= high <= bounds.most):
