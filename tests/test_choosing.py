@@ -399,6 +399,22 @@ def test_a_choice_without_rows_to_spare_tells_no_noise(table):
     assert found.table["chance"].isna().all()
 
 
+def test_a_probability_without_rows_to_spare_is_told_for_what_it_is(table):
+    """
+    No refit says how sure the loss is; it is not above the limit for that.
+    """
+    records = p2law.testing.design([1e9, 4e9], [0.2, 0.4], [1e8, 1e9]).iloc[[0, 3, 6]]
+    truth = {"alpha": 0.4, "beta": 0.3, "gamma": -1.2, "delta": 0.0}
+    made = {"N_C": 100.0, "D_C": 100.0, "E": 0.1}
+    exact = p2law.testing.synthesize(p2law.forms.p2, truth | made, records)
+    fit = p2law.fit(exact, p2law.forms.p2, fixed=truth)
+    limits = planning.Limits(loss=99.0, probability=0.9)
+
+    found = planning.choose(fit, table, tokens=1e9, limits=limits)
+
+    assert {"too few rows tell how sure its loss is"} == {why for why, _ in found.left_out}
+
+
 @pytest.mark.parametrize("kind", ["txt", "html"])
 def test_the_views_of_a_choice_are_the_agreed_ones(plan_fits, kind, request):
     """

@@ -1,5 +1,6 @@
 """Tokens for a loss, tokens after which more buy little, and what each of these rests on."""
 
+import functools
 import math
 from typing import Annotated
 
@@ -9,7 +10,7 @@ import pytest
 
 import p2law
 from p2law import Bounds, Domain, form, forms, planning, testing
-from p2law.errors import FitError, FormError, RecordError, UnreachableLossError
+from p2law.errors import FitError, FormError, PlanError, RecordError, UnreachableLossError
 from p2law.text.views import number
 
 Tokens = Annotated[float, Domain("> 0", symbol="D", unit="token")]
@@ -403,6 +404,33 @@ def test_an_unreachable_loss_is_judged_at_endless_tokens(curves):
         planning.tokens_for(p2law.fit(curves, forms.token_power), loss=1.9)
 
 
+def test_what_rises_with_tokens_is_not_planned(curves):
+    """
+    Of an accuracy all tokens would seem to be met before the first.
+    """
+
+    @form("accuracy = 1 - scale * D^-beta", linear=("scale",), target="accuracy")
+    def rising(
+        tokens: Tokens,
+        *,
+        scale: Annotated[float, Bounds(0, None)],
+        beta: Annotated[float, Bounds(0.01, 3)] = 0.4,
+    ):
+        return 1 - scale * tokens**-beta
+
+    fit = p2law.fit(curves.assign(accuracy=1 - curves["loss"] / 100), rising)
+
+    for ask in (
+        functools.partial(planning.tokens_for, fit, loss=0.7),
+        functools.partial(planning.saturation, fit, gain=0.01),
+        functools.partial(planning.marginal, fit, tokens=1e8),
+    ):
+        with pytest.raises(PlanError, match="plans are made of losses; rising tells accuracy"):
+            ask()
+    with pytest.raises(FitError, match="forecasts are of losses, which fall; rising tells"):
+        planning.continue_run(fit)
+
+
 def test_marginal_tells_the_slope_and_the_next_doubling(fit):
     """
     Slopes are those of the law; the interval holds the gain.
@@ -411,7 +439,7 @@ def test_marginal_tells_the_slope_and_the_next_doubling(fit):
     losses = fit.predict(tokens=[1e8, 2e8, 1e9, 2e9, 1e8 + 1e3], **HERE)["loss"].to_numpy()
 
     np.testing.assert_allclose(found["gain"], [losses[0] - losses[1], losses[2] - losses[3]])
-    assert found["per_token"].iloc[0] == pytest.approx((losses[4] - losses[0]) / 1e3, rel=1e-4)
+    assert found["per_token"].iloc[0] == pytest.approx((losses[0] - losses[4]) / 1e3, rel=1e-4)
     assert (found["low"] < found["gain"]).all()
     assert (found["gain"] < found["high"]).all()
     assert ["", "tokens"] == found["beyond"].tolist()

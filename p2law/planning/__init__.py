@@ -25,13 +25,13 @@ from p2law.planning.budgets import Budgets
 from p2law.planning.choices import Choice
 from p2law.planning.choosing import at_size, choose
 from p2law.planning.combining import candidates
-from p2law.planning.foresight import ENDLESS, TOKENS
+from p2law.planning.foresight import ENDLESS, TOKENS, reads_tokens
 from p2law.planning.frontiers import Frontier, frontier
 from p2law.planning.inverting import LEAST, LOOKS, crossing, falls, first, last, seen_at_once
 from p2law.planning.limits import Limits
 from p2law.planning.models import Dense, Model
 from p2law.planning.pricing import Prices
-from p2law.planning.sufficing import FORM, Budget, Question, reads_tokens
+from p2law.planning.sufficing import FORM, Budget, Question
 from p2law.result import Fit, asking
 from p2law.result.intervals import ends, share
 from p2law.result.knowing import Knowledge
@@ -174,8 +174,8 @@ def marginal(
     -------
     DataFrame
         The inputs; `gain` of the next doubling with `low` and `high`; `per_token`, the
-        slope of the loss, negative where tokens help; `determined` and `beyond` as in
-        `Fit.predict`, of both ends of the doubling.
+        fall with one more token here; `determined` and `beyond` as in `Fit.predict`, of both
+        ends of the doubling.
 
     Raises
     ------
@@ -188,9 +188,7 @@ def marginal(
     there = fit.predict(pd.DataFrame({**inputs, TOKENS: 2 * inputs[TOKENS]}, index=here.index))
     known = fit.known.for_level(level)
     bought = _at(known, inputs, 1.0) - _at(known, inputs, 2.0)
-    slope = (_at(known, inputs, 1 + 1e-5) - _at(known, inputs, 1 - 1e-5))[0] / (
-        2e-5 * inputs[TOKENS]
-    )
+    fall = (_at(known, inputs, 1 - 1e-5) - _at(known, inputs, 1 + 1e-5))[0]
     sure = (here["determined"] & there["determined"]).to_numpy()
     low, high = ends(bought, level)
     out = here[list(fit.form.columns)].copy()
@@ -198,7 +196,7 @@ def marginal(
         ("gain", bought[0]),
         ("low", low),
         ("high", high),
-        ("per_token", slope),
+        ("per_token", fall / (2e-5 * inputs[TOKENS])),
     ):
         out[name] = np.where(sure, each, np.nan)
     out["determined"] = sure

@@ -66,11 +66,25 @@ def by_method(fits: Any) -> Mapping[str, Fit]:
     for method, fit in found.items():
         if not isinstance(fit, Fit):
             raise PlanError(f"the fit of {method!r} is a Fit, got {got(fit)}")
-        if TOKENS not in fit.form.columns:
-            raise FitError(f"{fit.form.name} reads no tokens, so no number of them can be planned")
-        if fit.form.target != "loss":
-            raise PlanError(f"plans are made of losses; {fit.form.name} tells {fit.form.target}")
+        reads_tokens(fit)
     return found
+
+
+def reads_tokens(fit: Any) -> None:
+    """Check that something is a fit of a law of the loss that reads tokens.
+
+    Raises
+    ------
+    FitError
+        It reads none.
+    PlanError
+        It tells what may rise with them.
+    """
+    if not isinstance(fit, Fit) or TOKENS not in fit.form.columns:
+        name = fit.form.name if isinstance(fit, Fit) else type(fit).__name__
+        raise FitError(f"{name} reads no tokens, so no number of them can be told")
+    if fit.form.target != "loss":
+        raise PlanError(f"plans are made of losses; {fit.form.name} tells {fit.form.target}")
 
 
 def checked_draws(draws: Any) -> int | None:

@@ -19,6 +19,9 @@ COUNTED = ("params_after", "tokens")
 UNPRICED = "nothing tells its cost"
 """Why a candidate is no plan of which what is limited or compared is not known."""
 
+UNSURE = "too few rows tell how sure its loss is"
+"""Why a candidate is no plan where a probability is asked for and there are no refits."""
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -76,6 +79,8 @@ class Limits:
                 f"that is asked for: ask for loss={number(self.loss)}, without the limit"
             )
         table, why = found.table, np.array(found.table["why"], dtype=object)
+        if self.probability is not None:
+            why[~np.isfinite(found.losses[1:]).any(axis=0) & (why == "")] = UNSURE
         for name in ("params_after", "tokens", "flops", "gpu_hours", "cost"):
             most = getattr(self, name)
             if most is None:

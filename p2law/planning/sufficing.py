@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from p2law.declaring import Array
-from p2law.errors import FitError, FormError
-from p2law.planning.foresight import ENDLESS, TOKENS
+from p2law.errors import FormError
+from p2law.planning.foresight import ENDLESS, TOKENS, reads_tokens
 from p2law.planning.inverting import LEAST, falls, seen_at_once
 from p2law.result import Fit, asking
 from p2law.result.covering import WITH, apart
@@ -87,19 +87,6 @@ class Budget:
 
     def _repr_html_(self) -> str:
         return self.view().html()
-
-
-def reads_tokens(fit: Any) -> None:
-    """Check that something is a fit of a law that reads tokens.
-
-    Raises
-    ------
-    FitError
-        It is not.
-    """
-    if not isinstance(fit, Fit) or TOKENS not in fit.form.columns:
-        name = fit.form.name if isinstance(fit, Fit) else type(fit).__name__
-        raise FitError(f"{name} reads no tokens, so no number of them can be told")
 
 
 @dataclass(frozen=True)
