@@ -82,7 +82,8 @@ class Conditioned:
 
     def _prior(self, one: Along, other: Along) -> Array:
         """Covariance before any checkpoint: of the law itself, and of a run around it."""
-        refits = self._refits(one).T @ self._refits(other) / max(len(self.fit.draws), 1)
+        near, far = self._refits(one), self._refits(other)
+        refits = near.T @ far / max(len(near), 1)
         return np.asarray(self.wider**2 * (refits + self.sizes.covariance(one, other)))
 
     @functools.cached_property

@@ -132,7 +132,8 @@ def _judged(
         return {**none, "verdict": "not known", "reason": open_ or "the fit stopped too early"}
     with np.errstate(all="ignore"):
         estimate = quantity(fit.values)
-        names, rows = fit.form.names, fit.draws[list(fit.form.names)].to_numpy()
+        names = fit.form.names
+        rows = fit.known.for_level(level).draws[list(names)].to_numpy()
         drawn = [quantity(dict(zip(names, row, strict=True))) for row in rows.tolist()]
     # As in `Fit.predict`: an interval of which one refit has no value is unknown.
     ends = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
