@@ -89,10 +89,12 @@ def test_rows_that_differ_in_any_column_are_no_repeats(sound):
     seeds = pd.concat([sound.assign(seed=k) for k in range(2)], ignore_index=True)
     notes = seeds.assign(seed=0, note=[[k] for k in range(len(seeds))])
     same = seeds.assign(seed=0, note=[["a"]] * len(seeds))
+    half = same.assign(note=pd.Series(["\ud800"] * len(seeds), dtype=object))
 
     assert doubts(seeds) == []
     assert doubts(notes) == []
     assert "rows repeat another" in doubts(same)[0]
+    assert doubts(half) == doubts(same)
 
 
 def test_rows_that_a_law_cannot_use_do_not_count_as_repeats(sound):

@@ -83,9 +83,10 @@ def repeats(table: pd.DataFrame, used: Mask, reads: Sequence[str]) -> list[str]:
     if not len(again):
         return []
     rows = np.flatnonzero(used & np.isin(key, again))
-    alike = table.iloc[rows]
-    nested = [name for name in alike if alike[name].dtype == object]
-    found = rows[alike.astype(dict.fromkeys(nested, str)).duplicated().to_numpy()]
+    alike = table.iloc[rows].copy()
+    for name in alike.select_dtypes(object):
+        alike[name] = alike[name].map(repr)  # lists have no hash, half a character no encoding
+    found = rows[alike.duplicated().to_numpy()]
     if not len(found):
         return []
     repeat, they = ("repeats", "it counts") if len(found) == 1 else ("repeat", "they count")
