@@ -84,8 +84,8 @@ def repeats(table: pd.DataFrame, used: Mask, reads: Sequence[str]) -> list[str]:
         return []
     rows = np.flatnonzero(used & np.isin(key, again))
     alike = table.iloc[rows].copy()
-    for name in alike.select_dtypes(object):
-        alike[name] = alike[name].map(repr)  # lists have no hash, half a character no encoding
+    for column in [each for each in alike if alike[each].dtype == object]:
+        alike[column] = alike[column].map(repr)  # lists have no hash, half a character no encoding
     found = rows[alike.duplicated().to_numpy()]
     if not len(found):
         return []
