@@ -343,8 +343,7 @@ def test_no_other_law_is_offered_where_its_columns_are_not_there(table):
     [
         (
             {"pruning_rate": "nominal_rate"},
-            "pruning_rate: make it: pruning_rate = 1 - params_after / params; nominal_rate is the "
-            "share of the pruned layers alone",
+            "1 - params_after / params; nominal_rate is the share of the pruned layers alone",
         ),
         ({"loss": "perplexity"}, "loss: make it: loss = ln(perplexity)"),
         ({"loss": "PPL"}, "loss: make it: loss = ln(ppl)"),

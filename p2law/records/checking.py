@@ -161,14 +161,14 @@ def _nearest(name: str, columns: Sequence[str], needs: Sequence[str]) -> str:
         if each not in taken and len(each) <= 80
     }
     called = [each for each in (name, *(known.aliases if known else ())) if each in plain]
+    held = {each.strip().lower() for each in columns}
+    made = [how for other, how in (known.made if known else ()) if other in held]
+    if made and not called:
+        return f"make it: {name} = {made[0]}"
     # Comparing letters takes its time; nobody looks for a name among thousands.
     close = called or difflib.get_close_matches(name, list(plain)[:1000], n=1)
     if close:
         return f"did you mean {plain[close[0]]!r}? rename it to {name!r}"
-    held = {each.strip().lower() for each in columns}
-    for other, how in known.made if known else ():
-        if other in held:
-            return f"make it: {name} = {how}"
     return f"add it: {known.meaning}" if known else "add it"
 
 
