@@ -169,7 +169,7 @@ def _rising(table: pd.DataFrame, run: pd.Series) -> Iterator[str]:
     count = np.bincount(code)
     x = _within(np.log(np.maximum(table["tokens"].to_numpy(), 1.0)), code, count)
     y = _within(table["loss"].to_numpy(), code, count)
-    xx, xy, yy = (np.bincount(code, each) for each in (x * x, x * y, y * y))
+    xx, xy, yy = (np.bincount(code, a * b) for a, b in ((x, x), (x, y), (y, y)))
     told = (count >= 3) & (xx > 0)
     rises = told & (xy > 0) & (xy**2 * (count - 2) > BEYOND_NOISE**2 * (xx * yy - xy**2))
     if 2 * rises.sum() > told.sum():

@@ -86,12 +86,14 @@ def gather(records: pd.DataFrame, law: Form, weight: str | None, objective: Obje
     if weight not in (None, "run"):
         usable, left_out = _weighing(table, weight, usable, left_out)
     labels, note = runs(table)
-    repeated = suspecting.repeats(table, usable, (*law.columns, law.target))
+    reads = (*law.columns, law.target)
+    repeated = suspecting.repeats(table, usable, reads)
     whole = bool(usable.all())
     table = table if whole else table.loc[usable, table.columns.intersection([*READ, *needs])]
     runs_used = labels if whole else labels[usable]
+    slips = suspecting.suspicions(table, runs_used, reads)  # before the rows are in memory twice
     kept: dict[str, Any] = {"run": plain_runs(runs_used).array}
-    kept |= {name: table[name].to_numpy() for name in (*law.columns, law.target)}
+    kept |= {name: table[name].to_numpy() for name in reads}
     if weight is not None:
         kept[WEIGHT] = _weights(table, runs_used, weight)
     kept |= {name: plain_texts(table[name]) for name in KEPT if name in table and name not in kept}
@@ -99,11 +101,7 @@ def gather(records: pd.DataFrame, law: Form, weight: str | None, objective: Obje
         # What was picked from the records is ours already; what is all of them is not.
         table=pd.DataFrame(kept, index=plain_rows(table.index), copy=whole),
         left_out=left_out,
-        trouble=(
-            *suspecting.suspicions(table, runs_used, (*law.columns, law.target)),
-            *repeated,
-            *mixtures(table),
-        ),
+        trouble=(*slips, *repeated, *mixtures(table)),
         notes=(note,) if note else (),
     )
 
