@@ -656,6 +656,34 @@ def test_some_of_the_rows_can_be_taken_and_their_number_is_said(run):
     assert err == "6 of 12 records are where eval_text == 'WikiText validation'\n"
 
 
+@pytest.mark.parametrize("names", [("bad.csv",), ("bad.csv", "good.csv")])
+def test_rows_that_are_not_taken_need_not_be_sound(place, run, refused, names):
+    """
+    A row that is no record is taken out by what is wrong with it; if it is taken, it is refused.
+    """
+    table = pd.read_csv(place / "records.csv")
+    table.assign(run=table["run"] + "'").to_csv("good.csv", index=False)
+    table.assign(loss=table["loss"].where(table.index > 1)).to_csv("bad.csv", index=False)
+    whole = len(table) * len(names)
+
+    code, out, err = run("fit", *names, "--where", "loss == loss", "--json")
+    message = refused("fit", *names, "--where", "params > 0")
+
+    assert 0 == code
+    assert whole - 2 == json.loads(out)["rows"]
+    assert f"{whole - 2} of {whole} records are where loss == loss\n2 rows hold no loss: " in err
+    assert f"2 of {whole} records have loss missing or infinite" in message
+
+
+def test_what_cannot_be_compared_is_refused_for_what_it_is(place, refused):
+    """
+    A number with commas is the fault, not the comparison that stumbles over it.
+    """
+    (place / "commas.csv").write_text('loss,tokens\n2.5,"1,000,000"\n')
+
+    assert "that is not a number" in refused("fit", "commas.csv", "--where", "tokens > 0")
+
+
 @pytest.mark.parametrize(
     ("where", "words"),
     [

@@ -339,6 +339,40 @@ def test_no_other_law_is_offered_where_its_columns_are_not_there(table):
 
 
 @pytest.mark.parametrize(
+    ("renamed", "words"),
+    [
+        (
+            {"pruning_rate": "nominal_rate"},
+            "1 - params_after / params; nominal_rate is the share of the pruned layers alone",
+        ),
+        ({"loss": "perplexity"}, "loss: make it: loss = ln(perplexity)"),
+        ({"loss": "PPL"}, "loss: make it: loss = ln(ppl)"),
+        ({"base_loss": "base_ppl"}, "base_loss: make it: base_loss = ln(base_ppl)"),
+    ],
+    ids=str,
+)
+def test_a_column_that_can_be_made_of_another_is_told_how(p2_records, renamed, words):
+    """
+    The rate of the layers is not that of the model, and a perplexity is no loss: no law that does
+    without is offered in their place.
+    """
+    with pytest.raises(RecordError) as error:
+        p2law.fit(p2_records().rename(columns=renamed))
+
+    assert str(error.value).endswith(words)
+
+
+def test_a_wrong_separator_is_no_reason_for_another_law():
+    """
+    A header in one cell lacks every column of every law.
+    """
+    with pytest.raises(RecordError) as error:
+        p2law.fit(pd.DataFrame({"run;params;tokens;loss": ["a;1e9;1e9;2.5"]}))
+
+    assert str(error.value).endswith("separate them by commas, and write decimal points")
+
+
+@pytest.mark.parametrize(
     ("options", "error", "words"),
     [
         ({"form": "p2"}, FormError, r"a law such as p2law.forms.chinchilla, got 'p2' \(str\)"),

@@ -937,7 +937,12 @@ def test_a_history_of_wandb_is_read_up_to_its_damage(tmp_path):
 @pytest.mark.parametrize(
     ("columns", "words"),
     [
-        ({"loss": "b"}, "columns needs 'loss', and 'tokens' or 'step'; the table has a, b"),
+        ({"loss": "b"}, "columns needs 'tokens' or 'step'; the table has a, b"),
+        ({}, "columns needs 'loss', and 'tokens' or 'step'; the table has a, b"),
+        (
+            {"loss": "b", "token": "a"},
+            "needs 'tokens' or 'step' (did you mean 'tokens' by 'token'?)",
+        ),
         ({"loss": "b", "step": ("a", "x")}, "columns['step'] has factor 'x' (str)"),
         ({"loss": "b", "step": ("a", math.inf)}, "columns['step'] has factor inf"),
         (["a", "b"], "columns maps names to columns"),
@@ -1226,6 +1231,38 @@ def test_several_logs_and_facts_by_run_on_the_command_line(command):
         zip(records["run"], records["pruning_rate"], strict=True)
     )
     assert {0.01} == set(records["lr"])
+
+
+def test_columns_of_the_very_names_need_no_map(command, tmp_path):
+    """
+    A table with a column step and a column loss says by itself what they are; tokens go before.
+    """
+    steps = table(tmp_path, "step,loss\n10,3.2\n20,3.0\n", "steps.csv")
+    tokens = table(tmp_path, "step,tokens,ppl\n10,1e6,9.5\n20,2e6,9.0\n", "tokens.csv")
+
+    code, _, err, output = command(steps, "--tokens-per-step", 1000)
+    mapped = logs.read_csv(tokens, {"loss": "ppl"}, unit="perplexity").records
+
+    assert (0, "") == (code, err)
+    assert [10000.0, 20000.0] == p2law.load(output)["tokens"].tolist()
+    assert [1e6, 2e6] == mapped["tokens"].tolist()
+
+
+def test_losses_unlike_nats_are_told_when_they_are_imported(command, tmp_path):
+    """
+    A perplexity that was not called one, and a base loss that is one beside losses that are not.
+    """
+    path = table(tmp_path, "tokens,loss\n1000000,12.5\n2000000,11.0\n", "ppl.csv")
+    wrong = ("--params", 1e9, "--pruning-rate", 0.3, "--base-loss")
+
+    _, losses, _, _ = command(path, *wrong, 2.3)
+    _, base, _, _ = command(path, *wrong, 10, "--unit", "perplexity")
+    _, right, _, _ = command(path, *wrong, 2.3, "--unit", "perplexity", "--json")
+
+    assert "! even the lowest loss of 1 of 1 model size is 11, above 5 nat per token" in losses
+    assert "! base_loss is up to 10, above 5 nat per token" in base
+    assert "! 2 of 2 losses are below the base loss, by up to 7.6" in base
+    assert [] == json.loads(right)["trouble"]
 
 
 @pytest.mark.parametrize(

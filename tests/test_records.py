@@ -564,6 +564,10 @@ def test_two_losses_for_one_run_and_token_count_are_refused():
         "  and 1 more\n"
         "One run has one loss at a token count: name repeated trials apart in `run` or `seed`."
     )
+    methods = table.assign(base_loss=1.9, method=["a", "a", "a", "b"], model="m")
+    assert str(refusal(methods)).endswith(
+        "`run` or `seed`. `method` differs between them: each has runs of its own."
+    )
     check(table.assign(base_loss=1.9, seed=[0, 0, 0, 1]))
     assert [8, 9, 10] == refusal(table.assign(base_loss=1.9, seed=1)).rows
     assert [8, 9, 10] == refusal(table.assign(base_loss=1.9, seed=None)).rows
@@ -856,6 +860,7 @@ def test_empty_cells_are_missing_and_words_are_not(tmp_path):
         ("run,loss\na,2.5\nb,2.4,9\n", "line 3 has 3 cells, but the header has 2"),
         ("run,loss,note\na,2.5,x\nb,2.4\n", "line 3 has 2 cells, but the header has 3"),
         ("run,loss\na,2,5\n", "quote cells that hold a comma"),
+        ("run;tokens;loss\na;1,5;2,5\n", "cells seem to be separated by ';'; separate them by co"),
         ('run,loss\na,"2.5\n', "cannot be read as CSV"),
         ("run,loss\na,1,234\n", "line 2 has 3 cells"),
         (f"{','.join(map(str, range(MOST_COLUMNS + 1)))}\n", "10,001 columns"),
@@ -1046,6 +1051,17 @@ def test_what_is_not_there_is_said(folder, monkeypatch, source, said):
 
     assert said in str(error.value)
     assert 400 > len(str(error.value))
+
+
+def test_the_folder_is_said_in_which_nothing_is_found(folder, monkeypatch):
+    """
+    A notebook runs where it lies, which is often not where its reader thinks.
+    """
+    monkeypatch.chdir(folder)
+    for source, said in ((folder / "x.csv", "glob"), ("data/x.csv", f"glob in {folder}")):
+        with pytest.raises(RecordError) as error:
+            load(source)
+        assert str(error.value).endswith(f"x.csv: no such file, folder or {said}")
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import p2law
 from p2law import forms
 from p2law.declaring import Form
-from p2law.errors import FitError, FormError, P2LawError, RecordError, SavedFitError
+from p2law.errors import FitError, FormError, P2LawError, RecordError, SavedFitError, ScoreError
 from p2law.files.textfiles import LARGE, text_of
 from p2law.holdout.selecting import chosen
+from p2law.records import check, reading
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +33,8 @@ def add_records(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--where",
         metavar="EXPR",
-        help="take some of the rows: 'method == \"depth\" and tokens >= 1e8'",
+        help="take some of the rows: 'method == \"depth\" and tokens >= 1e8'; 'loss == loss' takes "
+        "out those without a loss",
     )
     parser.add_argument(
         "--accept", choices=("params", "tokens"), help="small counts are meant", **MANY
@@ -51,12 +53,36 @@ def records(asked: argparse.Namespace) -> "pd.DataFrame":
         `--where` is no such expression.
     """
     try:
-        table = p2law.load(asked.records, needs=(), accept=asked.accept)
+        return _read(asked)
     except RecordError as error:
         named = [name for name in ("params", "tokens") if f"accept=({name!r},)" in str(error)]
         cure = f"\nOn the command line: --accept {' '.join(named)}" if named else ""
         raise RecordError(f"{error}{cure}", error.rows) from error
+
+
+def _read(asked: argparse.Namespace) -> "pd.DataFrame":
+    """Checked records; rows that cannot be used are refused only where they are chosen."""
+    try:
+        table = p2law.load(asked.records, needs=(), accept=asked.accept)
+    except RecordError as error:
+        if asked.where is None:
+            raise
+        return _sound(asked, error)
     return table if asked.where is None else _some(table, asked.where)
+
+
+def _sound(asked: argparse.Namespace, fault: RecordError) -> "pd.DataFrame":
+    """The rows that an expression chooses of a table that is not sound as a whole."""
+    files = reading.paths(asked.records)
+    tables = [reading.read(path) for path in files]
+    table = tables[0] if len(tables) == 1 else reading.joined(files, tables)
+    try:
+        some = _some(table, asked.where)
+    except ScoreError:  # what cannot be compared is what is at fault
+        raise fault from None
+    where = f"{files[0]}: " if len(files) == 1 else ""
+    checked = check(some, needs=(), accept=asked.accept, where=where)
+    return checked if len(files) == 1 else checked.reset_index(drop=True)
 
 
 def _some(table: "pd.DataFrame", where: str) -> "pd.DataFrame":

@@ -166,9 +166,11 @@ def _gather(
         return gather(records, law, weight, objective)
     except RecordError as error:
         missing = isinstance(records, pd.DataFrame) and {*law.columns} - {*records.columns}
+        if not missing or any(words in str(error) for words in ("make it: ", "separated by")):
+            raise
         renamed = "did you mean" in str(error)  # then that is the cure
-        others = other_laws(records) if missing and not renamed else ""
-        if not (others or (missing and not chosen)):
+        others = "" if renamed else other_laws(records)
+        if chosen and not others:
             raise
         cure = others or "To fit a law that reads other columns, name it: forms.chinchilla."
         raise RecordError(f"{error}\n{cure}", error.rows) from None

@@ -172,7 +172,7 @@ def read_csv(
     columns : mapping
         From names of records to columns, or to a column and a factor:
         ``{"tokens": ("Tokens (B)", 1e9), "loss": "val ppl", "run": "name"}``.
-        ``"loss"``, and ``"tokens"`` or ``"step"``, must be among them.
+        ``"loss"``, and ``"tokens"`` or ``"step"``, must be among them, or columns of the table.
     facts : mapping, optional
         Columns to add; a value may be a mapping from runs to values.
     **options : see `Options`

@@ -109,7 +109,8 @@ def _add_facts(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--run", metavar="NAME", help="names of the runs, one a log", **many)
     parser.add_argument("--fact", metavar="COLUMN=VALUE", help="any other fact", **many)
     base = parser.add_mutually_exclusive_group()
-    base.add_argument("--base-loss", metavar="VALUE", help="loss before pruning, nat/token", **many)
+    told = "loss before pruning, nat/token whatever the --unit of the log"
+    base.add_argument("--base-loss", metavar="VALUE", help=told, **many)
     base.add_argument("--base-log", type=Path, help="log of the model before pruning")
     parser.add_argument("--base-at", choices=("first", "last"), default="", help="which loss of it")
 
@@ -147,7 +148,7 @@ def main(asked: argparse.Namespace) -> str:
         return f"{log}\n\nwritten to {asked.output}{beside}"
     runs = {str(name): len(part) for name, part in log.records.groupby("run", sort=False)}
     told = {"output": str(asked.output), "account": account and str(account)}
-    return json.dumps({**told, "runs": runs, "notes": log.notes}, indent=2)
+    return json.dumps({**told, "runs": runs, "trouble": log.trouble, "notes": log.notes}, indent=2)
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ import pandas as pd
 
 from p2law.errors import RecordError
 from p2law.records import check
+from p2law.records.suspecting import suspicions
 from p2law.text.views import View, number
 from p2law.text.wording import got, short
 
@@ -89,6 +90,12 @@ class Log:
         source = f"run {runs[0]}, the {which} ({row['tokens']:.10g} tokens)"
         return Measured(float(row["loss"]), source)
 
+    @property
+    def trouble(self) -> tuple[str, ...]:
+        """What looks like a slip, as losses that are too large for nats; a fit says it, too."""
+        table = self.records
+        return tuple(suspicions(table, table["run"], list(table.columns)))
+
     def view(self) -> View:
         """The content of the text and HTML views."""
         rows = [
@@ -102,7 +109,8 @@ class Log:
         ]
         headline = f"{_many(len(self.records), 'record')} of {_many(len(rows), 'run')}"
         header = ("run", "records", "tokens", "loss, first to last")
-        return View(headline, header=header, rows=rows, facts=[("-", each) for each in self.notes])
+        facts = [("-", each) for each in self.notes]
+        return View(headline, warnings=self.trouble, header=header, rows=rows, facts=facts)
 
     def __str__(self) -> str:
         return self.view().text()

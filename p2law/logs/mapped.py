@@ -1,6 +1,7 @@
 """Any table of text, by a map from the vocabulary of records to its columns."""
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -65,13 +66,8 @@ def _chosen(columns: Mapping[str, Any], table: Sheet) -> dict[str, tuple[str, fl
         raise RecordError(
             f"columns maps names to columns, as {{'loss': 'ppl'}}, got {got(columns)}"
         )
-    if "loss" not in columns or not set(_COUNTED) & set(columns):
-        raise RecordError(
-            f"{where}columns needs 'loss', and 'tokens' or 'step'; "
-            f"the table has {', '.join(list(table.columns)[:20])}"
-        )
     found = {}
-    for name, said in columns.items():
+    for name, said in {**_plain(columns, table), **columns}.items():
         column, factor = said if isinstance(said, tuple) and len(said) == 2 else (said, 1)
         if not isinstance(name, str) or isinstance(factor, bool) or not np.isscalar(factor):
             raise RecordError(f"columns[{name!r}] is a column or (column, factor), got {got(said)}")
@@ -79,6 +75,24 @@ def _chosen(columns: Mapping[str, Any], table: Sheet) -> dict[str, tuple[str, fl
             raise RecordError(f"columns[{name!r}] has factor {got(factor)}; it is a number")
         found[name] = (one_of(column, table.columns, where), float(factor))
     return found
+
+
+def _plain(columns: Mapping[str, Any], table: Sheet) -> dict[str, str]:
+    """What must be read and was not named, where columns of just these names hold it."""
+    needed = [names for names in (("loss",), ("tokens", "step")) if not {*names} & {*columns}]
+    found = [next(filter(table.columns.__contains__, names), "") for names in needed]
+    if all(found):
+        return dict(zip(found, found, strict=True))
+    lacking = [name for names in needed for name in names]
+    meant = [
+        f" (did you mean {close[0]!r} by {given!r}?)"
+        for given in map(str, columns)
+        if (close := get_close_matches(given, lacking, 1))
+    ]
+    raise RecordError(
+        f"{table.path}: columns needs {', and '.join(' or '.join(map(repr, n)) for n in needed)}"
+        f"{''.join(meant)}; the table has {', '.join(list(table.columns)[:20])}"
+    )
 
 
 def _values(table: Sheet, name: str, column: str, factor: float) -> Any:

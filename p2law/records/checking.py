@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
-from p2law.domains import Domain, Mask
+from p2law.domains import Domain, Mask, Whole
 from p2law.errors import RecordError
 from p2law.records.grouping import codes, groups, repeated
 from p2law.records.numeric import numbers
@@ -97,9 +97,17 @@ def _check_shape(table: pd.DataFrame, needs: Sequence[str]) -> None:
         indexed = name in table.index.names
         cure = "it is in the index; pass table.reset_index()" if indexed else ""
         lines.append(f"  {name}: {cure or _nearest(name, columns, needs)}")
-    if len(columns) == 1 and (separator := re.search(r"[;\t|]", columns[0])):
-        lines.append(f"cells seem to be separated by {separator[0]!r}; separate them by commas")
-    raise RecordError("\n".join(lines))
+    raise RecordError("\n".join([*lines, *filter(None, [separated(columns)])]))
+
+
+def separated(columns: Sequence[str]) -> str:
+    """What to do about a header that is one name for cells are not separated by commas."""
+    if len(columns) != 1 or not (found := re.search(r"[;\t|]", columns[0])):
+        return ""
+    return (
+        f"cells seem to be separated by {found[0]!r}; separate them by commas, and write decimal "
+        f"points"
+    )
 
 
 def check_names(columns: Iterable[object], where: str = "") -> None:
@@ -153,6 +161,10 @@ def _nearest(name: str, columns: Sequence[str], needs: Sequence[str]) -> str:
         if each not in taken and len(each) <= 80
     }
     called = [each for each in (name, *(known.aliases if known else ())) if each in plain]
+    held = {each.strip().lower() for each in columns}
+    made = [how for other, how in (known.made if known else ()) if other in held]
+    if made and not called:
+        return f"make it: {name} = {made[0]}"
     # Comparing letters takes its time; nobody looks for a name among thousands.
     close = called or difflib.get_close_matches(name, list(plain)[:1000], n=1)
     if close:
@@ -233,12 +245,23 @@ def _check_repeats(table: pd.DataFrame) -> None:
     apart = np.zeros(len(table), dtype=bool)
     apart[rows] = (loss.transform("min") != loss.transform("max")).to_numpy()
     cure = "One run has one loss at a token count: name repeated trials apart in `run` or `seed`."
+    if labels := _differing(table, np.flatnonzero(apart), keys):
+        them = " and ".join(f"`{name}`" for name in labels)
+        cure += f" {them} differ{'s' * (len(labels) == 1)} between them: each has runs of its own."
     if apart.any() and table["tokens"].to_numpy()[apart].max() >= EXACT:
         cure += (
             f" Counts of {EXACT:.2g} and more are numbers of 53 bits: neighbours are one to them."
         )
     what = f"that differs at one {', '.join(keys)}"
     _refuse_contradiction(table, "loss", apart, what, cure, keys)
+
+
+def _differing(table: pd.DataFrame, rows: Whole, keys: Sequence[str]) -> list[str]:
+    """Labels that tell rows apart which agree in the keys."""
+    some = table.iloc[rows]
+    labels = [name for name in LABELS if name in table.columns and name not in keys]
+    each = len(np.unique(groups(some, keys))) if labels else 0
+    return [name for name in labels if len(np.unique(groups(some, [*keys, name]))) > each]
 
 
 def _refuse_contradiction(

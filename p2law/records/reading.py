@@ -20,7 +20,7 @@ from p2law.errors import MissingExtraError, P2LawError, RecordError
 from p2law.files.lines import Lines
 from p2law.files.textfiles import oddity
 from p2law.records import lean
-from p2law.records.checking import MOST_COLUMNS, check_names
+from p2law.records.checking import MOST_COLUMNS, check_names, separated
 from p2law.records.vocabulary import LABELS, VOCABULARY
 from p2law.text.wording import first_line, got, half, short
 
@@ -68,7 +68,9 @@ def _files(source: Source) -> list[Path]:
         else:
             # Path.glob takes no absolute patterns.
             names = glob.glob(os.fspath(source), recursive=True)  # noqa: PTH207
-            found, none = [Path(name) for name in names], f"{source}: no such file, folder or glob"
+            found = [Path(name) for name in names]
+            here = "" if path.is_absolute() else f" in {Path.cwd()}"
+            none = f"{source}: no such file, folder or glob{here}"
         found = sorted(each for each in found if each.is_file())
     except (OSError, ValueError) as error:
         raise RecordError(f"cannot look up {short(source)}: {first_line(error)}") from error
@@ -114,7 +116,7 @@ def _read_csv(path: Path) -> pd.DataFrame:
             raise RecordError(f"{path} is empty")
         check_names(header, f"{path}: ")
         if len(header) > MANY_COLUMNS:  # pandas would first fill lines that are too short
-            _check_width(path, len(header))
+            _check_width(path, header)
         text.rewind()
         with warnings.catch_warnings():
             # A first line that is longer than the header is worth no more than a warning to pandas.
@@ -122,10 +124,10 @@ def _read_csv(path: Path) -> pd.DataFrame:
             try:
                 table = _parse_csv(text, [name for name in header if name in ("run", *LABELS)])
             except (pd.errors.ParserError, pd.errors.ParserWarning):
-                _check_width(path, len(header))
+                _check_width(path, header)
                 raise
     if table.iloc[:, -1].isna().any():  # pandas fills lines that are too short
-        _check_width(path, len(header))
+        _check_width(path, header)
     return table
 
 
@@ -153,15 +155,16 @@ def _parse_csv(text: Lines, labels: Sequence[str]) -> pd.DataFrame:
 _WHOLE = re.compile(r"^(0|-?[1-9][0-9]{0,17})$")
 
 
-def _check_width(path: Path, width: int) -> None:
+def _check_width(path: Path, header: Sequence[str]) -> None:
     """Refuse the first line of a CSV that has more or fewer cells than the header."""
+    cure = separated(header) or "quote cells that hold a comma, complete lines that were cut short"
     with _text(path) as text:
         lines = csv.reader(text)
         for cells in lines:
-            if len(cells) != width and "".join(cells).strip():
+            if len(cells) != len(header) and "".join(cells).strip():
                 raise RecordError(
                     f"{path}: line {lines.line_num} has {len(cells)} cells, but the header has "
-                    f"{width}; quote cells that hold a comma, complete lines that were cut short"
+                    f"{len(header)}; {cure}"
                 )
 
 

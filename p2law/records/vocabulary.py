@@ -15,7 +15,11 @@ class Column:
     noun: str = ""
     aliases: tuple[str, ...] = ()
     gaps: bool = False
+    made: tuple[tuple[str, str], ...] = ()
+    """Columns that are not it, and how it is made where they are there."""
 
+
+NOMINAL = "1 - params_after / params; nominal_rate is the share of the pruned layers alone"
 
 VOCABULARY = {
     "params": Column(
@@ -35,18 +39,21 @@ VOCABULARY = {
         "fraction of the parameters removed",
         "pruning rate",
         ("rho", "rate", "sparsity", "pruning_ratio", "prune_rate"),
+        made=(("nominal_rate", NOMINAL),),
     ),
     "base_loss": Column(
         Domain("> 0", "L0", "nat"),
         "loss before pruning, on the same text",
         "base loss",
         ("l0", "dense_loss", "loss_before", "teacher_loss"),
+        made=(("base_perplexity", "ln(base_perplexity)"), ("base_ppl", "ln(base_ppl)")),
     ),
     "loss": Column(
         Domain("> 0", "L", "nat"),
         "loss after `tokens` tokens",
         "loss",
         ("l", "val_loss", "eval_loss", "validation_loss", "test_loss", "ce"),
+        made=(("perplexity", "ln(perplexity)"), ("ppl", "ln(ppl)")),
     ),
     "nominal_rate": Column(Domain("[0, 1]"), "share of the pruned layers removed", gaps=True),
     "params_after": Column(Domain("> 0"), "parameters after pruning", gaps=True),

@@ -77,6 +77,7 @@ def judge(problem: Problem, end: End, found: Directions) -> Verdict:
     trouble += bound.values()
     trouble += [] if loose or tied else _faint(problem.surface, end.q, found)
     trouble += [f"{name} has no meaning here: {cause} = 0" for name, cause in excused.items()]
+    trouble += _backwards(problem, end.q)
     if stopped:
         status = Status.STOPPED
     elif loose or exchanged:
@@ -104,6 +105,24 @@ def _faint(surface: Surface, q: Array, found: Directions) -> list[str]:
         f"add some that differ more"
         for why in causes.faint(surface, identify.evidence(surface, q, found))
     ]
+
+
+def _backwards(problem: Problem, q: Array) -> list[str]:
+    """A sentence where the fitted damage falls with the pruning rate, by more than rows scatter."""
+    surface, names = problem.surface, problem.surface.form.columns
+    if not {"pruning_rate", "base_loss"} <= {*names}:
+        return []
+    rates = surface.columns[names.index("pruning_rate")]
+    ends = np.array([rates.min(), rates.max()])
+    middle = dict(zip(names, surface.pivot, strict=True)) | {"pruning_rate": ends}
+    at = surface.over([np.broadcast_to(middle[name], 2) for name in names])
+    few, many = at.predict(q) - middle["base_loss"]
+    scatter = np.sqrt(np.mean((problem.target - surface.predict(q)) ** 2))
+    if not few - many > scatter:
+        return []
+    how = f"from {few:.3g} at {ends[0]:.3g} to {many:.3g} at {ends[1]:.3g}"
+    cure = "`pruning_rate` is the share removed, not the share kept"
+    return [f"the fitted damage falls with the pruning rate, {how}: {cure}"]
 
 
 def _at_bound(problem: Problem, q: Array) -> dict[str, str]:

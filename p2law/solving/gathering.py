@@ -10,7 +10,7 @@ from p2law.declaring import Array, Domain, Form, Mask
 from p2law.errors import RecordError
 from p2law.forms import builtin
 from p2law.objectives import Objective
-from p2law.records import check, runs
+from p2law.records import check, runs, suspecting
 from p2law.records.grouping import codes
 from p2law.records.vocabulary import CURVES, METRIC
 from p2law.solving.labelling import plain_rows, plain_runs, plain_texts
@@ -24,7 +24,7 @@ KEPT = (*CURVES, METRIC)
 """Labels that are kept beside the numbers: they tell curves apart, and say what a loss is."""
 
 
-READ = ("params", "tokens", *MIXTURES, *KEPT)
+READ = ("params", "tokens", "pruning_rate", "params_after", "model", *MIXTURES, *KEPT)
 """Columns that are looked at whatever the law reads."""
 
 
@@ -86,11 +86,14 @@ def gather(records: pd.DataFrame, law: Form, weight: str | None, objective: Obje
     if weight not in (None, "run"):
         usable, left_out = _weighing(table, weight, usable, left_out)
     labels, note = runs(table)
+    reads = (*law.columns, law.target)
+    repeated = suspecting.repeats(table, usable, reads)
     whole = bool(usable.all())
     table = table if whole else table.loc[usable, table.columns.intersection([*READ, *needs])]
     runs_used = labels if whole else labels[usable]
+    slips = suspecting.suspicions(table, runs_used, reads)  # before the rows are in memory twice
     kept: dict[str, Any] = {"run": plain_runs(runs_used).array}
-    kept |= {name: table[name].to_numpy() for name in (*law.columns, law.target)}
+    kept |= {name: table[name].to_numpy() for name in reads}
     if weight is not None:
         kept[WEIGHT] = _weights(table, runs_used, weight)
     kept |= {name: plain_texts(table[name]) for name in KEPT if name in table and name not in kept}
@@ -98,7 +101,7 @@ def gather(records: pd.DataFrame, law: Form, weight: str | None, objective: Obje
         # What was picked from the records is ours already; what is all of them is not.
         table=pd.DataFrame(kept, index=plain_rows(table.index), copy=whole),
         left_out=left_out,
-        trouble=(*_slips(table), *mixtures(table)),
+        trouble=(*slips, *repeated, *mixtures(table)),
         notes=(note,) if note else (),
     )
 
@@ -169,13 +172,6 @@ def _weights(table: pd.DataFrame, run: pd.Series, weight: str) -> Array:
         size = np.bincount(code)
         return np.asarray(len(run) / (len(size) * size[code]))
     return np.asarray(table[weight].to_numpy())
-
-
-def _slips(table: pd.DataFrame) -> list[str]:
-    """Sentences about counts that look like billions."""
-    counts = [name for name in ("params", "tokens") if name in table]
-    slips = [name for name in counts if table[name].to_numpy().max() < 1000]
-    return [f"{name} look like billions, but `{name}` is a plain count" for name in slips]
 
 
 def mixtures(table: pd.DataFrame) -> list[str]:
