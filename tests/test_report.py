@@ -529,6 +529,23 @@ def test_the_command_refuses_a_folder_that_is_not_there(fit, tmp_path, capsys):
     assert "name a file in a folder that exists" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["fit.json", "held.csv"])
+def test_no_page_takes_the_place_of_what_it_is_made_of(fit, tmp_path, monkeypatch, capsys, name):
+    """
+    Neither the saved fit nor the rows held is written over.
+    """
+    monkeypatch.chdir(tmp_path)
+    Path("fit.json").write_text(fit.to_json(), encoding="utf-8")
+    fit.records.to_csv("held.csv", index=False)
+    before = Path(name).read_bytes()
+
+    code = cli.main(["report", "fit.json", "--no-pictures", "--held", "held.csv", "-o", name])
+
+    assert 2 == code
+    assert f"{name} is read, and would be lost" in capsys.readouterr().err
+    assert before == Path(name).read_bytes()
+
+
 def test_a_report_loads_no_pyplot():
     """
     Importing the module loads neither Jinja2 nor matplotlib.
