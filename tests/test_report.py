@@ -269,6 +269,16 @@ def test_rows_that_the_fit_has_not_seen_judge_it(fit, p2_records):
     assert "80 of 80" in page
 
 
+def test_rows_that_the_fit_has_seen_are_not_called_unseen(fit):
+    """
+    Its own records are no test of it, and the page says how many they are.
+    """
+    page = report.html(fit, held=fit.records, **PLAIN)
+
+    assert f"rows given, of which the fit has seen {len(fit.records)}" in page
+    assert "rows that the fit has not seen" not in page
+
+
 def test_cases_tokens_and_losses_make_the_budget(fit):
     """
     Loss after tokens for the cases asked about, and tokens that reach losses.
