@@ -51,6 +51,7 @@ def test_the_law_that_made_the_records_wins(found):
     assert table["held_rmse"].iloc[:3].is_monotonic_increasing
     assert table.loc["token_power", "chance"] < 0.01
     assert "larger than its noise: paired over 16 runs" in found.verdict
+    assert "% of cases, and 10 % is the limit" in found.verdict
 
 
 def test_errors_are_those_of_fits_made_by_hand(found, records):
@@ -557,6 +558,29 @@ def test_a_naive_prediction_is_better_only_by_more_than_noise(naive, better):
     assert (("last",) if better else ()) == ranks.shame
 
 
+@pytest.mark.parametrize(
+    ("naive", "words"),
+    [
+        (np.full(6, 0.05), "rmse 0.05 nat, a difference larger than its noise"),
+        (np.array([0.2, *[0.0] * 5]), "rmse 0.08165 nat, a difference no larger than its noise"),
+        (np.full(6, 0.3), ""),
+    ],
+    ids=["better", "no more than noise", "worse"],
+)
+def test_a_winner_is_named_beside_what_needs_no_law_and_errs_less(naive, words):
+    """
+    The smallest error of all laws need not be the smallest of all.
+    """
+    measured = np.arange(6.0)
+    law, simple = {"law": measured + 0.1}, {"last": measured + naive}
+    trial = Trial(measured, np.arange(6), np.arange(6), law, simple, {"law": ""}, ())
+    ranks = deciding.contest(trial, {"law": 3}, seed=0)
+
+    beside = f"; last value needs no law and errs less, {words}" if words else ""
+    said = f"law has the smallest held-out error, rmse 0.1 nat{beside}"
+    assert f"{said}; no other law predicts these rows" == ranks.verdict("nat")
+
+
 # -- views -------------------------------------------------------------------------------
 
 
@@ -606,7 +630,7 @@ def made_comparison():
         held="the last 20 % of each run's checkpoints", winner="p2",
         verdict="p2 has the smallest held-out error, rmse 0.0041 nat; the difference to "
         "token_power (0.22 nat) is larger than its noise: paired over 16 runs, chance does as "
-        "well in 1.2 % of cases",
+        "well in 1.2 % of cases, and 10 % is the limit",
         fits={}, rows=320, runs=16, held_rows=64, held_runs=16, compared=60,
         left_out=(("p2 has no value where tokens is not > 0", 16),),
         trouble=("sparse_pretraining: the records have no column params_after",),

@@ -53,6 +53,20 @@ def test_a_run_without_checkpoints_gets_the_law(law):
     assert any("no checkpoint to go by" in each for each in run.trouble)
 
 
+def test_a_run_that_was_fitted_is_told_to_count_twice(law):
+    """
+    Its checkpoints are no news to the law; those of a run measured anew are.
+    """
+    own = law.records[law.records["run"] == law.records["run"].iloc[-1]].head(5)
+    anew = own.assign(loss=own["loss"] + 1e-4)
+
+    fitted, unseen = (planning.continue_run(law, each) for each in (own, anew))
+
+    said = "5 of 5 checkpoints are among the records of the fit and would count twice"
+    assert f"{said}; fit the law without this run" in fitted.trouble
+    assert not any("twice" in each for each in unseen.trouble)
+
+
 def test_a_run_above_the_law_keeps_its_level(law):
     """
     A shift that the first checkpoints show is carried to the end.

@@ -269,6 +269,16 @@ def test_rows_that_the_fit_has_not_seen_judge_it(fit, p2_records):
     assert "80 of 80" in page
 
 
+def test_rows_that_the_fit_has_seen_are_not_called_unseen(fit):
+    """
+    Its own records are no test of it, and the page says how many they are.
+    """
+    page = report.html(fit, held=fit.records, **PLAIN)
+
+    assert f"rows given, of which the fit has seen {len(fit.records)}" in page
+    assert "rows that the fit has not seen" not in page
+
+
 def test_cases_tokens_and_losses_make_the_budget(fit):
     """
     Loss after tokens for the cases asked about, and tokens that reach losses.
@@ -527,6 +537,23 @@ def test_the_command_refuses_a_folder_that_is_not_there(fit, tmp_path, capsys):
 
     assert 2 == code
     assert "name a file in a folder that exists" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["fit.json", "held.csv"])
+def test_no_page_takes_the_place_of_what_it_is_made_of(fit, tmp_path, monkeypatch, capsys, name):
+    """
+    Neither the saved fit nor the rows held is written over.
+    """
+    monkeypatch.chdir(tmp_path)
+    Path("fit.json").write_text(fit.to_json(), encoding="utf-8")
+    fit.records.to_csv("held.csv", index=False)
+    before = Path(name).read_bytes()
+
+    code = cli.main(["report", "fit.json", "--no-pictures", "--held", "held.csv", "-o", name])
+
+    assert 2 == code
+    assert f"{name} is read, and would be lost" in capsys.readouterr().err
+    assert before == Path(name).read_bytes()
 
 
 def test_a_report_loads_no_pyplot():

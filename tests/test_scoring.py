@@ -308,6 +308,30 @@ def test_a_score_is_of_the_rows_that_it_is_given(score, fit, parts):
     assert parts.held.index.tolist() == score.residuals().index.tolist()
 
 
+def test_rows_that_were_fitted_are_said_to_be(fit, records, parts):
+    """
+    They tell nothing about a new run, and their coverage is called none of one.
+    """
+    again = p2law.score(fit, parts.kept)
+    some = p2law.score(fit, records)
+
+    kept, rows = len(parts.kept), len(records)
+    assert kept == again.fitted == some.fitted
+    assert f"{kept} of {rows} rows were fitted: errors and coverage there tell" in some.notes[0]
+    assert "for a new run" not in str(again)
+    assert "for a new run" not in str(some)
+
+
+def test_a_row_like_a_fitted_one_but_for_what_was_measured_is_new(fit, parts, score):
+    """
+    A run that was measured anew is no run that was fitted.
+    """
+    anew = parts.kept.assign(loss=parts.kept["loss"] + 1e-6)
+
+    assert 0 == p2law.score(fit, anew).fitted == score.fitted
+    assert "for a new run" in str(score)
+
+
 def test_errors_by_run_add_up(score):
     """
     Weighted by rows, squares of the runs are those of the whole.
@@ -554,7 +578,7 @@ def made_score():
     table.loc["last value"] *= 2
     table.loc["last value", "rows"] = 60
     return Score(
-        law="p2", target="loss", unit="nat", rows=64, runs=16, undetermined=4,
+        law="p2", target="loss", unit="nat", rows=64, runs=16, undetermined=4, fitted=0,
         left_out=(("p2 has no value where tokens is not > 0", 16),),
         worst_run="small-0.35", worst_row=219, coverage=59 / 64, level=0.9,
         per="log_tokens", slope_unit="nat per factor e of tokens", pairs=48,

@@ -6,7 +6,8 @@ from typing import Any
 
 import p2law
 from p2law.cli.shell import MANY, blaming, saved
-from p2law.errors import FitError
+from p2law.files.writing import check_output
+from p2law.records import reading
 
 COMMAND = "report"
 
@@ -45,8 +46,8 @@ def main(asked: argparse.Namespace) -> str:
     P2LawError
         As in `p2law.report.save`.
     """
-    if asked.output.is_dir() or not asked.output.parent.is_dir():
-        raise FitError(f"--output {asked.output}: name a file in a folder that exists")
+    held = reading.paths(asked.held) if asked.held else []
+    check_output("--output", asked.output, [asked.fit, *held])
     found = saved(asked.fit, asked.form)
     options: dict[str, Any] = {"title": asked.title, "level": asked.level}
     options |= {"tokens": asked.tokens} if asked.tokens else {}

@@ -119,6 +119,7 @@ def _doubts(found: Continuation) -> list[str]:
             f"the curve has a bump at {number(high)} tokens, higher than its noise; it has "
             f"fallen again since, and the law knows no bumps"
         )
+    said += _fitted(found)
     said += _denied(found)
     if found.unlike:
         said.append(
@@ -137,6 +138,20 @@ def _doubts(found: Continuation) -> list[str]:
     if of_run:
         said.append(f"{', '.join(of_run)} outside the records: the law is extended to this run")
     return said
+
+
+def _fitted(found: Continuation) -> list[str]:
+    """Checkpoints that the fit holds already: what they tell would count twice."""
+    records, names = found.fit.records, [TOKENS, found.fit.form.target]
+    alike = (records[list(found.inputs)] == pd.Series(found.inputs, dtype=float)).all(axis=1)
+    twice = len(found.curve.merge(records.loc[alike, names].drop_duplicates(), on=names))
+    if not twice:
+        return []
+    said = (
+        f"{twice} of {several(len(found.curve), 'checkpoint')} {'is' if twice == 1 else 'are'} "
+        f"among the records of the fit and would count twice; fit the law without this run"
+    )
+    return [said]
 
 
 def _denied(found: Continuation) -> list[str]:

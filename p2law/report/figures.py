@@ -125,7 +125,7 @@ def _plans(fit: Fit, score: Score | None, level: float) -> Iterator[_Plan]:
 
 
 def _checks(fit: Fit, score: Score | None, level: float) -> Iterator[_Plan]:
-    held = "" if score is None else "; diamonds are rows held out, with intervals for a new run"
+    held = "" if score is None else "; diamonds are rows judged, with intervals for a new run"
     yield _Plan(
         "predicted",
         f"Predicted against measured{held}.",

@@ -1,7 +1,7 @@
 """Hold-outs of a fit: its law fitted to some of its records and asked about the others."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -89,7 +89,7 @@ def tried(fit: Fit, asked: Iterable[Split] | None, held: pd.DataFrame | None) ->
     -------
     list of Trial
     """
-    found = [] if held is None else [_scored("rows that the fit has not seen", fit, held)]
+    found = [] if held is None else [_given(fit, held)]
     if asked is not None:
         return found + [_tried(fit, each) for each in asked]
     return found + [_usual(fit, name) for name, needs in NEEDS.items() if needs in fit.form.columns]
@@ -103,6 +103,13 @@ def trouble(trials: Iterable[Trial]) -> list[str]:
         if trial.score
         for said in beaten(trial.score.baselines, trial.score.unit)
     ]
+
+
+def _given(fit: Fit, rows: pd.DataFrame) -> Trial:
+    trial = _scored("rows that the fit has not seen", fit, rows)
+    if trial.score and (seen := trial.score.fitted):
+        return replace(trial, words=f"rows given, of which the fit has seen {seen}")
+    return trial
 
 
 def _usual(fit: Fit, name: str) -> Trial:

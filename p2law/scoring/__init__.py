@@ -49,6 +49,8 @@ class Score:
         How many were judged: those that the fit determines.
     undetermined : int
         Rows that the fit does not determine; they are in none of the errors.
+    fitted : int
+        Rows that are among the records of the fit: they tell nothing about new ones.
     left_out : tuple of (str, int)
         Why other rows could not be judged, and how many.
     rmse : float
@@ -83,6 +85,7 @@ class Score:
     rows: int
     runs: int
     undetermined: int
+    fitted: int
     left_out: tuple[tuple[str, int], ...]
     rmse: float
     mean_relative: float
@@ -193,8 +196,8 @@ class Score:
         inside = round(self.coverage * self.rows)
         return (
             f"{number(100 * self.coverage, 3)} %: {inside} of {self.rows} rows of "
-            f"{several(self.runs, 'run')} lie in their {number(100 * self.level)} % interval "
-            f"for a new run"
+            f"{several(self.runs, 'run')} lie in their {number(100 * self.level)} % interval"
+            f"{'' if self.fitted else ' for a new run'}"
         )
 
 
@@ -253,6 +256,7 @@ def score(fit: Fit, records: pd.DataFrame, *, level: float = 0.9, per: str = "lo
         rows=int(rows.sure.sum()),
         runs=len(np.unique(sure.run)),
         undetermined=int(np.sum(~rows.sure)),
+        fitted=int(rows.fitted.sum()),
         left_out=rows.left_out,
         worst_run=None if worst is None else rows.residuals["run"].iloc[worst],
         worst_row=None if worst is None else rows.residuals.index[worst],
@@ -262,12 +266,24 @@ def score(fit: Fit, records: pd.DataFrame, *, level: float = 0.9, per: str = "lo
         slope_unit=f"{rows.unit.removeprefix('in ')} per {PER[per]}",
         pairs=len(sure.neighbours[0]),
         trouble=(*_trouble(fit, rows), *beaten(baselines, rows.unit)),
-        notes=(*rows.notes, *filter(None, [note])),
+        notes=(*_seen(rows), *rows.notes, *filter(None, [note])),
         _baselines=baselines,
         _residuals=rows.residuals,
         _by_run=rows.by_run(),
         **rows.errors(),
     )
+
+
+def _seen(rows: Judged) -> tuple[str, ...]:
+    """A sentence about rows that were fitted themselves."""
+    fitted = int(rows.fitted.sum())
+    if not fitted:
+        return ()
+    said = (
+        f"{fitted} of {several(len(rows.fitted), 'row')} {'was' if fitted == 1 else 'were'} "
+        f"fitted: errors and coverage there tell nothing about new rows"
+    )
+    return (said,)
 
 
 def _trouble(fit: Fit, rows: Judged) -> tuple[str, ...]:

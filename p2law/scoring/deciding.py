@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from p2law.declaring import Array, Mask
+from p2law.scoring.judging import NAIVE
 from p2law.scoring.trials import Trial
 from p2law.text.views import number
 from p2law.text.wording import listed, several
@@ -55,6 +56,11 @@ class Difference:
     def more_than_noise(self) -> bool:
         """Whether the difference is larger than its noise."""
         return self.told and self.chance <= 1 - LEVEL
+
+    @property
+    def verdict(self) -> str:
+        """The same in words."""
+        return f"{'larger' if self.more_than_noise else 'no larger'} than its noise"
 
     @property
     def share(self) -> str:
@@ -141,19 +147,20 @@ class Contest:
         return next(iter(self.rmse), None)
 
     @property
-    def shame(self) -> tuple[str, ...]:
-        """Baselines that err less than every law, by more than noise."""
+    def better(self) -> tuple[str, ...]:
+        """Baselines that err less than every law."""
+        least = min(self.rmse.values(), default=-np.inf)
         return tuple(
-            name
-            for name, rmse in self.naive.items()
-            if self.winner is not None
-            and rmse < min(self.rmse.values())
-            and name in self.against
-            and self.against[name].more_than_noise
+            name for name, rmse in self.naive.items() if rmse < least and name in self.against
         )
 
+    @property
+    def shame(self) -> tuple[str, ...]:
+        """Those of them that do so by more than noise."""
+        return tuple(name for name in self.better if self.against[name].more_than_noise)
+
     def verdict(self, unit: str) -> str:
-        """The winner, whether its difference to the next is noise, and who was not ranked."""
+        """The winner, whether its difference to the next is noise, and what it does not beat."""
         some = self.partial.words(self.winner, unit) if self.partial else ""
         if self.winner is None:
             return (
@@ -161,7 +168,12 @@ class Contest:
             )
         alone = not any(name in self.against for name in self.rmse)
         some = some or ("no other law predicts these rows" if alone else "")
-        return "; ".join(filter(None, [self._ranked(unit), some]))
+        simple = [
+            f"{NAIVE[name]} needs no law and errs less, rmse {number(self.naive[name])} {unit}, a "
+            f"difference {self.against[name].verdict}"
+            for name in self.better
+        ]
+        return "; ".join(filter(None, [self._ranked(unit), *simple, some]))
 
     def _ranked(self, unit: str) -> str:
         """The winner, and whether its difference to the next is larger than its noise."""
@@ -177,8 +189,8 @@ class Contest:
         head = f"{said}; the difference to {others[0]} ({number(self.rmse[others[0]])} {unit})"
         if not found.told:
             return f"{head} cannot be told from noise: {found.over} held out, and it takes {ENOUGH}"
-        more = "larger than its noise" if found.more_than_noise else "no larger than its noise"
-        return f"{head} is {more}: paired over {found.over}, {found.share}"
+        limit = f"{100 * (1 - LEVEL):.0f} % is the limit"
+        return f"{head} is {found.verdict}: paired over {found.over}, {found.share}, and {limit}"
 
 
 def contest(trial: Trial, free: Mapping[str, int], seed: int) -> Contest:

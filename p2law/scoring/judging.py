@@ -9,6 +9,7 @@ from p2law.declaring import Array, Mask
 from p2law.errors import RecordError
 from p2law.objectives import squared
 from p2law.records.checking import check
+from p2law.records.grouping import groups
 from p2law.records.vocabulary import CURVES, unit
 from p2law.result import Fit
 from p2law.scoring.baselines import Baselines, baselines
@@ -33,6 +34,8 @@ class Judged:
     rows : Measured
     sure : ndarray of bool, shape (rows,)
         Where the fit has a prediction.
+    fitted : ndarray of bool, shape (rows,)
+        Which of them are among the records of the fit.
     left_out : tuple of (str, int)
     notes : tuple of str
     unit : str
@@ -42,6 +45,7 @@ class Judged:
     residuals: pd.DataFrame
     rows: Measured
     sure: Mask
+    fitted: Mask
     left_out: tuple[tuple[str, int], ...]
     notes: tuple[str, ...]
     unit: str
@@ -183,10 +187,19 @@ def judged(fit: Fit, records: pd.DataFrame, level: float, per: str) -> Judged:
         pd.DataFrame({name: np.asarray(each) for name, each in residuals.items()}, whole.index),
         rows,
         np.isfinite(told[law.target].to_numpy()),
+        _fitted(fit, data.table),
         data.left_out,
         (*data.notes, *filter(None, [note, why])),
         unit(law.target, data.table),
     )
+
+
+def _fitted(fit: Fit, rows: pd.DataFrame) -> Mask:
+    """Rows of which the fit holds the same: run, inputs and what was measured."""
+    names = ["run", *fit.form.columns, fit.form.target]
+    code = groups(pd.concat([fit.records[names], rows[names]]), names)
+    kept = len(fit.records)
+    return np.isin(code[kept:], code[:kept])
 
 
 def _naive(fit: Fit, rows: pd.DataFrame, *, has_runs: bool) -> tuple[Baselines, str]:
