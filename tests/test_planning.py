@@ -512,9 +512,7 @@ def test_counts_in_billions_are_refused_wherever_they_stand(plan_fits):
         ),
         "limit params_after is 2.4, .* write 2.4e9": lambda: planning.Limits(params_after=2.4),
         "a budget of tokens is 10, which looks": lambda: planning.choose(fit, table, tokens=10),
-        "Dense '3B': params is 3, which looks like billions": lambda: planning.choose(
-            fit, table, tokens=1e9, dense=planning.Dense("3B", 3, 2.1)
-        ),
+        "Dense '3B': params is 3, which looks like": lambda: planning.Dense("3B", 3, 2.1),
         "params = 8 .* looks like billions": lambda: planning.continue_run(fit, params=8, **here),
         "params = 8 .*, but the records": lambda: planning.next_runs(fit, runs, wanted),
     }
