@@ -96,7 +96,8 @@ def _of_rows(seer: Seer, filled: pd.DataFrame) -> list[str]:
     """What must be read with the numbers: of the candidates."""
     said, count = list[str](), len(filled)
     if free := int((~filled["determined"]).sum()):
-        said.append(f"{free} of {count} rest on what the records leave free, and are NaN")
+        where = f"; what is determined lies at {known}" if (known := _instead(seer, filled)) else ""
+        said.append(f"{free} of {count} rest on what the records leave free, and are NaN{where}")
     if part := int(((filled["reachable"] > 0) & (filled["reachable"] < 1)).sum()):
         said.append(
             f"the loss is reached in only part of the refits by {part} of {count}, and never in "
@@ -112,6 +113,16 @@ def _of_rows(seer: Seer, filled: pd.DataFrame) -> list[str]:
             f"the law: those with {BEYOND}{_furthest(seer, filled['tokens'])}"
         )
     return said
+
+
+def _instead(seer: Seer, filled: pd.DataFrame) -> str:
+    """Recorded values at which the first candidate that is left free would be determined."""
+    free = ~filled["determined"].to_numpy()
+    for fit, known, _, rows in seer.parts:
+        asked = seer.table.iloc[rows[free[rows]]].assign(tokens=float(fit.records["tokens"].max()))
+        if len(asked) and (said := known.instead(asked[list(fit.form.columns)])):
+            return said
+    return ""
 
 
 def _furthest(seer: Seer, tokens: pd.Series) -> str:
