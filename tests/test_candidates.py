@@ -184,12 +184,26 @@ def test_exact_sizes_that_do_not_fit_are_refused():
         planning.candidates(other, [0.25, 0.5], "depth")
 
 
+def test_an_exact_size_that_its_rate_cannot_have_left_is_refused():
+    """
+    A coarse cut has the rate that it achieved; an eighth of a model is no pruning by a quarter.
+    """
+    slip = planning.Model("8B", 8e9, 2.0, params_after=((0.25, 1e9),))
+    coarse = planning.Model("8B", 8e9, 2.0, params_after=((0.25, 5.5e9), (0.5, 5e9)))
+    words = r"model '8B': params_after 1e9 of 8e9 is a rate of 0.875, not 0.25; .* 6e9 stay"
+
+    with pytest.raises(PlanError, match=words):
+        planning.candidates(slip, 0.25, "depth")
+    rates = planning.candidates(coarse, [0.25, 0.5], "depth")["pruning_rate"]
+    np.testing.assert_allclose(rates, [0.3125, 0.375])
+
+
 def test_a_model_of_eight_parameters_is_refused_in_words_that_help():
     """
     No argument is named that nobody takes here.
     """
     with pytest.raises(PlanError, match="model '8B': params is 8, which looks like billions"):
-        planning.candidates(planning.Model("8B", 8, 2.0), 0.25, "depth")
+        planning.Model("8B", 8, 2.0)
     table = planning.candidates(MODELS, 0.25, "depth").assign(params=8.0)
     with pytest.raises(PlanError, match=r"params of a candidate is 8, .* write 8e9"):
         checked(table)

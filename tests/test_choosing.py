@@ -211,6 +211,31 @@ def test_losses_of_different_measures_are_said_not_to_be_comparable(p2_records):
     assert said == found.trouble[0]
 
 
+@pytest.mark.parametrize(
+    ("key", "recorded", "said"),
+    [
+        ("depth", ["width"], True),
+        ("2:4", ["unstructured-wanda"], True),
+        ("2:4", ["2:4-wanda", "2:4-sparsegpt"], False),
+        ("depth", ["depth", "width"], False),
+        ("layers of the novels", ["width"], False),
+        ("depth", ["my own way"], False),
+    ],
+)
+def test_a_fit_to_records_of_another_method_is_noted(p2_records, key, recorded, said):
+    """
+    Keys are free names; only two known methods that differ tell of a slip.
+    """
+    records = p2_records(noise=0.003)
+    fit = p2law.fit(records.assign(method=np.resize(recorded, len(records))))
+
+    found = planning.choose({key: fit}, planning.candidates(MODELS[1], 0.35, key), tokens=1e9)
+
+    words = f"{key} is foreseen by a fit to records of {recorded[0]}: was another meant?"
+    assert said == (words in found.notes)
+    assert said == any("foreseen" in each for each in found.notes)
+
+
 def test_a_probability_asks_for_more_tokens(fits, table):
     """
     The loss is reached in so many of the refits.

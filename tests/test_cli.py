@@ -291,6 +291,7 @@ def test_what_is_not_determined_is_null_and_explained(place, run, p2_records):
     assert 0 == code
     assert out.startswith(f"! {fit.trouble[0]}\n")
     assert "NaN" in out
+    assert "! what is determined lies at params " in out
 
     found = json.loads(run("predict", "one.json", *INPUTS, "--json")[1], parse_constant=pytest.fail)
     assert found[0]["loss"] is None

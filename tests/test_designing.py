@@ -226,6 +226,40 @@ def test_a_prediction_that_the_records_leave_free_is_said_to_be_free(p2_records)
     assert len(set(found.chosen["params"]) - {0.5e9, 1e9}) > 0
 
 
+@pytest.mark.parametrize(("budget", "free"), [(None, True), (4.0, False)])
+def test_runs_after_which_a_fit_would_predict_nothing_are_said_to_be_too_few(
+    p2_records, budget, free
+):
+    """
+    The width of a held law looks narrow with a second size; the fit to both sizes says NaN.
+    """
+    sizes, rate = {"params": (0.5e9, 3e9), "tokens": (1e9,)}, 0.35
+    few = p2_records((1e9,), (0.15, rate), noise=0.004, run_noise=0.01)
+    offered = candidates(sizes["params"], (rate,), sizes["tokens"])
+
+    found = planning.next_runs(p2law.fit(few), offered, WANTED, budget=budget)
+    more = p2_records(tuple(found.chosen["params"]), (rate,), noise=0.004, run_noise=0.01, seed=1)
+    later = p2law.fit(pd.concat([few, more], ignore_index=True)).predict(WANTED)
+
+    said = [each for each in found.trouble if "these runs predicts NaN for 1 of 1" in each]
+    assert found.after < found.before / 10
+    assert [not free] == later["determined"].tolist()
+    assert int(free) == len(said)
+    assert all("together they hold 2 model sizes" in each for each in said)
+
+
+def test_runs_that_narrow_a_prior_but_make_no_fit_are_said_to_be_too_few(prior):
+    """
+    Before any record the fit is to the chosen runs alone.
+    """
+    few = planning.next_runs(prior, candidates(sizes=(1e9, 3e9)), WANTED, budget=12.0)
+    many = planning.next_runs(prior, candidates(), WANTED, budget=12.0)
+
+    assert "a fit to nothing but these runs predicts NaN for 1 of 1" in few.trouble[0]
+    assert "together they hold 2 model sizes" in few.trouble[0]
+    assert not any("NaN" in each for each in many.trouble)
+
+
 # -- what candidates are -----------------------------------------------------------------
 
 

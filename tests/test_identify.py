@@ -65,6 +65,27 @@ def test_two_sizes_leave_three_coefficients_together(p2_records):
     assert [False, False, True, True] == told["loss"].isna().tolist()
 
 
+@pytest.mark.parametrize(
+    ("sizes", "rates", "asked", "words"),
+    [
+        (2, RATES, {}, "params 4.9e8 or params 1.54e9"),
+        (2, RATES, {"params": SIZES[0]}, ""),
+        (4, [0.25], {}, "pruning_rate 0.25"),
+        (1, [0.25], {}, "params 4.9e8 with pruning_rate 0.25"),
+    ],
+)
+def test_recorded_values_at_which_a_prediction_would_be_determined_are_named(
+    p2_records, sizes, rates, asked, words
+):
+    """
+    Between two sizes on record nothing is known, and at each of them all is.
+    """
+    fit = p2law.fit(p2_records(SIZES[:sizes], rates, noise=0.002))
+    inputs = {"params": 0.8e9, "tokens": 1e8, "pruning_rate": 0.3, "base_loss": 2.0, **asked}
+
+    assert words == fit.known.instead(pd.DataFrame([inputs]))
+
+
 def test_one_rate_leaves_the_rate_exponent_free(p2_records):
     """
     With one pruning rate, predictions at that rate are determined, at another they are not.

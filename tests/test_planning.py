@@ -525,6 +525,21 @@ def test_a_budget_is_shown_as_text_and_html(fit):
     assert "the answer rests on the form of the law" in page
 
 
+def test_what_is_left_free_is_said_with_the_values_that_are_not(p2_records):
+    """
+    The two sizes on record, wherever tokens are asked for.
+    """
+    fit = p2law.fit(p2_records((1e9, 8e9), (0.15, 0.35), noise=0.003))
+    models = [planning.Model("3B", 3e9, 2.0), planning.Model("8B", 8e9, 2.0)]
+    words = "what is determined lies at params 1e9 or params 8e9"
+
+    one = p2law.tokens_for(fit, loss=2.3, params=3e9, pruning_rate=0.25, base_loss=2.0)
+    many = planning.choose(fit, planning.candidates(models, 0.25, "depth"), tokens=1e9)
+
+    assert any(words in each for each in one.trouble)
+    assert f"1 of 2 rest on what the records leave free, and are NaN; {words}" in many.trouble
+
+
 def test_counts_in_billions_are_refused_wherever_they_stand(plan_fits):
     """
     A size, a limit, a budget, a run, a wanted prediction: 2.4 is no number of parameters.
@@ -540,9 +555,7 @@ def test_counts_in_billions_are_refused_wherever_they_stand(plan_fits):
         ),
         "limit params_after is 2.4, .* write 2.4e9": lambda: planning.Limits(params_after=2.4),
         "a budget of tokens is 10, which looks": lambda: planning.choose(fit, table, tokens=10),
-        "Dense '3B': params is 3, which looks like billions": lambda: planning.choose(
-            fit, table, tokens=1e9, dense=planning.Dense("3B", 3, 2.1)
-        ),
+        "Dense '3B': params is 3, which looks like": lambda: planning.Dense("3B", 3, 2.1),
         "params = 8 .* looks like billions": lambda: planning.continue_run(fit, params=8, **here),
         "params = 8 .*, but the records": lambda: planning.next_runs(fit, runs, wanted),
     }

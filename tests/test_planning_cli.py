@@ -240,7 +240,8 @@ def test_errors_are_json_too(place, monkeypatch, capsys):
         ("mfu = 0.4", "mfu = 40", "plan.toml: prices is wrong: mfu is a share of the peak, got 40"),
         ("probability = 0.9", "probability = 9", "limits is wrong: probability lies between 0 and"),
         ('depth = "depth.json"', "depth = 1", "fits.depth is 1 .number.; it must be text"),
-        ('frontier = "params_after"', 'frontier = "size"', "frontier is 'size'"),
+        ('frontier = "params_after"', 'frontier = "size"', "frontier is 'size' .*; known are cost"),
+        ("[[models]]", "[models]", r"plan.toml.*twice.*; write \[\[models\]\] above each of"),
         ("loss = 2.3", 'loss = "low"', r"loss\[0\] is 'low' .text.; it must be a number"),
         ("loss = 2.3", "loss = [", "cannot read the plan"),
     ],
@@ -251,10 +252,41 @@ def test_a_plan_that_says_something_else_is_refused(tmp_path, old, new, words):
     """
     assert old in PLAN
     path = tmp_path / "plan.toml"
-    path.write_text(PLAN.replace(old, new, 1), encoding="utf-8")
+    path.write_text(PLAN.replace(old, new, 2 if "models" in new else 1), encoding="utf-8")
 
     with pytest.raises(PlanError, match=words):
         planfile.read(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({'"params_after"': '"cost"'}, "already; name another: gpu_hours, flops, tokens, params"),
+        ({"loss = 2.3": "cost = 500", "mfu = 0.4\n": "", "peak_flops = 1e15\n": ""}, "[prices]"),
+        (
+            {'"params_after"': '"gpu_hours"', "mfu = 0.4\n": "", "peak_flops = 1e15\n": ""},
+            "[prices]",
+        ),
+        (
+            {"params_after = 7e9": "cost = 5", "mfu = 0.4\n": "", "peak_flops = 1e15\n": ""},
+            "in a plan file [prices]",
+        ),
+    ],
+)
+def test_a_plan_that_cannot_be_made_is_refused_in_the_keys_of_its_file(said, place, changes, words):
+    """
+    No argument of Python is asked for.
+    """
+    text = PLAN.replace("probability = 0.9\n", "")
+    for old, new in changes.items():
+        assert old in text
+        text = text.replace(old, new)
+    (place / "keys.toml").write_text(text, encoding="utf-8")
+
+    shown = said("plan keys.toml", code=2)
+
+    assert words in shown
+    assert "=" not in shown
 
 
 @pytest.mark.parametrize("part", ["fits", "models"])

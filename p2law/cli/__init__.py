@@ -171,7 +171,10 @@ def _predict(asked: argparse.Namespace, words: Sequence[str]) -> str:
         table = found.predict(inputs, level=asked.level, kind=asked.kind)
     if asked.json:
         return as_json(table.to_dict("records"))
-    said = [] if table["determined"].all() else [f"! {each}" for each in found.trouble]
+    free = not table["determined"].all()
+    said = [f"! {each}" for each in found.trouble] if free else []
+    known = found.known.instead(inputs) if free else ""
+    said += [f"! what is determined lies at {known}"] if known else []
     return "\n".join([*said, table.to_string(index=False)])
 
 

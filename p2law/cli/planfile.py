@@ -138,7 +138,9 @@ def _toml(file: Path) -> dict[str, Any]:
     except RecursionError as error:
         raise PlanError(f"cannot read the plan {str(file)!r}: nested too deeply") from error
     except (OSError, ValueError) as error:  # among them what is no TOML
-        raise PlanError(f"cannot read the plan {str(file)!r}: {error}") from error
+        slips = [each for each in ("models", "dense") if f"('{each}',) twice" in str(error)]
+        cure = "".join(f"; write [[{each}]] above each of several" for each in slips)
+        raise PlanError(f"cannot read the plan {str(file)!r}: {error}{cure}") from error
 
 
 def _fits(table: Any, at: KeyPath, folder: Path) -> dict[str, Path]:

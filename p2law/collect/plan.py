@@ -8,6 +8,9 @@ import pandas as pd
 
 from p2law.collect.columns import aligned
 
+PASSES = 4
+"""Over the same text, past which further ones pay less than new tokens would."""
+
 
 @dataclass(frozen=True)
 class Forecast:
@@ -32,6 +35,8 @@ class Forecast:
         By what for.
     gpu_hours : float or None
         For the MFU or throughput that was stated.
+    passes : float or None
+        Over the text it is trained on, at the least; None where its length is not known.
     """
 
     id: str
@@ -48,6 +53,7 @@ class Forecast:
     memory: Mapping[str, float]
     disk: Mapping[str, float]
     gpu_hours: float | None
+    passes: float | None = None
 
 
 @dataclass(frozen=True)
@@ -136,6 +142,13 @@ def _parts(plan: Plan) -> Iterator[list[str]]:
         asked = f"execution.processes = {plan.processes}"
         yield [
             f"! {len(short)} of {len(plan.runs)} ask for more GPUs than {asked}; {most} do for all"
+        ]
+    if again := [each for each in plan.runs if (each.passes or 0.0) > PASSES]:
+        most = max(again, key=lambda each: each.passes or 0.0)
+        yield [
+            f"! {len(again)} of {len(plan.runs)} train on the same text more than {PASSES} times, "
+            f"up to {most.passes:.3g} at the least",
+            f"  ({most.id}): tokens seen so often buy little; give more text, or ask for fewer",
         ]
     yield _columns(plan)
     largest = max(plan.runs, key=lambda each: sum(each.memory.values()) * each.gpus)

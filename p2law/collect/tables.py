@@ -102,8 +102,8 @@ def check_keys(table: Any, known: Iterable[str], at: KeyPath) -> None:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Words that lead from a wrong name to a right one."""
-    names = list(known)
+    """Words that lead from a wrong name to a right one; no name is empty."""
+    names = [name for name in known if name]
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(names) or 'none'}"
 

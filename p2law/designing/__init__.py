@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from p2law.designing.determining import left_free
 from p2law.designing.informing import PRIOR_DRAWS, ground
 from p2law.designing.offers import Offers, offers
 from p2law.designing.picks import NextRuns
@@ -110,8 +111,9 @@ def next_runs(
         )
     search = Search.of(ground(source, pd.concat([*offered.rows, wanted]), guesses), offered, wanted)
     chosen = search.best(spend) if budget is not None else search.single()
-    idle = [] if chosen else [_idle(source)]
-    found = search.answer(chosen, level, (*idle, *_warned(source, wanted, search)))
+    done = [offered.rows[k] for k in chosen]
+    said = left_free(source, done, wanted) if chosen else [_idle(source)]
+    found = search.answer(chosen, level, (*said, *_warned(source, wanted, search)))
     return replace(found, budget=None if budget is None else spend)
 
 

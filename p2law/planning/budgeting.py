@@ -119,7 +119,7 @@ def budget_table(
         probability=sure,
         currency=costs.currency,
         trouble=caveats.of(seer, filled, amounts.tolist() if what == "loss" else ()),
-        notes=billed.notes,
+        notes=(*billed.notes, *caveats.of_methods(seer)),
         _table=pd.concat([rows, filled], axis=1),
         _loss=loss,
         _spent=spent,

@@ -13,6 +13,9 @@ from p2law.result import asking
 from p2law.text.views import number
 from p2law.text.wording import listed
 
+METHODS = ("depth", "width", "2:4", "unstructured")
+"""How the names of known methods begin; any other name says what its giver means by it."""
+
 
 def of(seer: Seer, filled: pd.DataFrame, losses: Sequence[float]) -> tuple[str, ...]:
     """Sentences about fits, about losses that are asked for, and about candidates.
@@ -27,6 +30,23 @@ def of(seer: Seer, filled: pd.DataFrame, losses: Sequence[float]) -> tuple[str, 
     """
     said = [*_of_fits(seer), *_high(seer, losses), *_of_rows(seer, filled)]
     return tuple(dict.fromkeys(said))
+
+
+def of_methods(seer: Seer) -> list[str]:
+    """Notes on candidates of one known method whose fit has records of another one alone."""
+    said = []
+    for fit, _, _, rows in seer.parts:
+        kinds = {_kind(each) for each in fit.records.get("method", pd.Series([""])).unique()}
+        for name in seer.table["method"].iloc[rows].unique():
+            if len(kinds) == 1 and _kind(name) and kinds.isdisjoint({"", _kind(name)}):
+                held = _labels(fit.records, "method")
+                said.append(f"{name} is foreseen by a fit to records of {held}: was another meant?")
+    return said
+
+
+def _kind(method: object) -> str:
+    """Which known method a name begins with; empty where it is none."""
+    return next((each for each in METHODS if str(method).strip().lower().startswith(each)), "")
 
 
 def _unlike(seer: Seer) -> list[str]:
@@ -76,7 +96,8 @@ def _of_rows(seer: Seer, filled: pd.DataFrame) -> list[str]:
     """What must be read with the numbers: of the candidates."""
     said, count = list[str](), len(filled)
     if free := int((~filled["determined"]).sum()):
-        said.append(f"{free} of {count} rest on what the records leave free, and are NaN")
+        where = f"; what is determined lies at {known}" if (known := _instead(seer, filled)) else ""
+        said.append(f"{free} of {count} rest on what the records leave free, and are NaN{where}")
     if part := int(((filled["reachable"] > 0) & (filled["reachable"] < 1)).sum()):
         said.append(
             f"the loss is reached in only part of the refits by {part} of {count}, and never in "
@@ -92,6 +113,16 @@ def _of_rows(seer: Seer, filled: pd.DataFrame) -> list[str]:
             f"the law: those with {BEYOND}{_furthest(seer, filled['tokens'])}"
         )
     return said
+
+
+def _instead(seer: Seer, filled: pd.DataFrame) -> str:
+    """Recorded values at which the first candidate that is left free would be determined."""
+    free = ~filled["determined"].to_numpy()
+    for fit, known, _, rows in seer.parts:
+        asked = seer.table.iloc[rows[free[rows]]].assign(tokens=float(fit.records["tokens"].max()))
+        if len(asked) and (said := known.instead(asked[list(fit.form.columns)])):
+            return said
+    return ""
 
 
 def _furthest(seer: Seer, tokens: pd.Series) -> str:

@@ -14,7 +14,7 @@ from p2law.planning.budgeting import Asked, budget_table
 from p2law.planning.budgets import Budgets, laid_out
 from p2law.planning.choosing import NAMED
 from p2law.planning.limits import UNPRICED, Limits, checked_limits
-from p2law.planning.pricing import SPENT, Prices
+from p2law.planning.pricing import SPENT, STATED, Prices
 from p2law.result import Fit
 from p2law.text.views import View
 from p2law.text.wording import got, listed, several
@@ -163,10 +163,14 @@ def of(found: Budgets, limits: Limits, against: str) -> Frontier:
         Nothing tells the column `against`.
     """
     if against == found.measure:
-        raise PlanError(f"{against} is what is to be small already; name another as against=")
+        others = ", ".join(name for name in AGAINST if name != against)
+        raise PlanError(
+            f"a frontier against {against} says nothing: {against} is what is to be small "
+            f"already; name another: {others}"
+        )
     whole, why = found.table, limits.refused(found)
     if whole[against].isna().all() and whole["determined"].any():
-        raise PlanError(f"nothing tells {against}; give prices=planning.Prices(...)")
+        raise PlanError(f"nothing tells {against}; give {STATED}")
     dark = whole[against].isna()
     why = [each or UNPRICED * bool(no) for each, no in zip(why, dark, strict=True)]
     plans = np.flatnonzero([not each for each in why])

@@ -9,6 +9,7 @@ from p2law.declaring import Mask
 from p2law.domains import is_number
 from p2law.errors import PlanError
 from p2law.planning.budgets import Budgets
+from p2law.planning.pricing import STATED
 from p2law.result import asking
 from p2law.text.views import number
 from p2law.text.wording import got, listed
@@ -87,7 +88,7 @@ class Limits:
                 continue
             if table[name].isna().all() and table["determined"].any():
                 raise PlanError(
-                    f"a limit of {name} needs prices: planning.Prices(...) with "
+                    f"a limit of {name} needs {STATED} with "
                     f"tokens_per_second, or peak_flops and mfu, and gpu_hour for cost"
                 )
             why[table[name].isna().to_numpy() & (why == "")] = UNPRICED

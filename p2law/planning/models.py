@@ -8,7 +8,13 @@ import numpy as np
 from p2law.domains import is_number
 from p2law.errors import PlanError
 from p2law.result import asking
+from p2law.text.views import number
 from p2law.text.wording import got
+
+COARSE = 0.2
+"""Share of a model by which a size may differ from what the rate as asked for leaves: whole layers
+are removed (up to an eighth too many or too few, of four), and embeddings stay (a third of small
+models: of a rate of 0.5 a sixth)."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,11 @@ class Model:
     params_after : tuple of (float, float)
         Exact sizes where they are known: pruning rate as asked for, parameters after pruning.
         Such a candidate's rate is the one that this size has achieved.
+
+    Raises
+    ------
+    PlanError
+        The size looks like billions.
     """
 
     name: str
@@ -34,6 +45,9 @@ class Model:
     base_loss: float
     flops_per_token: float | None = None
     params_after: tuple[tuple[float, float], ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_count(f"model {self.name!r}: params", self.params)
 
     def after(self, rate: float) -> float:
         """Parameters after pruning by a rate."""
@@ -53,11 +67,19 @@ class Dense:
     params : float
     loss : float
         On the text of the records, taken as exact.
+
+    Raises
+    ------
+    PlanError
+        The size looks like billions.
     """
 
     name: str
     params: float
     loss: float
+
+    def __post_init__(self) -> None:
+        _check_count(f"Dense {self.name!r}: params", self.params)
 
 
 def checked_dense(dense: Any) -> tuple[Dense, ...]:
@@ -77,7 +99,6 @@ def checked_dense(dense: Any) -> tuple[Dense, ...]:
                 f"a model without pruning is planning.Dense(name, params, loss), got {got(each)}"
             )
         _positive(f"Dense {each.name!r}", {"params": each.params, "loss": each.loss})
-        asking.plain_count(f"Dense {each.name!r}: params", each.params)
     return found
 
 
@@ -96,18 +117,29 @@ def checked_models(models: Any) -> tuple[Model, ...]:
         numbers: dict[str, Any] = {"params": each.params, "base_loss": each.base_loss}
         numbers |= {"flops_per_token": each.flops_per_token} if each.flops_per_token else {}
         _positive(f"model {each.name!r}", numbers)
-        asking.plain_count(f"model {each.name!r}: params", each.params)
         for rate, after in each.params_after:
-            _positive(f"model {each.name!r}", {"params_after": after})
-            if after > each.params:
-                raise PlanError(
-                    f"model {each.name!r}: params_after {after:g} at rate {rate:g} is more than "
-                    f"the {each.params:g} before pruning"
-                )
+            _check_after(each, rate, after)
     twice = {each.name for each in found if [other.name for other in found].count(each.name) > 1}
     if twice or not found:
         raise PlanError(f"two models are called {min(twice)!r}" if twice else "no model is given")
     return found
+
+
+def _check_after(model: Model, rate: float, after: float) -> None:
+    """Refuse a size after pruning that the rate cannot have left."""
+    _positive(f"model {model.name!r}", {"params_after": after})
+    if after > model.params:
+        raise PlanError(
+            f"model {model.name!r}: params_after {after:g} at rate {rate:g} is more than "
+            f"the {model.params:g} before pruning"
+        )
+    achieved = 1 - after / model.params
+    if abs(achieved - rate) > COARSE:
+        raise PlanError(
+            f"model {model.name!r}: params_after {number(after)} of {number(model.params)} is a "
+            f"rate of {number(achieved, 3)}, not {number(rate)}; at that rate about "
+            f"{number(model.params * (1 - rate), 3)} stay, so mend the one or the other"
+        )
 
 
 def _sequence(given: Any, kind: type, example: str) -> tuple[Any, ...]:
@@ -123,3 +155,9 @@ def _positive(what: str, numbers: dict[str, Any]) -> None:
     for name, value in numbers.items():
         if not (is_number(value) and 0 < value < np.inf):
             raise PlanError(f"{what}: {name} is a positive number, got {got(value)}")
+
+
+def _check_count(what: str, value: Any) -> None:
+    """Refuse a size in billions; what is no number is told where models are checked."""
+    if is_number(value) and value > 0:
+        asking.plain_count(what, value)

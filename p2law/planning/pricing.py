@@ -24,6 +24,9 @@ TRAINING, FORWARD = 6.0, 2.0
 
 SECONDS = 3600.0
 
+STATED = "prices (planning.Prices, in a plan file [prices])"
+"""Where it is stated what tokens cost, in words."""
+
 SLOW = 1e9
 """FLOP/s below which no GPU is: the number is in another unit."""
 
@@ -140,8 +143,7 @@ class Bill:
             cure = "tokens_per_second, or peak_flops with mfu"
             cure += ", and gpu_hour" if unit == "cost" else ""
             raise PlanError(
-                f"a budget of {unit} says nothing without a throughput; give "
-                f"prices=planning.Prices(...) with {cure}"
+                f"a budget of {unit} says nothing without a throughput; give {STATED} with {cure}"
             )
         return np.asarray((amount / scale - self.fixed) / self.per_token)
 

@@ -168,7 +168,9 @@ class Question:
         reachable = float(share(np.isfinite(found), found))
         if not determined:
             why = "the answer rests on what the records leave free"
-            trouble = [*trouble, "; ".join([why, *self.fit.trouble[:1]])]
+            known = self.fit.known.instead(self._inputs(at))
+            there = [f"what is determined lies at {known}"] if known else []
+            trouble = [*trouble, "; ".join([why, *there, *self.fit.trouble[:1]])]
             found, low, high = np.full(1, np.nan), float("nan"), float("nan")
         elif np.isnan(reachable):
             trouble = [*trouble, *self.fit.known.doubts[:1]]

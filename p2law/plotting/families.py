@@ -11,9 +11,11 @@ from matplotlib.axes import Axes
 
 from p2law.declaring import Array, Mask
 from p2law.errors import PlotError
+from p2law.planning.foresight import TOKENS
 from p2law.plotting.colours import BLACK
-from p2law.result import Fit
+from p2law.result import Fit, asking
 from p2law.result.verdicts import Status
+from p2law.text.views import number
 from p2law.text.wording import got, several
 
 POINTS = 80
@@ -149,6 +151,26 @@ def reads(fit: Fit, column: str, instead: str) -> None:
         raise PlotError(
             f"{fit.form.name} reads {', '.join(fit.form.columns)} and no {column}; {instead}"
         )
+
+
+def checked_until(fit: Fit, until: Any) -> float:
+    """Check the tokens up to which a law is drawn.
+
+    Raises
+    ------
+    FitError
+        It is no positive number.
+    PlotError
+        It lies before all records, so that nothing would be drawn.
+    """
+    last = asking.positive("until", until)
+    tokens = fit.records[TOKENS]
+    if last <= (first := float(tokens[tokens > 0].min())):
+        raise PlotError(
+            f"until is {number(last)} tokens, and the law is drawn from the first on record on, "
+            f"{number(first)}: ask for more; the records end at {number(float(tokens.max()))}"
+        )
+    return last
 
 
 def varies(values: pd.Series) -> bool:

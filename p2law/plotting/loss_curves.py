@@ -27,6 +27,7 @@ from p2law.plotting.families import (
     Family,
     at_edge,
     checked_fit,
+    checked_until,
     dots,
     doubts,
     draw,
@@ -91,13 +92,14 @@ def curves(
     Raises
     ------
     PlotError
-        The law reads no tokens, or `by`, `until`, `panels` or `ax` is of the wrong kind.
+        The law reads no tokens, `by`, `panels` or `ax` is of the wrong kind, or `until` lies
+        before all records.
     FitError
         `level` is no probability.
     """
     reads(checked_fit(fit), TOKENS, "draw it with plotting.rates or plotting.predicted")
     asking.interval(level, "mean")
-    last = None if until is None else asking.positive("until", until)
+    last = None if until is None else checked_until(fit, until)
     most = checked_panels(panels)
     found = family(fit, TOKENS)
     sorted_out = panelling(found, by)

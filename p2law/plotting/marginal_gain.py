@@ -16,6 +16,7 @@ from p2law.plotting.colours import GREY, MARKERS, Hues, evenly
 from p2law.plotting.families import (
     CURVE,
     checked_fit,
+    checked_until,
     doubts,
     draw,
     family,
@@ -91,7 +92,7 @@ def gain(
     Raises
     ------
     PlotError
-        The law reads no tokens, or `ax` is of the wrong kind.
+        The law reads no tokens, `ax` is of the wrong kind, or `until` lies before all records.
     FitError, FormError, RecordError
         As in `planning.saturation`.
     """
@@ -106,7 +107,7 @@ def gain(
     settings = pd.concat([groups[k].iloc[:1] for k in chosen], ignore_index=True)
     asked: list[dict[str, Any]] = settings.to_dict("records")  # type: ignore[assignment]
     points = [planning.saturation(fit, gain=least, level=level, **each) for each in asked]
-    last = asking.positive("until", _reach(fit, points) if until is None else until)
+    last = _reach(fit, points) if until is None else checked_until(fit, until)
     picture = _Picture(fit, settings, names, least, level, last)
     told = picture.draw(place.axes[0], points)
     of = " of settings on record" if place.own else ""

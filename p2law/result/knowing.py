@@ -20,6 +20,7 @@ from p2law.solving.gathering import WEIGHT, weights_of
 from p2law.solving.problem import Problem
 from p2law.solving.settings import Settings
 from p2law.solving.surface import Surface
+from p2law.text.views import exact
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +90,36 @@ class Knowledge:
         for each in self.ties:
             sure &= each.holds(*(inputs[name].to_numpy() for name in each.names))
         return sure
+
+    def instead(self, inputs: pd.DataFrame) -> str:
+        """Say at which recorded values the first prediction that is left free is determined.
+
+        Inputs of which the records hold few values are tried, one alone and else two together.
+
+        Returns
+        -------
+        str
+            "params 3e9 or params 8e9"; empty where nothing is left free, or no such values help.
+        """
+        free = inputs[~self.determines(inputs)].iloc[:1]
+        few = [
+            name for name in self.form.columns if self.records[name].nunique() <= causes.FEW_VALUES
+        ]
+        for count in (1, 2) if len(free) else ():
+            said = list[str]()
+            for names in itertools.combinations(few, count):
+                held = self.records[list(names)].drop_duplicates().sort_values([*names])
+                columns = {name: held[name].to_numpy() for name in names}
+                known = held[self.determines(free.iloc[[0] * len(held)].assign(**columns))]
+                said += [
+                    " with ".join(
+                        f"{name} {exact(each)}" for name, each in zip(names, row, strict=True)
+                    )
+                    for row in known.to_numpy().tolist()
+                ]
+            if said:
+                return " or ".join(said[: causes.FEW_VALUES])
+        return ""
 
     def interval(self, arrays: list[Array], level: float, kind: str) -> tuple[Array, Array]:
         """Ends of the intervals of predictions at inputs in the order of the law."""

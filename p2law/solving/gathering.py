@@ -20,8 +20,8 @@ MIXTURES = ("family", "method", "eval_text", "schedule")
 
 WEIGHT = "fit_weight"
 
-KEPT = (*CURVES, METRIC)
-"""Labels that are kept beside the numbers: they tell curves apart, and say what a loss is."""
+KEPT = (*CURVES, METRIC, "method")
+"""Labels kept beside the numbers: what tells curves apart, what a loss is, how was pruned."""
 
 
 READ = ("params", "tokens", "pruning_rate", "params_after", "model", *MIXTURES, *KEPT)
@@ -36,7 +36,7 @@ class Data:
     ----------
     table : DataFrame
         Columns run, the inputs, the target, `fit_weight` where rows are weighted, and of
-        seed, eval_text and metric, as texts, what the records have.
+        seed, eval_text, metric and method, as texts, what the records have.
     left_out : tuple of (str, int)
         Why rows were left out, and how many.
     trouble, notes : tuple of str

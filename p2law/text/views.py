@@ -132,6 +132,18 @@ def number(value: float, digits: int = 4) -> str:
     return text
 
 
+def exact(value: float) -> str:
+    """A number in as many significant digits as it has, four at the most where they do.
+
+    Examples
+    --------
+    >>> exact(8.03e9), exact(8030261248.0), exact(0.3)
+    ('8.03e9', '8030261248', '0.3')
+    """
+    texts = (number(value, digits) for digits in range(4, 18))
+    return next((text for text in texts if float(text) == value), repr(value))
+
+
 def together(estimate: float, low: float, high: float) -> tuple[str, str, str]:
     """An estimate and its interval, to two digits of how far its nearer end lies off.
 

@@ -275,6 +275,7 @@ def test_a_law_of_scores_has_no_curve_over_tokens(retention_fit):
         ({"panels": 0}, PlotError, "panels is a number of panels, at least 1, got 0"),
         ({"panels": True}, PlotError, "panels is a number of panels"),
         ({"until": -1}, FitError, "until is a positive number, got -1"),
+        ({"until": 1}, PlotError, "until is 1 tokens, .* from the first on record on, 2e7: ask"),
         ({"level": 2}, FitError, "level is a probability"),
     ],
 )

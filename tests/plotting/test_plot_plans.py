@@ -143,6 +143,8 @@ def test_wrong_wishes_of_gain_are_refused(p2_fit, retention_fit):
         plotting.gain(p2_fit, params=1e9, pruning_rate=0.2)
     with pytest.raises(FitError, match="gain is a positive number"):
         plotting.gain(p2_fit, gain=0)
+    with pytest.raises(PlotError, match="until is 1 tokens"):
+        plotting.gain(p2_fit, until=1)
 
 
 # -- the frontier ----------------------------------------------------------------------
