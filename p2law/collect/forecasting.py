@@ -81,7 +81,9 @@ def forecast(
             hours = sum(flops.values()) / (mfu * peak_flops) / 3600
         elif tokens_per_second is not None:
             hours = run.training.total / tokens_per_second / 3600
-        runs.append(_forecast(run, flops, gpus, memory, hours))
+        text = _tokens(sweep.corpora[run.training.corpus])
+        passes = run.training.total / text if text else None
+        runs.append(_forecast(run, flops, gpus, memory, hours, passes))
     return Plan(
         name=sweep.name,
         runs=tuple(runs),
@@ -147,7 +149,12 @@ def _calibration(run: Run) -> float:
 
 
 def _forecast(
-    run: Run, flops: dict[str, float], gpus: int, memory: dict[str, float], hours: float | None
+    run: Run,
+    flops: dict[str, float],
+    gpus: int,
+    memory: dict[str, float],
+    hours: float | None,
+    passes: float | None,
 ) -> Forecast:
     stored = BYTES[run.training.dtype] * trained(run).params
     return Forecast(
@@ -169,6 +176,7 @@ def _forecast(
             "model": float(stored),
         },
         gpu_hours=hours,
+        passes=passes,
     )
 
 

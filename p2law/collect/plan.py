@@ -8,6 +8,9 @@ import pandas as pd
 
 from p2law.collect.columns import aligned
 
+PASSES = 4
+"""Over the same text, past which further ones pay less than new tokens would."""
+
 
 @dataclass(frozen=True)
 class Forecast:
@@ -32,6 +35,8 @@ class Forecast:
         By what for.
     gpu_hours : float or None
         For the MFU or throughput that was stated.
+    passes : float or None
+        Over the text it is trained on, at the least; None where its length is not known.
     """
 
     id: str
@@ -48,6 +53,7 @@ class Forecast:
     memory: Mapping[str, float]
     disk: Mapping[str, float]
     gpu_hours: float | None
+    passes: float | None = None
 
 
 @dataclass(frozen=True)
@@ -137,6 +143,8 @@ def _parts(plan: Plan) -> Iterator[list[str]]:
         yield [
             f"! {len(short)} of {len(plan.runs)} ask for more GPUs than {asked}; {most} do for all"
         ]
+    if again := _repeated(plan):
+        yield again
     yield _columns(plan)
     largest = max(plan.runs, key=lambda each: sum(each.memory.values()) * each.gpus)
     each, on = _gigabytes(sum(largest.memory.values())), f"{largest.gpus} GPU"
@@ -153,6 +161,19 @@ def _parts(plan: Plan) -> Iterator[list[str]]:
     yield list(_on_disk(plan))
     if plan.gpu_hours is not None:
         yield [f"time      {plan.gpu_hours:.3g} GPU-hours, at the speed that was stated"]
+
+
+def _repeated(plan: Plan) -> list[str]:
+    """Lines on runs that see their text too often; none where there is none."""
+    again = [each for each in plan.runs if (each.passes or 0.0) > PASSES]
+    if not again:
+        return []
+    most = max(again, key=lambda each: each.passes or 0.0)
+    return [
+        f"! {len(again)} of {len(plan.runs)} train on the same text more than {PASSES} times,",
+        f"  {most.id} {most.passes:.3g} times at the least:",
+        "  tokens seen so often buy little; give more text, or ask for fewer tokens",
+    ]
 
 
 def _columns(plan: Plan) -> list[str]:

@@ -440,6 +440,20 @@ def test_a_text_of_unknown_length_is_named():
     assert "not counted, since no `tokens` is given: slim (bytes)" in str(plan)
 
 
+@pytest.mark.parametrize(("length", "said"), [(2_000_000_000, False), (1_000_000, True)])
+def test_many_passes_over_a_short_text_are_said(length, said):
+    """
+    P² counts tokens, not new ones; a text whose length is not known says nothing.
+    """
+    corpus = Corpus(name="slim", hub="cerebras/SlimPajama-627B", tokens=length)
+    plan = forecast(sweep("Llama-3.2-1B", corpora={"slim": corpus}))
+
+    words = "! 1 of 1 train on the same text more than 4 times,\n  Llama-3.2-1B-depth-0.25-"
+    assert plan.runs[0].passes == pytest.approx(plan.runs[0].tokens / length)
+    assert said == (words in str(plan))
+    assert said == ("! " in str(plan))
+
+
 def test_the_table_has_a_row_a_run_in_plain_units():
     """
     For whoever goes on with pandas.
