@@ -143,13 +143,8 @@ def _parts(plan: Plan) -> Iterator[list[str]]:
         yield [
             f"! {len(short)} of {len(plan.runs)} ask for more GPUs than {asked}; {most} do for all"
         ]
-    if again := [each for each in plan.runs if (each.passes or 0.0) > PASSES]:
-        most = max(again, key=lambda each: each.passes or 0.0)
-        yield [
-            f"! {len(again)} of {len(plan.runs)} train on the same text more than {PASSES} times, "
-            f"up to {most.passes:.3g} at the least",
-            f"  ({most.id}): tokens seen so often buy little; give more text, or ask for fewer",
-        ]
+    if again := _repeated(plan):
+        yield again
     yield _columns(plan)
     largest = max(plan.runs, key=lambda each: sum(each.memory.values()) * each.gpus)
     each, on = _gigabytes(sum(largest.memory.values())), f"{largest.gpus} GPU"
@@ -166,6 +161,19 @@ def _parts(plan: Plan) -> Iterator[list[str]]:
     yield list(_on_disk(plan))
     if plan.gpu_hours is not None:
         yield [f"time      {plan.gpu_hours:.3g} GPU-hours, at the speed that was stated"]
+
+
+def _repeated(plan: Plan) -> list[str]:
+    """Lines on runs that see their text too often; none where there is none."""
+    again = [each for each in plan.runs if (each.passes or 0.0) > PASSES]
+    if not again:
+        return []
+    most = max(again, key=lambda each: each.passes or 0.0)
+    return [
+        f"! {len(again)} of {len(plan.runs)} train on the same text more than {PASSES} times,",
+        f"  {most.id} {most.passes:.3g} times at the least:",
+        "  tokens seen so often buy little; give more text, or ask for fewer tokens",
+    ]
 
 
 def _columns(plan: Plan) -> list[str]:
