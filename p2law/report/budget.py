@@ -76,14 +76,15 @@ def tables(
     Returns
     -------
     list of Table
-        Of a law that reads no tokens, one with its predictions.
+        Of a law that reads no tokens, one with its predictions; of one that tells no loss,
+        none of tokens that are enough.
     """
     if TOKENS not in fit.form.columns:
         return [_plainly(fit, cases.recorded(fit, MANY) if asked is None else asked, level)]
     table = cases.recorded(fit, CASES) if asked is None else _checked(fit, asked)
     found = [_after(fit, table, _amounts(fit) if tokens is None else tokens, level)]
     found += [_reaching(fit, table, losses, level)] if losses is not None else []
-    return [*found, _enough(fit, table, level)]
+    return [*found, _enough(fit, table, level)] if fit.form.target == "loss" else found
 
 
 def _checked(fit: Fit, asked: pd.DataFrame) -> pd.DataFrame:
