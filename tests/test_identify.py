@@ -133,6 +133,18 @@ def test_the_default_fit_holds_as_few_coefficients_as_the_records_allow(
     assert ("because the records hold" in first) == bool(held)
 
 
+def test_what_the_records_lack_is_said_once(p2_records):
+    """
+    However many of the held coefficients lack it.
+    """
+    records = p2_records(SIZES[:1], RATES, noise=0.002)
+    fit = p2law.fit(records[records["tokens"] == records["tokens"].max()])
+
+    first = fit.view().headline
+    assert len(fit.held) > 2
+    assert "because the records hold 1 model size and 1 token count, fitted" in first
+
+
 def test_what_the_ladder_holds_determines_no_other_prediction(p2_records):
     """
     Between and beyond two sizes a prediction would rest on the held coefficient: it is withheld.

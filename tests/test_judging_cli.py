@@ -109,6 +109,8 @@ def test_without_forms_all_laws_are_compared_that_the_columns_allow(said):
     ("hold", "words"),
     [
         ("largest-modle", "did you mean largest-model? It takes last-tokens, largest-model"),
+        ("last_tokens=0.2", "did you mean last-tokens? It takes last-tokens, largest-model"),
+        ("last-token=0.2", "did you mean last-tokens? It takes last-tokens, largest-model"),
         ("last-tokens=a", "shares are numbers, as last-tokens=0.2"),
         ("last-tokens=0.1,0.2", "last-tokens takes one share"),
         ("largest-model=0.5", "largest-model takes no share"),

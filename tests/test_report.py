@@ -199,6 +199,29 @@ def test_trouble_comes_first(p2_records):
     assert "No hold-out was asked for." in page
 
 
+def test_the_page_speaks_to_readers_who_do_not_program(p2_records):
+    """
+    No argument or attribute of Python, and no NaN where a hold-out determines no row.
+    """
+    one = p2law.fit(p2_records(params=(3e9,), noise=0.004, seed=3))
+    free = p2law.fit(p2_records(params=(3e9,), noise=0.004, seed=3), forms.p2)
+    two = p2law.fit(p2_records(params=(1e9, 3e9), noise=0.004, seed=3))
+    split = p2law.holdout.largest_model(two.records)
+
+    pages = [
+        report.html(one, **PLAIN),
+        report.html(free, **PLAIN),
+        report.html(two, holdouts=[split], pictures=False),
+    ]
+    shown = [re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL) for page in pages]
+    _, open_, held = shown
+
+    assert not [page for page in shown if "(fixed=)" in page or "`trouble`" in page]
+    assert "add the runs that “Read this first” names" in open_
+    assert ">nan" not in held
+    assert '<td class="num">0 of 80</td><td class="num">none</td>' in held
+
+
 def test_a_hold_out_that_needs_no_law_is_among_what_must_be_read_first(p2_records):
     """
     Where the power law of each run does better, the page says so above the planner.

@@ -529,6 +529,11 @@ def test_inputs_outside_the_records_are_named(fits):
             "it does not read: rate",
         ),
         (
+            {"params": 1e9, "tokens": 1e9, "pruning_rate": 0.2, "base_loss": 2, "method": "width"},
+            FormError,
+            "it does not read: method",
+        ),
+        (
             {"params": 1e9, "tokens": 0, "pruning_rate": 0.2, "base_loss": 2},
             RecordError,
             r"p2 has no value at tokens = 0 \(row 0\); tokens must be > 0",

@@ -14,7 +14,16 @@ from p2law.cli import judging as judging
 from p2law.cli import next_runs as designing
 from p2law.cli import planning as planning
 from p2law.cli import report as reporting
-from p2law.cli.shell import MANY, add_records, as_json, blaming, find_form, records, saved
+from p2law.cli.shell import (
+    MANY,
+    add_records,
+    as_json,
+    blaming,
+    find_form,
+    law_inputs,
+    records,
+    saved,
+)
 from p2law.collect import cli as collecting
 from p2law.declaring import Form
 from p2law.errors import FitError, P2LawError, UnreachableLossError
@@ -180,14 +189,7 @@ def _predict(asked: argparse.Namespace, words: Sequence[str]) -> str:
 
 def _inputs(words: Sequence[str], form: Form) -> dict[str, list[float]]:
     """Read the inputs of a law: ``--name value [value ...]``."""
-    options = {f"--{name.replace('_', '-')}": name for name in form.columns}
-    usage = f"p2law predict FIT {' '.join(f'{each} VALUE ...' for each in options)}"
-    parser = argparse.ArgumentParser("p2law predict", usage, allow_abbrev=False, add_help=False)
-    for option, name in options.items():
-        parser.add_argument(
-            option, dest=name, nargs="+", action="extend", type=float, required=True
-        )
-    return vars(parser.parse_args(words))
+    return law_inputs("predict", "FIT", form.columns, words, nargs="+", action="extend")
 
 
 def _number(name: str, text: str) -> float:

@@ -120,8 +120,8 @@ def _hold(text: str) -> "Hold":
         raise ScoreError(
             f"--hold {text}: {name} takes {'one share' if name == HOLDS[0] else 'no share'}"
         )
-    if re.fullmatch(r"[\w-]+", text):
-        close = difflib.get_close_matches(text, HOLDS, n=1)
+    close = difflib.get_close_matches(name.replace("_", "-"), HOLDS, n=1, cutoff=0.8)
+    if re.fullmatch(r"[\w-]+" if not close else r"[\w-]+(=[^=]*)?", text):
         meant = f"did you mean {close[0]}? " if close else ""
         raise ScoreError(
             f"--hold {text}: {meant}It takes {', '.join(HOLDS)}, or an expression as "

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from p2law import planning
 from p2law.cli import planfile
-from p2law.cli.shell import as_json, saved
+from p2law.cli.shell import as_json, law_inputs, saved
 from p2law.declaring import Form
 from p2law.planning.foresight import TOKENS
 
@@ -90,13 +90,7 @@ def main(asked: argparse.Namespace, words: Sequence[str]) -> str:
 def _inputs(command: str, words: Sequence[str], form: Form) -> dict[str, float]:
     """Read the inputs of a law but for tokens: ``--name value``."""
     names = [name for name in form.columns if name != TOKENS]
-    options = [f"--{name.replace('_', '-')}" for name in names]
-    own = " ".join(f"{each} VALUE" for each in options)
-    usage = f"p2law {command} {OPTIONS} FIT {WANTED[command]} {own}"
-    parser = argparse.ArgumentParser(f"p2law {command}", usage, allow_abbrev=False, add_help=False)
-    for option, name in zip(options, names, strict=True):
-        parser.add_argument(option, dest=name, type=float, required=True)
-    return vars(parser.parse_args(words))
+    return law_inputs(command, f"{OPTIONS} FIT {WANTED[command]}", names, words)
 
 
 def plan_main(asked: argparse.Namespace) -> tuple[str, int]:

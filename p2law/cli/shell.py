@@ -6,7 +6,7 @@ import importlib
 import json
 import math
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from p2law.errors import FitError, FormError, P2LawError, RecordError, SavedFitE
 from p2law.files.textfiles import LARGE, text_of
 from p2law.holdout.selecting import chosen
 from p2law.records import check, reading
+from p2law.text.wording import nearest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -118,7 +119,49 @@ def saved(path: Path, form: str | None, first: str = "") -> "Fit":
             return p2law.Fit.from_json(text, forms=own)
     except SavedFitError as error:
         cure = "\nOn the command line: --form module:name" if "hand it over" in str(error) else ""
+        if str(error).startswith("not a saved fit"):
+            cure = "\nA fit is saved by: p2law fit RECORDS --save FILE"
         raise SavedFitError(f"{path}: {error}{cure}") from error
+
+
+def law_inputs(
+    command: str, before: str, names: Sequence[str], words: Sequence[str], **kind: Any
+) -> dict[str, Any]:
+    """Read the inputs of a law: ``--name value``; what is none of them is named first.
+
+    Parameters
+    ----------
+    command : str
+    before : str
+        What stands before the inputs, for the usage.
+    names : sequence of str
+        Of the inputs.
+    words : sequence of str
+    **kind
+        How many values each takes, as `add_argument` says it.
+
+    Returns
+    -------
+    dict of str to float or list of float
+
+    Raises
+    ------
+    SystemExit
+        With code 2 where one is missing, unknown or no number.
+    """
+    options = {f"--{name.replace('_', '-')}": name for name in names}
+    values = "VALUE ..." if "nargs" in kind else "VALUE"
+    usage = " ".join([f"p2law {command} {before}", *(f"{each} {values}" for each in options)])
+    parser = argparse.ArgumentParser(f"p2law {command}", usage, allow_abbrev=False, add_help=False)
+    for option, name in options.items():
+        parser.add_argument(option, dest=name, type=float, **kind)
+    found, unknown = parser.parse_known_args(words)
+    if unknown:
+        meant = nearest(unknown[0].partition("=")[0], options)
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}; {meant}")
+    if missing := [each for each, name in options.items() if getattr(found, name) is None]:
+        parser.error(f"the following arguments are required: {', '.join(missing)}")
+    return vars(found)
 
 
 @contextlib.contextmanager

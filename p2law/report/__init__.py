@@ -98,7 +98,7 @@ def html(fit: Fit, **asked: Unpack[Asked]) -> str:
             "title": given.get("title") or f"{about['law']} fitted to {about['about']}",
             "about": about,
             "level": f"{100 * level:g}",
-            "trouble": (*fit.trouble, *holding.trouble(trials)),
+            "trouble": (*map(contents.plain, fit.trouble), *holding.trouble(trials)),
             "unit": budget.plain_unit(fit),
             "start_level": f"{min(100 * level, 100 * planner.HIGHEST):g}",
             **_planner(fit),

@@ -27,9 +27,14 @@ def summary(fit: Fit) -> dict[str, str]:
         "about": f"{several(len(fit.records), 'record')} of {several(runs, 'run')}",
         "status": fit.status.words,
         "sound": "yes" if fit.status.words == fit.status.words.lower() else "no",
-        "meaning": fit.status.value,
+        "meaning": plain(fit.status.value),
         "held": headline if ", holding " in headline else "",
     }
+
+
+def plain(sentence: str) -> str:
+    """The same for readers who do not program: the page's own words in place of names of code."""
+    return sentence.replace("`trouble`", "“Read this first”").replace(" (fixed=)", "")
 
 
 def coefficients(fit: Fit, level: float) -> list[dict[str, str]]:
@@ -67,13 +72,13 @@ def unknowns(fit: Fit) -> list[tuple[str, str, str]]:
     for name, why in fit.held.items():
         by_cause.setdefault(why, []).append(f"{name} = {number(fit.values[name])}")
     for why, held in by_cause.items():
-        cure = "" if why.startswith(("fixed", "tied")) else "add some, or hold it yourself (fixed=)"
+        cure = "" if why.startswith(("fixed", "tied")) else "add some, or hold it yourself"
         found.append((listed(held), f"held, not fitted: {why}", cure))
     surface = known.problem.surface
     q = surface.coordinates(fit.values)
     for each in causes.loose(surface, q, identify.at(surface, q)):
         moves = "move together" if len(each.names) > 1 else "moves no prediction"
-        found.append((listed(each.names), f"{moves}: {each.why}", each.cure))
+        found.append((listed(each.names), f"{moves}: {each.why}", plain(each.cure)))
     for tie in known.ties:
         names = listed(tie.exchanged) or f"the parts of {listed(tie.names)}"
         found.append((names, str(tie), ""))

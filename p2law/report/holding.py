@@ -9,6 +9,7 @@ import pandas as pd
 from p2law import fitting, forms, holdout, objectives, scoring
 from p2law.errors import P2LawError
 from p2law.holdout import Split
+from p2law.report import contents
 from p2law.result import Fit
 from p2law.scoring import Score
 from p2law.scoring.judging import beaten
@@ -54,7 +55,10 @@ class Trial:
     @property
     def view(self) -> View | None:
         """All that the score says."""
-        return self.score.view() if self.score else None
+        if self.score is None:
+            return None
+        found = self.score.view()
+        return replace(found, warnings=tuple(map(contents.plain, found.warnings)))
 
     @property
     def row(self) -> tuple[str, ...]:
@@ -63,13 +67,15 @@ class Trial:
             return ()
         found, naive = self.score, self.score.baselines["rmse"]
         beside = [number(naive[name], 3) if name in naive else "none" for name in naive.index[1:3]]
-        inside = f"{100 * found.coverage:.0f} %"
+        count = f"{found.rows} of {found.rows + found.undetermined}"
+        if not found.rows:
+            return (self.words, count, *["none"] * (len(HEADER) - 2))
         return (
             self.words,
-            f"{found.rows} of {found.rows + found.undetermined}",
+            count,
             number(found.rmse, 3),
             f"{number(100 * found.mean_relative, 3)} %",
-            inside if found.rows else "none",
+            f"{100 * found.coverage:.0f} %",
             *(beside or ("none", "none")),
         )
 

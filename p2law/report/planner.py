@@ -13,7 +13,7 @@ import numpy as np
 from p2law.declaring import Array, Form, Input
 from p2law.errors import FormError
 from p2law.identify import AMPLIFIED, STILL, Directions
-from p2law.report import cases
+from p2law.report import cases, contents
 from p2law.report.sliders import slider
 from p2law.report.tape import Tape
 from p2law.report.tracing import trace
@@ -147,7 +147,7 @@ def _place(surface: Surface, q: Array, found: Directions) -> dict[str, Any]:
 def _free(fit: Fit) -> str:
     """Why predictions may be undetermined: the first of what a user must read."""
     why = "The prediction moves with what the records leave free"
-    causes = [each for each in fit.trouble if each not in fit.known.doubts]
+    causes = [contents.plain(each) for each in fit.trouble if each not in fit.known.doubts]
     return f"{why}: {causes[0]}." if causes else f"{why}."
 
 

@@ -52,8 +52,9 @@ def inputs(form: Form, table: pd.DataFrame | None, columns: Mapping[str, Any]) -
     RecordError
         An input is not a number, lists are of unequal length, or the law has no value there.
     """
-    asked = {**_from_table(form, table), **{name: _one(name, columns[name]) for name in columns}}
     unknown = sorted(set(columns) - set(form.columns))
+    given = {name: _one(name, each) for name, each in columns.items() if name not in unknown}
+    asked = {**_from_table(form, table), **given}
     missing = [name for name in form.columns if name not in asked]
     if unknown or missing:
         parts = [f"{form.name} reads {', '.join(form.columns)}"]

@@ -1,5 +1,6 @@
 """What a view says of a fit: coefficients, what is held, misfit, and what the records cover."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -61,9 +62,12 @@ def held(why: Mapping[str, str], values: Mapping[str, float], settings: Settings
     if not own:
         return ""
     named = listed([f"{name} = {number(values[name])}" for name in own])
-    reasons = [each.removeprefix(HOLD) for each in dict.fromkeys(own.values())]
-    start = HOLD if all(each.startswith(HOLD) for each in own.values()) else ""
-    return f", holding {named} because {start}{listed(reasons)},"
+    reasons = [*dict.fromkeys(own.values())]
+    if not all(each.startswith(HOLD) for each in reasons):
+        return f", holding {named} because {listed([each.removeprefix(HOLD) for each in reasons])},"
+    # Each input is named once, however many coefficients lack it.
+    parts = [part for each in reasons for part in re.split(", | and ", each.removeprefix(HOLD))]
+    return f", holding {named} because {HOLD}{listed([*dict.fromkeys(parts)])},"
 
 
 def misfit(residuals: Array, runs: "pd.Series[Any]", unit: str) -> str:
