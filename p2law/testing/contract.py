@@ -139,12 +139,12 @@ def _used(form: Form, columns: Sequence[Array], at: Mapping[str, float]) -> str:
             continue
         value = at[each.name]
         tried = (value, each.bounds.low, each.bounds.high, 2 * value, value + 1)
-        first, *found = (
+        found = [
             _value(form, columns, {**at, each.name: one})
             for one in tried
             if one is not None and np.isfinite(one)
-        )
-        if all(np.array_equal(one, first, equal_nan=True) for one in found):
+        ]
+        if found and all(np.array_equal(one, found[0], equal_nan=True) for one in found):
             return f"declares {each.name}, but the prediction does not depend on it"
     return ""
 
@@ -158,7 +158,8 @@ def _linear(form: Form, columns: Sequence[Array], at: Mapping[str, float]) -> st
                 once, thrice = one - zero, three - zero
                 room = 1e-9 * np.abs(one).max()
                 same = np.allclose(thrice, 3 * once, rtol=1e-9, atol=room)
-            if np.isfinite(thrice).all() and not same:
+            told = size == at[name] or np.isfinite(thrice).all()  # else it has overflown alone
+            if told and not same:
                 return f"declares {name} linear, but the prediction is not linear in it"
     return ""
 
