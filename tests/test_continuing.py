@@ -375,6 +375,20 @@ def test_an_interval_does_not_hang_on_what_else_is_asked(law):
     assert (together["high"] - together["low"]).is_monotonic_increasing
 
 
+def test_what_is_handed_out_of_a_run_does_not_change_it(law):
+    """
+    The checkpoints are copies.
+    """
+    run = planning.continue_run(law, curve(5), **HERE)
+    before = run.predict(1e11)["loss"].item()
+
+    shown = run.curve
+    shown["loss"] = 9.0
+
+    assert before == run.predict(1e11)["loss"].item()
+    assert (run.curve["loss"] < 9).all()
+
+
 def test_tokens_in_billions_are_refused(law):
     """
     In the curve, in what is asked of the forecast, and at the beginning of a doubling.

@@ -607,6 +607,17 @@ def test_a_score_is_frozen_and_plain_for_programs(score):
 # -- conditions --------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("level", [0.9, 0.99, 0.999])
+def test_conditions_are_judged_by_the_intervals_of_the_table(fit, level):
+    """
+    At high levels both need more refits than a fit keeps.
+    """
+    found = conditions(fit, level=level).loc["smaller models recover faster"]
+    told = fit.table(level=level).loc["delta"]
+
+    assert (told["low"], told["high"]) == pytest.approx((found["low"], found["high"]), rel=1e-12)
+
+
 def test_a_law_as_it_should_be_satisfies_all_conditions(fit):
     """
     Made with gamma -1.2, delta 0.2 and tokens that pay.

@@ -10,7 +10,7 @@ import pandas as pd
 
 from p2law.continuing.checkpoints import Checkpoints
 from p2law.continuing.conditioning import Conditioned
-from p2law.continuing.deviations import TOKENS, Along, Deviations, Strayed, tried
+from p2law.continuing.deviations import TOKENS, Along, Deviations, Strayed, tried, widening
 from p2law.declaring import Array
 from p2law.errors import FitError
 from p2law.result import Fit, asking
@@ -291,15 +291,7 @@ class Continuation:
 
     @functools.cached_property
     def _widening(self) -> tuple[Array, Array]:
-        """How far ahead forecasts of the fitted runs were tried, ln, and what that asks for.
-
-        Never less where further: few runs are long enough to be tried there, and further than
-        the longest of them the factor stays.
-        """
-        longest = max(np.ptp(run.along.ln_tokens) for run in self._runs)
-        ahead = np.arange(0.0, longest + 1e-9, np.log(2))
-        wider = [self.tried(float(np.exp(each)))[2] for each in ahead]
-        return ahead, np.maximum.accumulate(wider)
+        return widening(self._runs, self.sizes)
 
 
 def _row(told: Mapping[Any, Any], target: str) -> tuple[str, ...]:

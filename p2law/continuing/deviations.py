@@ -259,6 +259,23 @@ def tried(runs: Sequence[Strayed], sizes: Deviations, ratio: float) -> tuple[int
     return len(found), float(errors.mean()), max(wider, 1.0)
 
 
+def widening(runs: Sequence[Strayed], sizes: Deviations) -> tuple[Array, Array]:
+    """Try forecasts as far ahead as the fitted runs reach, in doublings of the tokens.
+
+    Returns
+    -------
+    ahead : ndarray of shape (tried,)
+        ln of the tokens at the end over those of the last checkpoint shown.
+    wider : ndarray of shape (tried,)
+        Factor by which intervals must be wider there, never less than nearer by: few runs are
+        long enough to be tried far ahead.
+    """
+    longest = max(np.ptp(run.along.ln_tokens) for run in runs)
+    ahead = np.arange(0.0, longest + 1e-9, np.log(2))
+    wider = [tried(runs, sizes, float(np.exp(each)))[2] for each in ahead]
+    return ahead, np.maximum.accumulate(wider)
+
+
 def _some(groups: list[Whole], most: int) -> list[Whole]:
     """At most so many of the groups."""
     return [groups[k] for k in _spread(len(groups), most)]

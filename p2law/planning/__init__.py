@@ -88,6 +88,8 @@ def tokens_for(fit: Fit, *, loss: float, level: float = 0.9, **columns: float) -
         Endless post-training would not get there; carries the floor and its interval.
     FitError
         The law does not read `tokens`, or `loss` or `level` is no such number.
+    PlanError
+        The law tells something else than the loss.
     FormError
         An input is missing, or the law does not read one that was given.
     RecordError
@@ -138,7 +140,7 @@ def saturation(fit: Fit, *, gain: float, level: float = 0.9, **columns: float) -
 
     Raises
     ------
-    FitError, FormError, RecordError
+    FitError, FormError, PlanError, RecordError
         As `tokens_for`.
     """
     asked = Question.of(fit, columns, level)
@@ -179,7 +181,7 @@ def marginal(
 
     Raises
     ------
-    FitError, FormError, RecordError
+    FitError, FormError, PlanError, RecordError
         As `tokens_for`.
     """
     reads_tokens(fit)

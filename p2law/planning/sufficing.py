@@ -103,7 +103,7 @@ class Question:
 
         Raises
         ------
-        FitError, FormError, RecordError
+        FitError, FormError, PlanError, RecordError
             As `planning.tokens_for`.
         """
         reads_tokens(fit)
