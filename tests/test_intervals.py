@@ -318,6 +318,31 @@ def test_a_higher_level_takes_more_refits(p2_records):
         fit.predict(**ASKED, level=0.9999)
 
 
+@pytest.mark.parametrize("runs", [6, 24, 120])
+def test_what_few_refits_find_is_among_what_more_of_them_find(runs):
+    """
+    Else chance alone could narrow an interval as its level rises. Few runs get signs of
+    other sizes, many get weights; what sets a new run apart belongs to the refit, too.
+    """
+    rng = np.random.default_rng(0)
+    tokens = np.tile(np.geomspace(1e8, 1e10, 6), runs)
+    shifts = 0.01 * rng.standard_normal(runs)
+    loss = 2 + (tokens / 1e8) ** -0.4 + np.repeat(shifts, 6) + 0.003 * rng.standard_normal(6 * runs)
+    records = pd.DataFrame({"run": np.repeat(np.arange(runs), 6), "tokens": tokens, "loss": loss})
+    fit = p2law.fit(records, forms.token_power)
+
+    def found(count):
+        drawn = fit.known.of_refits(count).drawn
+        return np.column_stack([drawn.q, drawn.noise])
+
+    few, usual, many = found(100), found(300), found(1000)
+
+    for some, others in ((few, usual), (usual, many)):
+        apart = np.abs(some[:, None] - others).max(axis=2)
+        assert (apart.min(axis=1) < 1e-7).all()
+        assert len(set(apart.argmin(axis=1))) == len(some)
+
+
 def test_an_end_between_a_refit_that_gets_there_and_one_that_never_does_is_the_outer_one():
     """
     Between finite refits ends are interpolated, as in predictions.

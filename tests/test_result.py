@@ -90,6 +90,15 @@ def test_a_saved_fit_reads_back_bit_for_bit(fits):
         pd.testing.assert_frame_equal(fit.predict(fit.records), again.predict(fit.records))
 
 
+def test_reading_a_saved_fit_refits_nothing(fits):
+    """
+    Whoever wants the coefficients of a large table need not wait for its intervals.
+    """
+    again = p2law.Fit.from_json(fits["converged"].to_json())
+
+    assert "drawn" not in vars(again.known)
+
+
 @pytest.mark.parametrize(
     "options",
     [

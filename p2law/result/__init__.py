@@ -288,7 +288,7 @@ class Fit:
                 _records=saving.kept(table, form),
             )
             found.known.check_sum(found.search.objective)
-            found.predict(found.records.iloc[:1])
+            found.known.determines(found.records.iloc[:1])
         except SavedFitError:
             raise
         except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError) as error:

@@ -9,7 +9,8 @@ import pandas as pd
 
 from p2law.declaring import Array, Form, Mask, Whole
 from p2law.objectives import Objective
-from p2law.solving.resampling import DRAWS, FEW, LEAST, Draws
+from p2law.solving.dealing import DRAWS
+from p2law.solving.resampling import FEW, LEAST, Draws
 from p2law.solving.surface import Surface
 from p2law.text.views import number
 from p2law.text.wording import listed, several

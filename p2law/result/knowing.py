@@ -16,6 +16,7 @@ from p2law.identify.ties import Tie, ties
 from p2law.result import intervals
 from p2law.result.covering import Coverage
 from p2law.solving import ordering, resampling
+from p2law.solving.dealing import DRAWS
 from p2law.solving.gathering import WEIGHT, weights_of
 from p2law.solving.problem import Problem
 from p2law.solving.settings import Settings
@@ -44,7 +45,7 @@ class Knowledge:
     held: Mapping[str, str]
     settings: Settings
     records: pd.DataFrame
-    refits: int = resampling.DRAWS
+    refits: int = DRAWS
 
     # -- what can be said ------------------------------------------------------------
 

@@ -11,11 +11,10 @@ import numpy as np
 
 from p2law.declaring import Array, Mask, Whole
 from p2law.objectives import squared
+from p2law.solving.dealing import DRAWS, Chances, deal
 from p2law.solving.problem import Problem
 from p2law.solving.refitting import STEPS, refit
 from p2law.solving.starting import spread_rows
-
-DRAWS = 300
 
 FEW = 5
 """With fewer runs, stretches of runs are resampled instead."""
@@ -25,9 +24,6 @@ STRETCHES = 12
 
 LEAST = 4
 """With fewer runs or stretches nothing tells the noise."""
-
-COARSE = 10
-"""With fewer runs there are too few combinations of signs; sizes vary too (Webb 2023)."""
 
 MANY = 100
 """From so many runs on, runs are weighed instead, which leaves their errors as lopsided as
@@ -116,22 +112,23 @@ def draw(problem: Problem, q: Array, codes: Whole, seed: int, count: int = DRAWS
         All NaN where nothing tells the noise: no more rows than coefficients, or hardly
         any units.
     """
-    rng = np.random.default_rng([seed, count])
     runs = int(codes.max(initial=-1)) + 1
     if problem.spare(q) <= 0 or runs < LEAST:
         return Draws(np.full((count, len(q)), np.nan), np.full(count, np.nan))
-    signs, objective = _signs(rng, count, runs), problem.objective
-    if problem.surface.rows * count > DEAR:
-        return _linear(problem, q, codes, signs, rng)
+    linear, objective = problem.surface.rows * count > DEAR, problem.objective
+    chances = deal(seed, count, runs, weighed=runs >= MANY and not linear)
+    if linear:
+        return _linear(problem, q, codes, chances)
     weight, off, start = problem.weight, problem.residuals(q), problem.target
-    if runs < MANY:
+    if chances.weights is None:
         off, start = _spread(runs) * _without_own_run(problem, q, codes), problem.surface.predict(q)
     else:
-        weight = weight * rng.exponential(size=(count, runs))[:, codes]
+        weight = weight * chances.weights[:, codes]
     shift = _shift_of_lone(off, codes, alone(problem, q, codes))
-    moved = objective.shifted(start, signs[:, codes] * (shift + (off if runs < MANY else 0.0)))
+    shift = shift + off if chances.weights is None else shift
+    moved = objective.shifted(start, chances.factors[:, codes] * shift)
     found = refit(problem.surface, moved, weight, objective, q)
-    return Draws(found.q, _sample(rng, off, codes, count), int(np.sum(found.steps >= STEPS)))
+    return Draws(found.q, _sample(chances, off, codes), int(np.sum(found.steps >= STEPS)))
 
 
 def alone(problem: Problem, q: Array, codes: Whole) -> Mask:
@@ -175,14 +172,6 @@ def _shift_of_lone(off: Array, codes: Whole, lone: Mask) -> Array:
     return np.where(lone[codes], np.sqrt(np.mean(typical**2)), 0.0)
 
 
-def _signs(rng: np.random.Generator, count: int, runs: int) -> Array:
-    """Factors of mean 0 and variance 1, one per refit and run, in pairs of opposite sign."""
-    half = rng.choice([-1.0, 1.0], (-(-count // 2), runs))
-    if runs < COARSE:
-        half *= np.sqrt(rng.choice([0.5, 1.0, 1.5], half.shape))
-    return np.concatenate([half, -half])[:count]
-
-
 def _spread(runs: int) -> float:
     """Standard deviation of Student's t: the size of deviations is itself an estimate."""
     return float(np.sqrt((runs - 1) / (runs - 3)))
@@ -201,9 +190,7 @@ def _without_own_run(problem: Problem, q: Array, codes: Whole) -> Array:
     return off
 
 
-def _linear(
-    problem: Problem, q: Array, codes: Whole, signs: Array, rng: np.random.Generator
-) -> Draws:
+def _linear(problem: Problem, q: Array, codes: Whole, chances: Chances) -> Draws:
     """Refits by one linear step, for tables that are too large to be fitted many times."""
     low, high = problem.surface.box
     free = np.flatnonzero((q > low) & (q < high))
@@ -220,14 +207,14 @@ def _linear(
             ]
         )
         pulls *= _spread(len(pulls))
-    step = np.zeros((len(signs), len(q)))
-    step[:, free] = -_solved(whole, (signs @ pulls).T).T
+    step = np.zeros((len(chances.factors), len(q)))
+    step[:, free] = -_solved(whole, (chances.factors @ pulls).T).T
     # A straight step leaves the bounds and the law's curved valleys; the curves that it leads to
     # do not.
     few = problem.surface.at_rows(spread_rows(problem.surface, CURVE_ROWS))
     curves = few.predict(q) + step @ few.jacobian(q)
     found = refit(few, curves, np.ones(few.rows), squared(), q)
-    return Draws(found.q, _sample(rng, residuals, codes, len(signs)))
+    return Draws(found.q, _sample(chances, residuals, codes))
 
 
 def _by_run(
@@ -263,15 +250,14 @@ def _solved(matrix: Array, right: Array) -> Array:
     return np.asarray(moved / (size if right.ndim == 1 else size[:, None]))
 
 
-def _sample(rng: np.random.Generator, off: Array, codes: Whole, count: int) -> Array:
+def _sample(chances: Chances, off: Array, codes: Whole) -> Array:
     """Deviations of random rows of random runs, as often of one sign as of the other."""
-    size = np.bincount(codes)
-    run = rng.integers(len(size), size=count)
-    start, place = np.cumsum(size) - size, (rng.random(count) * size[run]).astype(np.intp)
+    size, run = np.bincount(codes), chances.run
+    start, place = np.cumsum(size) - size, (chances.place * size[run]).astype(np.intp)
     if not np.all(codes[1:] >= codes[:-1]):  # else a large table need not be ordered
         off = off[np.argsort(codes, kind="stable")]
-    found = np.empty(count)
+    found = np.empty(len(run))
     for each in np.unique(run):  # by size, for the order of rows is not to matter
         chosen = run == each
         found[chosen] = np.sort(off[start[each] : start[each] + size[each]])[place[chosen]]
-    return np.asarray(found * rng.choice([-1.0, 1.0], count))
+    return np.asarray(found * chances.side)
