@@ -10,7 +10,7 @@ from p2law import planning
 from p2law.cli import planfile
 from p2law.cli.shell import as_json, law_inputs, saved
 from p2law.declaring import Form
-from p2law.planning.foresight import TOKENS
+from p2law.records.vocabulary import TOKENS
 
 if TYPE_CHECKING:
     from p2law.result import Fit

@@ -9,9 +9,10 @@ import pandas as pd
 
 from p2law.continuing.checkpoints import checkpoints
 from p2law.continuing.continuation import Continuation
-from p2law.continuing.deviations import TOKENS, Deviations, Strayed, strayed
+from p2law.continuing.deviations import Deviations, Strayed, strayed
 from p2law.continuing.sizing import SUPPOSED, deviations
 from p2law.errors import FitError, FormError
+from p2law.records.vocabulary import TOKENS
 from p2law.result import Fit, asking
 from p2law.result.covering import WITH
 from p2law.text.views import number

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from p2law.continuing.deviations import TOKENS
 from p2law.declaring import Array
 from p2law.errors import RecordError
 from p2law.records.numeric import numbers
+from p2law.records.vocabulary import TOKENS
 from p2law.result import Fit, asking
 from p2law.text.views import number
 from p2law.text.wording import label, several

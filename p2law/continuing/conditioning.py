@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from p2law.continuing.deviations import TOKENS, Along, Deviations
+from p2law.continuing.deviations import Along, Deviations
 from p2law.declaring import Array
+from p2law.records.vocabulary import TOKENS
 from p2law.result import Fit, asking
 
 ALIKE = 4.0

@@ -10,9 +10,10 @@ import pandas as pd
 
 from p2law.continuing.checkpoints import Checkpoints
 from p2law.continuing.conditioning import Conditioned
-from p2law.continuing.deviations import TOKENS, Along, Deviations, Strayed, tried, widening
+from p2law.continuing.deviations import Along, Deviations, Strayed, tried, widening
 from p2law.declaring import Array
 from p2law.errors import FitError
+from p2law.records.vocabulary import TOKENS
 from p2law.result import Fit, asking
 from p2law.text.views import View, alike, give_or_take, number
 from p2law.text.wording import several

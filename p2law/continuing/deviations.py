@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from p2law.declaring import Array, Whole
+from p2law.records.vocabulary import TOKENS
 from p2law.result import Fit
 from p2law.solving.resampling import ALONE
-
-TOKENS = "tokens"
+from p2law.solving.spreading import spread
 
 STEP = 1e-3
 """Step in ln(tokens) of the slope of the law."""
@@ -173,7 +173,7 @@ def strayed(fit: Fit) -> list[Strayed]:
     groups = [np.asarray(each) for each in table.groupby("run", sort=False).indices.values()]
     for rows in _some(groups, MOST_RUNS):
         ordered = rows[np.argsort(along.ln_tokens[rows], kind="stable")]
-        few = ordered[_spread(len(ordered), MOST_ROWS)]
+        few = ordered[spread(len(ordered), MOST_ROWS)]
         ways = fit.known.ways(few) * np.sqrt(len(ordered) / len(few))
         level = np.full(len(few), len(few) ** -0.5)
         followed = min(float(np.sum((ways @ level) ** 2)), 1.0)
@@ -278,9 +278,4 @@ def widening(runs: Sequence[Strayed], sizes: Deviations) -> tuple[Array, Array]:
 
 def _some(groups: list[Whole], most: int) -> list[Whole]:
     """At most so many of the groups."""
-    return [groups[k] for k in _spread(len(groups), most)]
-
-
-def _spread(count: int, most: int) -> Whole:
-    """At most so many of so many places, spread evenly, the last one among them."""
-    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
+    return [groups[k] for k in spread(len(groups), most)]

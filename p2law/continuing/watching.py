@@ -13,8 +13,8 @@ import pandas as pd
 
 from p2law.continuing import continue_run
 from p2law.continuing.continuation import Continuation
-from p2law.continuing.deviations import TOKENS
 from p2law.errors import FormError, P2LawError
+from p2law.records.vocabulary import TOKENS
 from p2law.result import Fit, asking
 from p2law.text.wording import first_line, got
 

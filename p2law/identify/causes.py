@@ -188,8 +188,7 @@ def _levels(surface: Surface) -> dict[str, str]:
 
 def _around(surface: Surface) -> list[Surface]:
     """The same law over a few of the rows and around them, for one input after the other."""
-    few = surface.at_rows(np.unique(np.linspace(0, surface.rows - 1, 32).astype(int)))
-    return [_varied(few, name, AROUND) for name in surface.form.columns]
+    return [_varied(surface.few(), name, AROUND) for name in surface.form.columns]
 
 
 def _joined(surface: Surface, parts: Sequence[Surface]) -> Surface:

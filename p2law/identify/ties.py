@@ -124,13 +124,9 @@ def _tie(surface: Surface, names: tuple[str, str], pairs: Array) -> Tie:
     return Tie(names, exchanged, len(x), float(power), float(log_factor), exact)
 
 
-def _few(surface: Surface) -> Surface:
-    return surface.at_rows(np.unique(np.linspace(0, surface.rows - 1, 32).astype(int)))
-
-
 def _beside(surface: Surface, name: str) -> tuple[Surface, Surface]:
     """A few rows, and the same with one input a little less."""
-    few = _few(surface)
+    few = surface.few()
     k = surface.form.columns.index(name)
     columns = list(few.columns)
     columns[k] = 0.9 * columns[k]

@@ -18,9 +18,9 @@ from typing import Any
 
 import pandas as pd
 
-from p2law.continuing.deviations import TOKENS
 from p2law.continuing.watching import Watch
 from p2law.errors import FitError, MissingExtraError
+from p2law.records.vocabulary import TOKENS
 from p2law.result import Fit, asking
 from p2law.text.wording import first_line, got, nearest
 

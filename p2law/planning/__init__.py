@@ -25,13 +25,14 @@ from p2law.planning.budgets import Budgets
 from p2law.planning.choices import Choice
 from p2law.planning.choosing import at_size, choose
 from p2law.planning.combining import candidates
-from p2law.planning.foresight import ENDLESS, TOKENS, reads_tokens
+from p2law.planning.foresight import ENDLESS, reads_tokens
 from p2law.planning.frontiers import Frontier, frontier
 from p2law.planning.inverting import LEAST, LOOKS, crossing, falls, first, last, seen_at_once
 from p2law.planning.limits import Limits
 from p2law.planning.models import Dense, Model
 from p2law.planning.pricing import Prices
 from p2law.planning.sufficing import FORM, Budget, Question
+from p2law.records.vocabulary import TOKENS
 from p2law.result import Fit, asking
 from p2law.result.intervals import ends, share
 from p2law.result.knowing import Knowledge

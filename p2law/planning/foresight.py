@@ -15,11 +15,10 @@ import pandas as pd
 from p2law.declaring import Array, Mask, Whole
 from p2law.errors import FitError, PlanError
 from p2law.planning.inverting import LEAST, LOOKS, crossing, falls, first, seen
+from p2law.records.vocabulary import TOKENS
 from p2law.result import Fit, asking
 from p2law.result.knowing import Knowledge
 from p2law.text.wording import got
-
-TOKENS = "tokens"
 
 ENDLESS = 1e300
 """Stands for endless tokens where a law cannot take infinity."""

@@ -9,8 +9,9 @@ import pandas as pd
 
 from p2law.declaring import Array
 from p2law.errors import FormError
-from p2law.planning.foresight import ENDLESS, TOKENS, reads_tokens
+from p2law.planning.foresight import ENDLESS, reads_tokens
 from p2law.planning.inverting import LEAST, falls, seen_at_once
+from p2law.records.vocabulary import TOKENS
 from p2law.result import Fit, asking
 from p2law.result.covering import WITH, apart
 from p2law.result.intervals import ends, share

@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 
 from p2law.declaring import Array, Mask
 from p2law.errors import PlotError
-from p2law.planning.foresight import TOKENS
 from p2law.plotting.colours import BLACK
+from p2law.records.vocabulary import TOKENS
 from p2law.result import Fit, asking
 from p2law.result.verdicts import Status
 from p2law.text.views import number

@@ -11,7 +11,6 @@ from matplotlib.axes import Axes
 
 from p2law.declaring import Array
 from p2law.errors import PlotError
-from p2law.planning.foresight import TOKENS
 from p2law.plotting.canvas import (
     LONE,
     SIZE,
@@ -37,6 +36,7 @@ from p2law.plotting.families import (
     varies,
 )
 from p2law.plotting.quantities import apart, lay, named, target_title, title
+from p2law.records.vocabulary import TOKENS
 from p2law.result import Fit, asking
 from p2law.text.wording import got, several
 

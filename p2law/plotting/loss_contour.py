@@ -10,12 +10,12 @@ from matplotlib.ticker import MaxNLocator
 
 from p2law.declaring import Array, Mask
 from p2law.errors import PlotError
-from p2law.planning.foresight import TOKENS
 from p2law.plotting.canvas import Canvas, Place, canvas
 from p2law.plotting.colours import BLACK, MANY, colour_map
 from p2law.plotting.families import at_edge, checked_fit, dots, doubts
 from p2law.plotting.line_values import write_values
 from p2law.plotting.quantities import is_log, lay, named, target_title
+from p2law.records.vocabulary import TOKENS
 from p2law.result import Fit, asking
 from p2law.text.views import number
 from p2law.text.wording import got, several

@@ -9,7 +9,6 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from p2law.declaring import Mask
-from p2law.planning.foresight import TOKENS
 from p2law.plotting.canvas import (
     LONE,
     SIZE,
@@ -38,6 +37,7 @@ from p2law.plotting.families import (
 from p2law.plotting.panelling import ALL, AUTO, Panelling, panelling
 from p2law.plotting.quantities import apart, is_log, lay, named, plain_ticks, target_title, title
 from p2law.plotting.run_names import labels
+from p2law.records.vocabulary import TOKENS
 from p2law.result import Fit, asking
 from p2law.text.wording import listed, several
 

@@ -9,7 +9,6 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from p2law import planning
-from p2law.planning.foresight import TOKENS
 from p2law.planning.sufficing import Budget
 from p2law.plotting.canvas import LONE, Canvas, Place, canvas, plain
 from p2law.plotting.colours import GREY, MARKERS, Hues, evenly
@@ -27,6 +26,7 @@ from p2law.plotting.families import (
 )
 from p2law.plotting.notes import upright
 from p2law.plotting.quantities import apart, lay, plain_ticks, target_title, title
+from p2law.records.vocabulary import TOKENS
 from p2law.result import Fit, asking
 from p2law.text.amounts import amount
 from p2law.text.views import number

@@ -9,11 +9,11 @@ from matplotlib.lines import Line2D
 
 from p2law.errors import PlotError
 from p2law.planning import combining
-from p2law.planning.foresight import TOKENS
 from p2law.planning.frontiers import Frontier
 from p2law.plotting.canvas import Place, canvas, plain
 from p2law.plotting.colours import BLACK, FAINT, GREY, MARKERS, PALETTE
 from p2law.plotting.quantities import is_log, lay, title
+from p2law.records.vocabulary import TOKENS
 from p2law.text.amounts import amount
 from p2law.text.wording import got, several
 

@@ -8,7 +8,6 @@ from matplotlib.axes import Axes
 
 from p2law.declaring import Mask
 from p2law.errors import PlotError
-from p2law.planning.foresight import TOKENS
 from p2law.plotting.canvas import Panels, Place, exactly, plain
 from p2law.plotting.colours import (
     BLACK,
@@ -26,6 +25,7 @@ from p2law.plotting.families import at_edge, checked_fit, dots, status
 from p2law.plotting.notes import AS_IT_IS
 from p2law.plotting.quantities import is_log, lay, plain_ticks, target_title, title
 from p2law.plotting.run_names import labels
+from p2law.records.vocabulary import TOKENS
 from p2law.result import Fit
 from p2law.text.views import number
 from p2law.text.wording import got

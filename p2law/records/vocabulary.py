@@ -19,6 +19,9 @@ class Column:
     """Columns that are not it, and how it is made where they are there."""
 
 
+TOKENS = "tokens"
+"""The column along which curves run, for modules that treat it unlike other inputs."""
+
 NOMINAL = "1 - params_after / params; nominal_rate is the share of the pruned layers alone"
 
 VOCABULARY = {

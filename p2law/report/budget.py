@@ -9,7 +9,7 @@ import pandas as pd
 
 from p2law import planning
 from p2law.errors import UnreachableLossError
-from p2law.planning.foresight import TOKENS
+from p2law.records.vocabulary import TOKENS
 from p2law.report import cases
 from p2law.result import Fit, asking
 from p2law.text.amounts import amount

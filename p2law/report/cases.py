@@ -4,11 +4,11 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from p2law.planning.foresight import TOKENS
+from p2law.records.vocabulary import TOKENS
 from p2law.result import Fit
+from p2law.solving.spreading import spread
 from p2law.text.amounts import amount
 
 MOST = 60
@@ -40,8 +40,7 @@ def recorded(fit: Fit, most: int = MOST) -> pd.DataFrame:
     if not names:
         return pd.DataFrame(index=[0])
     found = fit.records[names].drop_duplicates().sort_values(names, ignore_index=True)
-    chosen = np.unique(np.linspace(0, len(found) - 1, min(most, len(found))).round().astype(int))
-    return found.iloc[chosen].reset_index(drop=True)
+    return found.iloc[spread(len(found), most)].reset_index(drop=True)
 
 
 def named(case: Mapping[str, float], varying: Sequence[str]) -> str:
@@ -97,8 +96,7 @@ def _measured(fit: Fit, case: Mapping[str, float]) -> list[list[float]]:
     records = fit.records
     same = (records[list(case)] == pd.Series(case)).all(axis=1)
     pairs = records.loc[same, [TOKENS, fit.form.target]].to_numpy()
-    few = np.unique(np.linspace(0, len(pairs) - 1, min(len(pairs), DOTS)).round().astype(int))
-    return [[float(x), float(y)] for x, y in pairs[few]]
+    return [[float(x), float(y)] for x, y in pairs[spread(len(pairs), DOTS)]]
 
 
 def _row(row: pd.Series) -> dict[str, float]:

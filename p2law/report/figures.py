@@ -9,7 +9,7 @@ import numpy as np
 
 from p2law import plotting
 from p2law.errors import MissingExtraError, P2LawError
-from p2law.planning.foresight import TOKENS
+from p2law.records.vocabulary import TOKENS
 from p2law.report.rendering import drawing
 from p2law.result import Fit
 from p2law.scoring import Score

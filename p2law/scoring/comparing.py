@@ -22,6 +22,7 @@ from p2law.scoring.comparison import Comparison
 from p2law.scoring.contenders import Attempt, Contender, Ground, attempt, contenders, ground
 from p2law.scoring.criteria import criteria, free
 from p2law.scoring.deciding import Contest, contest
+from p2law.scoring.judging import NAIVE
 from p2law.scoring.trials import Trial, tried
 from p2law.solving.gathering import mixtures
 from p2law.solving.labelling import plain_runs
@@ -32,8 +33,6 @@ from p2law.text.wording import got, listed, short
 Hold = Split | str | Iterable[Split] | Callable[[pd.DataFrame], Split | Iterable[Split]]
 
 SQUARED = squared()
-
-NAIVE = {"last": "(last value)", "power": "(power law of the run)"}
 
 PICKED = (
     "the winner was picked by its error on the held rows and then tested on the same rows: chance "
@@ -198,9 +197,9 @@ def _rows(
     rows = {name: _row(name, common, made.get(name), trial, ranks) for name in order}
     for name, rmse in ranks.naive.items():
         determined = int(np.isfinite(trial.naive[name]).sum())
-        rows[NAIVE[name]] = {"held_rmse": rmse, "determined": determined}
+        rows[f"({NAIVE[name]})"] = {"held_rmse": rmse, "determined": determined}
         if name in ranks.against:
-            rows[NAIVE[name]]["chance"] = ranks.against[name].chance
+            rows[f"({NAIVE[name]})"]["chance"] = ranks.against[name].chance
     table = pd.DataFrame.from_dict(rows, orient="index").reindex(columns=COLUMNS)
     table.index.name = "law"
     texts = ["status", "why"]
@@ -240,7 +239,7 @@ def _trouble(table: pd.DataFrame, ranks: Contest, said_in: str) -> tuple[str, ..
     """Sentences about laws of which something is missing, and about baselines that win."""
     said = [f"{name}: {why}" for name, why in table["why"].items() if why]
     said += [
-        f"{NAIVE[name].strip('()')} needs no law and does better than all of them: "
+        f"{NAIVE[name]} needs no law and does better than all of them: "
         f"rmse {number(ranks.naive[name])} {said_in}"
         for name in ranks.shame
     ]

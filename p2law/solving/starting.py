@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from p2law.declaring import Array, Mask
+from p2law.declaring import Array, Mask, Whole
+from p2law.solving.spreading import spread
 from p2law.solving.surface import Surface
 
 GRID_SIDES = (64, 18, 12, 7)
@@ -23,12 +24,12 @@ REACHES = (10.0, 100.0, 1000.0)
 where the best end lies outside what was searched."""
 
 
-def spread_rows(surface: Surface, most: int) -> "np.ndarray[tuple[int], np.dtype[np.intp]]":
+def spread_rows(surface: Surface, most: int) -> Whole:
     """Indices of at most so many rows, spread evenly over the design."""
     if surface.rows <= most:
         return np.arange(surface.rows)
     order = np.lexsort(surface.columns)
-    return order[np.linspace(0, surface.rows - 1, most).round().astype(np.intp)]
+    return np.asarray(order[spread(surface.rows, most)])
 
 
 def low_points(

@@ -18,6 +18,7 @@ from p2law.declaring import Array, Form, Mask
 from p2law.solving.calling import Law
 from p2law.solving.freeing import free
 from p2law.solving.gauging import Gauge
+from p2law.solving.spreading import spread
 from p2law.solving.terms import by_coefficient, terms, with_row_axis
 
 HUGE = 1e150
@@ -60,9 +61,8 @@ class Surface:
         self.log: Mask = np.array([self.freedom.bounds[k].log for k in self.nonlinear], dtype=bool)
         self.law = Law(self.freedom, self.columns)
         self._gauge = Gauge(self.law, self.columns)
-        few = self.at_rows(np.unique(np.linspace(0, self.rows - 1, 32).astype(int)))
         theta, c = self._raw(self.generic_point())
-        self.note = self.law.distrust(few.columns, list(theta), list(c))
+        self.note = self.law.distrust(self.few().columns, list(theta), list(c))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -97,6 +97,10 @@ class Surface:
     def at_rows(self, chosen: Any) -> "Surface":
         """Lay the same law over some of the rows, with the same pivot."""
         return self.over([each[chosen] for each in self.columns])
+
+    def few(self) -> "Surface":
+        """Lay it over rows that stand for all, as they are listed."""
+        return self.at_rows(spread(self.rows, 32))
 
     def over(self, columns: Sequence[Array]) -> "Surface":
         """Lay the same law over other inputs, with the same pivot."""
