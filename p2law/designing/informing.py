@@ -109,6 +109,9 @@ def _of_fit(fit: Fit, guesses: int) -> Ground:
     low, high = surface.box
     points = [dict(fit.values), *_named(known.draws.iloc[: max(guesses - 1, 0)].dropna())]
     q = np.array([np.clip(surface.coordinates(each), low, high) for each in points])
+    # A term held at 0 would hide what the records leave free of its exponent.
+    out = np.isin(surface.names, [*fit.held]) & np.isin(surface.names, surface.linear)
+    q = np.where(out, surface.generic_point(), q)
     noise, run_noise = components(known)
     start = Ground(surface, q, np.zeros(()), noise, run_noise, log)
     table = fit.records
