@@ -416,6 +416,49 @@ def test_logging_more_often_does_not_remove_the_shift_of_a_run():
     assert many == pytest.approx(0.03**2 + 0.01**2 / 1000)
 
 
+def test_weights_of_the_fit_are_those_of_the_widths(p2_records):
+    """
+    Where every run counts the same, one that is logged a hundred times as often narrows no more
+    than it did; weights that say the same in a column give the same width, in any unit.
+    """
+    few = p2_records((0.5e9, 1.5e9, 8e9), (0.15, 0.35), noise=0.0005, run_noise=0.01)
+    often = few[(few["params"] == 8e9) & (few["pruning_rate"] == 0.35)]
+    records = pd.concat([few, *[often] * 99], ignore_index=True)
+    size = records.groupby("run")["run"].transform("size")
+    records = records.assign(share=1e6 / size)
+
+    def before(table, weight):
+        fit = p2law.fit(table, forms.p2, weight=weight)
+        return planning.next_runs(fit, candidates(), WANTED, guesses=1).before
+
+    by_run = before(records, "run")
+
+    assert by_run == pytest.approx(before(few, None), rel=0.02)
+    assert by_run == pytest.approx(before(records, "share"), rel=1e-6)
+
+
+def test_a_new_run_counts_as_the_others_where_every_run_does(p2_records):
+    """
+    However often it is logged; under weights in a column nobody knows what its rows weigh, and
+    what is taken for it is said.
+    """
+    records = p2_records(noise=0.0005, run_noise=0.01).assign(even=1.0)
+
+    def logged(count):
+        tokens = np.geomspace(1e7, 1e9, 2).repeat(count) + np.tile(np.arange(count), 2)
+        table = pd.DataFrame({"tokens": tokens, "params": 8e9, "pruning_rate": 0.5})
+        return table.assign(base_loss=2.0, run="new", cost=1.0)
+
+    def width(weight, run):
+        found = planning.next_runs(p2law.fit(records, weight=weight), run, WANTED, guesses=1)
+        said = "weighted by even, which candidates are not"
+        assert (weight == "even") == any(said in each for each in found.trouble)
+        return found.ranking["width"].item()
+
+    assert width("run", logged(2)) == pytest.approx(width("run", logged(200)), rel=0.01)
+    assert width("even", logged(2)) != pytest.approx(width("even", logged(200)), rel=0.01)
+
+
 # -- priors ------------------------------------------------------------------------------
 
 

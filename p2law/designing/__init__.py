@@ -126,9 +126,10 @@ def _check_guesses(guesses: Any) -> None:
 def _idle(source: Fit | Prior) -> str:
     """Why no run narrows the interval, and what to do."""
     if isinstance(source, Fit):
+        alike = ", or fewer checkpoints of each, for a fit weighs all of them alike"
         return (
-            "the records tell the wanted prediction better than with any of these runs: offer "
-            "others, or fewer checkpoints of each, for a fit weighs all of them alike"
+            f"the records tell the wanted prediction better than with any of these runs: offer "
+            f"others{'' if source.settings.weight == 'run' else alike}"
         )
     said = "the prior holds the wanted prediction for better known than runs of this noise tell it"
     if source.draws is None and source.form.linear and not source.sizes_at:
@@ -151,6 +152,11 @@ def _warned(source: Fit | Prior, wanted: pd.DataFrame, search: Search) -> tuple[
         said.append(
             f"{runs} run{'s' * (runs != 1)} hardly tell by how much whole runs differ: expect "
             f"wider intervals than these"
+        )
+    if isinstance(source, Fit) and source.settings.weight not in (None, "run"):
+        said.append(
+            f"the records are weighted by {source.settings.weight}, which candidates are not: "
+            f"their rows are taken to weigh as much as those on record do on average"
         )
     said += _beyond(source, wanted, search.offered) if isinstance(source, Fit) else []
     said += search.offered.alike

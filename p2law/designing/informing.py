@@ -1,14 +1,14 @@
 """How much each run would tell of a law: information, and the width that it leaves.
 
 A run is a curve. Its rows share a shift (standard deviation u) and have noise of their own
-(e). A fit of squares weighs all rows alike, so with the derivatives J of a run's rows by the
-coefficients, and V = e² I + u² 11', coefficients vary as A^-1 B A^-1, where a run adds J'J to
-A and J'VJ to B. That is what the fit will really do: the information J'V^-1 J would promise
-intervals that only a fit with these weights could keep. Averages over refits, or over draws
-of a prior, take the curvature of the law in.
+(e). A fit of squares weighs rows by W, alike where nothing else was asked for, so with the
+derivatives J of a run's rows by the coefficients, and V = e² I + u² 11', coefficients vary as
+A^-1 B A^-1, where a run adds J'WJ to A and J'WVWJ to B. That is what the fit will really do:
+the information J'V^-1 J would promise intervals that only a fit with these weights could keep.
+Averages over refits, or over draws of a prior, take the curvature of the law in.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ from p2law.designing.prior import Prior
 from p2law.errors import FitError
 from p2law.result import Fit
 from p2law.result.knowing import Knowledge
+from p2law.solving.gathering import WEIGHT
 from p2law.solving.surface import Surface
 
 VAGUE = 10.0
@@ -42,6 +43,8 @@ class Ground:
         Standard deviations e and u.
     log : bool
         Whether these are of the logarithm.
+    per_run : float or None
+        Weight of a run, where every run counts the same; None where rows do.
     """
 
     surface: Surface
@@ -50,6 +53,7 @@ class Ground:
     noise: float
     run_noise: float
     log: bool
+    per_run: float | None = None
 
     def slopes(self, inputs: pd.DataFrame) -> Array:
         """Derivatives at some inputs by the coordinates: (guesses, free, rows)."""
@@ -57,23 +61,33 @@ class Ground:
         return np.asarray(np.nan_to_num(asked.jacobian(self.q), posinf=0.0, neginf=0.0))
 
     def told(self, inputs: pd.DataFrame) -> Array:
-        """What one run adds to A and B: (2, guesses, free, free)."""
+        """What one run adds to A and B: (2, guesses, free, free).
+
+        Rows without a weight of their own have the mean one.
+        """
         slopes = self.slopes(inputs)
         if self.log:
             slopes = slopes / self._levels(inputs)
-        return added(slopes, self.noise, self.run_noise)
+        weight = np.ones(len(inputs))
+        if self.per_run is not None:
+            weight = weight * (self.per_run / len(inputs))
+        elif WEIGHT in inputs:
+            weight = inputs[WEIGHT].to_numpy()
+        return added(slopes, self.noise, self.run_noise, weight)
 
     def _levels(self, inputs: pd.DataFrame) -> Array:
         asked = self.surface.over([inputs[name].to_numpy() for name in self.surface.form.columns])
         return asked.predict(self.q)[:, None, :]
 
 
-def added(slopes: Array, noise: float, run_noise: float) -> Array:
+def added(slopes: Array, noise: float, run_noise: float, weight: Array | float = 1.0) -> Array:
     """What derivatives (..., free, rows) of one run add to A and B: (2, ..., free, free)."""
     scale = noise**2 + run_noise**2
-    whole = slopes @ np.swapaxes(slopes, -1, -2) / scale
-    shared = slopes.sum(axis=-1) * (run_noise / scale)
-    spread = whole * (noise**2 / scale) + shared[..., :, None] * shared[..., None, :]
+    weighted = slopes * weight
+    whole = weighted @ np.swapaxes(slopes, -1, -2) / scale
+    shared = weighted.sum(axis=-1) * (run_noise / scale)
+    spread = weighted @ np.swapaxes(weighted, -1, -2) * (noise / scale) ** 2
+    spread += shared[..., :, None] * shared[..., None, :]
     return np.stack([whole, spread])
 
 
@@ -113,11 +127,14 @@ def _of_fit(fit: Fit, guesses: int) -> Ground:
     out = np.isin(surface.names, [*fit.held]) & np.isin(surface.names, surface.linear)
     q = np.where(out, surface.generic_point(), q)
     noise, run_noise = components(known)
-    start = Ground(surface, q, np.zeros(()), noise, run_noise, log)
     table = fit.records
+    if WEIGHT in table:
+        table[WEIGHT] /= table[WEIGHT].mean()
+    per_run = len(table) / table["run"].nunique() if fit.settings.weight == "run" else None
+    start = Ground(surface, q, np.zeros(()), noise, run_noise, log, per_run)
     told = [start.told(rows) for _, rows in table.groupby("run", sort=False)]
     vague = np.array([np.diag(1 / (VAGUE * surface.typical(each)) ** 2) for each in q])
-    return Ground(surface, q, np.sum(told, axis=0) + vague[None], noise, run_noise, log)
+    return replace(start, before=np.sum(told, axis=0) + vague[None])
 
 
 def _of_prior(prior: Prior, inputs: pd.DataFrame, guesses: int) -> Ground:
