@@ -297,6 +297,18 @@ def test_a_table_is_a_copy_and_shows_itself(plan_fits, table):
     assert "8B 2:4 0.35" in found._repr_html_()
 
 
+@pytest.mark.parametrize("asked", [{"loss": 2.3}, {"tokens": 1e9}])
+@pytest.mark.parametrize("name", ["candidate", "values", "losses"])
+def test_arrays_of_a_table_cannot_be_written_into(plan_fits, table, name, asked):
+    """
+    What is worked out from them later would be another answer.
+    """
+    found = planning.budget_table(plan_fits, table, **asked)
+
+    with pytest.raises(ValueError, match="read-only"):
+        getattr(found, name)[:] = 0
+
+
 def test_a_law_that_knows_no_rates_is_said_to_tell_none_apart(table):
     """
     All candidates of one model would come out the same.

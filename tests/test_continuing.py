@@ -53,6 +53,18 @@ def test_a_run_without_checkpoints_gets_the_law(law):
     assert any("no checkpoint to go by" in each for each in run.trouble)
 
 
+def test_inputs_of_a_forecast_are_a_copy(law):
+    """
+    What is written into them changes no forecast.
+    """
+    run = planning.continue_run(law, curve(6), **HERE)
+    said = str(run)
+
+    run.inputs.clear()
+
+    assert said == str(run)
+
+
 def test_a_run_that_was_fitted_is_told_to_count_twice(law):
     """
     Its checkpoints are no news to the law; those of a run measured anew are.

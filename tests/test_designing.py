@@ -618,6 +618,20 @@ def test_programs_get_the_cheapest_runs_as_plain_values(prior):
     assert set(forms.p2.names) == set(found["missing"])
 
 
+def test_tables_of_chosen_runs_are_copies(prior):
+    """
+    What is written into them changes no answer.
+    """
+    next_ones = planning.next_runs(prior, candidates(), WANTED, budget=4.0)
+    cheapest = planning.identifying_runs(prior, candidates())
+    said = str(next_ones), str(cheapest), next_ones.plain()
+
+    for table in (next_ones.chosen, next_ones.ranking, cheapest.chosen):
+        table["cost"] = -1.0
+
+    assert said == (str(next_ones), str(cheapest), next_ones.plain())
+
+
 @pytest.mark.parametrize("kind", ["txt", "html"])
 @pytest.mark.parametrize("asked", ["next_runs", "identifying_runs"])
 def test_the_views_of_runs_are_the_agreed_ones(prior, asked, kind, request):

@@ -30,8 +30,6 @@ class Continuation:
     ----------
     fit : Fit
         The prior information.
-    inputs : mapping of str to float
-        The other inputs of the law.
     sizes : Deviations
         How far the fitted runs stray from the law.
     trouble : tuple of str
@@ -39,11 +37,16 @@ class Continuation:
     """
 
     fit: Fit
-    inputs: Mapping[str, float]
+    _inputs: Mapping[str, float]
     sizes: Deviations
     trouble: tuple[str, ...]
     _points: Checkpoints
     _runs: Sequence[Strayed]
+
+    @property
+    def inputs(self) -> dict[str, float]:
+        """The other inputs of the law; a copy."""
+        return dict(self._inputs)
 
     @property
     def curve(self) -> pd.DataFrame:

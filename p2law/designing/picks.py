@@ -11,17 +11,10 @@ from p2law.text.wording import listed, several
 
 @dataclass(frozen=True, eq=False)
 class NextRuns:
-    """Runs worth doing. Made by `next_runs`.
+    """Runs worth doing. Made by `next_runs`; nothing in it changes.
 
     Attributes
     ----------
-    chosen : DataFrame
-        The chosen runs in the order in which they pay: run, cost, the inputs at the end of
-        the run, and `width` of the wanted interval once this run and those above it are done.
-        Empty where no run narrows it.
-    ranking : DataFrame
-        Every candidate by itself: `width` with it alone, `gain` (share by which it narrows)
-        and `gain_per_cost`, best first.
     before, after : float
         Mean width of the wanted interval without and with the chosen runs.
     cost : float
@@ -35,8 +28,8 @@ class NextRuns:
     trouble : tuple of str
     """
 
-    chosen: pd.DataFrame
-    ranking: pd.DataFrame
+    _chosen: pd.DataFrame
+    _ranking: pd.DataFrame
     before: float
     after: float
     cost: float
@@ -46,12 +39,29 @@ class NextRuns:
     run_noise: float
     trouble: tuple[str, ...]
 
+    @property
+    def chosen(self) -> pd.DataFrame:
+        """The chosen runs in the order in which they pay; a copy.
+
+        The columns are run, cost, the inputs at the end of the run, and `width` of the wanted
+        interval once this run and those above it are done. Empty where no run narrows it.
+        """
+        return self._chosen.copy()
+
+    @property
+    def ranking(self) -> pd.DataFrame:
+        """Every candidate by itself, best first; a copy.
+
+        `width` with it alone, `gain` (share by which it narrows) and `gain_per_cost`.
+        """
+        return self._ranking.copy()
+
     def view(self) -> View:
         """The content of the text and HTML views."""
-        names = [name for name in self.chosen.columns if name not in ("run", "cost", "width")]
+        names = [name for name in self._chosen.columns if name not in ("run", "cost", "width")]
         rows = [
             (str(row["run"]), *(number(row[name]) for name in (*names, "cost", "width")))
-            for row in self.chosen.to_dict("records")
+            for row in self._chosen.to_dict("records")
         ]
         count = len(rows)
         noise, shared = number(self.noise, 3), number(self.run_noise, 3)
@@ -81,8 +91,8 @@ class NextRuns:
     def plain(self) -> dict[str, Any]:
         """The content for programs."""
         return {
-            "chosen": self.chosen.to_dict("records"),
-            "ranking": self.ranking.to_dict("records"),
+            "chosen": self._chosen.to_dict("records"),
+            "ranking": self._ranking.to_dict("records"),
             "before": self.before,
             "after": self.after,
             "cost": self.cost,
@@ -98,10 +108,10 @@ class NextRuns:
 class IdentifyingRuns:
     """The cheapest runs with which all coefficients are determined. Made by `identifying_runs`.
 
+    Nothing in it changes.
+
     Attributes
     ----------
-    chosen : DataFrame
-        run, cost and the inputs at the end of each run; empty where nothing is lacking.
     cost : float
     cheapest : bool
         Whether every cheaper set was tried, or could not be.
@@ -109,18 +119,23 @@ class IdentifyingRuns:
         Coefficients that move together, or move nothing, without these runs.
     """
 
-    chosen: pd.DataFrame
+    _chosen: pd.DataFrame
     cost: float
     cheapest: bool
     missing: tuple[str, ...]
 
+    @property
+    def chosen(self) -> pd.DataFrame:
+        """Run, cost and the inputs at the end of each run; a copy, empty where nothing lacks."""
+        return self._chosen.copy()
+
     def view(self) -> View:
         """The content of the text and HTML views."""
-        count = len(self.chosen)
-        names = [name for name in self.chosen.columns if name not in ("run", "cost")]
+        count = len(self._chosen)
+        names = [name for name in self._chosen.columns if name not in ("run", "cost")]
         rows = [
             (str(row["run"]), *(number(row[name]) for name in (*names, "cost")))
-            for row in self.chosen.to_dict("records")
+            for row in self._chosen.to_dict("records")
         ]
         what = f"{several(count, 'run')} for {number(self.cost)} identify the law"
         warnings = [] if self.cheapest else ["not every cheaper set was tried"]
@@ -145,7 +160,7 @@ class IdentifyingRuns:
     def plain(self) -> dict[str, Any]:
         """The content for programs."""
         return {
-            "chosen": self.chosen.to_dict("records"),
+            "chosen": self._chosen.to_dict("records"),
             "cost": self.cost,
             "cheapest": self.cheapest,
             "missing": list(self.missing),

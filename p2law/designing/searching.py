@@ -125,8 +125,8 @@ class Search:
         ranking = table.assign(width=times * alone, gain=1 - alone / before)
         ranking["gain_per_cost"] = ranking["gain"] / ranking["cost"]
         return NextRuns(
-            chosen=table.iloc[ordered].assign(width=widths).reset_index(drop=True),
-            ranking=ranking.sort_values("gain_per_cost", ascending=False, ignore_index=True),
+            _chosen=table.iloc[ordered].assign(width=widths).reset_index(drop=True),
+            _ranking=ranking.sort_values("gain_per_cost", ascending=False, ignore_index=True),
             before=times * before,
             after=widths[-1] if widths else times * before,
             cost=float(self.offered.cost[ordered].sum()),

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,8 @@ SHOWN = 20
 
 BEYOND = "*"
 """Marks what lies beyond the records."""
+
+Numbers = TypeVar("Numbers", Array, Whole)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,8 +57,8 @@ class Budgets:
 
     @property
     def candidate(self) -> Whole:
-        """Which candidate each row is about, from 0 on: (rows,)."""
-        return self._candidate
+        """Which candidate each row is about, from 0 on: (rows,); read-only."""
+        return _locked(self._candidate)
 
     @property
     def table(self) -> pd.DataFrame:
@@ -76,14 +78,17 @@ class Budgets:
         """What is to be small, by refit: the loss, or what reaching it takes.
 
         The fit first, then its refits: (1 + refits, rows). Refits of one fit are paired; those
-        of different fits are independent of each other.
+        of different fits are independent of each other. Read-only.
         """
-        return self._spent[self.measure] if self.asked == "loss" else self._loss
+        return _locked(self._spent[self.measure] if self.asked == "loss" else self._loss)
 
     @property
     def losses(self) -> Array:
-        """Loss after the tokens of each row by refit, the fit first: (1 + refits, rows)."""
-        return self._loss
+        """Loss after the tokens of each row by refit, the fit first: (1 + refits, rows).
+
+        Read-only.
+        """
+        return _locked(self._loss)
 
     @property
     def measure(self) -> str:
@@ -129,6 +134,13 @@ class Budgets:
 
     def _repr_html_(self) -> str:
         return self.view().html()
+
+
+def _locked(array: Numbers) -> Numbers:
+    """A view of an array that cannot be written into; large ones are not copied."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 def laid_out(
