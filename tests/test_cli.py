@@ -187,7 +187,7 @@ def test_saved_fit_is_the_one_python_saves(place, run):
 
 def test_every_option_of_fit_reaches_the_fit(place, run):
     """
-    Form, objective, weight, fixed and tied coefficients are those of Python.
+    Form, objective, weight, fixed and tied coefficients and seed are those of Python.
     """
     expected = p2law.fit(
         p2law.load(place / "records.csv"),
@@ -196,10 +196,11 @@ def test_every_option_of_fit_reaches_the_fit(place, run):
         weight="run",
         fixed={"gamma": -1.2, "delta": 0.2},
         tied={"beta": "alpha"},
+        seed=3,
     )
 
     options = ("--form", "p2", "--objective", "huber(1e-3, log=True)", "--weight", "run")
-    held = ("--fixed", "gamma=-1.2", "--tied", "beta=alpha", "--fixed", "delta=0.2")
+    held = ("--fixed", "gamma=-1.2", "--tied", "beta=alpha", "--fixed", "delta=0.2", "--seed", "3")
     code, out, err = run("fit", "records.csv", *options, *held)
 
     assert (0, str(expected) + "\n", "") == (code, out, err)
@@ -361,7 +362,8 @@ def test_a_law_of_the_user_works_like_a_built_in(run, refused):
         ("fit records.csv --accept loss", "invalid choice: 'loss'"),
         ("fit records.csv --save none/fit.json", "--save none/fit.json: name a file in a folder"),
         ("fit records.csv --save empty", "--save empty: name a file in a folder that exists"),
-        ("fit records.csv --seed 3", "unrecognized arguments: --seed 3"),
+        ("fit records.csv --seed -3", "seed is a whole number from 0 on, got -3"),
+        ("fit records.csv --starts 3", "unrecognized arguments: --starts 3"),
         ("fit records.csv --js", "unrecognized arguments: --js"),
         ("fit --json", "the following arguments are required: records"),
         ("predict", "the following arguments are required: fit"),
@@ -581,7 +583,7 @@ def test_the_surface_of_the_command_line():
 
     assert dict(surface(cli._parser())) == {
         "fit": ["--accept", "--fixed", "--form", "--help", "--json", "--objective", "--save",
-                "--tied", "--weight", "--where", "-h", "records"],
+                "--seed", "--tied", "--weight", "--where", "-h", "records"],
         "predict": ["--form", "--help", "--json", "--kind", "--level", "-h", "fit"],
         "score": ["--accept", "--form", "--help", "--json", "--level", "--per", "--where", "-h",
                   "fit", "records"],
@@ -597,8 +599,8 @@ def test_the_surface_of_the_command_line():
         "tokens": ["--form", "--help", "--json", "--level", "--loss", "-h", "fit"],
         "saturation": ["--form", "--gain", "--help", "--json", "--level", "-h", "fit"],
         "plan": ["--form", "--help", "--json", "-h", "plan"],
-        "next-runs": ["--budget", "--cost", "--form", "--help", "--json", "--level", "--target",
-                      "-h", "candidates", "fit"],
+        "next-runs": ["--budget", "--cost", "--form", "--guesses", "--help", "--json", "--level",
+                      "--target", "-h", "candidates", "fit"],
         "report": ["--form", "--held", "--help", "--level", "--losses", "--no-holdouts",
                    "--no-pictures", "--output", "--title", "--tokens", "-h", "-o", "fit"],
         "collect plan": ["--gpu-memory", "--help", "--json", "--mfu", "--peak-flops",

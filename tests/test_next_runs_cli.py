@@ -66,6 +66,18 @@ def test_json_holds_the_whole_answer(said, place):
     assert 8 == len(found["ranking"])
 
 
+def test_one_guess_trusts_the_estimate(said, place):
+    """
+    How many there are to be is passed on.
+    """
+    expected = str(python(place, budget=12.0, guesses=1))
+
+    assert "trusts one estimate" in expected
+    assert expected == said(f"next-runs fit.json runs.csv {TARGET} --budget 12 --guesses 1").rstrip(
+        "\n"
+    )
+
+
 def test_costs_level_and_several_targets_are_passed_on(said, place):
     """
     Another column, another level, two predictions.
@@ -86,6 +98,7 @@ def test_costs_level_and_several_targets_are_passed_on(said, place):
         ("--target params=1e9", "missing: tokens, pruning_rate, base_loss"),
         (f"{TARGET} --budget 0.1", "pays for none of the candidates"),
         (f"{TARGET} --cost euros", "no column 'euros' of costs"),
+        (f"{TARGET} --guesses 0", "guesses is a whole number from 1 to 400, got 0"),
     ],
 )
 def test_bad_words_are_named(said, words, expected):

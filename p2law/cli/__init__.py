@@ -117,6 +117,7 @@ def _add_fit(commands: Any) -> None:
     fit.add_argument("--fixed", metavar="NAME=VALUE", help="hold coefficients", **MANY)
     fit.add_argument("--tied", metavar="NAME=OTHER", help="keep coefficients equal", **MANY)
     fit.add_argument("--weight", help="a column, or 'run': every run counts the same")
+    fit.add_argument("--seed", type=int, default=0, help="of the refits (default: 0)")
     fit.add_argument("--save", type=Path, metavar="FILE", help="write the fit as JSON")
 
 
@@ -150,7 +151,8 @@ def _fit(asked: argparse.Namespace) -> str:
     fixed = {name: _number(name, text) for name, text in _pairs("--fixed", asked.fixed).items()}
     tied = _pairs("--tied", asked.tied)
     table = records(asked)
-    found = p2law.fit(table, law, objective=objective, weight=asked.weight, fixed=fixed, tied=tied)
+    options: dict[str, Any] = {"objective": objective, "weight": asked.weight, "seed": asked.seed}
+    found = p2law.fit(table, law, fixed=fixed, tied=tied, **options)
     if asked.save:
         write_whole(asked.save, found.to_json())
     return as_json(_summary(found)) if asked.json else str(found)

@@ -10,6 +10,7 @@ import pandas as pd
 from p2law import planning
 from p2law.cli.shell import as_json, saved
 from p2law.declaring import Form
+from p2law.designing import GUESSES
 from p2law.errors import FitError
 from p2law.records import reading
 
@@ -43,6 +44,12 @@ def add_command(commands: Any) -> None:
     parser.add_argument("--budget", type=float, help="to be spent at most (default: one run)")
     parser.add_argument("--cost", default="cost", help="column of costs (default: cost)")
     parser.add_argument("--level", type=float, default=0.9, help="of the interval (default: 0.9)")
+    parser.add_argument(
+        "--guesses",
+        type=int,
+        default=GUESSES,
+        help="how many refits to average over; 1 trusts the estimate (default: %(default)s)",
+    )
     parser.add_argument("--form", help="module:name of the law, where it is not built in")
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
 
@@ -66,7 +73,7 @@ def _found(asked: argparse.Namespace) -> "NextRuns":
     tables = [reading.read(path) for path in files]
     offered = tables[0] if len(tables) == 1 else reading.joined(files, tables)
     chosen = {"cost": asked.cost, "budget": asked.budget, "level": asked.level}
-    return planning.next_runs(fit, offered, wanted, **chosen)
+    return planning.next_runs(fit, offered, wanted, guesses=asked.guesses, **chosen)
 
 
 def _target(words: Sequence[str], form: Form) -> dict[str, float]:
