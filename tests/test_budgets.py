@@ -1,5 +1,6 @@
 """What every candidate takes to reach a loss, or reaches with a budget."""
 
+import json
 import math
 from typing import Annotated
 
@@ -295,6 +296,22 @@ def test_a_table_is_a_copy_and_shows_itself(plan_fits, table):
     assert "8B 2:4 0.35" in text
     assert "a GPU-hour costs 2 USD" in text
     assert "8B 2:4 0.35" in found._repr_html_()
+
+
+def test_programs_get_a_table_and_single_budgets_as_plain_values(plan_fits, table):
+    """
+    JSON has room for all of it.
+    """
+    found = planning.budget_table(plan_fits, table, loss=[2.3, 2.4])
+    single = p2law.tokens_for(
+        plan_fits["depth"], loss=2.3, params=3e9, pruning_rate=0.2, base_loss=2.0
+    )
+
+    many, one = (json.loads(json.dumps(each.plain())) for each in (found, single))
+
+    assert found.table["tokens"].tolist() == [each["tokens"] for each in many["table"]]
+    assert ("loss", [2.3, 2.4], found.refits) == (many["asked"], many["amounts"], many["refits"])
+    assert (single.tokens, single.high) == (one["tokens"], one["high"])
 
 
 @pytest.mark.parametrize("asked", [{"loss": 2.3}, {"tokens": 1e9}])

@@ -2,7 +2,6 @@
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,7 +83,7 @@ def main(asked: argparse.Namespace, words: Sequence[str]) -> str:
         found = planning.tokens_for(fit, loss=asked.loss, level=asked.level, **others)
     else:
         found = planning.saturation(fit, gain=asked.gain, level=asked.level, **others)
-    return as_json(asdict(found)) if asked.json else str(found)
+    return as_json(found.plain()) if asked.json else str(found)
 
 
 def _inputs(command: str, words: Sequence[str], form: Form) -> dict[str, float]:

@@ -111,6 +111,11 @@ class Budgets:
         sure = "" if self.probability is None else f" in {100 * self.probability:g} % of the refits"
         return f"{self.asked.replace('_', ' ')} {some}{sure}"
 
+    def plain(self) -> dict[str, Any]:
+        """The same as a dictionary of plain values, without single refits."""
+        found = {name: each for name, each in vars(self).items() if not name.startswith("_")}
+        return found | {"table": self._table.to_dict("records")}
+
     def view(self) -> View:
         """The content of the text and HTML views."""
         rows, count = len(self._table), len(np.unique(self._candidate))

@@ -1,7 +1,7 @@
 """Tokens that just do something: the question to a fit and its refits, and the answer."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -65,6 +65,10 @@ class Budget:
 
     def __float__(self) -> float:
         return self.tokens
+
+    def plain(self) -> dict[str, Any]:
+        """The same as a dictionary of plain values."""
+        return asdict(self)
 
     def view(self) -> View:
         """The content of the text and HTML views."""
