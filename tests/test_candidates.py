@@ -1,5 +1,7 @@
 """Base models, rates and methods, and every combination of them."""
 
+import inspect
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -207,3 +209,20 @@ def test_a_model_of_eight_parameters_is_refused_in_words_that_help():
     table = planning.candidates(MODELS, 0.25, "depth").assign(params=8.0)
     with pytest.raises(PlanError, match=r"params of a candidate is 8, .* write 8e9"):
         checked(table)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        planning.budget_table,
+        planning.choose,
+        planning.frontier,
+        planning.next_runs,
+        planning.identifying_runs,
+    ],
+)
+def test_candidates_are_called_so_wherever_they_are_asked_for(ask):
+    """
+    One name for one thing, second after what is known.
+    """
+    assert "candidates" == [*inspect.signature(ask).parameters][1]

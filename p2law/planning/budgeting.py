@@ -40,7 +40,7 @@ class Asked(TypedDict, total=False):
 
 def budget_table(
     fits: Fit | Mapping[str, Fit],
-    table: pd.DataFrame,
+    candidates: pd.DataFrame,
     *,
     prices: Prices | None = None,
     probability: float | None = None,
@@ -54,8 +54,8 @@ def budget_table(
     ----------
     fits : Fit, or mapping of str to Fit
         One for all candidates, or one for each method.
-    table : DataFrame
-        Candidates, as `planning.candidates` makes them.
+    candidates : DataFrame
+        As `planning.candidates` makes them.
     prices : Prices, optional
     probability : float, optional
         With `loss`: share of the refits that are to reach it within the tokens.
@@ -96,7 +96,7 @@ def budget_table(
     >>> [f"{each:.3g}" for each in found.table["tokens"]]
     ['8.07e+07', '1.41e+09', '8.07e+07', '1.41e+09']
     """
-    found, rows = by_method(fits), combining.checked(table)
+    found, rows = by_method(fits), combining.checked(candidates)
     asking.interval(level, "mean")
     what, amounts = one_of(asked)
     sure = _probability(probability, what)

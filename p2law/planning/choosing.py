@@ -41,7 +41,7 @@ class Options(Asked, total=False):
 
 def choose(
     fits: Fit | Mapping[str, Fit],
-    table: pd.DataFrame,
+    candidates: pd.DataFrame,
     *,
     limits: Limits | None = None,
     dense: Sequence[Dense] | Dense | None = None,
@@ -54,7 +54,7 @@ def choose(
 
     Parameters
     ----------
-    fits, table, prices, level, draws, **asked
+    fits, candidates, prices, level, draws, **asked
         As in `planning.budget_table`. With `loss` the candidate is wanted that takes least, in
         cost where prices tell it, else in GPU-hours, else in FLOPs; otherwise the one with the
         lowest loss. A single amount.
@@ -83,7 +83,7 @@ def choose(
         )
     sure = bounds.probability if what == "loss" else None
     found = budget_table(
-        fits, table, prices=prices, probability=sure, level=level, draws=draws, **asked
+        fits, candidates, prices=prices, probability=sure, level=level, draws=draws, **asked
     )
     return choice(found, bounds, unpruned)
 

@@ -114,7 +114,7 @@ class Frontier:
 
 def frontier(
     fits: Fit | Mapping[str, Fit],
-    table: pd.DataFrame,
+    candidates: pd.DataFrame,
     *,
     against: str = "flops",
     limits: Limits | None = None,
@@ -127,7 +127,7 @@ def frontier(
 
     Parameters
     ----------
-    fits, table, prices, level, draws, **asked
+    fits, candidates, prices, level, draws, **asked
         As in `planning.budget_table`. With several amounts of `tokens`, or of what else may be
         spent, every candidate stands there with each, and the frontier is that of loss and
         `against`. With a `loss` it is that of what reaching it takes and `against`.
@@ -149,7 +149,7 @@ def frontier(
     bounds = checked_limits(limits)
     sure = bounds.probability if asked.get("loss") is not None else None
     found = budget_table(
-        fits, table, prices=prices, probability=sure, level=level, draws=draws, **asked
+        fits, candidates, prices=prices, probability=sure, level=level, draws=draws, **asked
     )
     return of(found, bounds, against)
 
