@@ -143,11 +143,13 @@ def _truth(log: bool) -> bool:  # noqa: FBT001 - it is what is checked
     return bool(log)
 
 
-_TEXT = re.compile(r"^(squared|huber)\s*\(?\s*([0-9.eE+-]+)?\s*,?\s*(log\s*=\s*True|log)?\s*\)?$")
+_TEXT = re.compile(
+    r"^(squared|huber)\s*\(?\s*([0-9.eE+-]+)?\s*,?\s*(log(?:\s*=\s*(?:True|False))?)?\s*\)?$"
+)
 
 
 def parse(text: str) -> Objective:
-    """Read an objective as `str` writes it: ``squared()``, ``huber(0.001, log=True)``.
+    """Read an objective as Python and `str` write it: ``squared()``, ``huber(0.001, log=True)``.
 
     Raises
     ------
@@ -155,11 +157,13 @@ def parse(text: str) -> Objective:
         The text names no objective.
     """
     found = _TEXT.match(text.strip())
+    kind, delta, said = found.groups(default="") if found else ("", "", "")
+    log = said != "" and not said.endswith("False")
     try:
-        if found and found[1] == "huber" and found[2]:
-            return huber(float(found[2]), log=bool(found[3]))
-        if found and found[1] == "squared" and not found[2]:
-            return squared(log=bool(found[3]))
+        if kind == "huber" and delta:
+            return huber(float(delta), log=log)
+        if kind == "squared" and not delta:
+            return squared(log=log)
     except ValueError:
         pass
     message = (

@@ -30,7 +30,33 @@ def test_objectives_may_be_written_briefly(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "mse", "huber", "huber()", "huber(-1)", "squared(3)", "huber(1e-3, raw)"]
+    ("text", "short"),
+    [
+        ("huber(0.001, log=False)", "huber(0.001)"),
+        ("huber(0.001, log=True)", "huber(0.001, log=True)"),
+        ("squared(log=False)", "squared()"),
+        ("squared( log = True )", "squared(log=True)"),
+    ],
+)
+def test_log_may_be_written_out_either_way(text, short):
+    """
+    Both are what Python takes; what is written stays short.
+    """
+    assert short == str(objectives.parse(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "mse",
+        "huber",
+        "huber()",
+        "huber(-1)",
+        "squared(3)",
+        "huber(1e-3, raw)",
+        "squared(log=no)",
+    ],
 )
 def test_what_names_no_objective_is_refused(text):
     """

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.optimize import lsq_linear
 
@@ -80,6 +81,22 @@ def test_the_search_ignores_places_where_a_law_has_no_value():
     found = projection.search(Surface(law, {"x": x}), 2 * x**0.7, np.ones_like(x), seed=0)
 
     assert 0.7 == pytest.approx(found[0].q[0], abs=1e-6)
+
+
+@pytest.mark.parametrize("middle", [-3.0, 5.0, 0.25])
+def test_a_default_of_zero_is_no_guess_of_the_size(middle):
+    """
+    Without bounds a coefficient is looked for far from 0 either way, small or not.
+    """
+
+    @p2law.form(linear=("floor", "depth"))
+    def dip(x, *, floor: float, depth: float, middle: float = 0.0):
+        return floor + depth * np.exp(-((x - middle) ** 2) / 2)
+
+    x = middle + np.linspace(-6, 5, 80)
+    table = pd.DataFrame({"run": "a", "x": x, "loss": dip(x, floor=3, depth=-2, middle=middle)})
+
+    assert p2law.fit(table, dip).values["middle"] == pytest.approx(middle, abs=1e-9)
 
 
 def test_points_that_fill_many_dimensions_are_even_and_repeatable():

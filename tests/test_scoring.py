@@ -670,6 +670,30 @@ def test_what_the_records_do_not_tell_is_not_known(p2_records):
     assert "yes" == one_size.loc["more tokens never hurt", "verdict"]
 
 
+@pytest.mark.parametrize(
+    ("records", "condition"),
+    [
+        ({"params": (1e9,)}, "smaller models recover faster"),
+        ({"rates": (0.25,)}, "more pruning means more loss"),
+    ],
+)
+def test_a_verdict_does_not_hang_on_how_a_note_is_worded(
+    p2_records, monkeypatch, records, condition
+):
+    """
+    What the records leave free is not known, whatever the table calls it.
+    """
+    fit = p2law.fit(p2_records(**records, noise=0.002), forms.p2)
+    worded = fit.table().assign(note="in other words")
+    monkeypatch.setattr(p2law.Fit, "table", lambda *_, **__: worded)
+
+    found = conditions(fit).loc[condition]
+
+    assert "not known" == found["verdict"]
+    assert "moves no prediction" in found["reason"]
+    assert np.isnan(found["estimate"])
+
+
 def test_without_an_interval_nothing_is_known(p2_records):
     """
     As many rows as coefficients leave no noise to tell: no interval, here as in `predict`.

@@ -28,6 +28,32 @@ def test_what_has_no_slope_stays_and_the_rest_walks_on(where):
     assert evaluations > 0
 
 
+@pytest.mark.parametrize("bound", [-1.0, 1.0, 3.0])
+@pytest.mark.parametrize("within", [0.0, 1e-9, 1e-3])
+def test_slopes_are_asked_for_within_the_bounds_alone(bound, within):
+    """
+    A law may have no value beyond its bounds: the curvature next to one comes from inside.
+    """
+    side = np.sign(bound)
+    box = np.sort([bound, -4 * side])
+    asked = []
+
+    def gradient(q):
+        asked.append(q[0])
+        outside = not box[0] <= q[0] <= box[1]
+        return SimpleNamespace(slope=np.array([np.nan if outside else 2 * q[0]]))
+
+    problem = SimpleNamespace(
+        cost=lambda q: float(q[0] ** 2),
+        gradient=gradient,
+        surface=SimpleNamespace(box=(box[:1], box[1:])),
+    )
+    found, _ = walk(problem, np.array([bound - side * within]), np.ones(1, dtype=bool))
+
+    assert box[0] <= min(asked) <= max(asked) <= box[1]
+    assert found == pytest.approx([0.0], abs=1e-6)
+
+
 def test_every_value_and_every_derivative_is_counted():
     """
     A step in two coordinates takes three derivatives, and as many values as shares are tried.

@@ -210,7 +210,7 @@ def _encoded(text: Text, encoder: Tokenizer) -> Iterator[tuple[NDArray[np.uint32
                 documents += ends
         except P2LawError:
             raise
-        except Exception as error:
+        except Exception as error:  # readers raise what they like; the place is named
             cure = _OF_HUB if text.hub else "mend the file or leave it out"
             raise RunError(
                 f"{where}: record {documents + 1} cannot be read "

@@ -100,7 +100,7 @@ def batches(pieces: Iterator[str | None]) -> Iterator[list[str | None]]:
             if size >= PIECE or len(batch) >= MOST:
                 yield batch
                 batch, size = [], 0
-    except Exception:
+    except Exception:  # whatever a reader raises, what it read before stays
         yield batch
         raise
     yield batch

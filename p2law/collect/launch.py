@@ -97,7 +97,7 @@ def attending(what: str, started: list["subprocess.Popen[str]"]) -> Iterator[Non
                 stop()  # who was started meanwhile
             for process in started:
                 process.wait()
-    except BaseException:
+    except BaseException:  # whatever ends this, Ctrl-C too, leaves no process behind
         stop()
         raise
     if asked:

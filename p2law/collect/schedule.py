@@ -4,7 +4,6 @@ import math
 from typing import Literal
 
 Schedule = Literal["constant", "cosine", "wsd"]
-SCHEDULES: tuple[Schedule, ...] = ("constant", "cosine", "wsd")
 
 
 def learning_rate(

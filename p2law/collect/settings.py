@@ -13,6 +13,7 @@ import numpy as np
 
 from p2law.collect.cuts import SPARSE
 from p2law.collect.resizing import DEFAULT_AXES
+from p2law.collect.schedule import Schedule
 from p2law.domains import Domain
 
 Positive = Annotated[float, Domain("> 0")]
@@ -89,7 +90,7 @@ class Training:
     """Tokens of one step of the optimiser: a multiple of `sequence`."""
     learning_rate: Positive
     """Peak of the learning rate of AdamW."""
-    schedule: Literal["constant", "cosine", "wsd"] = "constant"
+    schedule: Schedule = "constant"
     """After warm-up: constant, so that checkpoints are data points; cosine; or constant, then
     linear decay (wsd)."""
     warmup_tokens: Count = 0

@@ -160,7 +160,7 @@ class _Worker:
                 state = self._attempt(run)
         except StoppedError:
             raise
-        except Exception as error:
+        except Exception as error:  # whatever ends one run, the others are still done
             if self.team.size > 1:  # who fails alone must not leave the others waiting
                 raise
             LOG.debug("%s failed", run.id, exc_info=True)

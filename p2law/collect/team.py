@@ -121,7 +121,7 @@ def once(team: Team, make: Callable[[], _Made]) -> _Made:
     if team.leads:
         try:
             made = make()
-        except Exception as error:
+        except Exception as error:  # whatever it is, the others wait to hear of it
             if team.size == 1:
                 raise
             trouble = told(error)

@@ -62,7 +62,7 @@ def check(place: Path) -> None:
         for index, part in about.storage_data.items():
             if isinstance(about.state_dict_metadata[index.fqn], metadata.BytesStorageMetadata):
                 _check_part(place, part)
-    except Exception as error:
+    except Exception as error:  # unpickling bytes of anybody may raise anything
         words = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise RunError(
             f"the checkpoint {place} is not read: {words[:200]}. It may run code, or is no "

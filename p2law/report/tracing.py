@@ -71,7 +71,7 @@ def trace(law: Form) -> Tape:
     at = {name: book.symbol("coefficient", name) for name in law.names}
     try:
         last = book.place(law.function(*columns, **at))
-    except Exception as error:
+    except Exception as error:  # given symbols, a law may raise anything
         raise FormError(
             f"{law.name} cannot be written as arithmetic steps: {first_line(error)}"
         ) from error

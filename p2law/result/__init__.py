@@ -166,7 +166,7 @@ class Fit:
         asking.interval(level, "mean")
         known = self.known
         ends = intervals.of_coefficients(known.for_level(level).draws, level)
-        return tabling.table(known.full, self.values, self.held, known.directions, ends)
+        return tabling.table(known.full, self.values, known.footings, ends)
 
     def residuals(self) -> pd.DataFrame:
         """The rows used, with `predicted` and `residual` (measured minus predicted).

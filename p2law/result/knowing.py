@@ -13,7 +13,7 @@ from p2law.declaring import Array, Form, Mask, Whole
 from p2law.errors import SavedFitError
 from p2law.identify import causes
 from p2law.identify.ties import Tie, ties
-from p2law.result import intervals
+from p2law.result import intervals, tabling
 from p2law.result.covering import Coverage
 from p2law.solving import ordering, resampling
 from p2law.solving.dealing import DRAWS
@@ -166,6 +166,11 @@ class Knowledge:
     def directions(self) -> identify.Directions:
         """What the records leave free, at the fitted coefficients."""
         return identify.at(self.full, self.full.coordinates(self.values))
+
+    @property
+    def footings(self) -> dict[str, tabling.Footing]:
+        """What each coefficient rests on."""
+        return tabling.footings(self.full, self.values, self.held, self.directions)
 
     @functools.cached_property
     def covered(self) -> Coverage:

@@ -1,6 +1,8 @@
 """The table of coefficients: what each one is, in which unit, and what it rests on."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
 
 import numpy as np
 import pandas as pd
@@ -15,14 +17,27 @@ from p2law.text.wording import listed
 STEP = 1e-6
 
 
-def table(
-    surface: Surface,
-    values: Mapping[str, float],
-    held: Mapping[str, str],
-    found: Directions,
-    ends: pd.DataFrame,
-) -> pd.DataFrame:
-    """Coefficients: estimate, interval, unit, size of the term at the middle of the data, note.
+class Basis(Enum):
+    """How far the records tell a coefficient."""
+
+    TOLD = "they tell it"
+    HELD = "it was not fitted to them"
+    MIDDLE = "they tell what it makes at their middle, not what it is elsewhere"
+    OPEN = "they leave it free"
+
+
+@dataclass(frozen=True)
+class Footing:
+    """What an estimate rests on, and the words for it."""
+
+    basis: Basis
+    note: str = ""
+
+
+def footings(
+    surface: Surface, values: Mapping[str, float], held: Mapping[str, str], found: Directions
+) -> dict[str, Footing]:
+    """Tell what each coefficient rests on.
 
     Parameters
     ----------
@@ -34,6 +49,40 @@ def table(
         Those that were not fitted, and why.
     found : Directions
         What the records leave free on the surface.
+
+    Returns
+    -------
+    dict of str to Footing
+    """
+    rests = _resting(surface, values, found, [name for name in surface.names if name in held])
+    floats = _resting(surface, values, found, [name for name in found.idle if name not in held])
+    together = (*found.together, *(each.exchanged for each in ties(surface)))
+    return {
+        name: Footing(Basis.HELD, f"held: {held[name]}")
+        if name in held
+        else _fitted(
+            name, together, rests.get(name, []), floats.get(name, []), idle=name in found.idle
+        )
+        for name in surface.form.names
+    }
+
+
+def table(
+    surface: Surface,
+    values: Mapping[str, float],
+    footing: Mapping[str, Footing],
+    ends: pd.DataFrame,
+) -> pd.DataFrame:
+    """Coefficients: estimate, interval, unit, size of the term at the middle of the data, note.
+
+    Parameters
+    ----------
+    surface : Surface
+        The law over the records, free in all that the caller did not hold.
+    values : mapping of str to float
+        All coefficients.
+    footing : mapping of str to Footing
+        As `footings` tells it.
     ends : DataFrame
         Columns low and high, indexed by coefficient.
 
@@ -43,24 +92,17 @@ def table(
         Indexed by coefficient.
     """
     size = dict(zip(surface.names, surface.coordinates(values), strict=True))
-    rests = _resting(surface, values, found, [name for name in surface.names if name in held])
-    floats = _resting(surface, values, found, [name for name in found.idle if name not in held])
-    together = (*found.together, *(each.exchanged for each in ties(surface)))
     rows = []
     for each in surface.form.coefficients:
-        name = each.name
-        note = f"held: {held[name]}" if name in held else ""
-        note = note or _free(name, together, rests.get(name, []), floats.get(name, []))
-        note = note or ("moves no prediction" if name in found.idle and name not in held else "")
-        known = each.name not in held and not note
+        told = footing[each.name].basis is Basis.TOLD
         rows.append(
             {
                 "coefficient": each.name,
                 "estimate": values[each.name],
-                **{end: ends.loc[each.name, end] if known else np.nan for end in ("low", "high")},
+                **{end: ends.loc[each.name, end] if told else np.nan for end in ("low", "high")},
                 "unit": each.bounds.unit,
                 "term": _term(surface, each, values, size),
-                "note": note or _at_bound(each, values[each.name]),
+                "note": footing[each.name].note or _at_bound(each, values[each.name]),
             }
         )
     return pd.DataFrame(rows).set_index("coefficient")
@@ -80,21 +122,28 @@ def _term(
     return float(dict(zip(one.names, one.coordinates(values), strict=True))[each.name])
 
 
-def _free(
+def _fitted(
     name: str,
     together: Sequence[tuple[str, ...]],
     rests: Sequence[str],
     floats: Sequence[str],
-) -> str:
-    """Words for a coefficient that can move without changing any prediction on the records."""
+    *,
+    idle: bool,
+) -> Footing:
+    """What a fitted coefficient rests on: it may move and change no prediction on the records."""
     others = next((each for each in together if name in each), ())
+    if rests and others:
+        return Footing(Basis.OPEN, f"rests on {listed(rests)}")
     if rests:
-        return f"{'' if others else 'known at the middle, else '}rests on {listed(rests)}"
+        return Footing(Basis.MIDDLE, f"known at the middle, else rests on {listed(rests)}")
     if others:
-        return f"NOT DETERMINED with {listed([each for each in others if each != name])}"
+        others = tuple(each for each in others if each != name)
+        return Footing(Basis.OPEN, f"NOT DETERMINED with {listed(others)}")
     if floats:
-        return f"ONLY AT THE MIDDLE, with {listed(floats)} free"
-    return ""
+        return Footing(Basis.MIDDLE, f"ONLY AT THE MIDDLE, with {listed(floats)} free")
+    if idle:
+        return Footing(Basis.OPEN, "moves no prediction")
+    return Footing(Basis.TOLD)
 
 
 def _at_bound(each: Coefficient, value: float) -> str:

@@ -12,13 +12,11 @@ from p2law.forms.p2 import p2
 from p2law.forms.p2_no_delta import p2_no_delta
 from p2law.forms.p2_rectified import p2_rectified
 from p2law.result import Fit, asking
+from p2law.result.tabling import Basis
 from p2law.result.verdicts import Status
 from p2law.text.wording import got
 
 FAMILY = (p2, p2_no_delta, p2_rectified)
-
-OPEN = ("NOT DETERMINED", "moves no prediction", "rests on")
-"""How the notes begin of coefficients that the records leave open."""
 
 COLUMNS = ("expression", "quantity", "estimate", "low", "high", "unit", "verdict", "reason")
 
@@ -155,8 +153,8 @@ def _open(fit: Fit, name: str) -> str:
         return f"{fit.form.name} has no {name}: it takes every size to recover alike"
     if name in fit.held:
         return f"{name} is held: {fit.held[name]}"
-    note = str(fit.table().loc[name, "note"])
-    return f"{name}: {note}" if note.startswith(OPEN) else ""
+    footing = fit.known.footings[name]
+    return f"{name}: {footing.note}" if footing.basis is Basis.OPEN else ""
 
 
 def _inputs(fit: Fit) -> list[Array]:

@@ -59,7 +59,7 @@ class Law:
         try:
             with np.errstate(all="ignore"):
                 return _numeric(self.function(*columns, **at))
-        except Exception as error:
+        except Exception as error:  # a user's law may raise anything; it is said
             raise FormError(
                 f"{self.freedom.form.name} cannot be evaluated: {type(error).__name__}: {error}; "
                 f"a law takes arrays and changes none of them"

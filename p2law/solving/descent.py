@@ -1,4 +1,4 @@
-"""Downhill with the true objective, many starts or many targets at once.
+"""Downhill with the true objective, many starts at once.
 
 Damped Gauss-Newton on the normal equations, accumulated block by block so that
 memory stays small. Under Huber's function, rows beyond `delta` get a share of the
@@ -48,8 +48,8 @@ def descend(
     Parameters
     ----------
     surface : Surface
-    target : ndarray of shape (rows,) or (starts, rows)
-    weight : ndarray of shape (rows,) or (starts, rows)
+    target : ndarray of shape (rows,)
+    weight : ndarray of shape (rows,)
     objective : Objective
     q : ndarray of shape (starts, free)
         Coordinates to start from.
@@ -102,8 +102,8 @@ def _cost(surface: Surface, target: Array, weight: Array, objective: Objective, 
     with np.errstate(all="ignore"):
         for rows in _blocks(surface, len(q)):
             found = surface.at_rows(rows).predict(q)
-            residuals = objective.residuals(found, target[..., rows])
-            total += np.sum(weight[..., rows] * objective.per_row(residuals), axis=-1)
+            residuals = objective.residuals(found, target[rows])
+            total += np.sum(weight[rows] * objective.per_row(residuals), axis=-1)
     return np.where(np.isfinite(total), total, np.inf)
 
 
@@ -121,13 +121,13 @@ def _quadratic(
         for rows in _blocks(surface, len(q)):
             part = surface.at_rows(rows)
             found, slopes = part.tangent(q)
-            residuals = objective.residuals(found, target[..., rows])
+            residuals = objective.residuals(found, target[rows])
             if objective.log:
                 slopes /= found[..., None, :]
             pull, bend = objective.pull(residuals), objective.bend(residuals, share[:, None])
             slopes = np.where(np.isfinite(slopes), slopes, 0.0)
-            pull = np.where(np.isfinite(pull), weight[..., rows] * pull, 0.0)
-            bend = np.where(np.isfinite(bend), weight[..., rows] * bend, 0.0)
+            pull = np.where(np.isfinite(pull), weight[rows] * pull, 0.0)
+            bend = np.where(np.isfinite(bend), weight[rows] * bend, 0.0)
             slope += (slopes @ pull[..., None])[..., 0]
             curvature += (slopes * bend[..., None, :]) @ np.swapaxes(slopes, -1, -2)
     return slope, curvature

@@ -20,8 +20,8 @@ POINTS = 4096
 STARTS = 12
 
 REACHES = (10.0, 100.0, 1000.0)
-"""How far from its default a coefficient without bounds is looked for, either way: farther
-where the best end lies outside what was searched."""
+"""By which factor a coefficient without bounds may differ from its default, and how far it may
+lie from a default of 0: farther where the best end lies outside what was searched."""
 
 
 def spread_rows(surface: Surface, most: int) -> Whole:
@@ -46,7 +46,7 @@ def low_points(
     seed : int
         Shifts the points where there are too many exponents for a grid.
     reach : float
-        Factor by which a coefficient without bounds may differ from its default.
+        One of `REACHES`.
 
     Returns
     -------
@@ -85,7 +85,8 @@ def _search_range(surface: Surface, name: str, reach: float) -> tuple[float, flo
         if bounds.log and bounds.unit == each.domain.unit and np.any(column > 0):
             low = max(low, 1e-2 * float(column[column > 0].min()))
             high = min(high, 1e2 * float(column.max()))
-    nearest, farthest = sorted((start / reach, start * reach)) if start else (-1.0, 1.0)
+    # A default of 0 says nothing of a size: it is looked around as far as from 1, either way.
+    nearest, farthest = sorted((start / reach, start * reach)) if start else (-reach, reach)
     low = nearest if np.isinf(low) else low
     high = farthest if np.isinf(high) else high
     return (low, high) if low < high else (bounds.least, bounds.most)

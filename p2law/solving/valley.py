@@ -69,10 +69,12 @@ def _step(problem: Problem, q: Array, free: Mask) -> tuple[Array, int]:
 
 def _curvature(problem: Problem, q: Array, slope: Array, moving: Mask) -> Array:
     """Second derivatives of the objective by the moving coordinates."""
-    found = np.zeros((len(q), len(q)))
+    found, high = np.zeros((len(q), len(q))), problem.surface.box[1]
     for k in np.flatnonzero(moving):
         move = np.zeros_like(q)
-        move[k] = 1e-6 * max(abs(q[k]), 1e-2)
+        size = 1e-6 * max(abs(q[k]), 1e-2)
+        # Beyond its bounds a law may have no value.
+        move[k] = size if q[k] + size <= high[k] else -size
         found[k] = (problem.gradient(q + move).slope - slope) / move[k]
     found = np.where(np.isfinite(found), found, 0.0)
     return (found + found.T) / 2

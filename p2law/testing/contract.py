@@ -84,7 +84,7 @@ def _value(form: Form, columns: Sequence[Any], at: Mapping[str, Any]) -> Array:
         with np.errstate(all="ignore"):
             answer = form.function(*columns, **at)
             found = np.asarray(answer)
-    except Exception as error:
+    except Exception as error:  # a user's law may raise anything; it is said
         raise FormError(
             f"{form.name}: its function raises {type(error).__name__}: {error}; it must take "
             f"arrays and numbers, as np.where does in place of if"

@@ -1,11 +1,15 @@
 """The learning rate is a function of the tokens seen, nothing else."""
 
+import typing
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p2law.collect.schedule import SCHEDULES, learning_rate
+from p2law.collect.schedule import learning_rate
+from p2law.collect.settings import Training
 
+SCHEDULES = typing.get_args(typing.get_type_hints(Training)["schedule"])
 SETTINGS = {"peak": 1e-3, "total": 1000.0, "warmup": 100.0, "decay": 200.0, "final_rate": 0.1}
 
 
