@@ -5,15 +5,28 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from p2law.objectives import squared
 from p2law.solving.valley import _newton, walk
 
 
-def bowl(slope_of_second):
-    """A problem in two coordinates: a parabola in the first, whatever is given in the second."""
+def problem_of(residuals, jacobian, low=-np.inf, high=np.inf):
+    """A problem in squares of one residual a coordinate."""
+    box = np.full(2, low), np.full(2, high)
     return SimpleNamespace(
-        cost=lambda q: float((q[0] - 1) ** 2),
-        gradient=lambda q: SimpleNamespace(slope=np.array([2 * (q[0] - 1), slope_of_second(q)])),
-        surface=SimpleNamespace(box=(np.full(2, -np.inf), np.full(2, np.inf))),
+        cost=lambda q: float(np.sum(residuals(q) ** 2)),
+        residuals=residuals,
+        jacobian=jacobian,
+        weight=np.ones(2),
+        objective=squared(),
+        surface=SimpleNamespace(box=box),
+    )
+
+
+def bowl(way_of_second):
+    """A parabola in the first coordinate, whatever derivative is given in the second."""
+    return problem_of(
+        lambda q: np.array([q[0] - 1, 1.0]),
+        lambda q: np.array([[1.0, 0.0], [0.0, way_of_second(q)]]),
     )
 
 
@@ -30,28 +43,23 @@ def test_what_has_no_slope_stays_and_the_rest_walks_on(where):
 
 @pytest.mark.parametrize("bound", [-1.0, 1.0, 3.0])
 @pytest.mark.parametrize("within", [0.0, 1e-9, 1e-3])
-def test_slopes_are_asked_for_within_the_bounds_alone(bound, within):
+def test_derivatives_are_asked_for_within_the_bounds_alone(bound, within):
     """
     A law may have no value beyond its bounds: the curvature next to one comes from inside.
     """
     side = np.sign(bound)
-    box = np.sort([bound, -4 * side])
+    low, high = np.sort([bound, -4 * side])
     asked = []
 
-    def gradient(q):
-        asked.append(q[0])
-        outside = not box[0] <= q[0] <= box[1]
-        return SimpleNamespace(slope=np.array([np.nan if outside else 2 * q[0]]))
+    def jacobian(q):
+        asked.extend(q)
+        return np.diag(np.where((low <= q) & (q <= high), 2 * q, np.nan))
 
-    problem = SimpleNamespace(
-        cost=lambda q: float(q[0] ** 2),
-        gradient=gradient,
-        surface=SimpleNamespace(box=(box[:1], box[1:])),
-    )
-    found, _ = walk(problem, np.array([bound - side * within]), np.ones(1, dtype=bool))
+    problem = problem_of(lambda q: q**2 + 1, jacobian, low, high)
+    found, _ = walk(problem, np.full(2, bound - side * within), np.ones(2, dtype=bool))
 
-    assert box[0] <= min(asked) <= max(asked) <= box[1]
-    assert found == pytest.approx([0.0], abs=1e-6)
+    assert low <= min(asked) <= max(asked) <= high
+    assert found == pytest.approx([0.0, 0.0], abs=1e-3)
 
 
 def test_every_value_and_every_derivative_is_counted():
@@ -59,14 +67,14 @@ def test_every_value_and_every_derivative_is_counted():
     A step in two coordinates takes three derivatives, and as many values as shares are tried.
     """
     calls = []
-    problem = bowl(lambda _: 0.0)
-    counted = SimpleNamespace(
-        cost=lambda q: calls.append("value") or problem.cost(q),
-        gradient=lambda q: calls.append("slope") or problem.gradient(q),
-        surface=problem.surface,
-    )
+    plain = bowl(lambda _: 0.0)
 
-    _, evaluations = walk(counted, np.zeros(2), np.ones(2, dtype=bool))
+    def counted(name):
+        return lambda q: calls.append(name) or getattr(plain, name)(q)
+
+    parts = {name: counted(name) for name in ("cost", "residuals", "jacobian")}
+    problem = SimpleNamespace(**{**vars(plain), **parts})
+    _, evaluations = walk(problem, np.zeros(2), np.ones(2, dtype=bool))
 
     assert evaluations == len(calls)
 
