@@ -280,11 +280,15 @@ def _manifest(place: Path) -> dict[str, Any]:
 
 
 def _faults(place: Path, team: Team) -> list[str]:
-    """What is wrong with this process's share of a checkpoint's files."""
+    """What is wrong with this process's share of the files that were written there.
+
+    What else lies there, as file managers and network file systems leave it, harms nothing.
+    """
     try:
         known = _manifest(place)["files"]
-        found = {each.name: _checksum(each) for each in _files(place, team)}
+        mine = sorted(known)[team.rank :: team.size]
+        found = {name: _checksum(place / name) for name in mine if (place / name).exists()}
     except (OSError, ValueError) as error:
         return [f"{MANIFEST}: {getattr(error, 'strerror', '') or error}"]
-    missing = [f"{name} is missing" for name in sorted(known) if not (place / name).exists()]
-    return missing + [f"{name} is damaged" for name in found if known.get(name) != found[name]]
+    missing = [f"{name} is missing" for name in mine if name not in found]
+    return missing + [f"{name} is damaged" for name in found if known[name] != found[name]]
