@@ -29,7 +29,7 @@ from torch.distributed.checkpoint.state_dict_loader import load as load_distribu
 from torch.distributed.checkpoint.state_dict_saver import save as save_distributed
 
 from p2law.collect import trusting
-from p2law.collect.ledger import set_aside, settle, write_whole
+from p2law.collect.ledger import set_aside, settle, write_json
 from p2law.collect.team import Team, once
 from p2law.collect.zoo import named
 from p2law.errors import RunError
@@ -187,7 +187,7 @@ def _write(state: dict[str, Any], draft: Path) -> None:
 
 
 def _finish(draft: Path, place: Path, manifest: Mapping[str, Any]) -> None:
-    write_whole(draft / MANIFEST, _sealed(manifest))  # syncs the folder's names, too
+    write_json(draft / MANIFEST, _sealed(manifest))  # syncs the folder's names, too
     draft.rename(place)
     settle(place.parent)
 

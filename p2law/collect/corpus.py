@@ -22,7 +22,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from p2law.collect.documents import Text, batches, sources
-from p2law.collect.ledger import settle, write_whole
+from p2law.collect.ledger import settle, write_json
 from p2law.collect.place import read_json
 from p2law.collect.tokenizing import SETTINGS, Tokenizer, check_room, tokenizer, tokenizer_file
 from p2law.errors import P2LawError, RunError
@@ -167,7 +167,7 @@ def _make(text: Text, by: str, folder: Path, vocabulary: int | None) -> None:
             "end_of_document": encoder.end,
             "sources": [_fingerprint(each) for each in text.files] or text.hub,
         }
-        write_whole(draft / "meta.json", meta)
+        write_json(draft / "meta.json", meta)
         draft.rename(folder)
         settle(folder.parent)
     finally:

@@ -1,9 +1,7 @@
 """From the folders of a sweep to tables: what was measured, and what it comes from."""
 
-import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from p2law.collect.ledger import write_whole
+from p2law.collect.ledger import replacing, write_json
 from p2law.collect.place import Place, read_json
 from p2law.collect.standing import counted, planned, standing
 from p2law.errors import MissingExtraError, RunError
@@ -100,7 +98,7 @@ class Gathered:
         digests = {name.name: _write(table, name) for name, table in tables.items()}
         left_out = {each.run: f"{each.state}: {each.reason}" for each in self.left_out}
         files = {**known, **digests}
-        write_whole(sources, {**self.provenance, "left_out": left_out, "files": files})
+        write_json(sources, {**self.provenance, "left_out": left_out, "files": files})
         return (*tables, sources)
 
 
@@ -136,23 +134,17 @@ def _digest(path: Path) -> str:
 
 def _write(table: pd.DataFrame, path: Path) -> str:
     """Write a table so that it is there whole or not at all; its checksum."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        if path.suffix == ".csv":
-            table.to_csv(draft, index=False, lineterminator="\n")
-        elif path.suffix == ".jsonl":
-            draft.write_text("".join(_lines(table)), encoding="utf-8")
-        else:
-            table.to_parquet(draft, index=False)
-        digest = _digest(draft)
-        draft.replace(path)
-    except OSError as error:
-        raise RunError(f"cannot write {path}: {error.strerror or error}") from error
+        with replacing(path) as draft:
+            if path.suffix == ".csv":
+                table.to_csv(draft, index=False, lineterminator="\n")
+            elif path.suffix == ".jsonl":
+                draft.write_text("".join(_lines(table)), encoding="utf-8")
+            else:
+                table.to_parquet(draft, index=False)
+            digest = _digest(draft)
     except ImportError as error:
         raise MissingExtraError("pyarrow", "parquet", f"writing {path}") from error
-    finally:
-        with contextlib.suppress(OSError):  # an error of writing is the one to tell
-            draft.unlink(missing_ok=True)
     return digest
 
 

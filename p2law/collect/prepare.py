@@ -18,7 +18,7 @@ from p2law.collect import corpus, fingerprints, zoo
 from p2law.collect.corpus import Text, TokenFile
 from p2law.collect.cuts import SPARSE
 from p2law.collect.jobs import Run, describe
-from p2law.collect.ledger import clear_drafts, settle_folder, write_whole
+from p2law.collect.ledger import clear_drafts, settle_folder, write_json
 from p2law.collect.loss import Objective
 from p2law.collect.masks import Masks, from_zeros
 from p2law.collect.place import Place, read_json, slug
@@ -159,7 +159,7 @@ def base_losses(run: Run, sweep: Sweep, place: Place, ruler: Ruler) -> dict[str,
             folder = once(team, lambda: base(run, place))
             found = ruler.losses(zoo.objective(folder, None, team, dtype=ruler.dtype))
             _check_numbers(found, folder)
-            once(team, lambda: write_whole(path, found))
+            once(team, lambda: write_json(path, found))
     finally:
         lock.release()
     return dict(found)
@@ -202,7 +202,7 @@ def _make_start(run: Run, sweep: Sweep, place: Place, team: Team) -> None:
         }
     if place.start.is_dir():
         settle_folder(place.start)
-    write_whole(place.folder / "start.json", facts)
+    write_json(place.folder / "start.json", facts)
 
 
 def _calibration(run: Run, sweep: Sweep, place: Place) -> torch.Tensor:
