@@ -71,7 +71,8 @@ class Gathered:
         path : str or Path
             ``NAME.csv``, ``NAME.jsonl`` or ``NAME.parquet``; beside it come
             ``NAME_dense.csv`` (or the like) where there are dense runs and
-            ``NAME.provenance.json``.
+            ``NAME.provenance.json``. A table gathered earlier that has no rows now is
+            removed, unless it was changed since.
 
         Returns
         -------
@@ -89,13 +90,12 @@ class Gathered:
         _check_name(path)
         sources = path.with_name(f"{path.stem}.provenance.json")
         beside = path.with_name(f"{path.stem}_dense{path.suffix}")
-        tables = {
-            name: table
-            for name, table in ((path, self.records), (beside, self.dense))
-            if len(table)
-        }
-        known = _check_ours([*tables, sources], sources)
+        both = {path: self.records, beside: self.dense}
+        tables = {name: table for name, table in both.items() if len(table)}
+        known = dict(_check_ours([*tables, sources], sources))
         digests = {name.name: _write(table, name) for name, table in tables.items()}
+        for name in both.keys() - tables:  # it has no rows now, and those of before are not of it
+            _remove(name, known.pop(name.name, ""))
         left_out = {each.run: f"{each.state}: {each.reason}" for each in self.left_out}
         files = {**known, **digests}
         write_json(sources, {**self.provenance, "left_out": left_out, "files": files})
@@ -146,6 +146,15 @@ def _write(table: pd.DataFrame, path: Path) -> str:
     except ImportError as error:
         raise MissingExtraError("pyarrow", "parquet", f"writing {path}") from error
     return digest
+
+
+def _remove(path: Path, digest: str) -> None:
+    """Remove a table that was gathered earlier, where it is still what was written then."""
+    try:
+        if path.is_file() and _digest(path) == digest:
+            path.unlink()
+    except OSError as error:
+        raise RunError(f"cannot remove {path}: {error.strerror or error}") from error
 
 
 def _lines(table: pd.DataFrame) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """One table of all measurements, with an account of what is missing, replacing nothing else."""
 
+import dataclasses
 import json
 import sys
 from pathlib import Path
@@ -113,6 +114,47 @@ def test_a_table_gathered_earlier_is_replaced(out, tmp_path):
 
     assert 7 == (tmp_path / "losses.csv").read_text().count("\n")
     assert {"losses.csv", "losses.provenance.json", "out"} == {e.name for e in tmp_path.iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("pruned", "dense", "left"), [(True, False, "losses.csv"), (False, True, "losses_dense.csv")]
+)
+def test_a_table_that_has_no_rows_now_is_not_left_beside_the_new_one(
+    found, tmp_path, pruned, dense, left
+):
+    """
+    Its rows would be taken for those of the runs that the provenance names.
+    """
+    path, no_rows = tmp_path / "losses.csv", found.records.iloc[:0]
+    both = dataclasses.replace(found, dense=found.records)
+    one = dataclasses.replace(
+        both,
+        records=found.records if pruned else no_rows,
+        dense=found.records if dense else no_rows,
+    )
+    both.save(path)
+
+    wrote = one.save(path)
+
+    names = {left, "losses.provenance.json"}
+    assert names == {each.name for each in wrote}
+    assert names | {"out"} == {each.name for each in tmp_path.iterdir()}
+    assert {left} == set(json.loads((tmp_path / "losses.provenance.json").read_text())["files"])
+
+
+def test_a_table_without_rows_that_was_changed_by_hand_is_left(found, tmp_path):
+    """
+    Somebody's work is in it; it is no longer called gathered.
+    """
+    path, beside = tmp_path / "losses.csv", tmp_path / "losses_dense.csv"
+    dataclasses.replace(found, dense=found.records).save(path)
+    beside.write_text("by hand\n")
+
+    found.save(path)
+
+    assert "by hand\n" == beside.read_text()
+    sources = json.loads((tmp_path / "losses.provenance.json").read_text())
+    assert {"losses.csv"} == set(sources["files"])
 
 
 @pytest.mark.parametrize("ending", ["csv", "jsonl"])
