@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from p2law.collect.ledger import replacing, write_json
+from p2law.collect.ledger import check_system, replacing, write_json
 from p2law.collect.place import Place, read_json
 from p2law.collect.standing import counted, planned, standing
 from p2law.errors import MissingExtraError, RunError
@@ -82,10 +82,12 @@ class Gathered:
         Raises
         ------
         RunError
-            They cannot be written, or would replace what was not gathered earlier.
+            They cannot be written, or would replace what was not gathered earlier; or the
+            system is Windows.
         MissingExtraError
             A Parquet file, and pyarrow is not installed.
         """
+        check_system()
         path = Path(path)
         _check_name(path)
         sources = path.with_name(f"{path.stem}.provenance.json")

@@ -11,6 +11,7 @@ import glob
 import json
 import logging
 import os
+import platform
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -142,6 +143,22 @@ class Ledger:
                     f"that makes the run again, which puts back what had been measured"
                 ) from error
         return found
+
+
+def check_system() -> None:
+    """Refuse a system on which nothing here could be written, before any work is done for it.
+
+    Raises
+    ------
+    RunError
+        It is Windows.
+    """
+    if platform.system() == "Windows":
+        raise RunError(
+            "p2law.collect needs a POSIX system, such as Linux or macOS, to prune, train and "
+            "gather, and this is Windows, which cannot sync a folder; use WSL or another machine. "
+            "Planning, status and all else of p2law work here"
+        )
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

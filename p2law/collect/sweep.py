@@ -15,6 +15,7 @@ from p2law.collect import spec, tracking
 from p2law.collect.documents import check_packages
 from p2law.collect.jobs import Run, expand
 from p2law.collect.launch import in_processes
+from p2law.collect.ledger import check_system
 from p2law.collect.place import Place
 from p2law.collect.settings import Sweep
 from p2law.collect.standing import remember
@@ -113,10 +114,11 @@ def check_means(sweep: Sweep, runs: Sequence[Run], tracker: str) -> None:
     Raises
     ------
     RunError
-        There is no such tracker, or its package is not installed.
+        The system is Windows, there is no such tracker, or its package is not installed.
     MissingExtraError
         What reads a text is not installed.
     """
+    check_system()
     tracking.find(tracker)
     names = {each.training.corpus for each in runs}
     if any(each.prune and each.prune.calibrated for each in runs):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import platform
 import sys
 from pathlib import Path
 
@@ -241,6 +242,18 @@ def test_a_table_that_cannot_be_written_leaves_nothing(found, tmp_path, monkeypa
         found.save(tmp_path / "losses.csv")
 
     assert before == (tmp_path / "losses.csv").read_text()
+
+
+def test_a_system_that_cannot_sync_folders_is_told_at_once(found, tmp_path, monkeypatch):
+    """
+    Nothing is written that could not be vouched for.
+    """
+    monkeypatch.setattr(platform, "system", lambda: "Windows")
+
+    with pytest.raises(RunError, match=r"needs a POSIX system, such as Linux or macOS.* use WSL"):
+        found.save(tmp_path / "losses.csv")
+
+    assert ["out"] == [each.name for each in tmp_path.iterdir()]
 
 
 def test_without_pyarrow_the_extra_is_named(found, tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import platform
 import shutil
 import threading
 
@@ -14,6 +15,7 @@ pytest.importorskip("transformers")
 
 import p2law
 from p2law import collect
+from p2law.cli import main
 from p2law.collect import launch, submitting, sweep, work
 from p2law.collect.place import Place
 from p2law.errors import MissingExtraError, RunError, StoppedError
@@ -144,6 +146,24 @@ def test_a_folder_that_is_read_only_is_named_with_the_cure(finished, read_only):
     """
     with pytest.raises(RunError, match=r"read-only: Read-only file system; name another, or make"):
         collect.run(finished[0], read_only)
+
+
+@pytest.mark.parametrize("how", ["run", "run --workers 2", "prune"])
+def test_a_system_that_cannot_sync_folders_is_told_at_once(tmp_path, monkeypatch, capsys, how):
+    """
+    Before a folder is made or a model is read; plans are made there, too.
+    """
+    path, out = studies.write(tmp_path), tmp_path / "out"
+    monkeypatch.setattr(platform, "system", lambda: "Windows")
+    words = ["run", path, "--out", out, *how.split()[1:]]
+    if how == "prune":
+        words = ["prune", tmp_path / "model", out, "--method", "depth", "--rate", 0.25]
+
+    assert 2 == main(["collect", *map(str, words)])
+
+    assert "p2law.collect needs a POSIX system, such as Linux or macOS" in capsys.readouterr().err
+    assert not out.exists()
+    assert 3 == len(collect.forecast(collect.read(path)).runs)
 
 
 def test_only_the_runs_that_were_asked_for(tmp_path):
