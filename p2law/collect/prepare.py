@@ -68,8 +68,13 @@ def _check_filled(name: str, text: TokenFile, sequence: int, tokens: int = 1) ->
 
 
 def _tokenised(text: Corpus | Evaluation, run: Run, place: Place) -> TokenFile:
-    # One more than targets: the first token of a text is nobody's target.
-    most = None if text.tokens is None else text.tokens + 1
+    source, folder = tokens_of(text, run, place)
+    return corpus.tokenised(source, run.tokenizer, folder, vocabulary=run.shape.vocab_size)
+
+
+def tokens_of(text: Corpus | Evaluation, run: Run, place: Place) -> tuple[Text, Path]:
+    """A text as a run reads it, and the folder that its tokens lie in."""
+    most = None if text.tokens is None else text.tokens + 1  # the first is nobody's target
     source = Text(
         files=tuple(text.paths),
         hub=text.hub,
@@ -81,8 +86,7 @@ def _tokenised(text: Corpus | Evaluation, run: Run, place: Place) -> TokenFile:
     )
     said = [*text.files, text.hub, text.subset, text.split, text.revision]
     name = f"{slug(text.name)}-{_key(said, text.field, most, run.model.tokenizer)}"
-    folder = place.out / "corpora" / name
-    return corpus.tokenised(source, run.tokenizer, folder, vocabulary=run.shape.vocab_size)
+    return source, place.out / "corpora" / name
 
 
 def _key(*content: Any) -> str:
@@ -100,7 +104,7 @@ def base(run: Run, place: Place) -> Path:
     ModelError
         Its weights are not there, broken, or not those that its config.json asks for.
     """
-    note, model = _note(run, place), run.model
+    note, model = note_of(run, place), run.model
     if run.base:
         made = Place(place.out, run.base)
         if made.ending is None or not made.model.is_dir():
@@ -125,11 +129,11 @@ def origin(run: Run, place: Place) -> dict[str, str]:
     if run.cut is None:
         return {}
     base(run, place)
-    noted = read_json(_note(run, place)) or {}
+    noted = read_json(note_of(run, place)) or {}
     return {key: noted[key] for key in ("source", "revision", "commit", "sha256")}
 
 
-def _note(run: Run, place: Place) -> Path:
+def note_of(run: Run, place: Place) -> Path:
     """File that says which weights the study began with."""
     key = _key(run.model.source, run.model.revision, run.base)
     return place.out / "bases" / f"{slug(run.model.name)}-{key}.model.json"

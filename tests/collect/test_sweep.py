@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import platform
+import re
 import shutil
 import threading
 
@@ -345,6 +346,26 @@ def test_a_changed_text_is_refused_before_it_is_mixed_in(finished, tmp_path):
 
     assert all("has changed since it was tokenised" in each for each in report.failed.values())
     assert 2 == len(report.failed)
+
+
+def test_a_run_that_has_ended_is_not_called_done_for_a_text_that_has_changed(finished, tmp_path):
+    """
+    Its records are of the old text and stay; a text that was only touched is the same.
+    """
+    _, out, runs = finished
+    shutil.copytree(out, tmp_path / "out")
+    path = studies.write(tmp_path)
+    assert {} == collect.run(path, tmp_path / "out").failed
+    (tmp_path / "two.txt").write_text("another text " * 500)
+
+    report = collect.run(path, tmp_path / "out")
+
+    assert (runs[0].id,) == report.done
+    assert {each.id for each in runs[1:]} == set(report.failed)
+    for why in report.failed.values():
+        assert re.search(r"two\.txt has changed since .*: put it back, or collect into", why)
+    for each in runs:
+        assert studies.records(out, each) == studies.records(tmp_path / "out", each)
 
 
 def test_a_held_out_text_that_is_too_short_is_refused_before_training(tmp_path):
