@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from p2law.collect.configs import from_config, read_config
 from p2law.collect.cuts import Cut, plan_cut
+from p2law.collect.ledger import check_system
 from p2law.collect.reading import GOES_WITH
 from p2law.collect.resizing import DEFAULT_AXES
 from p2law.collect.settings import Calibration, Prune
@@ -73,8 +74,10 @@ def prune_alone(asked: argparse.Namespace) -> str:
     ModelError
         The folder holds no model that can be pruned.
     RunError
-        The text cannot be read or is too short, or the folder cannot be written.
+        The system is Windows, the text cannot be read or is too short, or the folder cannot
+        be written.
     """
+    check_system()
     from p2law.collect import pruning
 
     shape = from_config(read_config(asked.model), where=str(asked.model))

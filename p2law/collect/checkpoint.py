@@ -29,7 +29,7 @@ from torch.distributed.checkpoint.state_dict_loader import load as load_distribu
 from torch.distributed.checkpoint.state_dict_saver import save as save_distributed
 
 from p2law.collect import trusting
-from p2law.collect.ledger import set_aside, settle, write_whole
+from p2law.collect.ledger import set_aside, settle, write_json
 from p2law.collect.team import Team, once
 from p2law.collect.zoo import named
 from p2law.errors import RunError
@@ -187,7 +187,7 @@ def _write(state: dict[str, Any], draft: Path) -> None:
 
 
 def _finish(draft: Path, place: Path, manifest: Mapping[str, Any]) -> None:
-    write_whole(draft / MANIFEST, _sealed(manifest))  # syncs the folder's names, too
+    write_json(draft / MANIFEST, _sealed(manifest))  # syncs the folder's names, too
     draft.rename(place)
     settle(place.parent)
 
@@ -280,11 +280,15 @@ def _manifest(place: Path) -> dict[str, Any]:
 
 
 def _faults(place: Path, team: Team) -> list[str]:
-    """What is wrong with this process's share of a checkpoint's files."""
+    """What is wrong with this process's share of the files that were written there.
+
+    What else lies there, as file managers and network file systems leave it, harms nothing.
+    """
     try:
         known = _manifest(place)["files"]
-        found = {each.name: _checksum(each) for each in _files(place, team)}
+        mine = sorted(known)[team.rank :: team.size]
+        found = {name: _checksum(place / name) for name in mine if (place / name).exists()}
     except (OSError, ValueError) as error:
         return [f"{MANIFEST}: {getattr(error, 'strerror', '') or error}"]
-    missing = [f"{name} is missing" for name in sorted(known) if not (place / name).exists()]
-    return missing + [f"{name} is damaged" for name in found if known.get(name) != found[name]]
+    missing = [f"{name} is missing" for name in mine if name not in found]
+    return missing + [f"{name} is damaged" for name in found if known[name] != found[name]]

@@ -22,7 +22,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from p2law.collect.documents import Text, batches, sources
-from p2law.collect.ledger import settle, write_whole
+from p2law.collect.ledger import settle, write_json
 from p2law.collect.place import read_json
 from p2law.collect.tokenizing import SETTINGS, Tokenizer, check_room, tokenizer, tokenizer_file
 from p2law.errors import P2LawError, RunError
@@ -132,7 +132,7 @@ def tokenised(text: Text, by: str, folder: Path, *, vocabulary: int | None = Non
             f"the same command again"
         ) from error
     meta = read_json(folder / "meta.json") or {}
-    _check_unchanged(text, meta["sources"], folder)
+    check_unchanged(text, meta["sources"], folder)
     _check_same_tokenizer(by, meta, folder)
     check_room(by, meta["vocabulary"], vocabulary)
     return _whole(TokenFile(folder / "tokens.bin", int(meta["tokens"]), str(meta["sha256"])))
@@ -167,7 +167,7 @@ def _make(text: Text, by: str, folder: Path, vocabulary: int | None) -> None:
             "end_of_document": encoder.end,
             "sources": [_fingerprint(each) for each in text.files] or text.hub,
         }
-        write_whole(draft / "meta.json", meta)
+        write_json(draft / "meta.json", meta)
         draft.rename(folder)
         settle(folder.parent)
     finally:
@@ -250,8 +250,14 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _check_unchanged(text: Text, told: Any, folder: Path) -> None:
-    """Refuse a text file that is not the one that was tokenised."""
+def check_unchanged(text: Text, told: Any, folder: Path) -> None:
+    """Refuse a text file that is not the one that was tokenised; `told` are the sources noted.
+
+    Raises
+    ------
+    RunError
+        Its content is another one.
+    """
     if text.hub:
         return
     for path, known in zip(text.files, told, strict=True):

@@ -1,6 +1,7 @@
 """Documents of a text, out of any file or the hub, in pieces small enough to be tokenised."""
 
 import contextlib
+import glob
 import gzip
 import importlib.util
 import json
@@ -74,7 +75,8 @@ def sources(text: Text) -> Iterator[tuple[str, Iterator[str | None]]]:
         if name.endswith((".jsonl", ".jsonl.gz", ".jsonl.zst")):
             yield str(path), _from_jsonl(path, text.field)
         elif name.endswith(".parquet"):
-            yield str(path), _from_datasets(text, "parquet", data_files=str(path))
+            only = glob.escape(str(path))  # datasets takes names for globs
+            yield str(path), _from_datasets(text, str(path), path="parquet", data_files=only)
         else:
             yield str(path), _lines(path)
 
@@ -193,20 +195,21 @@ def _unpacked(path: Path) -> Iterator[bytes]:
 
 def _from_hub(text: Text) -> Iterator[str | None]:
     LOG.info("asking the hub for the data set %s", text.hub)
-    return _from_datasets(text, text.hub, name=text.subset or None, revision=text.revision or None)
+    how = {"name": text.subset or None, "revision": text.revision or None}
+    return _from_datasets(text, text.hub, path=text.hub, **how)
 
 
-def _from_datasets(text: Text, what: str, **how: Any) -> Iterator[str | None]:
+def _from_datasets(text: Text, where: str, **how: Any) -> Iterator[str | None]:
     """Stream documents through the `datasets` package, in the order they are stored in."""
     try:
         import datasets  # noqa: PLC0415 - an extra
     except ImportError as error:
-        raise MissingExtraError("datasets", "collect-data", f"reading {what}") from error
+        raise MissingExtraError("datasets", "collect-data", f"reading {where}") from error
     split = text.split if text.hub else "train"
-    for row in datasets.load_dataset(what, split=split, streaming=True, **how):
+    for row in datasets.load_dataset(split=split, streaming=True, **how):
         if text.field not in row:
             raise RunError(
-                f"{how.get('data_files', what)} has no column {text.field!r}; it has "
+                f"{where} has no column {text.field!r}; it has "
                 f"{', '.join(map(repr, row))}: name the one with the text in `field`"
             )
         yield _field(row, text.field)

@@ -13,7 +13,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from p2law.collect.ledger import clear_drafts, write_whole
+from p2law.collect.ledger import clear_drafts, write_json
 from p2law.collect.place import read_json
 from p2law.errors import RunError
 
@@ -56,7 +56,7 @@ def same(folder: Path, note: Path, **told: str) -> dict[str, Any]:
         }
         known = read_json(note)
         if known is None:
-            write_whole(note, found)
+            write_json(note, found)
             return found
     if known["sha256"] != found["sha256"]:
         raise RunError(
@@ -95,7 +95,7 @@ def checksums(folder: Path, cache: Path) -> dict[str, str]:
             with path.open("rb") as file:
                 checksum = hashlib.file_digest(file, "sha256").hexdigest()
             known[where] = [stat.st_size, stat.st_mtime_ns, checksum]
-            write_whole(cache, known)
+            write_json(cache, known)
         found[path.name] = checksum
     return found
 

@@ -7,7 +7,8 @@ never guessed: GPU-hours follow only from an MFU or a throughput that the user s
 FLOP of a run
     training: matrix products forward and backward, attention in full; sparse models
     cost what dense ones do. teacher: forward, for distillation. evaluation: forward,
-    at every measured count, and once before pruning. calibration: the decoder layers
+    at every measured count; of the first pruned run of a model also the loss before
+    pruning, which serves all of its runs. calibration: the decoder layers
     forward, once for depth and width, twice for Wanda and SparseGPT (statistics, then
     on with pruned weights), with SparseGPT's Hessians; solving for the weights is left
     out, a few hundredths of it.
@@ -72,9 +73,10 @@ def forecast(
     is stated, and those of training where a throughput is.
     """
     _check_speed(gpu_memory, mfu, peak_flops, tokens_per_second)
-    runs = []
+    runs, measured = [], set[str]()
     for run in expand(sweep):
-        flops = _flops(run, sweep)
+        flops = _flops(run, sweep, before=run.cut is not None and run.model.name not in measured)
+        measured |= {run.model.name} if run.cut else set()
         gpus, memory = smallest(run, sweep.execution, gpu_memory)
         hours = None
         if mfu is not None and peak_flops is not None:
@@ -117,11 +119,12 @@ def _check_speed(
         raise SweepFileError("give either an MFU with a peak or a throughput, and not both")
 
 
-def _flops(run: Run, sweep: Sweep) -> dict[str, float]:
+def _flops(run: Run, sweep: Sweep, *, before: bool) -> dict[str, float]:
+    """FLOP of a run by what for; `before` where it is the one that measures what is pruned."""
     shape, length, training = trained(run), run.sequence, run.training
     evaluated = sum(each.tokens // length * length for each in sweep.evaluations)
     measured = len(training.counts()) * shape.forward_flops_per_token(length)
-    if run.cut:
+    if before:
         measured += run.shape.forward_flops_per_token(length)
     flops = {
         "training": training.total * shape.flops_per_token(length),
@@ -192,7 +195,9 @@ def _texts(sweep: Sweep) -> Iterator[tuple[str, float | None]]:
     for tokenizer in sorted({model.tokenizer for model in sweep.models}):
         for text in texts:
             tokens = _tokens(text)
-            yield f"{text.name} ({tokenizer})", None if tokens is None else 4.0 * tokens
+            # An evaluation may be called like a corpus.
+            kind = ", evaluated" * isinstance(text, Evaluation)
+            yield f"{text.name}{kind} ({tokenizer})", None if tokens is None else 4.0 * tokens
 
 
 def _downloads(sweep: Sweep) -> Iterator[tuple[str, float]]:

@@ -1,9 +1,7 @@
 """From the folders of a sweep to tables: what was measured, and what it comes from."""
 
-import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from p2law.collect.ledger import write_whole
+from p2law.collect.ledger import check_system, replacing, write_json
 from p2law.collect.place import Place, read_json
 from p2law.collect.standing import counted, planned, standing
 from p2law.errors import MissingExtraError, RunError
@@ -73,7 +71,8 @@ class Gathered:
         path : str or Path
             ``NAME.csv``, ``NAME.jsonl`` or ``NAME.parquet``; beside it come
             ``NAME_dense.csv`` (or the like) where there are dense runs and
-            ``NAME.provenance.json``.
+            ``NAME.provenance.json``. A table gathered earlier that has no rows now is
+            removed, unless it was changed since.
 
         Returns
         -------
@@ -83,24 +82,25 @@ class Gathered:
         Raises
         ------
         RunError
-            They cannot be written, or would replace what was not gathered earlier.
+            They cannot be written, or would replace what was not gathered earlier; or the
+            system is Windows.
         MissingExtraError
             A Parquet file, and pyarrow is not installed.
         """
+        check_system()
         path = Path(path)
         _check_name(path)
         sources = path.with_name(f"{path.stem}.provenance.json")
         beside = path.with_name(f"{path.stem}_dense{path.suffix}")
-        tables = {
-            name: table
-            for name, table in ((path, self.records), (beside, self.dense))
-            if len(table)
-        }
-        known = _check_ours([*tables, sources], sources)
+        both = {path: self.records, beside: self.dense}
+        tables = {name: table for name, table in both.items() if len(table)}
+        known = dict(_check_ours([*tables, sources], sources))
         digests = {name.name: _write(table, name) for name, table in tables.items()}
+        for name in both.keys() - tables:  # it has no rows now, and those of before are not of it
+            _remove(name, known.pop(name.name, ""))
         left_out = {each.run: f"{each.state}: {each.reason}" for each in self.left_out}
         files = {**known, **digests}
-        write_whole(sources, {**self.provenance, "left_out": left_out, "files": files})
+        write_json(sources, {**self.provenance, "left_out": left_out, "files": files})
         return (*tables, sources)
 
 
@@ -136,24 +136,27 @@ def _digest(path: Path) -> str:
 
 def _write(table: pd.DataFrame, path: Path) -> str:
     """Write a table so that it is there whole or not at all; its checksum."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        if path.suffix == ".csv":
-            table.to_csv(draft, index=False, lineterminator="\n")
-        elif path.suffix == ".jsonl":
-            draft.write_text("".join(_lines(table)), encoding="utf-8")
-        else:
-            table.to_parquet(draft, index=False)
-        digest = _digest(draft)
-        draft.replace(path)
-    except OSError as error:
-        raise RunError(f"cannot write {path}: {error.strerror or error}") from error
+        with replacing(path) as draft:
+            if path.suffix == ".csv":
+                table.to_csv(draft, index=False, lineterminator="\n")
+            elif path.suffix == ".jsonl":
+                draft.write_text("".join(_lines(table)), encoding="utf-8")
+            else:
+                table.to_parquet(draft, index=False)
+            digest = _digest(draft)
     except ImportError as error:
         raise MissingExtraError("pyarrow", "parquet", f"writing {path}") from error
-    finally:
-        with contextlib.suppress(OSError):  # an error of writing is the one to tell
-            draft.unlink(missing_ok=True)
     return digest
+
+
+def _remove(path: Path, digest: str) -> None:
+    """Remove a table that was gathered earlier, where it is still what was written then."""
+    try:
+        if path.is_file() and _digest(path) == digest:
+            path.unlink()
+    except OSError as error:
+        raise RunError(f"cannot remove {path}: {error.strerror or error}") from error
 
 
 def _lines(table: pd.DataFrame) -> Iterator[str]:

@@ -115,7 +115,8 @@ def describe(run: Run, sweep: Sweep) -> dict[str, Any]:
     """All that decides the records of a run, as plain content for JSON.
 
     The id is a hash of it. Texts and tokenizers enter by what the sweep file says
-    of them; that they are still what they were is checked when they are read.
+    of them; that they are still what they were is checked when they are read, and again
+    when a run that has ended is asked for.
     What was asked for enters by what it comes to: sizes and zeros, measured counts.
 
     Parameters

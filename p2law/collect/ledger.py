@@ -11,8 +11,9 @@ import glob
 import json
 import logging
 import os
+import platform
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
@@ -144,7 +145,23 @@ class Ledger:
         return found
 
 
-def write_whole(path: Path, content: Mapping[str, Any]) -> None:
+def check_system() -> None:
+    """Refuse a system on which nothing here could be written, before any work is done for it.
+
+    Raises
+    ------
+    RunError
+        It is Windows.
+    """
+    if platform.system() == "Windows":
+        raise RunError(
+            "p2law.collect needs a POSIX system, such as Linux or macOS, to prune, train and "
+            "gather, and this is Windows, which cannot sync a folder; use WSL or another machine. "
+            "Planning, status and all else of p2law work here"
+        )
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write a small JSON file so that it is there whole or not at all.
 
     Raises
@@ -164,18 +181,35 @@ def replace_whole(path: Path, text: str) -> None:
     RunError
         The disk is full, the folder read-only, or the like.
     """
+    with replacing(path) as draft:
+        draft.write_bytes(text.encode())
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A draft to write, which becomes a file when it is whole and the disk has it.
+
+    Yields
+    ------
+    Path
+        Of the draft, which is gone afterwards, whatever happens.
+
+    Raises
+    ------
+    RunError
+        The disk is full, the folder read-only, or the like; what stood there still stands.
+    """
     draft = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.part")
     try:
-        with draft.open("wb") as file:
-            file.write(text.encode())
-            file.flush()
-            os.fsync(file.fileno())
+        yield draft
+        settle(draft)
         draft.replace(path)
         settle(path.parent)
     except OSError as error:
+        raise RunError(f"{path}: cannot write it ({error.strerror or error})") from error
+    finally:
         with contextlib.suppress(OSError):  # the first error is the one to tell
             draft.unlink(missing_ok=True)
-        raise RunError(f"{path}: cannot write it ({error.strerror or error})") from error
 
 
 def clear_drafts(*paths: Path) -> None:

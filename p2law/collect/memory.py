@@ -3,7 +3,7 @@
 In bytes, for N parameters shared by g GPUs:
 
 weights, gradients, Adam
-    4 N / g, 4 N / g, 8 N / g: all in float32.
+    4 N / g, 4 N / g, 8 N / g: all in float32. Gradients are shared out after every pass.
 masks
     One byte for each weight of the pruned matrices.
 teacher

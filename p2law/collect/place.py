@@ -15,9 +15,9 @@ from p2law.errors import RunError
 if TYPE_CHECKING:
     from filelock import FileLock
 
-PATIENCE, MOMENT = 0.5, 0.05
-"""Seconds for which a worker, and whoever only looks, tries to get a lock: a look takes it for
-an instant, which must not be taken for work."""
+PATIENCE = 0.5
+"""Seconds for which a worker tries to get a lock: a look takes it for an instant, which must not
+be taken for work."""
 
 
 @dataclass(frozen=True)
@@ -125,8 +125,8 @@ class Place:
             return False
         try:
             import fcntl  # noqa: PLC0415 - only on POSIX
-        except ImportError:
-            return self._locked()
+        except ImportError:  # where no run can be at work
+            return False
         try:
             with path.open("rb") as file:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: others may look, too
@@ -136,18 +136,6 @@ class Place:
         except OSError:  # gone meanwhile, or not ours to read
             return False
         return False
-
-    def _locked(self) -> bool:
-        """Whether the lock cannot be had for a moment, where it cannot be shared."""
-        from filelock import Timeout  # noqa: PLC0415 - an extra
-
-        try:
-            with self.lock().acquire(timeout=MOMENT, poll_interval=MOMENT / 5):
-                return False
-        except Timeout:
-            return True
-        except OSError:  # not ours to write to
-            return False
 
     def tidy(self) -> None:
         """Remove what a killed run left half written and, once it has ended, needs no more.

@@ -18,7 +18,7 @@ from p2law.collect import corpus, fingerprints, zoo
 from p2law.collect.corpus import Text, TokenFile
 from p2law.collect.cuts import SPARSE
 from p2law.collect.jobs import Run, describe
-from p2law.collect.ledger import clear_drafts, settle_folder, write_whole
+from p2law.collect.ledger import clear_drafts, settle_folder, write_json
 from p2law.collect.loss import Objective
 from p2law.collect.masks import Masks, from_zeros
 from p2law.collect.place import Place, read_json, slug
@@ -68,8 +68,13 @@ def _check_filled(name: str, text: TokenFile, sequence: int, tokens: int = 1) ->
 
 
 def _tokenised(text: Corpus | Evaluation, run: Run, place: Place) -> TokenFile:
-    # One more than targets: the first token of a text is nobody's target.
-    most = None if text.tokens is None else text.tokens + 1
+    source, folder = tokens_of(text, run, place)
+    return corpus.tokenised(source, run.tokenizer, folder, vocabulary=run.shape.vocab_size)
+
+
+def tokens_of(text: Corpus | Evaluation, run: Run, place: Place) -> tuple[Text, Path]:
+    """A text as a run reads it, and the folder that its tokens lie in."""
+    most = None if text.tokens is None else text.tokens + 1  # the first is nobody's target
     source = Text(
         files=tuple(text.paths),
         hub=text.hub,
@@ -81,8 +86,7 @@ def _tokenised(text: Corpus | Evaluation, run: Run, place: Place) -> TokenFile:
     )
     said = [*text.files, text.hub, text.subset, text.split, text.revision]
     name = f"{slug(text.name)}-{_key(said, text.field, most, run.model.tokenizer)}"
-    folder = place.out / "corpora" / name
-    return corpus.tokenised(source, run.tokenizer, folder, vocabulary=run.shape.vocab_size)
+    return source, place.out / "corpora" / name
 
 
 def _key(*content: Any) -> str:
@@ -100,7 +104,7 @@ def base(run: Run, place: Place) -> Path:
     ModelError
         Its weights are not there, broken, or not those that its config.json asks for.
     """
-    note, model = _note(run, place), run.model
+    note, model = note_of(run, place), run.model
     if run.base:
         made = Place(place.out, run.base)
         if made.ending is None or not made.model.is_dir():
@@ -125,11 +129,11 @@ def origin(run: Run, place: Place) -> dict[str, str]:
     if run.cut is None:
         return {}
     base(run, place)
-    noted = read_json(_note(run, place)) or {}
+    noted = read_json(note_of(run, place)) or {}
     return {key: noted[key] for key in ("source", "revision", "commit", "sha256")}
 
 
-def _note(run: Run, place: Place) -> Path:
+def note_of(run: Run, place: Place) -> Path:
     """File that says which weights the study began with."""
     key = _key(run.model.source, run.model.revision, run.base)
     return place.out / "bases" / f"{slug(run.model.name)}-{key}.model.json"
@@ -159,7 +163,7 @@ def base_losses(run: Run, sweep: Sweep, place: Place, ruler: Ruler) -> dict[str,
             folder = once(team, lambda: base(run, place))
             found = ruler.losses(zoo.objective(folder, None, team, dtype=ruler.dtype))
             _check_numbers(found, folder)
-            once(team, lambda: write_whole(path, found))
+            once(team, lambda: write_json(path, found))
     finally:
         lock.release()
     return dict(found)
@@ -202,7 +206,7 @@ def _make_start(run: Run, sweep: Sweep, place: Place, team: Team) -> None:
         }
     if place.start.is_dir():
         settle_folder(place.start)
-    write_whole(place.folder / "start.json", facts)
+    write_json(place.folder / "start.json", facts)
 
 
 def _calibration(run: Run, sweep: Sweep, place: Place) -> torch.Tensor:

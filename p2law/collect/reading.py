@@ -165,7 +165,9 @@ def _check_measure(value: Any, at: KeyPath) -> None:
 
 
 def _check_amounts(training: Training, at: KeyPath, sequence: int) -> None:
-    batch, whole = training.batch_tokens, training.warmup_tokens + training.decay_tokens
+    batch, whole = training.batch_tokens, training.warmup_tokens
+    decays = training.schedule == "wsd"  # a model may do without the decay of the base
+    whole += training.decay_tokens * decays
     if batch % sequence:
         near = max(1, round(batch / sequence)) * sequence
         raise at.key("batch_tokens").error(
@@ -175,12 +177,12 @@ def _check_amounts(training: Training, at: KeyPath, sequence: int) -> None:
         raise at.key("tokens").error(
             f"is {training.tokens}, less than one batch (batch_tokens = {batch})"
         )
-    if training.schedule == "wsd" and not training.decay_tokens:
+    if decays and not training.decay_tokens:
         raise at.key("decay_tokens").error("is missing; wsd ends with a decay over so many tokens")
     if whole > training.total:
         raise at.key("tokens").error(
             f"comes to {training.total} in whole batches, less than "
-            f"warmup_tokens + decay_tokens = {whole}"
+            f"warmup_tokens{' + decay_tokens' * decays} = {whole}"
         )
     last = max((training.measure.first, *training.measure.at))
     if last > training.tokens:

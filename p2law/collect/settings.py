@@ -134,7 +134,8 @@ class Training:
             wanted = np.array(self.measure.at) / self.batch_tokens
         else:
             first = (self.measure.first or self.total / 100) / self.batch_tokens
-            wanted = np.geomspace(min(max(first, 1), last), last, self.measure.count)
+            count = self.measure.count  # one is the end alone
+            wanted = np.geomspace(min(max(first, 1), last), last, max(count, 2))[-count:]
         batches = np.clip(np.floor(wanted + 0.5), 1, last).astype(int)
         return tuple(int(each) * self.batch_tokens for each in sorted({0, *batches.tolist(), last}))
 

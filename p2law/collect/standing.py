@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from p2law.collect.columns import aligned
-from p2law.collect.ledger import clear_drafts, write_whole
+from p2law.collect.ledger import clear_drafts, write_json
 from p2law.collect.place import Place, read_json
 from p2law.errors import RunError
 
@@ -71,7 +71,7 @@ def remember(out: Path, name: str, runs: Mapping[str, int]) -> None:
             before = read_json(out / "sweep.json") or {"runs": {}}
             content = {"name": name, "runs": {**before["runs"], **runs}, "latest": list(runs)}
             if content != before:
-                write_whole(out / "sweep.json", content)
+                write_json(out / "sweep.json", content)
     except OSError as error:
         raise RunError(
             f"cannot write to the folder {out}: {error.strerror or error}; "

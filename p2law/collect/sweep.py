@@ -7,16 +7,20 @@ that are done or locked, and waits only for models that others are making.
 import logging
 import os
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from p2law.collect import spec, tracking
+from p2law.collect import fingerprints, prepare, spec, tracking
+from p2law.collect.corpus import check_unchanged
 from p2law.collect.documents import check_packages
 from p2law.collect.jobs import Run, expand
 from p2law.collect.launch import in_processes
-from p2law.collect.place import Place
-from p2law.collect.settings import Sweep
+from p2law.collect.ledger import check_system
+from p2law.collect.place import Place, read_json
+from p2law.collect.settings import Corpus, Evaluation, Sweep
 from p2law.collect.standing import remember
 from p2law.collect.team import Team, assemble, once, told
 from p2law.collect.work import carry_out
@@ -113,10 +117,11 @@ def check_means(sweep: Sweep, runs: Sequence[Run], tracker: str) -> None:
     Raises
     ------
     RunError
-        There is no such tracker, or its package is not installed.
+        The system is Windows, there is no such tracker, or its package is not installed.
     MissingExtraError
         What reads a text is not installed.
     """
+    check_system()
     tracking.find(tracker)
     names = {each.training.corpus for each in runs}
     if any(each.prune and each.prune.calibrated for each in runs):
@@ -137,6 +142,7 @@ class _Worker:
     tracker: str
     numbers: Mapping[str, int]
     failed: dict[str, str] = field(default_factory=dict)
+    looked: dict[Path, str] = field(default_factory=dict)
 
     def go_through(self, waiting: list[Run]) -> list[str]:
         """Do every run that can be done; ids of those that others are at."""
@@ -175,7 +181,10 @@ class _Worker:
         place = Place(self.out, run.id)
         if place.ending is not None:
             place.tidy()
-            return "done" if place.intact else "go", ""
+            if not place.intact:
+                return "go", ""
+            changed = self._changed(run, place)
+            return ("failed", changed) if changed else ("done", "")
         base = Place(self.out, run.base)
         ending = base.ending if run.base else {"trouble": ""}
         if ending is not None and not ending["trouble"]:
@@ -189,6 +198,25 @@ class _Worker:
             f"its model is not there yet: do {run.base} first, --index {self.numbers[run.base]}"
         )
 
+    def _changed(self, run: Run, place: Place) -> str:
+        """Words for a text or a model that is not that of a run that has ended; empty if none."""
+        names = {run.training.corpus}
+        if run.prune and run.prune.calibrated:
+            names.add(self.sweep.calibration.corpus or run.training.corpus)
+        texts: list[Corpus | Evaluation] = [self.sweep.corpora[name] for name in sorted(names)]
+        checks: dict[Path, Callable[[], Any]] = {}
+        for text in (*texts, *self.sweep.evaluations):
+            source, folder = prepare.tokens_of(text, run, place)
+            if meta := read_json(folder / "meta.json"):
+                checks[folder] = partial(check_unchanged, source, meta["sources"], folder)
+        model, note = run.model.folder, prepare.note_of(run, place)
+        if model and note.exists() and any(model.glob("*.safetensors")):
+            checks[note] = partial(fingerprints.same, model, note)
+        for where, check in checks.items():
+            if where not in self.looked:
+                self.looked[where] = _words(check)
+        return next(filter(None, (self.looked[where] for where in checks)), "")
+
     def _attempt(self, run: Run) -> str:
         """Try one run."""
         LOG.info("%s", run.id)
@@ -198,3 +226,12 @@ class _Worker:
         else:
             ours = carry_out(run, self.sweep, self.out, self.team, self.tracker)
         return "done" if ours else "elsewhere"
+
+
+def _words(check: Callable[[], Any]) -> str:
+    """What a check refuses, empty where it does not."""
+    try:
+        check()
+    except RunError as error:
+        return str(error)
+    return ""

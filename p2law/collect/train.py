@@ -146,13 +146,12 @@ def _step(task: Task, tokens: int) -> torch.Tensor:
     parts = [mine[k : k + micro] for k in range(0, len(mine), micro)]
     loss = torch.zeros((), dtype=torch.float64, device=team.device)
     objective.train()
-    for k, part in enumerate(parts):
-        if team.size > 1:  # gradients meet once a step
-            objective.set_requires_gradient_sync(k == len(parts) - 1)  # type: ignore[operator]
+    for part in parts:
         batch = torch.from_numpy(task.corpus.read(part, sequence)).to(team.device)
         with computing(task.ruler.dtype, team):
             total, entropy = objective(batch)
-        # FSDP averages over processes, so each gives its share times their number.
+        # FSDP averages over processes, so each gives its share times their number. Gradients meet
+        # after every pass: to wait for the last would save traffic, and hold them whole till then.
         (total * (team.size / training.batch_tokens)).backward()
         loss += entropy.double()
 

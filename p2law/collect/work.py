@@ -26,7 +26,7 @@ from p2law.collect.checkpoint import Checkpoints
 from p2law.collect.corpus import TokenFile
 from p2law.collect.jobs import Run, describe
 from p2law.collect.launch import listening
-from p2law.collect.ledger import settle_folder, write_whole
+from p2law.collect.ledger import settle_folder, write_json
 from p2law.collect.place import Place
 from p2law.collect.spec import Sweep
 from p2law.collect.team import Team, once, told
@@ -103,7 +103,7 @@ def _reasons(place: Place, team: Team) -> Iterator[None]:
         LOG.debug("the run failed", exc_info=True)
         if not record.exists():  # who fails alone knows why, the others only that it did
             try:
-                write_whole(record, {"reason": told(error), "type": type(error).__name__})
+                write_json(record, {"reason": told(error), "type": type(error).__name__})
             except RunError as another:
                 LOG.warning("%s", another)
         if isinstance(error, P2LawError):
@@ -115,7 +115,7 @@ def _carry_out(run: Run, sweep: Sweep, place: Place, team: Team, tracker: str) -
     """Do a run that is neither done nor locked."""
     if sweep.execution.threads:
         torch.set_num_threads(sweep.execution.threads)
-    once(team, lambda: write_whole(place.folder / "run.json", describe(run, sweep)))
+    once(team, lambda: write_json(place.folder / "run.json", describe(run, sweep)))
     started = {"event": "start", "time": time.time(), **_versions()}
     started["base"] = once(team, lambda: prepare.origin(run, place))
     once(team, lambda: place.timing.append(started))
@@ -199,7 +199,7 @@ def _finish(run: Run, sweep: Sweep, place: Place, task: Task, ending: Measuremen
         once(team, lambda: settle_folder(place.model))
     content = {"tokens": ending.tokens, "trouble": ending.trouble}
     content["records"] = once(team, place.ledger.vouch)
-    once(team, lambda: write_whole(place.folder / "done.json", content))
+    once(team, lambda: write_json(place.folder / "done.json", content))
     once(team, place.tidy)
 
 

@@ -217,9 +217,12 @@ def save(
         The folder holds something, or cannot be written; on all processes.
     """
     blocks, trouble = _by_layer(named(model), team, dtype), ""
+    config = model.config.to_dict()
+    if dtype is not None:  # readers load in what config.json says, whatever the files hold
+        config["dtype"] = str(dtype).removeprefix("torch.")
     if team.leads:
         try:
-            write_folder(folder, model.config.to_dict(), blocks, companions)
+            write_folder(folder, config, blocks, companions)
         except RunError as error:
             if team.size == 1:
                 raise

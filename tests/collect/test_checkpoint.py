@@ -160,6 +160,22 @@ def test_a_damaged_checkpoint_is_set_aside_with_what_was_measured(
         assert "step-000000000000016 cannot be read (" in said
 
 
+@pytest.mark.parametrize("stray", [".DS_Store", "._manifest.json", ".nfs0000000000c0ffee"])
+def test_what_others_leave_in_a_checkpoint_does_no_harm(checkpoints, stray):
+    """
+    File managers and network file systems lay files into folders; what was written is whole.
+    """
+    model, optimizer = trained(1)
+    checkpoints.save(model, optimizer, {"tokens": 16})
+    place = checkpoints.folder / "step-000000000000016"
+    (place / stray).write_bytes(b"not ours")
+
+    found, progress = checkpoints.latest()
+    checkpoints.load(found, *trained(0, seed=5))
+
+    assert (place, 16) == (found, progress["tokens"])
+
+
 def test_the_checkpoint_before_a_damaged_one_is_gone_on_from(checkpoints, caplog):
     """
     Where a kill left two of them and the newer one cannot be read.

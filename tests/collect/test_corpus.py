@@ -93,6 +93,22 @@ def test_other_formats_are_read_where_the_extra_is_installed(tmp_path, ending):
     assert [97, 98, 0, 99, 0] == content(file)
 
 
+@pytest.mark.parametrize("name", ["part[1].parquet", "a?b.parquet", "a*b.parquet"])
+def test_a_parquet_file_is_read_alone_whatever_its_name(tmp_path, name):
+    """
+    A name that would be a pattern elsewhere is a name here: its neighbours are other texts.
+    """
+    pytest.importorskip("datasets")
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    for each, words in ((name, ["ab"]), ("a-b.parquet", ["held out"]), ("part1.parquet", ["x"])):
+        pandas.DataFrame({"text": words}).to_parquet(tmp_path / each)
+
+    file = tokenised(Text(files=(tmp_path / name,)), "bytes", tmp_path / "tokens")
+
+    assert [97, 98, 0] == content(file)
+
+
 def test_a_zstandard_file_of_many_frames_and_pieces_is_read_whole(tmp_path, monkeypatch):
     """
     Frames one after the other, lines longer and shorter than what is unpacked at once.
@@ -237,10 +253,12 @@ def test_a_table_without_the_field_is_named(tmp_path):
     """
     pytest.importorskip("datasets")
     pandas = pytest.importorskip("pandas")
-    pandas.DataFrame({"body": ["ab"]}).to_parquet(tmp_path / "text.parquet")
+    path = tmp_path / "text[1].parquet"
+    pandas.DataFrame({"body": ["ab"]}).to_parquet(path)
 
-    with pytest.raises(RunError, match=r"text.parquet has no column 'text'; it has 'body': name"):
-        tokenised(Text(files=(tmp_path / "text.parquet",)), "bytes", tmp_path / "tokens")
+    words = r"text\[1\].parquet has no column 'text'; it has 'body': name"
+    with pytest.raises(RunError, match=words):
+        tokenised(Text(files=(path,)), "bytes", tmp_path / "tokens")
 
 
 def test_what_was_tokenised_is_not_tokenised_again(tmp_path):

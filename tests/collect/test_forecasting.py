@@ -136,6 +136,20 @@ def test_flops_have_names_and_add_up():
     } == run.flops
 
 
+def test_the_loss_before_pruning_is_counted_once_a_model():
+    """
+    It is measured by whichever run comes first, and serves all runs of the model.
+    """
+    ways = (Prune("depth", rates=(0.25,)), Prune("2:4"))
+    plan = forecast(sweep("Llama-3.2-1B", "Qwen2.5-0.5B", prune=ways))
+
+    for first, other in (plan.runs[:2], plan.runs[2:]):
+        whole = from_config(read_config(CONFIGS / f"{first.model}.json"))
+        once = 1000 * 4096 * whole.forward_flops_per_token(4096)
+        assert len(POST.counts()) * once == other.flops["evaluation"]  # 2:4 prunes to zeros
+        assert first.flops == only(sweep(first.model)).flops
+
+
 def test_a_teacher_costs_a_forward_pass():
     """
     Of the unpruned model, on every token.
@@ -398,9 +412,27 @@ def test_disk_counts_checkpoints_models_and_token_files(tmp_path):
     after = 1_235_814_400 - round(run.pruning_rate * 1_235_814_400)
 
     assert {"checkpoints": 24.0 * after, "start": 4.0 * after, "model": 2.0 * after} == run.disk
-    assert {"slim (bytes)": 4000.0, "slim-valid (bytes)": 4 * 4_100_000.0} == plan.texts
+    assert {"slim (bytes)": 4000.0, "slim-valid, evaluated (bytes)": 4 * 4_100_000.0} == plan.texts
     assert 2 * after + 4000 + 4 * 4_100_000 == plan.kept_bytes
     assert replace(plan, keep_models=False).kept_bytes == 4000 + 4 * 4_100_000
+
+
+def test_a_corpus_and_an_evaluation_of_one_name_are_two_texts():
+    """
+    The corpus is the larger part of the disk by far, and is not lost.
+    """
+    corpus = Corpus(name="wiki", hub="x/y", tokens=2_000_000_000)
+    plan = forecast(
+        sweep(
+            "Llama-3.2-1B",
+            training=replace(POST, corpus="wiki"),
+            corpora={"wiki": corpus},
+            evaluations=(Evaluation(name="wiki", hub="x/y", tokens=4_100_000),),
+        )
+    )
+
+    assert {"wiki (bytes)": 8e9, "wiki, evaluated (bytes)": 16_400_000.0} == plan.texts
+    assert plan.kept_bytes == plan.runs[0].disk["model"] + 8e9 + 16_400_000
 
 
 def test_downloads_are_counted_once_a_model(monkeypatch):

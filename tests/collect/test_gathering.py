@@ -1,6 +1,8 @@
 """One table of all measurements, with an account of what is missing, replacing nothing else."""
 
+import dataclasses
 import json
+import platform
 import sys
 from pathlib import Path
 
@@ -115,6 +117,47 @@ def test_a_table_gathered_earlier_is_replaced(out, tmp_path):
     assert {"losses.csv", "losses.provenance.json", "out"} == {e.name for e in tmp_path.iterdir()}
 
 
+@pytest.mark.parametrize(
+    ("pruned", "dense", "left"), [(True, False, "losses.csv"), (False, True, "losses_dense.csv")]
+)
+def test_a_table_that_has_no_rows_now_is_not_left_beside_the_new_one(
+    found, tmp_path, pruned, dense, left
+):
+    """
+    Its rows would be taken for those of the runs that the provenance names.
+    """
+    path, no_rows = tmp_path / "losses.csv", found.records.iloc[:0]
+    both = dataclasses.replace(found, dense=found.records)
+    one = dataclasses.replace(
+        both,
+        records=found.records if pruned else no_rows,
+        dense=found.records if dense else no_rows,
+    )
+    both.save(path)
+
+    wrote = one.save(path)
+
+    names = {left, "losses.provenance.json"}
+    assert names == {each.name for each in wrote}
+    assert names | {"out"} == {each.name for each in tmp_path.iterdir()}
+    assert {left} == set(json.loads((tmp_path / "losses.provenance.json").read_text())["files"])
+
+
+def test_a_table_without_rows_that_was_changed_by_hand_is_left(found, tmp_path):
+    """
+    Somebody's work is in it; it is no longer called gathered.
+    """
+    path, beside = tmp_path / "losses.csv", tmp_path / "losses_dense.csv"
+    dataclasses.replace(found, dense=found.records).save(path)
+    beside.write_text("by hand\n")
+
+    found.save(path)
+
+    assert "by hand\n" == beside.read_text()
+    sources = json.loads((tmp_path / "losses.provenance.json").read_text())
+    assert {"losses.csv"} == set(sources["files"])
+
+
 @pytest.mark.parametrize("ending", ["csv", "jsonl"])
 def test_a_table_that_cannot_be_written_is_named(found, tmp_path, monkeypatch, ending):
     """
@@ -128,7 +171,9 @@ def test_a_table_that_cannot_be_written_is_named(found, tmp_path, monkeypatch, e
     monkeypatch.setattr(Path, "write_text", refuse)
     monkeypatch.setattr(Path, "unlink", refuse)
 
-    with pytest.raises(RunError, match=rf"cannot write .*losses.{ending}: Read-only file system"):
+    with pytest.raises(
+        RunError, match=rf"losses.{ending}: cannot write it \(Read-only file system\)"
+    ):
         found.save(tmp_path / f"losses.{ending}")
 
 
@@ -193,10 +238,22 @@ def test_a_table_that_cannot_be_written_leaves_nothing(found, tmp_path, monkeypa
     before = (tmp_path / "losses.csv").read_text()
     monkeypatch.setattr(type(found.records), "to_csv", full)
 
-    with pytest.raises(RunError, match=r"cannot write .*losses\.csv: No space left on device"):
+    with pytest.raises(RunError, match=r"losses\.csv: cannot write it \(No space left on device\)"):
         found.save(tmp_path / "losses.csv")
 
     assert before == (tmp_path / "losses.csv").read_text()
+
+
+def test_a_system_that_cannot_sync_folders_is_told_at_once(found, tmp_path, monkeypatch):
+    """
+    Nothing is written that could not be vouched for.
+    """
+    monkeypatch.setattr(platform, "system", lambda: "Windows")
+
+    with pytest.raises(RunError, match=r"needs a POSIX system, such as Linux or macOS.* use WSL"):
+        found.save(tmp_path / "losses.csv")
+
+    assert ["out"] == [each.name for each in tmp_path.iterdir()]
 
 
 def test_without_pyarrow_the_extra_is_named(found, tmp_path, monkeypatch):

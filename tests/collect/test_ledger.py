@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from p2law.collect import ledger as ledgers
-from p2law.collect.ledger import Ledger, settle, write_whole
+from p2law.collect.ledger import Ledger, settle, write_json
 from p2law.errors import RunError
 
 
@@ -181,14 +181,14 @@ def test_a_small_file_is_there_whole_or_not_at_all(tmp_path, monkeypatch):
     A failing write leaves the old content and no draft.
     """
     path = tmp_path / "done.json"
-    write_whole(path, {"tokens": 1})
+    write_json(path, {"tokens": 1})
 
     def full(_descriptor):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(RunError, match=r"done.json: cannot write it .*No space left"):
-        write_whole(path, {"tokens": 2})
+        write_json(path, {"tokens": 2})
 
     assert {"tokens": 1} == json.loads(path.read_text())
     assert ["done.json"] == [each.name for each in tmp_path.iterdir()]
@@ -199,7 +199,7 @@ def test_no_number_leaves_no_draft(tmp_path):
     NaN is not JSON; what cannot be written leaves nothing behind.
     """
     with pytest.raises(ValueError, match="JSON compliant"):
-        write_whole(tmp_path / "base.json", {"loss": float("nan")})
+        write_json(tmp_path / "base.json", {"loss": float("nan")})
 
     assert [] == list(tmp_path.iterdir())
 
@@ -216,7 +216,7 @@ def test_the_first_error_is_told_where_a_draft_cannot_be_removed_either(tmp_path
     monkeypatch.setattr(Path, "unlink", refuse)
 
     with pytest.raises(RunError, match=r"done.json: cannot write it \(Read-only file system\)"):
-        write_whole(tmp_path / "done.json", {"tokens": 2})
+        write_json(tmp_path / "done.json", {"tokens": 2})
 
 
 def test_what_a_power_cut_left_of_a_line_is_cut_off_where_lines_do_not_count(tmp_path):
@@ -246,7 +246,7 @@ def test_damaged_lines_are_passed_over_with_a_warning_where_they_do_not_count(tm
 
 def test_names_are_synced_too(tmp_path, monkeypatch):
     """
-    Of a new ledger, and of a small file that was moved to its place.
+    Of a new ledger, and of a small file that was moved to its place, after what is in it.
     """
     synced = []
     monkeypatch.setattr(ledgers, "settle", synced.append)
@@ -254,9 +254,11 @@ def test_names_are_synced_too(tmp_path, monkeypatch):
     made = Ledger(tmp_path / "records.jsonl")
     made.append({"tokens": 0})
     made.append({"tokens": 128})
-    write_whole(tmp_path / "done.json", {"tokens": 1})
+    write_json(tmp_path / "done.json", {"tokens": 1})
 
-    assert [tmp_path, tmp_path] == synced
+    first, draft, last = synced
+    assert [tmp_path, tmp_path] == [first, last]
+    assert (tmp_path, "done.json") == (draft.parent, draft.name[:9])
 
 
 def test_a_file_system_that_syncs_no_folders_is_taken_as_it_is(tmp_path, monkeypatch):

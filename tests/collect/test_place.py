@@ -105,16 +105,6 @@ def test_a_lock_is_seen_where_filelock_is_missing(place, monkeypatch):
     assert not place.busy()
 
 
-def test_a_lock_is_seen_where_none_can_be_shared(place, monkeypatch):
-    """
-    Not every system has locks that several may hold.
-    """
-    monkeypatch.setitem(sys.modules, "fcntl", None)
-    with place.lock():
-        assert place.busy()
-    assert not place.busy()
-
-
 @pytest.mark.parametrize("ended", [False, True])
 def test_what_a_killed_run_left_is_cleared_away(place, ended):
     """

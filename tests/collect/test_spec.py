@@ -234,6 +234,15 @@ def test_counts_can_be_set(read):
     assert (0, 64, 128, 1984, 3968) == given.post_training.counts()
 
 
+def test_one_count_is_the_end(read):
+    """
+    At most so many, the end included: one is no second.
+    """
+    one = read(("1e-3\n", "1e-3\nmeasure = { first = 640, count = 1 }\n"))
+
+    assert (0, 3968) == one.post_training.counts()
+
+
 def test_one_batch_is_measured_before_and_after(read):
     """
     The smallest run has two records.
@@ -420,7 +429,7 @@ def test_a_sweep_needs_texts_models_and_work(refusal):
         (
             "warmup_tokens",
             "3_969",
-            "tokens comes to 3968 in whole batches, less than warmup_tokens + decay_tokens = 3969",
+            "tokens comes to 3968 in whole batches, less than warmup_tokens = 3969",
         ),
         ("final_rate", "1.5", "post_training.final_rate is 1.5; it must lie in [0, 1]"),
         ("decay_tokens", "64", "goes with schedule = 'wsd'; take it out"),
@@ -454,6 +463,34 @@ def test_trainings_that_contradict_themselves_are_refused(refusal, key, value, w
     kept = [each for each in lines.strip().splitlines() if not each.startswith(f"{key} =")]
 
     assert words in refusal((lines, "\n".join([*kept, f"{key} = {value}\n\n"])))
+
+
+def test_warm_up_and_decay_of_wsd_fit_into_the_run_together(refusal):
+    """
+    Neither alone is too long.
+    """
+    more = 'schedule = "wsd"\nwarmup_tokens = 2_000\ndecay_tokens = 2_000\n'
+
+    words = refusal(("learning_rate = 1e-3\n", f"learning_rate = 1e-3\n{more}"))
+
+    assert "comes to 3968 in whole batches, less than warmup_tokens + decay_tokens = 4000" in words
+
+
+def test_a_decay_that_a_model_does_without_takes_no_tokens_of_it(read):
+    """
+    The base decays over more tokens than this model is trained on, which stays constant.
+    """
+    wsd = 'learning_rate = 1e-3\nschedule = "wsd"\nwarmup_tokens = 640\ndecay_tokens = 2_048\n'
+    change = 'post_training = { schedule = "constant", tokens = 1_280 }'
+
+    made = read(
+        ("learning_rate = 1e-3\n", wsd), ('name = "llama-s"', f'name = "llama-s"\n{change}')
+    )
+
+    assert ("constant", 1280) == (
+        made.models[0].post_training.schedule,
+        made.models[0].post_training.total,
+    )
 
 
 def test_an_override_is_named_where_it_stands(refusal):

@@ -3,6 +3,8 @@
 import gzip
 import io
 import json
+import platform
+import re
 import shutil
 import threading
 
@@ -14,6 +16,7 @@ pytest.importorskip("transformers")
 
 import p2law
 from p2law import collect
+from p2law.cli import main
 from p2law.collect import launch, submitting, sweep, work
 from p2law.collect.place import Place
 from p2law.errors import MissingExtraError, RunError, StoppedError
@@ -144,6 +147,24 @@ def test_a_folder_that_is_read_only_is_named_with_the_cure(finished, read_only):
     """
     with pytest.raises(RunError, match=r"read-only: Read-only file system; name another, or make"):
         collect.run(finished[0], read_only)
+
+
+@pytest.mark.parametrize("how", ["run", "run --workers 2", "prune"])
+def test_a_system_that_cannot_sync_folders_is_told_at_once(tmp_path, monkeypatch, capsys, how):
+    """
+    Before a folder is made or a model is read; plans are made there, too.
+    """
+    path, out = studies.write(tmp_path), tmp_path / "out"
+    monkeypatch.setattr(platform, "system", lambda: "Windows")
+    words = ["run", path, "--out", out, *how.split()[1:]]
+    if how == "prune":
+        words = ["prune", tmp_path / "model", out, "--method", "depth", "--rate", 0.25]
+
+    assert 2 == main(["collect", *map(str, words)])
+
+    assert "p2law.collect needs a POSIX system, such as Linux or macOS" in capsys.readouterr().err
+    assert not out.exists()
+    assert 3 == len(collect.forecast(collect.read(path)).runs)
 
 
 def test_only_the_runs_that_were_asked_for(tmp_path):
@@ -325,6 +346,26 @@ def test_a_changed_text_is_refused_before_it_is_mixed_in(finished, tmp_path):
 
     assert all("has changed since it was tokenised" in each for each in report.failed.values())
     assert 2 == len(report.failed)
+
+
+def test_a_run_that_has_ended_is_not_called_done_for_a_text_that_has_changed(finished, tmp_path):
+    """
+    Its records are of the old text and stay; a text that was only touched is the same.
+    """
+    _, out, runs = finished
+    shutil.copytree(out, tmp_path / "out")
+    path = studies.write(tmp_path)
+    assert {} == collect.run(path, tmp_path / "out").failed
+    (tmp_path / "two.txt").write_text("another text " * 500)
+
+    report = collect.run(path, tmp_path / "out")
+
+    assert (runs[0].id,) == report.done
+    assert {each.id for each in runs[1:]} == set(report.failed)
+    for why in report.failed.values():
+        assert re.search(r"two\.txt has changed since .*: put it back, or collect into", why)
+    for each in runs:
+        assert studies.records(out, each) == studies.records(tmp_path / "out", each)
 
 
 def test_a_held_out_text_that_is_too_short_is_refused_before_training(tmp_path):

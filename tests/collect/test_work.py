@@ -24,6 +24,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import p2law
+from p2law import collect
 from p2law.collect import checkpoint, masks, prepare, spec, work, zoo
 from p2law.collect.place import Place
 from p2law.collect.team import Team, told
@@ -452,6 +453,8 @@ def test_weights_that_change_under_their_path_are_refused(tmp_path):
         with pytest.raises(RunError, match=r"model is not the model that this study began with"):
             carry_out(path, out, k)
 
+    report = collect.run(path, out, only=[0])
+    assert "is not the model that this study began with" in report.failed[depth.id]
     assert before == studies.records(out, depth)
     started = json.loads((out / "runs" / depth.id / "timing.jsonl").read_text().splitlines()[0])
     note = json.loads(next((out / "bases").glob("small-*.model.json")).read_text())

@@ -7,9 +7,10 @@ import torch
 from small_models import FOUR, make
 from transformers import AutoModelForCausalLM
 
-from p2law.collect import writing
+from p2law.collect import writing, zoo
 from p2law.collect.depth import shallower
 from p2law.collect.stored import EMBEDDING, FILE, INDEX
+from p2law.collect.team import Team
 from p2law.collect.weights import open_folder, open_module
 from p2law.collect.writing import write_folder
 from p2law.errors import RunError
@@ -45,6 +46,19 @@ def test_transformers_reads_what_was_written(family, tied, shard, tmp_path, monk
     assert type(again) is type(model)
     for name, tensor in model.state_dict().items():
         assert torch.equal(tensor, again.state_dict()[name])
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+def test_a_model_is_loaded_again_in_the_dtype_that_it_was_saved_in(dtype, tmp_path):
+    """
+    It was trained in float32, and its config.json says what the files hold.
+    """
+    zoo.save(make(), tmp_path / "out", Team(), dtype)
+
+    told = json.loads((tmp_path / "out" / "config.json").read_text(encoding="utf-8"))["dtype"]
+    again = AutoModelForCausalLM.from_pretrained(tmp_path / "out")
+    assert str(dtype) == f"torch.{told}"
+    assert {dtype} == {each.dtype for each in again.parameters()}
 
 
 def test_shards_and_their_index_fit(tmp_path, monkeypatch):
