@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
+import numpy as np
+
 from p2law.domains import is_number
 from p2law.errors import RecordError
 from p2law.text.wording import got, nearest
@@ -110,6 +112,9 @@ class Options:
         for name in ("drop_first", "drop_first_steps"):
             _check_number(name, getattr(self, name), least=0)
         _check_thin(self.thin)
+        if self.averaged is not None:
+            _check_truth("averaged", self.averaged)
+        _check_truth("partial", self.partial)
         self._check_bytes()
 
     def _check_bytes(self) -> None:
@@ -158,3 +163,8 @@ def _check_thin(value: Any) -> None:
         raise RecordError(
             f"thin is a whole number of rows, at least 2 (first and last), got {got(value)}"
         )
+
+
+def _check_truth(name: str, value: Any) -> None:
+    if not isinstance(value, (bool, np.bool_)):
+        raise RecordError(f"{name} is True or False, got {got(value)}")
