@@ -1219,6 +1219,37 @@ def test_the_command_guesses_the_kind_of_log(command, tmp_path, path, more, kind
     assert len(p2law.load(output)) == sum(told["runs"].values())
 
 
+def test_a_kind_is_told_of_a_path_as_readers_take_it(tmp_path):
+    """
+    As text or as a path; what is none, or is not there, is said as the readers say it.
+    """
+    path = table(tmp_path, "step,loss\n1,2\n")
+
+    assert "csv" == logs.kind_of(path) == logs.kind_of(str(path))
+    assert "a log is a file or a folder, got 3 (int)" == str(refusal(logs.kind_of, 3))
+    assert "none.csv: no such file or folder" == str(refusal(logs.kind_of, "none.csv"))
+
+
+def test_an_empty_name_is_not_the_current_folder(tmp_path, monkeypatch, capsys):
+    """
+    Of any reader, and on the command line: a variable that was never set is refused.
+    """
+    state(tmp_path, evaluated(LOSSES))
+    monkeypatch.chdir(tmp_path)
+    words = "cannot look up '': the name is empty; the current folder is '.'"
+    how = {"loss": "eval", "tokens_per_step": 1000}
+    command = ("import-log", "-o", "new.csv", "--loss", "eval", "--tokens-per-step", "1000")
+
+    assert 4 == len(logs.read_trainer_state(".", **how).records)
+    assert words == str(refusal(logs.read_trainer_state, "", **how))
+    assert words == str(refusal(logs.read_tensorboard, "", **how))
+    assert words == str(refusal(logs.kind_of, ""))
+    for more in ([""], [".", "--base-log", ""]):
+        assert 2 == cli.main([*command, *more])
+        assert words in capsys.readouterr().err
+    assert not Path("new.csv").exists()
+
+
 def test_several_logs_and_facts_by_run_on_the_command_line(command):
     """
     RUN=VALUE gives each run its own.

@@ -1037,6 +1037,8 @@ def test_a_name_with_brackets_is_a_file_first(tmp_path):
         ("*.parquet", "no such file, folder or glob"),
         ("deeper.csv", "holds no file ending in .csv, .csv.gz, .parquet, .jsonl, .jsonl.gz"),
         ("x" * 5000, "cannot look up 'xxx"),
+        ("", "cannot look up '': the name is empty; the current folder is '.'"),
+        (["b.csv", ""], "the name is empty; the current folder is '.'"),
         ("a\0b", "a"),
     ],
 )

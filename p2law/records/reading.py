@@ -18,7 +18,7 @@ import pandas as pd
 
 from p2law.errors import MissingExtraError, P2LawError, RecordError
 from p2law.files.lines import Lines
-from p2law.files.textfiles import oddity
+from p2law.files.textfiles import oddity, path_of
 from p2law.records import lean
 from p2law.records.checking import MOST_COLUMNS, check_names, separated
 from p2law.records.vocabulary import LABELS, VOCABULARY
@@ -56,8 +56,8 @@ def paths(source: Source | Sequence[Source]) -> list[Path]:
 
 def _files(source: Source) -> list[Path]:
     """Files that one path, folder or glob stands for, by name."""
-    path = Path(source)
     try:
+        path = path_of(source)
         if path.is_file():
             return [path]
         if path.is_dir():
