@@ -749,6 +749,7 @@ def test_the_vocabulary_is_the_readme_s():
 
 TABLE = RECORDS.reset_index(drop=True)
 CSV = TABLE.to_csv(index=False)
+TABS = TABLE.to_csv(index=False, sep="\t")
 JSONL = "".join(json.dumps(row) + "\n" for row in TABLE.to_dict("records"))
 
 
@@ -765,6 +766,9 @@ JSONL = "".join(json.dumps(row) + "\n" for row in TABLE.to_dict("records"))
         ("quoted.csv", "\n".join(
             ",".join(f'"{cell}"' for cell in line.split(",")) for line in CSV.split()).encode()),
         ("x.csv.gz", gzip.compress(CSV.encode("utf-8-sig"), mtime=0)),
+        ("x.tsv", TABS.encode()),
+        ("unended.TSV", TABS.strip().encode("utf-8-sig")),
+        ("x.tsv.gz", gzip.compress(TABS.encode(), mtime=0)),
         ("x.jsonl", JSONL.encode()),
         ("bom.jsonl", JSONL.encode("utf-8-sig")),
         ("crlf.jsonl", JSONL.replace("\n", "\r\n\r\n").encode()),
@@ -922,6 +926,40 @@ def test_a_broken_jsonl_is_refused_by_line(tmp_path, text, said):
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("x.csv", TABS, r"separated by '\t'; end the file's name in .tsv"),
+        ("x.tsv", CSV, "separated by ','; end the file's name in .csv"),
+        ("x.tsv", TABS + "b\t1\n", "2 cells, but the header has 6; quote cells that hold a tab"),
+        ("x.tsv", "", "is empty"),
+        ("x.tsv", "loss\tloss\n2.5\t2.4\n", "column loss stands more than once"),
+    ],
+)
+def test_what_separates_cells_is_said_by_the_ending(tmp_path, name, text, said):
+    """
+    A name that says otherwise is told which ending is meant; lines are refused as in a CSV.
+    """
+    path = tmp_path / name
+    path.write_text(text)
+
+    with pytest.raises(RecordError) as error:
+        load(path)
+
+    assert str(error.value).startswith(str(path))
+    assert said in str(error.value)
+
+
+def test_a_cell_of_a_tsv_may_hold_commas_and_quotes(tmp_path):
+    """
+    As pandas writes it.
+    """
+    table = TABLE.assign(note=["a, b", "tab\there", '"quoted"', "line\nend"])
+    table.to_csv(tmp_path / "x.tsv", sep="\t", index=False)
+
+    same(table, load(tmp_path / "x.tsv"))
+
+
 def test_nested_values_of_other_columns_are_kept(tmp_path):
     """
     A JSON object in a column that nothing reads is nobody's concern.
@@ -1035,7 +1073,7 @@ def test_a_name_with_brackets_is_a_file_first(tmp_path):
     [
         ("nothing.csv", "nothing.csv: no such file, folder or glob"),
         ("*.parquet", "no such file, folder or glob"),
-        ("deeper.csv", "holds no file ending in .csv, .csv.gz, .parquet, .jsonl, .jsonl.gz"),
+        ("deeper.csv", "holds no file ending in .csv, .csv.gz, .tsv, .tsv.gz, .parquet, "),
         ("x" * 5000, "cannot look up 'xxx"),
         ("", "cannot look up '': the name is empty; the current folder is '.'"),
         (["b.csv", ""], "the name is empty; the current folder is '.'"),

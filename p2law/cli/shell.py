@@ -49,7 +49,9 @@ class Parser(argparse.ArgumentParser):
 
 def add_records(parser: argparse.ArgumentParser) -> None:
     """Add what a command must know to read records."""
-    parser.add_argument("records", nargs="+", help="CSV, Parquet or JSONL files, folders or globs")
+    parser.add_argument(
+        "records", nargs="+", help="CSV, TSV, Parquet or JSONL files, folders or globs"
+    )
     parser.add_argument(
         "--where",
         metavar="EXPR",
