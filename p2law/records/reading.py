@@ -20,6 +20,7 @@ import pandas as pd
 from p2law.errors import MissingExtraError, P2LawError, RecordError
 from p2law.files.lines import Lines
 from p2law.files.textfiles import oddity, path_of
+from p2law.files.unended import fault_of
 from p2law.records import lean
 from p2law.records.checking import MOST_COLUMNS, check_names, separated
 from p2law.records.vocabulary import LABELS, VOCABULARY
@@ -135,6 +136,8 @@ def _read_csv(path: Path, separator: str = ",") -> pd.DataFrame:
                 raise
     if table.iloc[:, -1].isna().any():  # pandas fills lines that are too short
         _check_width(path, header, separator)
+    if text.unended:
+        _check_end(path, header, separator)
     return table
 
 
@@ -176,6 +179,17 @@ def _check_width(path: Path, header: Sequence[str], separator: str) -> None:
                     f"{path}: line {lines.line_num} has {len(cells)} cells, but the header has "
                     f"{len(header)}; {cure}"
                 )
+
+
+def _check_end(path: Path, header: Sequence[str], separator: str) -> None:
+    """Refuse a table that seems to be cut short in its last number."""
+    with _text(path) as text:
+        lines = csv.reader(text, delimiter=separator)
+        rows = ((lines.line_num, cells[-1]) for cells in lines if "".join(cells).strip())
+        next(rows, None)  # the header
+        fault = fault_of(header[-1], rows)
+    if fault:
+        raise RecordError(f"{path}: {fault}")
 
 
 def _read_jsonl(path: Path) -> pd.DataFrame:
