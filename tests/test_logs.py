@@ -100,6 +100,24 @@ def test_a_real_trainers_train_loss_stands_where_its_mean_belongs():
     assert 2 * distance() < distance(averaged=False)
 
 
+def test_the_mean_over_a_whole_run_is_no_train_loss_at_its_end(tmp_path):
+    """
+    A Trainer that never logged its loss has none; the mean is taken where it is named, and said.
+    """
+    entries = [*evaluated([2.9, 2.6, 2.4]), {"step": 300, "train_loss": 3.3, "total_flos": 1.0}]
+    words = "train_loss is the mean over the whole run, which a Trainer logs at its end"
+
+    error = str(refused_state(tmp_path, entries, loss="train"))
+    named = logs.read_trainer_state(
+        state(tmp_path, entries), loss="train_loss", tokens_per_step=1000
+    )
+
+    assert "holds no train loss; it holds 'eval_loss'; name one of these" in error
+    assert words in error
+    assert [3.3] == named.records["loss"].tolist()
+    assert said(named, words)
+
+
 def test_the_first_mean_of_a_trainer_is_over_the_models_before_its_steps():
     """
     The loss of step 1 is that of the untrained model: steps 1 to 5 see 0 to 4 steps' tokens.
