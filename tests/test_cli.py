@@ -365,7 +365,7 @@ def test_a_law_of_the_user_works_like_a_built_in(run, refused):
         ("fit records.csv --seed -3", "seed is a whole number from 0 on, got -3"),
         ("fit records.csv --starts 3", "unrecognized arguments: --starts 3"),
         ("fit records.csv --js", "unrecognized arguments: --js"),
-        ("fit --json", "the following arguments are required: records"),
+        ("fit", "the following arguments are required: records"),
         ("predict", "the following arguments are required: fit"),
         ("predict none.json --params 1", "cannot read the saved fit 'none.json': [Errno 2]"),
         ("predict --params 1e9 fit.json", "It comes first: p2law predict fit.json --params"),
@@ -514,11 +514,14 @@ WORDS = st.lists(
 @given(words=WORDS)
 def test_any_words_give_an_answer_or_a_message(place, run, words):
     """
-    Exit code 0 and an answer, or 2 and a message; never anything else.
+    Exit code 0 and an answer, or 2 and a message, in JSON too where that was asked for.
     """
     assert place.is_dir()
     code, out, err = run(*words)
 
+    if code == 2 and "--json" in words and out:
+        assert ["error"] == list(json.loads(out))
+        out = ""
     assert (code, bool(out), bool(err)) in [(0, True, False), (2, False, True)]
 
 

@@ -482,6 +482,9 @@ def test_ranges_of_linear_coefficients_are_sizes_of_terms_where_said(prior):
         ({"noise": 0.0}, "noise is a positive number"),
         ({"noise": "small"}, "noise is a positive number, got 'small'"),
         ({"run_noise": -1.0}, "run_noise, where it is not 0, is a positive number, got -1"),
+        ({"noise": 1e200}, r"noise is from 1e-30 to 1e\+30, got 1e\+200"),
+        ({"noise": 1e-200, "run_noise": 0}, r"noise is from 1e-30 to 1e\+30, got 1e-200"),
+        ({"run_noise": 1e200}, r"where it is not 0, is from 1e-30 to 1e\+30, got 1e\+200"),
         ({"ranges": {**RANGES, "alpha": 0.4}}, "the range of alpha is two numbers"),
         ({"draws": [1.0]}, "draws are a DataFrame of coefficients"),
         ({"sizes_at": {"params": 1e9}}, "sizes_at states every input of the law.*missing: tokens"),
@@ -499,6 +502,19 @@ def test_a_prior_that_contradicts_itself_is_refused(change, words):
 
     with pytest.raises(FitError, match=words):
         planning.Prior(forms.p2, **stated)
+
+
+@pytest.mark.parametrize("noise", [1e-30, 1e30])
+def test_any_noise_that_a_prior_takes_gives_a_design(noise):
+    """
+    However absurd: finite widths, without a warning of numpy's.
+    """
+    prior = planning.Prior(forms.p2, noise, noise, RANGES, MIDDLE)
+    runs = p2law.grid(params=[1e9, 3e9], pruning_rate=[0.15, 0.35], tokens=[1e9])
+
+    found = planning.next_runs(prior, runs.assign(base_loss=2.0, cost=1.0), WANTED)
+
+    assert np.isfinite(found.ranking["width"]).all()
 
 
 @pytest.mark.parametrize("odd", [np.nan, np.inf, "0.3?"])

@@ -100,6 +100,24 @@ def test_a_real_trainers_train_loss_stands_where_its_mean_belongs():
     assert 2 * distance() < distance(averaged=False)
 
 
+def test_the_mean_over_a_whole_run_is_no_train_loss_at_its_end(tmp_path):
+    """
+    A Trainer that never logged its loss has none; the mean is taken where it is named, and said.
+    """
+    entries = [*evaluated([2.9, 2.6, 2.4]), {"step": 300, "train_loss": 3.3, "total_flos": 1.0}]
+    words = "train_loss is the mean over the whole run, which a Trainer logs at its end"
+
+    error = str(refused_state(tmp_path, entries, loss="train"))
+    named = logs.read_trainer_state(
+        state(tmp_path, entries), loss="train_loss", tokens_per_step=1000
+    )
+
+    assert "holds no train loss; it holds 'eval_loss'; name one of these" in error
+    assert words in error
+    assert [3.3] == named.records["loss"].tolist()
+    assert said(named, words)
+
+
 def test_the_first_mean_of_a_trainer_is_over_the_models_before_its_steps():
     """
     The loss of step 1 is that of the untrained model: steps 1 to 5 see 0 to 4 steps' tokens.
@@ -259,6 +277,10 @@ def test_two_counts_of_tokens_that_differ_are_said(tmp_path):
         ({"smooth": math.nan}, "smooth is a number above 0, got nan"),
         ({"repeats": "first"}, "repeats is one of 'refuse', 'last'; got 'first'"),
         ({"missing": None}, "missing is one of 'refuse', 'leave out'; got None"),
+        ({"averaged": "no"}, "averaged is True or False, got 'no' (str)"),
+        ({"averaged": 5}, "averaged is True or False, got 5 (int)"),
+        ({"partial": "x"}, "partial is True or False, got 'x' (str)"),
+        ({"partial": None}, "partial is True or False, got None"),
         ({"loss": 3}, "loss is a name, got 3"),
     ],
     ids=str,
@@ -1213,6 +1235,37 @@ def test_the_command_guesses_the_kind_of_log(command, tmp_path, path, more, kind
     assert (0, "") == (code, err)
     assert f"taken for {kind} (--kind)" in " ".join(told["notes"])
     assert len(p2law.load(output)) == sum(told["runs"].values())
+
+
+def test_a_kind_is_told_of_a_path_as_readers_take_it(tmp_path):
+    """
+    As text or as a path; what is none, or is not there, is said as the readers say it.
+    """
+    path = table(tmp_path, "step,loss\n1,2\n")
+
+    assert "csv" == logs.kind_of(path) == logs.kind_of(str(path))
+    assert "a log is a file or a folder, got 3 (int)" == str(refusal(logs.kind_of, 3))
+    assert "none.csv: no such file or folder" == str(refusal(logs.kind_of, "none.csv"))
+
+
+def test_an_empty_name_is_not_the_current_folder(tmp_path, monkeypatch, capsys):
+    """
+    Of any reader, and on the command line: a variable that was never set is refused.
+    """
+    state(tmp_path, evaluated(LOSSES))
+    monkeypatch.chdir(tmp_path)
+    words = "cannot look up '': the name is empty; the current folder is '.'"
+    how = {"loss": "eval", "tokens_per_step": 1000}
+    command = ("import-log", "-o", "new.csv", "--loss", "eval", "--tokens-per-step", "1000")
+
+    assert 4 == len(logs.read_trainer_state(".", **how).records)
+    assert words == str(refusal(logs.read_trainer_state, "", **how))
+    assert words == str(refusal(logs.read_tensorboard, "", **how))
+    assert words == str(refusal(logs.kind_of, ""))
+    for more in ([""], [".", "--base-log", ""]):
+        assert 2 == cli.main([*command, *more])
+        assert words in capsys.readouterr().err
+    assert not Path("new.csv").exists()
 
 
 def test_several_logs_and_facts_by_run_on_the_command_line(command):

@@ -226,6 +226,41 @@ def test_errors_are_json_too(place, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("tokens depth.json --loss abc " + HERE, "argument --loss: invalid float value: 'abc'"),
+        ("tokens depth.json --loss 2.2", "the following arguments are required: --params, --prun"),
+        ("predict depth.json --params 3B", "argument --params: invalid float value: '3B'"),
+        ("saturation depth.json --gain 1 --tokens 1e9", "unrecognized arguments: --tokens 1e9"),
+        ("compare records.csv", "the following arguments are required: --hold"),
+        ("plan plan.toml --lvl 3", "unrecognized arguments: --lvl 3"),
+        ("import-log log --kind csv", "the following arguments are required: -o/--output"),
+        ("collect plan", "the following arguments are required: sweep"),
+        ("plna", "argument COMMAND: invalid choice: 'plna'"),
+        ("", "the following arguments are required: COMMAND"),
+    ],
+)
+def test_words_that_are_no_command_are_told_in_json_too(place, monkeypatch, capsys, words, message):
+    """
+    Of the program, of a command and of the inputs of a law; without --json on the side alone.
+    """
+    monkeypatch.chdir(place)
+    monkeypatch.setattr("sys.argv", ["p2law", *words.split(), "--json"])
+
+    for given in (None, [*words.split(), "--json"], words.split()):
+        with pytest.raises(SystemExit) as error:
+            main(given)
+        printed = capsys.readouterr()
+
+        assert 2 == error.value.code
+        assert message in " ".join(printed.err.split())
+        if given == words.split():
+            assert not printed.out
+        else:
+            assert message in json.loads(printed.out)["error"]
+
+
+@pytest.mark.parametrize(
     ("old", "new", "words"),
     [
         ("level =", "levle =", "plan.toml: levle is no key; did you mean 'level'?"),

@@ -6,6 +6,7 @@ import fractions
 import gzip
 import json
 import sys
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from p2law import fit, forms
 from p2law.errors import MissingExtraError, P2LawError, RecordError
+from p2law.files.lines import Lines
 from p2law.records import LABELS, MOST_COLUMNS, VOCABULARY, check, counted, grid, load, runs
 
 RECORDS = pd.DataFrame(
@@ -749,6 +751,7 @@ def test_the_vocabulary_is_the_readme_s():
 
 TABLE = RECORDS.reset_index(drop=True)
 CSV = TABLE.to_csv(index=False)
+TABS = TABLE.to_csv(index=False, sep="\t")
 JSONL = "".join(json.dumps(row) + "\n" for row in TABLE.to_dict("records"))
 
 
@@ -765,6 +768,9 @@ JSONL = "".join(json.dumps(row) + "\n" for row in TABLE.to_dict("records"))
         ("quoted.csv", "\n".join(
             ",".join(f'"{cell}"' for cell in line.split(",")) for line in CSV.split()).encode()),
         ("x.csv.gz", gzip.compress(CSV.encode("utf-8-sig"), mtime=0)),
+        ("x.tsv", TABS.encode()),
+        ("unended.TSV", TABS.strip().encode("utf-8-sig")),
+        ("x.tsv.gz", gzip.compress(TABS.encode(), mtime=0)),
         ("x.jsonl", JSONL.encode()),
         ("bom.jsonl", JSONL.encode("utf-8-sig")),
         ("crlf.jsonl", JSONL.replace("\n", "\r\n\r\n").encode()),
@@ -922,6 +928,98 @@ def test_a_broken_jsonl_is_refused_by_line(tmp_path, text, said):
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("x.csv", TABS, r"separated by '\t'; end the file's name in .tsv"),
+        ("x.tsv", CSV, "separated by ','; end the file's name in .csv"),
+        ("x.tsv", TABS + "b\t1\n", "2 cells, but the header has 6; quote cells that hold a tab"),
+        ("x.tsv", "", "is empty"),
+        ("x.tsv", "loss\tloss\n2.5\t2.4\n", "column loss stands more than once"),
+    ],
+)
+def test_what_separates_cells_is_said_by_the_ending(tmp_path, name, text, said):
+    """
+    A name that says otherwise is told which ending is meant; lines are refused as in a CSV.
+    """
+    path = tmp_path / name
+    path.write_text(text)
+
+    with pytest.raises(RecordError) as error:
+        load(path)
+
+    assert str(error.value).startswith(str(path))
+    assert said in str(error.value)
+
+
+def test_a_cell_of_a_tsv_may_hold_commas_and_quotes(tmp_path):
+    """
+    As pandas writes it.
+    """
+    table = TABLE.assign(note=["a, b", "tab\there", '"quoted"', "line\nend"])
+    table.to_csv(tmp_path / "x.tsv", sep="\t", index=False)
+
+    same(table, load(tmp_path / "x.tsv"))
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.csv.gz", "x.tsv"])
+@pytest.mark.parametrize("end", ["2.", "2", "", "  "])
+def test_a_table_cut_short_in_its_last_number_is_refused(tmp_path, name, end):
+    """
+    As of a log: a last number without a line end, shorter than all above it; ended, it is taken.
+    """
+    text = "run,tokens,loss\n\na,1e6,2.51\na,2e6,2.43\na,3e6," + end
+    path = tmp_path / name
+
+    def write(text):
+        text = text.replace(",", "\t") if ".tsv" in name else text
+        path.write_bytes(gzip.compress(text.encode()) if ".gz" in name else text.encode())
+
+    write(text)
+    with pytest.raises(RecordError) as error:
+        load(path)
+    assert str(error.value) == (
+        f"{path}: the last line (5) has no line end, and its loss = {end.strip() or 'nothing'} is "
+        f"shorter than all before it: it may be cut short; end the line if it is whole"
+    )
+
+    write(text + "\n")
+    if end.strip():
+        assert [2.51, 2.43, 2.0] == load(path)["loss"].tolist()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "tokens,loss\n1e6,2.51\n2e6,2.43\n3e6,2.38",
+        "tokens,loss\n1e6,2.51\n2e6,2.4\n3e6,2.3",
+        "tokens,loss\n1e6,2.51\n2e6,2.43\n3e6,2.3\n   ",
+        "tokens,loss\n1e6,2.51\n2e6,2.43\n3e6,2.3\r",
+        "loss,method\n2.51,depth\n2.43,width\n2.3,2:4",
+        "tokens,loss\n1e6,2",
+    ],
+)
+def test_a_last_line_without_an_end_is_taken_where_nothing_seems_cut(tmp_path, text):
+    """
+    As long as another number, a word, ended by blanks alone, or with none above it.
+    """
+    (tmp_path / "x.csv").write_text(text, newline="")
+
+    assert text.count(".") == load(tmp_path / "x.csv")["loss"].mod(1).gt(0).sum()
+
+
+def test_where_a_text_ends_is_known_however_it_is_read(tmp_path):
+    """
+    In pieces of any size, also where a line end stands alone in one.
+    """
+    (tmp_path / "x").write_text("a,b\r\n1,2\n \n3,4")
+    with (tmp_path / "x").open(newline="") as file:
+        text = Lines(tmp_path / "x", file)
+        known = [text.unended for _ in iter(partial(text.read, 1), "")]
+
+    assert "".join(".|"[each] for each in known) == "|||..|||...|||"
+
+
 def test_nested_values_of_other_columns_are_kept(tmp_path):
     """
     A JSON object in a column that nothing reads is nobody's concern.
@@ -1035,8 +1133,10 @@ def test_a_name_with_brackets_is_a_file_first(tmp_path):
     [
         ("nothing.csv", "nothing.csv: no such file, folder or glob"),
         ("*.parquet", "no such file, folder or glob"),
-        ("deeper.csv", "holds no file ending in .csv, .csv.gz, .parquet, .jsonl, .jsonl.gz"),
+        ("deeper.csv", "holds no file ending in .csv, .csv.gz, .tsv, .tsv.gz, .parquet, "),
         ("x" * 5000, "cannot look up 'xxx"),
+        ("", "cannot look up '': the name is empty; the current folder is '.'"),
+        (["b.csv", ""], "the name is empty; the current folder is '.'"),
         ("a\0b", "a"),
     ],
 )

@@ -1,5 +1,6 @@
 """A report: what it says, and what it never does. A browser opens it in test_report_page."""
 
+import errno
 import itertools
 import re
 import subprocess
@@ -419,6 +420,27 @@ def test_a_report_is_saved_where_one_says(fit, tmp_path):
 
     assert tmp_path / "report.html" == place
     assert place.read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+def test_a_report_that_cannot_be_written_leaves_the_one_before(fit, tmp_path, monkeypatch):
+    """
+    A disk that is full in the middle of a page does not take the page that stood there.
+    """
+    place = report.save(fit, tmp_path / "report.html", **PLAIN)
+    before = place.read_bytes()
+
+    def full(path, content, *_, **__):
+        with path.open("wb") as file:
+            file.write(content[:100] if isinstance(content, bytes) else content[:100].encode())
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OSError, match="No space left on device"):
+        report.save(fit, place, title="another", **PLAIN)
+
+    assert before == place.read_bytes()
+    assert [place] == list(tmp_path.iterdir())
 
 
 def test_hold_outs_are_fitted_by_the_settings_of_the_fit(p2_records):

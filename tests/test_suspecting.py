@@ -189,6 +189,32 @@ def test_losses_that_rise_with_tokens_are_counted(sound):
     assert doubts(sound.assign(loss=3.0)) == []
 
 
+@pytest.mark.parametrize("loss", [1.7, 2.3, 2.72, 3.3, 2.201305975126517])
+def test_what_rises_by_rounding_does_not_rise(loss):
+    """
+    Twenty equal losses at one token count, and losses that differ in their last digit.
+    """
+    run = pd.DataFrame({"run": "a", "tokens": 1e8, "loss": [loss] * 20})
+    longer = run.assign(tokens=1e8 * np.arange(1, 21))
+    digit = loss * (1 + 2**-52 * np.arange(20))
+
+    for records in (run, longer, longer.assign(loss=digit)):
+        assert list(suspecting.suspicions(records, records["run"], ("tokens", "loss"))) == []
+
+
+def test_runs_whose_tokens_do_not_vary_are_not_counted(sound):
+    """
+    Neither as rising nor among those that could rise.
+    """
+    rising = sound.assign(loss=sound["base_loss"] + np.log10(sound["tokens"]) / 10)
+    ends = sound.assign(run="end of " + sound["run"].astype(str), tokens=1e9, loss=2.3)
+    runs = sound["run"].nunique()
+
+    assert doubts(pd.concat([rising, ends]).reset_index(drop=True))[0].startswith(
+        f"loss rises with tokens in {runs} of {runs} runs: "
+    )
+
+
 def test_damage_that_falls_with_the_rate_is_said(sound):
     """
     A share kept in place of the share removed fits as well, with the wrong sign.

@@ -16,6 +16,8 @@ from p2law.cli import planning as planning
 from p2law.cli import report as reporting
 from p2law.cli.shell import (
     MANY,
+    BadWords,
+    Parser,
     add_records,
     as_json,
     blaming,
@@ -55,8 +57,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     SystemExit
         With code 2 where the words are no command, with 0 after help or version.
     """
+    given = sys.argv[1:] if arguments is None else arguments
+    try:
+        return _carried_out(given)
+    except BadWords as error:
+        if "--json" in given:
+            _say(as_json({"error": error.message}), sys.stdout)
+        raise
+
+
+def _carried_out(given: Sequence[str]) -> int:
+    """Carry out what was asked; the exit code."""
     parser = _parser()
-    asked, words = parser.parse_known_args(arguments)
+    asked, words = parser.parse_known_args(given)
     if words and asked.command not in TAKE_INPUTS:
         parser.error(f"unrecognized arguments: {' '.join(words)}")
     code = 0
@@ -92,7 +105,7 @@ def _say(text: str, stream: TextIO) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(  # those of the commands are made of the same class
         prog="p2law", allow_abbrev=False, description=(p2law.__doc__ or "").split("\n")[0]
     )
     parser.add_argument("--version", action="version", version=f"p2law {p2law.__version__}")

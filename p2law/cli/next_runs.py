@@ -31,7 +31,7 @@ def add_command(commands: Any) -> None:
     )
     parser.add_argument("fit", type=Path, help="JSON file that `p2law fit --save` wrote")
     parser.add_argument(
-        "candidates", help="inputs and cost of each run: CSV, Parquet or JSONL, folder or glob"
+        "candidates", help="inputs and cost of each run: CSV, TSV, Parquet, JSONL, folder or glob"
     )
     parser.add_argument(
         "--target",

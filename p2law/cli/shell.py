@@ -8,7 +8,7 @@ import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import p2law
 from p2law import forms
@@ -28,9 +28,30 @@ MANY: dict[str, Any] = {"nargs": "+", "action": "extend", "default": []}
 """An option that takes several words and may be repeated."""
 
 
+class BadWords(SystemExit):
+    """The words are no command: it was said on the side, and ends the program with code 2."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(2)
+        self.message = message
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors carry their message, for those who read JSON."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say the usage and the message, and end."""
+        try:
+            super().error(message)
+        except SystemExit:
+            raise BadWords(message) from None
+
+
 def add_records(parser: argparse.ArgumentParser) -> None:
     """Add what a command must know to read records."""
-    parser.add_argument("records", nargs="+", help="CSV, Parquet or JSONL files, folders or globs")
+    parser.add_argument(
+        "records", nargs="+", help="CSV, TSV, Parquet or JSONL files, folders or globs"
+    )
     parser.add_argument(
         "--where",
         metavar="EXPR",
@@ -152,7 +173,7 @@ def law_inputs(
     options = {f"--{name.replace('_', '-')}": name for name in names}
     values = "VALUE ..." if "nargs" in kind else "VALUE"
     usage = " ".join([f"p2law {command} {before}", *(f"{each} {values}" for each in options)])
-    parser = argparse.ArgumentParser(f"p2law {command}", usage, allow_abbrev=False, add_help=False)
+    parser = Parser(f"p2law {command}", usage, allow_abbrev=False, add_help=False)
     for option, name in options.items():
         parser.add_argument(option, dest=name, type=float, **kind)
     found, unknown = parser.parse_known_args(words)

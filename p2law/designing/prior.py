@@ -15,6 +15,9 @@ from p2law.solving.settings import checked_form
 from p2law.text.views import number
 from p2law.text.wording import got
 
+SCATTER = (1e-30, 1e30)
+"""Standard deviations from the least to the most; squares of squares of them are numbers, too."""
+
 
 @dataclass(frozen=True, eq=False)
 class Prior:
@@ -62,9 +65,9 @@ class Prior:
 
     def __post_init__(self) -> None:
         checked_form(self.form)
-        asking.positive("noise", self.noise)
+        _check_noise("noise", self.noise)
         if self.run_noise != 0:
-            asking.positive("run_noise, where it is not 0,", self.run_noise)
+            _check_noise("run_noise, where it is not 0,", self.run_noise)
         if self.sizes_at:
             self._check_sizes()
         whole = isinstance(self.seed, Integral) and not isinstance(self.seed, bool)
@@ -140,6 +143,13 @@ class Prior:
                 f"the term of {name} has no size at the inputs of sizes_at; choose others"
             )
         return size
+
+
+def _check_noise(name: str, value: Any) -> None:
+    """Refuse what is no positive number, and what no loss scatters by in any unit."""
+    least, most = SCATTER
+    if not least <= asking.positive(name, value) <= most:
+        raise FitError(f"{name} is from {least:g} to {most:g}, got {got(value)}")
 
 
 def _pair(name: str, ends: Any) -> tuple[float, float]:

@@ -21,6 +21,8 @@ class Lines:
         Named where a line is refused.
     text : file
         Opened with ``newline=""``.
+    unended : bool
+        Whether what was read last by pieces is a line without an end.
 
     Raises
     ------
@@ -30,6 +32,7 @@ class Lines:
 
     path: Path
     text: TextIO
+    unended: bool = field(default=False, init=False)
     _begun: int = field(default=0, init=False)
 
     def __iter__(self) -> Iterator[str]:
@@ -42,6 +45,7 @@ class Lines:
         """The next characters, at most `LONGEST` of them."""
         piece = self.text.read(LONGEST if size < 0 else min(size, LONGEST))
         ends = max(piece.rfind("\n"), piece.rfind("\r"))
+        self.unended = bool(piece[ends + 1 :].strip()) or (ends < 0 and self.unended)
         if ends < 0:
             self._begun += len(piece)
         else:
@@ -52,7 +56,7 @@ class Lines:
 
     def rewind(self) -> None:
         """Go back to the first line."""
-        self._begun = 0
+        self._begun, self.unended = 0, False
         self.text.seek(0)
 
     def _check(self, length: int) -> None:

@@ -18,6 +18,27 @@ _KINDS = (
 )
 
 
+def path_of(name: str | os.PathLike[str]) -> Path:
+    """Take a name for a path; an empty one, of a variable that was never set, is none.
+
+    Parameters
+    ----------
+    name : str or Path
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    ValueError
+        It is empty: `Path` would take it for the current folder.
+    """
+    if not os.fspath(name):
+        raise ValueError("the name is empty; the current folder is '.'")
+    return Path(name)
+
+
 def oddity(path: Path) -> str:
     """Tell what a path is that is neither a file nor a folder.
 

@@ -5,19 +5,15 @@ Every reader takes a path, which loss is meant, facts about the run, and the key
 them. Nothing is dropped, smoothed or converted without one.
 """
 
-import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Unpack
 
-from p2law.errors import RecordError
 from p2law.logs import mapped, tensorboard, trainer, wandb
 from p2law.logs.assembling import assembled
 from p2law.logs.guessing import KINDS, kind_of
 from p2law.logs.log import Log, Measured, together
-from p2law.logs.options import UNITS, Asked, Options
+from p2law.logs.options import UNITS, Asked, Options, Place, place
 from p2law.logs.options import options as checked
-from p2law.text.wording import got
 
 __all__ = [
     "KINDS",
@@ -34,7 +30,6 @@ __all__ = [
     "together",
 ]
 
-Place = str | os.PathLike[str]
 Facts = Mapping[str, Any]
 
 
@@ -83,7 +78,7 @@ def read_trainer_state(
     1  1638400.0   2.4
     """
     asked = checked(loss, options)
-    return assembled([trainer.curve_of(_path(path), asked)], asked, facts)
+    return assembled([trainer.curve_of(place(path), asked)], asked, facts)
 
 
 def read_wandb(
@@ -125,7 +120,7 @@ def read_wandb(
     1   a  1638400.0   2.4
     """
     asked = checked(loss, options)
-    curves, notes = wandb.curves_of(_path(path), asked)
+    curves, notes = wandb.curves_of(place(path), asked)
     return assembled(curves, asked, facts, notes)
 
 
@@ -156,7 +151,7 @@ def read_tensorboard(
         keyword or a fact is misspelt.
     """
     asked = checked(loss, options)
-    curves, notes = tensorboard.curves_of(_path(path), asked)
+    curves, notes = tensorboard.curves_of(place(path), asked)
     return assembled(curves, asked, facts, notes)
 
 
@@ -201,19 +196,5 @@ def read_csv(
     1  2.000000e+09  2.3979
     """
     asked = checked("loss", options)
-    curves, notes = mapped.curves_of(_path(path), columns, asked)
+    curves, notes = mapped.curves_of(place(path), columns, asked)
     return assembled(curves, asked, facts, notes)
-
-
-def _path(path: Place) -> Path:
-    """A path that exists."""
-    if not isinstance(path, (str, os.PathLike)):
-        raise RecordError(f"a log is a file or a folder, got {got(path)}")
-    found = Path(path)
-    try:
-        exists = found.exists()
-    except (OSError, ValueError):
-        exists = False
-    if not exists:
-        raise RecordError(f"{os.fspath(path)}: no such file or folder")
-    return found

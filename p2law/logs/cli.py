@@ -11,6 +11,7 @@ from p2law import logs
 from p2law.errors import RecordError
 from p2law.files.writing import check_output, write_whole
 from p2law.logs.facts import described
+from p2law.logs.options import place
 from p2law.logs.tensorboard import MARK
 from p2law.logs.trainer import STATE
 from p2law.records import LABELS
@@ -53,7 +54,7 @@ def add_command(commands: Any) -> None:
         help="turn logs of trainers into records",
         epilog="A fact is one value for all runs, or RUN=VALUE for each of them.",
     )
-    parser.add_argument("log", nargs="+", type=Path, help="files or folders")
+    parser.add_argument("log", nargs="+", help="files or folders")
     parser.add_argument("--kind", choices=logs.KINDS, help="of log (guessed, and said)")
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="FILE", help="CSV file to write"
@@ -111,7 +112,7 @@ def _add_facts(parser: argparse.ArgumentParser) -> None:
     base = parser.add_mutually_exclusive_group()
     told = "loss before pruning, nat/token whatever the --unit of the log"
     base.add_argument("--base-loss", metavar="VALUE", help=told, **many)
-    base.add_argument("--base-log", type=Path, help="log of the model before pruning")
+    base.add_argument("--base-log", help="log of the model before pruning")
     parser.add_argument("--base-at", choices=("first", "last"), default="", help="which loss of it")
 
 
@@ -132,7 +133,8 @@ def main(asked: argparse.Namespace) -> str:
     RecordError
         The logs cannot become records, or the output is one of them, no file, or no CSV.
     """
-    check_output("-o", asked.output, _files([*asked.log, asked.base_log]))
+    every = asked.log if asked.base_log is None else [*asked.log, asked.base_log]
+    check_output("-o", asked.output, _files(every))
     _check_ending(asked.output)
     names = asked.run or [None] * len(asked.log)
     if len(names) != len(asked.log):
@@ -179,15 +181,15 @@ def _account(output: Path, log: logs.Log) -> Path | None:
     return path
 
 
-def _files(paths: Sequence[Path | None]) -> Iterator[Path]:
+def _files(names: Sequence[str]) -> Iterator[Path]:
     """Logs that are files, and those in folders."""
-    for path in filter(None, paths):
+    for path in map(place, names):
         yield path
         for pattern in (STATE, f"*{MARK}*"):
             yield from path.rglob(pattern)
 
 
-def _read(path: Path, asked: argparse.Namespace, run: str | None) -> logs.Log:
+def _read(path: str, asked: argparse.Namespace, run: str | None) -> logs.Log:
     """Read one log by its kind; a guess is said."""
     kind = asked.kind or logs.kind_of(path)
     facts = {"run": run} if run else None
@@ -229,7 +231,7 @@ def _facts(asked: argparse.Namespace) -> dict[str, Any]:
         if name in facts:
             raise RecordError(f"{name} is given twice")
         facts[name] = _value(value)
-    if asked.base_log:
+    if asked.base_log is not None:
         whole = argparse.Namespace(**{**vars(asked), **_UNTOUCHED})
         facts["base_loss"] = _read(asked.base_log, whole, None).base_loss(asked.base_at)
     return facts

@@ -1,8 +1,7 @@
 """What kind of log a path is, by its name, content of the folder, or header."""
 
-from pathlib import Path
-
 from p2law.errors import RecordError
+from p2law.logs.options import Place, place
 from p2law.logs.sheets import sheet
 from p2law.logs.tensorboard import MARK
 from p2law.logs.trainer import STATE
@@ -12,12 +11,12 @@ KINDS = ("trainer", "wandb", "tensorboard", "csv")
 _TABLES = {".csv", ".tsv", ".txt"}
 
 
-def kind_of(path: Path) -> str:
+def kind_of(path: Place) -> str:
     """Guess which reader a path is for.
 
     Parameters
     ----------
-    path : Path
+    path : str or Path
 
     Returns
     -------
@@ -29,19 +28,18 @@ def kind_of(path: Path) -> str:
     RecordError
         There is no such path, or nothing tells.
     """
-    if not path.exists():
-        raise RecordError(f"{path}: no such file or folder")
-    if MARK in path.name:
+    found = place(path)
+    if MARK in found.name:
         return "tensorboard"
-    if path.is_dir():
-        if (path / STATE).is_file() or any(path.glob(f"checkpoint-*/{STATE}")):
+    if found.is_dir():
+        if (found / STATE).is_file() or any(found.glob(f"checkpoint-*/{STATE}")):
             return "trainer"
-        if any(path.rglob(f"*{MARK}*")):
+        if any(found.rglob(f"*{MARK}*")):
             return "tensorboard"
-    elif path.suffix == ".json":
+    elif found.suffix == ".json":
         return "trainer"
-    elif _TABLES & set(path.suffixes):
-        return "wandb" if is_export(list(sheet(path, partial=True).columns)) else "csv"
+    elif _TABLES & set(found.suffixes):
+        return "wandb" if is_export(list(sheet(found, partial=True).columns)) else "csv"
     raise RecordError(
-        f"{path}: cannot tell what log this is; say which of {', '.join(KINDS)} (--kind)"
+        f"{found}: cannot tell what log this is; say which of {', '.join(KINDS)} (--kind)"
     )

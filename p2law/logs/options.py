@@ -1,16 +1,24 @@
 """What a reader of logs is asked for, checked before anything is read."""
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypedDict
+
+import numpy as np
 
 from p2law.domains import is_number
 from p2law.errors import RecordError
-from p2law.text.wording import got, nearest
+from p2law.files.textfiles import path_of
+from p2law.text.wording import got, nearest, short
 
 UNITS = ("nat", "bit", "perplexity", "bit/byte")
 """Units in which a loss may be logged: per token, but for the last."""
+
+
+Place = str | os.PathLike[str]
 
 
 class Asked(TypedDict, total=False):
@@ -110,6 +118,9 @@ class Options:
         for name in ("drop_first", "drop_first_steps"):
             _check_number(name, getattr(self, name), least=0)
         _check_thin(self.thin)
+        if self.averaged is not None:
+            _check_truth("averaged", self.averaged)
+        _check_truth("partial", self.partial)
         self._check_bytes()
 
     def _check_bytes(self) -> None:
@@ -137,6 +148,29 @@ def options(loss: str, asked: Mapping[str, Any]) -> Options:
     return Options(loss, **asked)
 
 
+def place(given: Place) -> Path:
+    """Check that a log is there.
+
+    Raises
+    ------
+    RecordError
+        It is no path, or there is nothing.
+    """
+    if not isinstance(given, (str, os.PathLike)):
+        raise RecordError(f"a log is a file or a folder, got {got(given)}")
+    try:
+        path = path_of(given)
+    except ValueError as error:
+        raise RecordError(f"cannot look up {short(given)}: {error}") from error
+    try:
+        exists = path.exists()
+    except (OSError, ValueError):
+        exists = False
+    if not exists:
+        raise RecordError(f"{os.fspath(given)}: no such file or folder")
+    return path
+
+
 def _check_choice(name: str, value: Any, allowed: Sequence[str]) -> None:
     if value not in allowed:
         choices = ", ".join(map(repr, allowed))
@@ -158,3 +192,8 @@ def _check_thin(value: Any) -> None:
         raise RecordError(
             f"thin is a whole number of rows, at least 2 (first and last), got {got(value)}"
         )
+
+
+def _check_truth(name: str, value: Any) -> None:
+    if not isinstance(value, (bool, np.bool_)):
+        raise RecordError(f"{name} is True or False, got {got(value)}")

@@ -12,6 +12,7 @@ import pandas as pd
 
 from p2law.domains import Array
 from p2law.errors import RecordError
+from p2law.files.unended import fault_of, without_end
 from p2law.logs.curves import cut
 from p2law.logs.unpacking import text_of
 from p2law.records.checking import check_names
@@ -171,7 +172,7 @@ def sheet(path: Path, *, partial: bool = False) -> Sheet:
     header, rows, lines, broken = _rows(text, separator)
     note = ""
     if rows and not broken:
-        note, broken = _unended(text, header[-1], rows, lines[-1])
+        note, broken = _unended(text, header[-1], rows, lines)
         whole = len(rows) - bool(broken)
         rows, lines = rows[:whole], lines[:whole]
     if not header:
@@ -229,23 +230,14 @@ def _rows(text: str, separator: str) -> tuple[list[str], list[list[str]], list[i
     return header, rows, lines, ""
 
 
-def _unended(text: str, name: str, rows: list[list[str]], line: int) -> tuple[str, str]:
-    """What is wrong with a last line that has no end: a note, or a fault.
-
-    A file that is cut short in its last number looks whole. Where that is shorter than all
-    others of its column, it is taken for cut.
-    """
+def _unended(text: str, name: str, rows: list[list[str]], lines: list[int]) -> tuple[str, str]:
+    """What is wrong with a last line that has no end: a note, or a fault."""
     if not text.rpartition("\n")[2].rpartition("\r")[2].strip():
         return "", ""
-    last, others = rows[-1][-1].strip(), [row[-1].strip() for row in rows[:-1]]
-    number = not last or _number(last) is not None
-    what = f"the last line ({line}) has no line end"
-    if number and others and len(last) < min(map(len, others)):
-        return "", (
-            f"{what}, and its {name} = {last or 'nothing'} is shorter than all before it: it "
-            f"may be cut short; end the line if it is whole"
-        )
-    return f"{what}: if the file was cut short, its {name} = {short(last)} is wrong", ""
+    if fault := fault_of(name, zip(lines, (row[-1] for row in rows), strict=True)):
+        return "", fault
+    last = short(rows[-1][-1].strip())
+    return f"{without_end(lines[-1])}: if the file was cut short, its {name} = {last} is wrong", ""
 
 
 def texts(values: Sequence[str]) -> list[object]:

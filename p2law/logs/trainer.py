@@ -20,6 +20,8 @@ from p2law.logs.options import Options
 from p2law.text.wording import first_line, short
 
 STATE = "trainer_state.json"
+WHOLE = "train_loss"
+_OF_THE_RUN = "the mean over the whole run, which a Trainer logs at its end: the loss of no step"
 _CHECKPOINT = re.compile(r"^checkpoint-(\d+)$")
 
 Entries = list[dict[str, Any]]
@@ -48,15 +50,27 @@ def curve_of(source: Path, options: Options) -> Curve:
     notes += cut(fault, len(entries), "entries of log_history", partial=options.partial)
     where = f"{path}: "
     names = [name for each in entries for name in each if name not in ("step", "epoch")]
-    # "train_loss" is the mean over the whole run, logged at its end.
-    loss = "loss" if options.loss == "train" and "loss" in names else None
-    loss = loss or chosen(options.loss, names, where)
+    loss = _loss(options.loss, names, where)
+    notes += [f"{WHOLE} is {_OF_THE_RUN}"] if loss == WHOLE else []
     table, more = _table(entries, loss, options, where)
     notes += more
     size = state.get("train_batch_size")
     cure = f"; this run had {short(size)} sequences a device and micro-step" if size else ""
     notes += _replaced(entries, loss)
     return Curve(_run(path), path, table, loss, tuple(notes), averaged=loss == "loss", cure=cure)
+
+
+def _loss(asked: str, names: Sequence[str], where: str) -> str:
+    """The name of the loss that is meant."""
+    if asked != "train":
+        return chosen(asked, names, where)
+    if "loss" in names:
+        return "loss"
+    try:
+        return chosen(asked, [each for each in names if each != WHOLE], where)
+    except RecordError as error:
+        more = f"\n{WHOLE} is {_OF_THE_RUN}" if WHOLE in names else ""
+        raise RecordError(f"{error}{more}") from None
 
 
 def _newest(source: Path) -> tuple[Path, list[str]]:

@@ -44,7 +44,7 @@ def load(
     Parameters
     ----------
     source : str, Path, sequence of these, or DataFrame
-        A CSV, Parquet (extra ``parquet``) or JSONL file, a folder or a glob of
+        A CSV, TSV, Parquet (extra ``parquet``) or JSONL file, a folder or a glob of
         these, several of them, or a table. Columns and units are those of the
         README, section "Records"; any other column is kept.
     needs : sequence of str

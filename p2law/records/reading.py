@@ -1,4 +1,4 @@
-"""Reading files of records: CSV, Parquet, JSONL, folders, globs. Nothing is filled or merged."""
+"""Reading files of records: tables, lines of JSON, folders, globs. Nothing is filled or merged."""
 
 import csv
 import glob
@@ -8,8 +8,9 @@ import os
 import re
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO, cast
 
@@ -18,7 +19,8 @@ import pandas as pd
 
 from p2law.errors import MissingExtraError, P2LawError, RecordError
 from p2law.files.lines import Lines
-from p2law.files.textfiles import oddity
+from p2law.files.textfiles import oddity, path_of
+from p2law.files.unended import fault_of
 from p2law.records import lean
 from p2law.records.checking import MOST_COLUMNS, check_names, separated
 from p2law.records.vocabulary import LABELS, VOCABULARY
@@ -26,7 +28,7 @@ from p2law.text.wording import first_line, got, half, short
 
 Source = str | os.PathLike[str]
 
-SUFFIXES = (".csv", ".csv.gz", ".parquet", ".jsonl", ".jsonl.gz")
+SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet", ".jsonl", ".jsonl.gz")
 
 MANY_COLUMNS = 50
 """In a CSV of more columns the width of every line is looked at before memory is taken for it."""
@@ -56,8 +58,8 @@ def paths(source: Source | Sequence[Source]) -> list[Path]:
 
 def _files(source: Source) -> list[Path]:
     """Files that one path, folder or glob stands for, by name."""
-    path = Path(source)
     try:
+        path = path_of(source)
         if path.is_file():
             return [path]
         if path.is_dir():
@@ -81,7 +83,12 @@ def _files(source: Source) -> list[Path]:
 
 def read(path: Path) -> pd.DataFrame:
     """Read one file by its ending."""
-    readers = {".csv": _read_csv, ".jsonl": _read_jsonl, ".parquet": _read_parquet}
+    readers: dict[str, Callable[[Path], pd.DataFrame]] = {
+        ".csv": _read_csv,
+        ".tsv": partial(_read_csv, separator="\t"),
+        ".jsonl": _read_jsonl,
+        ".parquet": _read_parquet,
+    }
     ending = "".join(path.suffixes[-2:]).lower()
     kind = next((each for each in readers if ending.removesuffix(".gz").endswith(each)), "")
     if not kind:
@@ -109,35 +116,39 @@ def _text(path: Path) -> Iterator[Lines]:
         yield Lines(path, text)
 
 
-def _read_csv(path: Path) -> pd.DataFrame:
+def _read_csv(path: Path, separator: str = ",") -> pd.DataFrame:
     with _text(path) as text:
-        header = next(filter(None, csv.reader(text)), [])
+        header = next(filter(None, csv.reader(text, delimiter=separator)), [])
         if not header:
             raise RecordError(f"{path} is empty")
         check_names(header, f"{path}: ")
         if len(header) > MANY_COLUMNS:  # pandas would first fill lines that are too short
-            _check_width(path, header)
+            _check_width(path, header, separator)
         text.rewind()
         with warnings.catch_warnings():
             # A first line that is longer than the header is worth no more than a warning to pandas.
             warnings.simplefilter("error", pd.errors.ParserWarning)
             try:
-                table = _parse_csv(text, [name for name in header if name in ("run", *LABELS)])
+                labels = [name for name in header if name in ("run", *LABELS)]
+                table = _parse_csv(text, separator, labels)
             except (pd.errors.ParserError, pd.errors.ParserWarning):
-                _check_width(path, header)
+                _check_width(path, header, separator)
                 raise
     if table.iloc[:, -1].isna().any():  # pandas fills lines that are too short
-        _check_width(path, header)
+        _check_width(path, header, separator)
+    if text.unended:
+        _check_end(path, header, separator)
     return table
 
 
-def _parse_csv(text: Lines, labels: Sequence[str]) -> pd.DataFrame:
+def _parse_csv(text: Lines, separator: str, labels: Sequence[str]) -> pd.DataFrame:
     """Read a CSV to the last bit; labels stay as they are written, "007" and "1.10" too."""
     options: dict[str, Any] = {}
     if tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1):
         options["float_precision"] = "round_trip"  # the only way since
     table: pd.DataFrame = pd.read_csv(
         cast("TextIO", text),  # pandas asks for no more than read
+        sep=separator,
         index_col=False,
         dtype=dict.fromkeys(labels, str),
         # Only an empty cell is missing: "NA" may be a family, and "NaN" as a loss is refused.
@@ -155,17 +166,30 @@ def _parse_csv(text: Lines, labels: Sequence[str]) -> pd.DataFrame:
 _WHOLE = re.compile(r"^(0|-?[1-9][0-9]{0,17})$")
 
 
-def _check_width(path: Path, header: Sequence[str]) -> None:
-    """Refuse the first line of a CSV that has more or fewer cells than the header."""
-    cure = separated(header) or "quote cells that hold a comma, complete lines that were cut short"
+def _check_width(path: Path, header: Sequence[str], separator: str) -> None:
+    """Refuse the first line of a table that has more or fewer cells than the header."""
+    quoted = "comma" if separator == "," else "tab"
+    cure = f"quote cells that hold a {quoted}, complete lines that were cut short"
+    cure = separated(header) or cure
     with _text(path) as text:
-        lines = csv.reader(text)
+        lines = csv.reader(text, delimiter=separator)
         for cells in lines:
             if len(cells) != len(header) and "".join(cells).strip():
                 raise RecordError(
                     f"{path}: line {lines.line_num} has {len(cells)} cells, but the header has "
                     f"{len(header)}; {cure}"
                 )
+
+
+def _check_end(path: Path, header: Sequence[str], separator: str) -> None:
+    """Refuse a table that seems to be cut short in its last number."""
+    with _text(path) as text:
+        lines = csv.reader(text, delimiter=separator)
+        rows = ((lines.line_num, cells[-1]) for cells in lines if "".join(cells).strip())
+        next(rows, None)  # the header
+        fault = fault_of(header[-1], rows)
+    if fault:
+        raise RecordError(f"{path}: {fault}")
 
 
 def _read_jsonl(path: Path) -> pd.DataFrame:

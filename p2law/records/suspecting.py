@@ -22,6 +22,9 @@ the coarsest; 'rates' of the layers alone, or of what is kept, are."""
 BEYOND_NOISE = 3.0
 """Standard errors that a slope is away from 0 where it is more than noise."""
 
+ROUNDING = 1e-13
+"""A part of a loss that a computer may have made of nothing."""
+
 SPREAD = np.uint64(0x9E3779B97F4A7C15)
 """An odd number of many digits, so that equal values in two columns do not cancel."""
 
@@ -172,6 +175,7 @@ def _rising(table: pd.DataFrame, run: pd.Series) -> Iterator[str]:
     xx, xy, yy = (np.bincount(code, a * b) for a, b in ((x, x), (x, y), (y, y)))
     told = (count >= 3) & (xx > 0)
     rises = told & (xy > 0) & (xy**2 * (count - 2) > BEYOND_NOISE**2 * (xx * yy - xy**2))
+    rises &= xy**2 > xx * count * (ROUNDING * np.abs(table["loss"].to_numpy()).max()) ** 2
     if 2 * rises.sum() > told.sum():
         yield (
             f"loss rises with tokens in {rises.sum()} of {several(int(told.sum()), 'run')}: "
@@ -181,4 +185,7 @@ def _rising(table: pd.DataFrame, run: pd.Series) -> Iterator[str]:
 
 def _within(values: Array, code: Whole, count: Whole) -> Array:
     """Values less the mean of their run."""
-    return np.asarray(values - (np.bincount(code, values) / count)[code])
+    one = np.empty(len(count))
+    one[code] = values
+    off = values - one[code]  # exactly 0 where all are equal, as their mean need not be
+    return np.asarray(off - (np.bincount(code, off) / count)[code])

@@ -12,6 +12,7 @@ from typing import Any, TypedDict, Unpack
 import pandas as pd
 
 from p2law.errors import FitError, FormError
+from p2law.files.writing import write_whole
 from p2law.holdout.splitting import Split
 from p2law.report import budget, contents, figures, holding, planner, wishes
 from p2law.report.rendering import render
@@ -143,10 +144,10 @@ def save(fit: Fit, path: str | Path, **asked: Unpack[Asked]) -> Path:
     MissingExtraError, FitError, FormError, RecordError
         As `html`.
     OSError
-        The file cannot be written.
+        The file cannot be written; what stood there still stands.
     """
     place = Path(path)
-    place.write_text(html(fit, **asked), encoding="utf-8")
+    write_whole(place, html(fit, **asked))
     return place
 
 
