@@ -10,6 +10,7 @@ import pytest
 import p2law
 from p2law import Bounds, Domain, forms, planning, testing
 from p2law.errors import FitError, FormError, PlanError
+from p2law.text.views import number
 
 SIZES, RATES = (1.5e9, 3e9, 8e9), (0.2, 0.35)
 MODELS = [planning.Model(f"{size / 1e9:g}B", size, 2.0) for size in SIZES]
@@ -174,6 +175,17 @@ def test_a_budget_of_one_token_lies_beyond_the_records(plan_fits, table):
 
     np.testing.assert_allclose(found["tokens"], [1, 2])
     assert ["tokens", "tokens"] == found["beyond"].tolist()
+
+
+@pytest.mark.parametrize("asked", [{"tokens": [1e9, 1e10, 1e9]}, {"loss": [2.3, 2.3]}])
+def test_an_amount_that_is_asked_for_twice_is_refused(plan_fits, table, asked):
+    """
+    As rates, methods and candidates are.
+    """
+    ((name, (first, *_)),) = asked.items()
+
+    with pytest.raises(PlanError, match=f"{name} holds {number(first)} twice; name each once"):
+        planning.budget_table(plan_fits, table, **asked)
 
 
 @pytest.mark.parametrize("asked", [{"tokens": 1e300}, {"cost": 1e308}])

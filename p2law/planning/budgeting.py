@@ -17,7 +17,7 @@ from p2law.planning.pricing import SPENT, Bill, Prices, bill
 from p2law.result import Fit, asking
 from p2law.result.intervals import ends, share
 from p2law.text.views import number
-from p2law.text.wording import got, nearest
+from p2law.text.wording import got, nearest, twice
 
 ASKED = ("loss", *SPENT)
 
@@ -216,7 +216,8 @@ def one_of(asked: Mapping[str, Any]) -> tuple[str, Array]:
     Raises
     ------
     PlanError
-        It is none of `ASKED`, or there are several, or an amount is no positive number.
+        It is none of `ASKED`, or there are several, or an amount is no positive number, or
+        stands there twice.
     """
     given = {name: each for name, each in asked.items() if each is not None}
     if odd := [name for name in given if name not in ASKED]:
@@ -231,6 +232,8 @@ def one_of(asked: Mapping[str, Any]) -> tuple[str, Array]:
             raise PlanError(f"{name} is a positive number, got {got(each)}")
     if not amounts:
         raise PlanError(f"{name} is an empty list; give a number or several")
+    if again := twice(map(float, amounts)):
+        raise PlanError(f"{name} holds {number(again[0])} twice; name each once")
     return name, np.array(amounts, dtype=float)
 
 
