@@ -277,6 +277,11 @@ def test_a_law_with_everything_held_is_only_evaluated(dense_records):
         ({"fixed": {"alpha": 9}}, FitError, r"fixed alpha = 9 lies outside its bounds 0.01\.\.3"),
         ({"fixed": {"alpha": 1}, "tied": {"alpha": "beta"}}, FitError, "fixed and tied at once"),
         ({"tied": {"alpha": "beta", "beta": "alpha"}}, FitError, "tied in a circle"),
+        (
+            {"tied": {"A": "alpha"}},
+            FitError,
+            r"A is tied to alpha, but one is in nat param\^alpha, the other in 1: .* of one kind",
+        ),
         ({"weight": "w"}, RecordError, "missing columns"),
     ],
 )
