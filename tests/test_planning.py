@@ -234,7 +234,20 @@ def test_an_answer_that_is_not_determined_names_the_input_that_is_outside(p2_rec
     budget = planning.tokens_for(one_size, loss=2.2, **(HERE | {"params": 9e9}))
 
     assert not budget.determined
-    assert any("params 9e9 (records: 3e9 to 3e9)" in each for each in budget.trouble)
+    assert any("params 9e9 (records: 3e9)" in each for each in budget.trouble)
+
+
+def test_an_answer_that_is_not_determined_names_no_tokens_that_nobody_asked_for(p2_records):
+    """
+    Far from all sizes on record the law takes the loss for out of reach, which means nothing.
+    """
+    free = p2law.fit(p2_records(noise=0.01, seed=4))
+
+    budget = planning.tokens_for(free, loss=2.15, **(HERE | {"params": 1e-5}))
+
+    assert not budget.determined
+    assert "params" == budget.beyond
+    assert not any("tokens 1e300" in each for each in budget.trouble)
 
 
 def test_thousands_of_millions_are_refused_as_a_slip(fit):
