@@ -282,7 +282,21 @@ def test_a_doubling_that_never_buys_so_much_is_said_to_be(fit):
 
     assert 0 == float(found)
     assert "" == found.beyond
-    assert ("no doubling ever buys 1e6",) == found.trouble
+    assert ("no doubling above one token buys 1e6",) == found.trouble
+
+
+def test_a_gain_below_the_rounding_of_losses_is_refused(fit):
+    """
+    What is asked for must be seen in the difference of two losses of about 2.
+    """
+    for gain in (1e-100, 1e-16, 1e-13):
+        with pytest.raises(FitError, match=r"below what the rounding of losses about 2.* or more"):
+            planning.saturation(fit, gain=gain, **HERE)
+    least = planning.saturation(fit, gain=1e-12, **HERE)
+
+    after = fit.predict(tokens=float(least), **HERE)["loss"].item()
+    doubled = fit.predict(tokens=2 * float(least), **HERE)["loss"].item()
+    assert after - doubled == pytest.approx(1e-12, rel=2e-3)
 
 
 def test_what_the_records_leave_free_is_no_answer(p2_records):
