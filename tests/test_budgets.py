@@ -11,6 +11,7 @@ import pytest
 import p2law
 from p2law import Bounds, Domain, forms, planning, testing
 from p2law.errors import FitError, FormError, PlanError
+from p2law.text.views import number
 
 SIZES, RATES = (1.5e9, 3e9, 8e9), (0.2, 0.35)
 MODELS = [planning.Model(f"{size / 1e9:g}B", size, 2.0) for size in SIZES]
@@ -145,6 +146,58 @@ def test_a_budget_that_does_not_pay_for_evaluation_says_so(plan_fits, table):
 
     assert {"the budget does not pay for calibration and evaluation"} == set(found["why"])
     assert np.isnan(found[["tokens", "loss"]]).all(axis=None)
+
+
+def test_a_budget_of_less_than_a_token_is_no_plan(plan_fits, table):
+    """
+    A slip in the unit of FLOPs: no loss is told of the third part of a token.
+    """
+    per_token = 6 * table["params_after"].max()
+    cheap = table[table["method"] != "2:4"]
+
+    found = planning.budget_table(plan_fits, cheap, flops=per_token / 3).table
+    choice = planning.choose(plan_fits, cheap, flops=1e9)
+
+    less = found["flops"].isna()
+    assert less.any()
+    assert {"the budget does not pay for one token"} == set(found["why"][less])
+    assert np.isnan(found[less][["tokens", "loss"]]).all(axis=None)
+    assert "no candidate is a plan; below stands why" == choice.verdict
+
+
+def test_a_budget_of_one_token_lies_beyond_the_records(plan_fits, table):
+    """
+    As one of two does: only what is there before the first token needs none on record.
+    """
+    one = table[table["method"] != "2:4"].iloc[[0]]
+    per_token = 6 * one["params_after"].item()
+
+    found = planning.budget_table(plan_fits, one, flops=[per_token, 2 * per_token]).table
+
+    np.testing.assert_allclose(found["tokens"], [1, 2])
+    assert ["tokens", "tokens"] == found["beyond"].tolist()
+
+
+@pytest.mark.parametrize("asked", [{"tokens": [1e9, 1e10, 1e9]}, {"loss": [2.3, 2.3]}])
+def test_an_amount_that_is_asked_for_twice_is_refused(plan_fits, table, asked):
+    """
+    As rates, methods and candidates are.
+    """
+    ((name, (first, *_)),) = asked.items()
+
+    with pytest.raises(PlanError, match=f"{name} holds {number(first)} twice; name each once"):
+        planning.budget_table(plan_fits, table, **asked)
+
+
+@pytest.mark.parametrize("asked", [{"tokens": 1e300}, {"cost": 1e308}])
+def test_a_budget_without_end_is_refused(plan_fits, table, asked):
+    """
+    In words, and without a warning of numpy.
+    """
+    (name,) = asked
+
+    with pytest.raises(PlanError, match=f"a budget of {name} is 1e3.*more than any number can say"):
+        planning.budget_table(plan_fits, table, prices=PRICES, **asked)
 
 
 def test_what_the_records_leave_free_is_nan(p2_records):

@@ -46,6 +46,26 @@ def test_an_exact_size_tells_the_rate_that_was_achieved():
     np.testing.assert_allclose(table["pruning_rate"], [0.225, 0.5])
 
 
+def test_two_exact_sizes_for_one_rate_are_refused():
+    """
+    The second is not lost without a word.
+    """
+    twice = planning.Model("8B", 8e9, 2.0, params_after=((0.25, 6.2e9), (0.25, 6.1e9)))
+
+    with pytest.raises(PlanError, match=r"two sizes at rate 0.25, 6.2e9 and 6.1e9; keep one"):
+        planning.candidates(twice, 0.25, "depth")
+
+
+@pytest.mark.parametrize("name", ["", " ", 3, None])
+def test_a_model_has_a_name_that_can_be_read(name):
+    """
+    Answers tell candidates apart by it.
+    """
+    for kind in (planning.Model, planning.Dense):
+        with pytest.raises(PlanError, match=r"the name of a .* is a text such as '8B', got"):
+            kind(name, 8e9, 2.0)
+
+
 def test_missing_sizes_are_filled_in():
     """
     Where a table has no column for them, or gaps in it.

@@ -431,6 +431,21 @@ def test_a_curve_that_contradicts_itself_is_refused(law):
     assert "5 checkpoints that stood there twice left out" in twice.trouble
 
 
+@pytest.mark.parametrize("name", ["run", "eval_text", "seed", "metric"])
+def test_a_curve_of_two_runs_is_refused(law, name):
+    """
+    Also where no two of their checkpoints coincide; a cell left empty is no second run.
+    """
+    seen = curve(6)
+
+    with pytest.raises(
+        RecordError, match=f"{name} is one value in a run, the curve has 2 \\('a', 'b'"
+    ):
+        planning.continue_run(law, seen.assign(**{name: ["a", "b"] * 3}), **HERE)
+    one = planning.continue_run(law, seen.assign(**{name: ["a"] * 5 + [None]}), **HERE)
+    assert one.trouble == planning.continue_run(law, seen, **HERE).trouble
+
+
 def test_an_input_that_the_curve_contradicts_is_refused(law):
     """
     Neither of two values is taken in silence.

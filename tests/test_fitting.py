@@ -277,6 +277,11 @@ def test_a_law_with_everything_held_is_only_evaluated(dense_records):
         ({"fixed": {"alpha": 9}}, FitError, r"fixed alpha = 9 lies outside its bounds 0.01\.\.3"),
         ({"fixed": {"alpha": 1}, "tied": {"alpha": "beta"}}, FitError, "fixed and tied at once"),
         ({"tied": {"alpha": "beta", "beta": "alpha"}}, FitError, "tied in a circle"),
+        (
+            {"tied": {"A": "alpha"}},
+            FitError,
+            r"A is tied to alpha, but one is in nat param\^alpha, the other in 1: .* of one kind",
+        ),
         ({"weight": "w"}, RecordError, "missing columns"),
     ],
 )
@@ -430,12 +435,13 @@ def test_a_minimiser_is_made_of_a_fit():
         fitting.minimizer(forms.p2)
 
 
-def test_rows_of_weight_zero_are_no_evidence(p2_records):
+@pytest.mark.parametrize("kind", [float, int, bool])
+def test_rows_of_weight_zero_are_no_evidence(p2_records, kind):
     """
     With one size left that counts, the fit is that of one size, and the others are counted.
     """
     records = p2_records(noise=0.003)
-    records["w"] = np.where(records["params"] == 0.5e9, 1.0, 0.0)
+    records["w"] = (records["params"] == 0.5e9).astype(kind)
 
     fit = p2law.fit(records, weight="w")
 

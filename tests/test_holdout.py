@@ -239,6 +239,7 @@ def test_runs_are_named_where_no_column_names_them(records):
         (lambda table: holdout.rollout(table, 0.5), ScoreError, "shares is a list of numbers"),
         (lambda table: holdout.rollout(table, ()), ScoreError, "shares is a list of numbers"),
         (lambda table: holdout.rollout(table, (0.5, 1.0)), ScoreError, "shares lies between"),
+        (lambda table: holdout.rollout(table, (0.8, 0.8)), ScoreError, "holds 0.8 twice; name"),
         (lambda table: holdout.highest_rate(table, -1), ScoreError, "within lies between"),
         (
             lambda table: holdout.highest_rate(table.drop(columns="pruning_rate")),

@@ -234,7 +234,20 @@ def test_an_answer_that_is_not_determined_names_the_input_that_is_outside(p2_rec
     budget = planning.tokens_for(one_size, loss=2.2, **(HERE | {"params": 9e9}))
 
     assert not budget.determined
-    assert any("params 9e9 (records: 3e9 to 3e9)" in each for each in budget.trouble)
+    assert any("params 9e9 (records: 3e9)" in each for each in budget.trouble)
+
+
+def test_an_answer_that_is_not_determined_names_no_tokens_that_nobody_asked_for(p2_records):
+    """
+    Far from all sizes on record the law takes the loss for out of reach, which means nothing.
+    """
+    free = p2law.fit(p2_records(noise=0.01, seed=4))
+
+    budget = planning.tokens_for(free, loss=2.15, **(HERE | {"params": 1e-5}))
+
+    assert not budget.determined
+    assert "params" == budget.beyond
+    assert not any("tokens 1e300" in each for each in budget.trouble)
 
 
 def test_thousands_of_millions_are_refused_as_a_slip(fit):
@@ -269,7 +282,21 @@ def test_a_doubling_that_never_buys_so_much_is_said_to_be(fit):
 
     assert 0 == float(found)
     assert "" == found.beyond
-    assert ("no doubling ever buys 1e6",) == found.trouble
+    assert ("no doubling above one token buys 1e6",) == found.trouble
+
+
+def test_a_gain_below_the_rounding_of_losses_is_refused(fit):
+    """
+    What is asked for must be seen in the difference of two losses of about 2.
+    """
+    for gain in (1e-100, 1e-16, 1e-13):
+        with pytest.raises(FitError, match=r"below what the rounding of losses about 2.* or more"):
+            planning.saturation(fit, gain=gain, **HERE)
+    least = planning.saturation(fit, gain=1e-12, **HERE)
+
+    after = fit.predict(tokens=float(least), **HERE)["loss"].item()
+    doubled = fit.predict(tokens=2 * float(least), **HERE)["loss"].item()
+    assert after - doubled == pytest.approx(1e-12, rel=2e-3)
 
 
 def test_what_the_records_leave_free_is_no_answer(p2_records):

@@ -14,6 +14,7 @@ from p2law import forms, holdout, testing
 from p2law.errors import FitError, RecordError, ScoreError
 from p2law.scoring import Score, conditions
 from p2law.scoring.baselines import baselines
+from p2law.scoring.judging import beaten
 from p2law.scoring.measures import measured, measures, slopes
 from p2law.text.views import number
 
@@ -542,6 +543,20 @@ def test_what_needs_no_law_and_does_better_is_said_before_all_else(p2_records):
     assert any(each.startswith(f"power law of the run {said}") for each in found.trouble)
     for shown in (str(found), found._repr_html_()):
         assert shown.index("needs no law") < shown.index("rmse, nat")
+
+
+def test_a_single_row_continues_a_run():
+    """
+    Two of them continue one.
+    """
+    rows = pd.Index(["p2", "last value"])
+
+    def said(count):
+        table = pd.DataFrame({"rmse": [0.2, 0.1], "rows": [count] * 2}, index=rows)
+        return beaten(table, "nat")[0]
+
+    assert said(1).endswith("on the 1 row that continues a fitted run")
+    assert said(2).endswith("on the 2 rows that continue a fitted run")
 
 
 def test_a_law_that_does_better_than_what_needs_none_is_in_no_trouble(p2_records):

@@ -46,7 +46,8 @@ def continue_run(fit: Fit, curve: pd.DataFrame | None = None, /, **columns: floa
         An input of the law is missing, not one value, or another one in the curve.
     RecordError
         `tokens` or the target are missing, or hold what is no number; tokens look like
-        billions; or one token count has two losses.
+        billions; one token count has two losses; or the rows are of several runs, or of
+        several values of another label that a run has one of, as `eval_text`.
 
     Examples
     --------

@@ -8,11 +8,17 @@ import pandas as pd
 
 from p2law.declaring import Array
 from p2law.errors import RecordError
+from p2law.records.checking import check_names
+from p2law.records.grouping import codes
 from p2law.records.numeric import numbers
 from p2law.records.vocabulary import TOKENS
 from p2law.result import Fit, asking
+from p2law.solving.gathering import KEPT
 from p2law.text.views import number
-from p2law.text.wording import label, several
+from p2law.text.wording import label, several, short
+
+ONE = ("run", "model", *KEPT)
+"""Labels of which a run has one value each."""
 
 MOST = 200
 """So many checkpoints of a run calibrate it; more would tell the same, and take long."""
@@ -99,7 +105,7 @@ def checkpoints(fit: Fit, table: Any) -> Checkpoints:
     ------
     RecordError
         There is no column of tokens or of the target, one holds what is no number, tokens
-        look like billions, or one token count has two losses.
+        look like billions, one token count has two losses, or a label two values.
     """
     whole, again = _settled(fit, table)
     least = float(fit.records[TOKENS].min())
@@ -130,6 +136,7 @@ def _settled(fit: Fit, table: Any) -> tuple[pd.DataFrame, int]:
         raise RecordError(f"the curve has no column {', '.join(missing)}; it has {had}")
     if not len(table):
         return pd.DataFrame(columns=names, dtype=float), 0
+    _check_one(table)
     plain = pd.DataFrame({name: numbers(table, name) for name in names}, index=table.index)
     plain = plain.sort_values(TOKENS, kind="stable")
     asking.check_counts(plain[[TOKENS]].tail(1), fit.records)
@@ -146,6 +153,19 @@ def _settled(fit: Fit, table: Any) -> tuple[pd.DataFrame, int]:
             once.index[again].tolist(),
         )
     return once.reset_index(drop=True), len(plain) - len(once)
+
+
+def _check_one(table: pd.DataFrame) -> None:
+    """Refuse checkpoints of several runs, or of one run measured in several ways."""
+    check_names(table.columns, "the curve: ")
+    for name in [each for each in ONE if each in table.columns]:
+        code = codes(table, name)
+        if (count := int(code.max()) + 1) > 1:
+            first = ", ".join(short(table[name].iloc[int(np.argmax(code == k))]) for k in (0, 1))
+            raise RecordError(
+                f"{name} is one value in a run, the curve has {count} ({first}"
+                f"{', ...' * (count > 2)}); keep the rows of one"
+            )
 
 
 def _other_text(fit: Fit, table: pd.DataFrame) -> list[str]:

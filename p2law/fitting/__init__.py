@@ -52,8 +52,8 @@ def fit(
     objective : Objective
         `squared()` or `huber(delta, log=...)`; always summed over rows.
     weight : str or None
-        A column of weights, or ``"run"``: every run counts the same, however
-        densely it was logged.
+        A column of weights (truths are 1 and 0), or ``"run"``: every run counts the same,
+        however densely it was logged.
     fixed : mapping of str to float
         Coefficients to hold at a value.
     tied : mapping of str to str

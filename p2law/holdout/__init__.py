@@ -19,7 +19,7 @@ from p2law.holdout.splitting import Split, made_of, with_runs
 from p2law.records.grouping import codes
 from p2law.records.vocabulary import counted
 from p2law.text.views import number
-from p2law.text.wording import got, several, short
+from p2law.text.wording import got, several, short, twice
 
 __all__ = [
     "Split",
@@ -124,14 +124,18 @@ def rollout(
     RecordError
         As in `last_tokens`.
     ScoreError
-        A share is not between 0 and 1, there are none, or no run is long enough for any.
+        A share is not between 0 and 1 or stands there twice, there are none, or no run is
+        long enough for any.
     """
     table, notes = with_runs(records, ("tokens",))
     if isinstance(shares, (str, Real)) or not np.size(shares):
         raise ScoreError(f"shares is a list of numbers, as (0.5, 0.8), got {got(shares)}")
-    made, refused = list[Split](), list[str]()
     for share in shares:
         _check_share("shares", share)
+    if again := twice(map(float, shares)):
+        raise ScoreError(f"shares holds {number(again[0])} twice; name each once")
+    made, refused = list[Split](), list[str]()
+    for share in shares:
         words = f"all after the first {number(100 * share)} % of each run's checkpoints"
         try:
             made.append(_after(table, share, words, notes))

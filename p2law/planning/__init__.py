@@ -19,7 +19,7 @@ from p2law.designing import next_runs
 from p2law.designing.identifying import identifying_runs
 from p2law.designing.picks import IdentifyingRuns, NextRuns
 from p2law.designing.prior import Prior
-from p2law.errors import UnreachableLossError
+from p2law.errors import FitError, UnreachableLossError
 from p2law.planning.budgeting import budget_table
 from p2law.planning.budgets import Budgets
 from p2law.planning.choices import Choice
@@ -63,6 +63,10 @@ __all__ = [
     "saturation",
     "tokens_for",
 ]
+
+
+BLUR = 1e3 * np.finfo(float).eps
+"""Share of a loss below which the difference of two is known to less than a thousandth."""
 
 
 def tokens_for(fit: Fit, *, loss: float, level: float = 0.9, **columns: float) -> Budget:
@@ -137,12 +141,13 @@ def saturation(fit: Fit, *, gain: float, level: float = 0.9, **columns: float) -
     Returns
     -------
     Budget
-        Tokens after which no doubling buys so much any more; zero where none ever does.
+        Tokens after which no doubling buys so much any more; zero where none above one
+        token does.
 
     Raises
     ------
     FitError, FormError, PlanError, RecordError
-        As `tokens_for`.
+        As `tokens_for`; or `gain` is below the rounding of the losses.
     """
     asked = Question.of(fit, columns, level)
     wanted = asking.positive("gain", gain)
@@ -151,11 +156,16 @@ def saturation(fit: Fit, *, gain: float, level: float = 0.9, **columns: float) -
         return asked.loss(tokens) - asked.loss(2 * tokens)
 
     floors, heights = asked.floors()
+    if wanted < (least := BLUR * abs(floors[0])):
+        raise FitError(
+            f"gain = {number(wanted)} is below what the rounding of losses about "
+            f"{number(floors[0])} leaves to be seen; ask for {number(2 * least, 1)} or more"
+        )
     found = last(bought, seen_at_once(bought, len(floors)), np.full(len(floors), wanted))
     purpose = f"a doubling buys less than {number(wanted)}"
     rises = bool(~falls(heights)[0])
     warning = "the law does not fall all along: after its least, tokens cost loss"
-    none = f"no doubling ever buys {number(wanted)}"
+    none = f"no doubling above one token buys {number(wanted)}"
     trouble = [warning] * rises + [none] * bool(found[0] <= LEAST)
     return asked.budget(found, floors[0], purpose, trouble, rises=rises)
 

@@ -16,7 +16,8 @@ from p2law.planning.inverting import LEAST
 from p2law.planning.pricing import SPENT, Bill, Prices, bill
 from p2law.result import Fit, asking
 from p2law.result.intervals import ends, share
-from p2law.text.wording import got, nearest
+from p2law.text.views import number
+from p2law.text.wording import got, nearest, twice
 
 ASKED = ("loss", *SPENT)
 
@@ -26,6 +27,10 @@ OPTIONS = ("prices", "probability", "limits", "dense", "against", "level", "draw
 FREE = "the records leave this free"
 
 FAR = "the loss is out of reach"
+
+TOO_LITTLE = "the budget does not pay for one token"
+
+UNPAID = "the budget does not pay for calibration and evaluation"
 
 
 class Asked(TypedDict, total=False):
@@ -74,7 +79,8 @@ def budget_table(
     Raises
     ------
     PlanError
-        Fits, candidates, prices or what is asked for do not go together.
+        Fits, candidates, prices or what is asked for do not go together, or a budget is no
+        number that can be spent.
     FitError
         A law reads no tokens, or `level` is no probability.
     FormError, RecordError
@@ -136,7 +142,8 @@ def _until(
     chosen = needed[0]
     if probability is not None:
         chosen = np.quantile(needed[1:], probability, axis=0, method="higher")
-    after = seer.after(np.where(np.isfinite(chosen), np.maximum(chosen, LEAST), np.nan))
+    tokens = np.where(np.isfinite(chosen), np.maximum(chosen, LEAST), np.nan)
+    after = seer.after(tokens, chosen <= LEAST)
     loss = np.where(np.isfinite(chosen), after.loss, seen.loss)
     known = seen.determined & (after.determined | ~np.isfinite(chosen))
     low, high = ends(needed, level)
@@ -162,12 +169,19 @@ def _within(
 ) -> tuple[pd.DataFrame, Array, Mapping[str, Array]]:
     """Columns for a budget; losses and what is spent, by refit."""
     tokens = np.asarray(billed.tokens(what, amounts), dtype=float)
-    paid = tokens > 0
+    paid = tokens >= LEAST
+    spent = billed.of(tokens)
+    endless = np.logical_or.reduce([np.isinf(each) for each in (tokens, *spent.values())])
+    if endless.any():
+        raise PlanError(
+            f"a budget of {what} is {number(amounts[endless][0])}: what it pays for, or what that "
+            f"takes, is more than any number can say; check its unit"
+        )
     seen = seer.after(np.where(paid, tokens, np.nan))
     none = np.full(len(tokens), np.nan)
     own = seen.tokens[0]
     out = {"tokens": own, "tokens_low": own, "tokens_high": own, "reached": none, "reachable": none}
-    why = np.where(paid, "", "the budget does not pay for calibration and evaluation")
+    why = np.select([paid, tokens > 0], ["", TOO_LITTLE], UNPAID)
     return _columns(out, billed, seen, level, why), seen.loss, billed.of(seen.tokens)
 
 
@@ -202,7 +216,8 @@ def one_of(asked: Mapping[str, Any]) -> tuple[str, Array]:
     Raises
     ------
     PlanError
-        It is none of `ASKED`, or there are several, or an amount is no positive number.
+        It is none of `ASKED`, or there are several, or an amount is no positive number, or
+        stands there twice.
     """
     given = {name: each for name, each in asked.items() if each is not None}
     if odd := [name for name in given if name not in ASKED]:
@@ -217,6 +232,8 @@ def one_of(asked: Mapping[str, Any]) -> tuple[str, Array]:
             raise PlanError(f"{name} is a positive number, got {got(each)}")
     if not amounts:
         raise PlanError(f"{name} is an empty list; give a number or several")
+    if again := twice(map(float, amounts)):
+        raise PlanError(f"{name} holds {number(again[0])} twice; name each once")
     return name, np.array(amounts, dtype=float)
 
 

@@ -152,14 +152,18 @@ class Seer:
         """How many there are of each fit."""
         return self.parts[0][1].refits
 
-    def after(self, tokens: Array) -> Foresight:
-        """Foresee the losses after given tokens, of shape (candidates,); NaN where none."""
-        sound = np.where(tokens > 0, tokens, LEAST)
+    def after(self, tokens: Array, met: Mask | None = None) -> Foresight:
+        """Foresee the losses after given tokens, of shape (candidates,); NaN where none.
+
+        Where it is `met`, they stand for what is there before the first token.
+        """
+        none = ~(tokens > 0)
+        sound = np.where(none, LEAST, tokens)
         loss = np.full((1 + self.refits, len(tokens)), np.nan)
         for part in self.parts:
             loss[:, part[3]] = _in_blocks(_curves(part, self.table), sound[None, part[3]])
-        loss[:, ~(tokens > 0)] = np.nan
-        return self._told(tokens[None], loss)
+        loss[:, none] = np.nan
+        return self._told(tokens[None], loss, none if met is None else met | none)
 
     def until(self, target: Array) -> Foresight:
         """Foresee the tokens that bring each candidate down to a loss, (candidates,).
@@ -173,9 +177,9 @@ class Seer:
             found[:, rows], loss[:, rows], lowest[rows] = _reached(part, self.table, target[rows])
         # What is out of reach is judged where the law comes down furthest.
         there = np.where(np.isposinf(found[0]), lowest, found[0])
-        return replace(self._told(there[None], loss), tokens=found)
+        return replace(self._told(there[None], loss, ~(there > LEAST)), tokens=found)
 
-    def _told(self, tokens: Array, loss: Array) -> Foresight:
+    def _told(self, tokens: Array, loss: Array, met: Mask) -> Foresight:
         """Add what is determined, and what lies beyond the records, at the fit's own tokens."""
         determined, beyond = np.zeros(len(self.table), dtype=bool), [""] * len(self.table)
         sane = np.clip(np.nan_to_num(tokens[0], nan=LEAST, posinf=ENDLESS), LEAST, ENDLESS)
@@ -183,7 +187,7 @@ class Seer:
             inputs = _inputs(fit, self.table.iloc[rows], sane[rows])
             # What is there before the first token is there with the fewest on record, too.
             first = max(float(fit.records[TOKENS].min()), LEAST)
-            judged = np.where(sane[rows] <= LEAST, first, sane[rows])
+            judged = np.where(met[rows], first, sane[rows])
             inputs = inputs.assign(**{TOKENS: judged})
             determined[rows] = known.determines(inputs)
             for row, names in zip(rows, known.covered.beyond(inputs), strict=True):

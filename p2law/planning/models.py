@@ -1,5 +1,6 @@
 """Models that could be pruned, and smaller ones that need not be."""
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,9 @@ COARSE = 0.2
 """Share of a model by which a size may differ from what the rate as asked for leaves: whole layers
 are removed (up to an eighth too many or too few, of four), and embeddings stay (a third of small
 models: of a rate of 0.5 a sixth)."""
+
+SAME = 1e-9
+"""Rates that differ by less are one."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class Model:
     Raises
     ------
     PlanError
-        The size looks like billions.
+        The name is no text or an empty one, or the size looks like billions.
     """
 
     name: str
@@ -47,12 +51,13 @@ class Model:
     params_after: tuple[tuple[float, float], ...] = ()
 
     def __post_init__(self) -> None:
+        _check_name("model", self.name)
         _check_count(f"model {self.name!r}: params", self.params)
 
     def after(self, rate: float) -> float:
         """Parameters after pruning by a rate."""
         for asked, exact in self.params_after:
-            if abs(asked - rate) < 1e-9:
+            if abs(asked - rate) < SAME:
                 return exact
         return self.params * (1 - rate)
 
@@ -71,7 +76,7 @@ class Dense:
     Raises
     ------
     PlanError
-        The size looks like billions.
+        The name is no text or an empty one, or the size looks like billions.
     """
 
     name: str
@@ -79,6 +84,7 @@ class Dense:
     loss: float
 
     def __post_init__(self) -> None:
+        _check_name("Dense", self.name)
         _check_count(f"Dense {self.name!r}: params", self.params)
 
 
@@ -108,7 +114,8 @@ def checked_models(models: Any) -> tuple[Model, ...]:
     Raises
     ------
     PlanError
-        There is none, two have one name, or one is of another kind or has no size or loss.
+        There is none, two have one name, or one is of another kind, has no size or loss, or
+        two sizes for one rate.
     """
     found = _sequence(models, Model, "planning.Model(name, params, base_loss)")
     for each in found:
@@ -119,6 +126,7 @@ def checked_models(models: Any) -> tuple[Model, ...]:
         _positive(f"model {each.name!r}", numbers)
         for rate, after in each.params_after:
             _check_after(each, rate, after)
+        _check_twice(each)
     twice = {each.name for each in found if [other.name for other in found].count(each.name) > 1}
     if twice or not found:
         raise PlanError(f"two models are called {min(twice)!r}" if twice else "no model is given")
@@ -142,6 +150,16 @@ def _check_after(model: Model, rate: float, after: float) -> None:
         )
 
 
+def _check_twice(model: Model) -> None:
+    """Refuse two exact sizes for one rate."""
+    for (rate, size), (other, again) in itertools.combinations(model.params_after, 2):
+        if abs(rate - other) < SAME:
+            raise PlanError(
+                f"model {model.name!r}: params_after holds two sizes at rate {rate:g}, "
+                f"{number(size)} and {number(again)}; keep one, or make them two models"
+            )
+
+
 def _sequence(given: Any, kind: type, example: str) -> tuple[Any, ...]:
     """One value of a kind, or several."""
     if isinstance(given, kind):
@@ -155,6 +173,12 @@ def _positive(what: str, numbers: dict[str, Any]) -> None:
     for name, value in numbers.items():
         if not (is_number(value) and 0 < value < np.inf):
             raise PlanError(f"{what}: {name} is a positive number, got {got(value)}")
+
+
+def _check_name(what: str, name: Any) -> None:
+    """Refuse what cannot be read as a name."""
+    if not isinstance(name, str) or not name.strip():
+        raise PlanError(f"the name of a {what} is a text such as '8B', got {got(name)}")
 
 
 def _check_count(what: str, value: Any) -> None:

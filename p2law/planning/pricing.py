@@ -123,9 +123,10 @@ class Bill:
 
     def of(self, tokens: Array) -> dict[str, Array]:
         """What so many tokens take: flops, gpu_hours and cost, each (..., candidates)."""
-        flops = self.fixed + self.per_token * tokens
-        hours = flops * self.hours
-        return {"flops": flops, "gpu_hours": hours, "cost": hours * self.price}
+        with np.errstate(over="ignore"):  # more than any number is endless
+            flops = self.fixed + self.per_token * tokens
+            hours = flops * self.hours
+            return {"flops": flops, "gpu_hours": hours, "cost": hours * self.price}
 
     def tokens(self, unit: str, amount: Array) -> Array:
         """Tokens that an amount of one of `SPENT` pays for; not positive where it pays for none.
@@ -145,7 +146,8 @@ class Bill:
             raise PlanError(
                 f"a budget of {unit} says nothing without a throughput; give {STATED} with {cure}"
             )
-        return np.asarray((amount / scale - self.fixed) / self.per_token)
+        with np.errstate(over="ignore"):
+            return np.asarray((amount / scale - self.fixed) / self.per_token)
 
 
 def bill(table: pd.DataFrame, prices: Prices) -> Bill:

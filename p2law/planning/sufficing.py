@@ -169,6 +169,8 @@ class Question:
         first = float(self.fit.records[TOKENS].min()) if found[0] <= LEAST else sane
         at = max(first, LEAST)
         beyond, determined = self.beyond(at), self.determined(at)
+        if not determined and np.isinf(found[0]):  # nobody asked for endless tokens
+            beyond = ", ".join(name for name in beyond.split(", ") if name != TOKENS)
         low, high = map(float, ends(found, self.level))
         reachable = float(share(np.isfinite(found), found))
         if not determined:

@@ -287,6 +287,7 @@ class Fit:
                 search=Search.read(content["search"]),
                 _records=saving.kept(table, form),
             )
+            saving.check_asked(found.settings, found.values, found.held, table)
             found.known.check_sum(found.search.objective)
             found.known.determines(found.records.iloc[:1])
         except SavedFitError:

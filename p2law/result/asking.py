@@ -112,11 +112,15 @@ def outside(asked: pd.DataFrame, records: pd.DataFrame, beyond: str) -> str:
         Each with its value and the range on record, in brackets; empty where none is named.
     """
     return ", ".join(
-        f"{name} {number(float(asked[name].iloc[0]))} (records: "
-        f"{number(float(records[name].min()))} to {number(float(records[name].max()))})"
+        f"{name} {number(float(asked[name].iloc[0]))} (records: {_reach(records[name])})"
         for name in beyond.split(", ")
         if name in asked.columns
     )
+
+
+def _reach(held: pd.Series) -> str:
+    """From where to where records reach; one number where that is one."""
+    return " to ".join(dict.fromkeys(number(float(each)) for each in (held.min(), held.max())))
 
 
 def plain_count(what: str, value: float, records: Any = ()) -> None:

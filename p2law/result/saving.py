@@ -13,6 +13,7 @@ from p2law.errors import SavedFitError
 from p2law.forms import builtin
 from p2law.solving.gathering import KEPT, WEIGHT
 from p2law.solving.labelling import is_plain
+from p2law.solving.settings import Settings
 from p2law.text.wording import got, half, short
 
 Test = Callable[[Any], bool]
@@ -216,7 +217,7 @@ CONTENT: dict[str, tuple[Test, str]] = {
     "search": (
         _parts(
             objective=_number,
-            minima=_list(_number),
+            minima=lambda value: _list(_number)(value) and len(value) > 0,
             gradient=_number,
             evaluations=_count,
             engine=_text,
@@ -254,6 +255,30 @@ def find_form(name: str, coefficients: Sequence[str], handed: Sequence[Form]) ->
     raise SavedFitError(
         f"the saved fit is of a law {name!r}, which is not built in; hand it over: forms=({name},)"
     )
+
+
+def check_asked(
+    settings: Settings,
+    values: Mapping[str, float],
+    held: Mapping[str, str],
+    table: pd.DataFrame,
+) -> None:
+    """Check that a saved fit holds what its settings asked for.
+
+    Raises
+    ------
+    SavedFitError
+        A coefficient is not held that was to be, or at another value; or rows are weighted
+        that were not to be, or the other way round.
+    """
+    free = [name for name in (*settings.fixed, *settings.tied) if name not in held]
+    free += [name for name, value in settings.fixed.items() if values.get(name) != value]
+    said = f"{free[0]} was to be held (fixed=, tied=) and is not" if free else ""
+    if (settings.weight is None) == (WEIGHT in table):
+        had = "weighted" if WEIGHT in table else "not weighted"
+        said = f"its weight is {short(settings.weight)}, but its records are {had}"
+    if said:
+        raise SavedFitError(f"not a whole saved fit: {said}; something in it was changed")
 
 
 def kept(table: pd.DataFrame, form: Form) -> pd.DataFrame:

@@ -134,8 +134,8 @@ def beaten(baselines: pd.DataFrame, unit: str) -> tuple[str, ...]:
     law, naive = baselines.iloc[0], baselines.iloc[1:]
     return tuple(
         f"{name} needs no law and does better than {law.name}: rmse {number(row['rmse'])} against "
-        f"{number(law['rmse'])} {unit}, on the {several(int(row['rows']), 'row')} that continue a "
-        f"fitted run"
+        f"{number(law['rmse'])} {unit}, on the {several(int(row['rows']), 'row')} that "
+        f"continue{'s' * (int(row['rows']) == 1)} a fitted run"
         for name, row in naive[naive["rmse"] < law["rmse"]].iterrows()
     )
 

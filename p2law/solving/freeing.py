@@ -100,6 +100,7 @@ def free(form: Form, fixed: Mapping[str, float], tied: Mapping[str, str]) -> Fre
             raise FitError(
                 f"fixed {name} = {value:g} lies outside its bounds {bounds.low}..{bounds.high}"
             )
+    _check_units(form, tied)
     groups: dict[str, tuple[str, ...]] = {}
     for name in form.names:
         if name not in held:
@@ -117,6 +118,22 @@ def free(form: Form, fixed: Mapping[str, float], tied: Mapping[str, str]) -> Fre
         linear=linear,
         bounds={name: _common(form, members) for name, members in groups.items()},
     )
+
+
+def _check_units(form: Form, tied: Mapping[str, str]) -> None:
+    """Refuse a tie of a linear coefficient to one of another kind and unit.
+
+    The size of a term in one unit of the inputs is no exponent: what such a tie says changes
+    with the unit, and mostly it lets neither move anything.
+    """
+    for name, other in tied.items():
+        one, two = form.coefficient(name), form.coefficient(other)
+        if one.linear != two.linear and one.bounds.unit != two.bounds.unit:
+            raise FitError(
+                f"{name} is tied to {other}, but one is in {one.bounds.unit}, the other in "
+                f"{two.bounds.unit}: what that says changes with the unit of the inputs; tie "
+                f"what is of one kind, or hold one of them (fixed=)"
+            )
 
 
 def _root(name: str, tied: Mapping[str, str]) -> str:

@@ -66,7 +66,7 @@ def gather(records: pd.DataFrame, law: Form, weight: str | None, objective: Obje
     records : DataFrame
     law : Form
     weight : str or None
-        A column, or ``"run"``.
+        A column, of truths too (1 and 0), or ``"run"``.
     objective : Objective
 
     Returns
@@ -78,6 +78,7 @@ def gather(records: pd.DataFrame, law: Form, weight: str | None, objective: Obje
     RecordError
         A column is missing or holds what it may not, or no row is left.
     """
+    records = _unmasked(records, weight)
     needs = [*law.columns, law.target, *([weight] if weight not in (None, "run") else [])]
     table = check(records, needs=needs, accept=("params", "tokens"), copy=False)
     usable, left_out = _usable(table, law, objective)
@@ -147,6 +148,15 @@ def _usable(
         reasons = "; ".join(f"{count} rows: {why}" for why, count in left_out)
         raise RecordError(f"no row is left for {law.name} ({reasons})", list(table.index))
     return usable, tuple(left_out)
+
+
+def _unmasked(records: Any, weight: str | None) -> Any:
+    """The records with weights 1 and 0 where these are truths; anything else as it is."""
+    if weight in (None, "run") or not isinstance(records, pd.DataFrame):
+        return records
+    if weight not in records or getattr(records[weight], "dtype", None) != np.bool_:
+        return records
+    return records.assign(**{weight: records[weight].astype(float)})
 
 
 def _weighing(

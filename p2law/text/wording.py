@@ -2,6 +2,7 @@
 
 import difflib
 import reprlib
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -44,6 +45,11 @@ def listed(names: Sequence[str]) -> str:
     if len(names) < 2:
         return "".join(names)
     return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def twice(values: Iterable[Any]) -> list[Any]:
+    """What stands more than once among some values, each once, in order."""
+    return [value for value, count in Counter(values).items() if count > 1]
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
