@@ -166,7 +166,7 @@ def workers(
     Returns
     -------
     int
-        The largest exit code.
+        The largest exit code; 128 and the signal's number for one that was killed.
 
     Raises
     ------
@@ -191,7 +191,12 @@ def workers(
     finally:
         for listener in listeners:
             listener.join()
-    return max(process.returncode for process in started)
+    return max(_code(process.returncode) for process in started)
+
+
+def _code(returned: int) -> int:
+    """The exit code of a process, also where a signal ended it, as shells count it."""
+    return returned if returned >= 0 else 128 - returned
 
 
 def _worker(command: Sequence[str], environment: Mapping[str, str]) -> "subprocess.Popen[str]":

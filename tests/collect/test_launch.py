@@ -172,6 +172,22 @@ def test_what_workers_say_comes_out_line_by_line(tmp_path, monkeypatch, caplog):
     assert sorted(expected) == sorted(each.getMessage() for each in caplog.records)
 
 
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_worker_that_was_killed_is_no_success(tmp_path, monkeypatch, number):
+    """
+    Not even where the other one ends well.
+    """
+    begin, scripts = launch._worker, ["print('3 of 3 runs done')"] * 2
+    scripts[number] = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+
+    def worker(_command, environment):
+        return begin([sys.executable, "-c", scripts.pop()], environment)
+
+    monkeypatch.setattr(launch, "_worker", worker)
+
+    assert 128 + signal.SIGKILL == launch.workers(tmp_path / "s.toml", tmp_path, 2)
+
+
 def test_gpus_that_do_not_go_round_are_refused(tmp_path):
     """
     Three GPUs cannot be shared out evenly to two workers.
