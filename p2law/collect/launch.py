@@ -135,10 +135,12 @@ def in_processes(processes: int, run: str, path: Path, out: Path, tracker: str) 
     words += ["--tracker", tracker] if tracker else []
     environment = {"TORCH_ELASTIC_SHUTDOWN_TIMEOUT": str(SHUTDOWN), **os.environ}
     started: list[subprocess.Popen[str]] = []
+    place = Place(out, run)
+    if not place.busy():  # or the reason of the last failure would be told if these leave none
+        (place.folder / "failed.json").unlink(missing_ok=True)
     with attending(run, started):
         process = subprocess.Popen(words, env=environment, text=True)
         started.append(process)
-    place = Place(out, run)
     if place.ending is not None:
         return True
     if place.busy():
