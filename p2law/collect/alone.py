@@ -157,7 +157,8 @@ def _tokens(asked: argparse.Namespace, shape: Shape) -> "torch.Tensor":
     from p2law.collect.prepare import windows_to_see
     from p2law.collect.tokenizing import tokenizer_file
 
-    by = asked.tokenizer or str(asked.model)
+    by = asked.tokenizer or asked.model
+    by = by if by == "bytes" else str(Path(by).absolute())
     if not asked.tokenizer and not tokenizer_file(by):
         raise PruningError(
             f"{asked.model} has no tokenizer.json; say what turns the text into its ids: "

@@ -46,7 +46,7 @@ class Run:
         What was asked for; 0 for dense.
     training : Training
     tokenizer : str
-        ``"bytes"``, the path of a folder, or a hub id.
+        ``"bytes"``, the absolute path of a folder, or a hub id.
     sequence : int, token
     seed : int
     base : str

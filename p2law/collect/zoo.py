@@ -51,24 +51,22 @@ def _quietly() -> Iterator[None]:
             disable_progress_bars()
 
 
-def fetch(source: str | Path, revision: str = "") -> Path:
-    """Folder of a model: the folder itself, or a download where a hub id is given.
+def fetch(name: str, revision: str = "") -> Path:
+    """Folder of a model of the hub, downloaded as far as it is not here; no other is looked for.
 
     Raises
     ------
     RunError
         The hub does not have it, or cannot be reached.
     """
-    if Path(source).is_dir():
-        return Path(source)
     from huggingface_hub import snapshot_download  # noqa: PLC0415 - only for a hub id
 
-    LOG.info("asking the hub for the model %s", source)
+    LOG.info("asking the hub for the model %s", name)
     try:
         patterns = ["*.safetensors", "*.json", "tokenizer*"]
-        found = snapshot_download(str(source), revision=revision or None, allow_patterns=patterns)
+        found = snapshot_download(name, revision=revision or None, allow_patterns=patterns)
     except (OSError, ValueError) as error:
-        raise RunError(f"cannot fetch the model {source!r} from the hub: {error}") from error
+        raise RunError(f"cannot fetch the model {name!r} from the hub: {error}") from error
     return Path(found)
 
 

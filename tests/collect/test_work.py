@@ -512,6 +512,21 @@ def test_a_model_of_the_hub_is_pinned_to_its_commit(tmp_path, monkeypatch):
     )
 
 
+def test_a_folder_here_is_no_model_of_the_hub(tmp_path, monkeypatch):
+    """
+    A sweep file that means the hub means it wherever the command is given.
+    """
+    run = studies.runs(studies.write(tmp_path))[1]
+    zoo.make(run.model.config, 0, tmp_path / "some" / "model")
+    zoo.make(run.model.config, 1, tmp_path / "hub")
+    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda *_, **__: tmp_path / "hub")
+    monkeypatch.chdir(tmp_path)
+    model = dataclasses.replace(run.model, shape={}, source="some/model")
+    run = dataclasses.replace(run, model=model, base="")
+
+    assert tmp_path / "hub" == prepare.base(run, Place(tmp_path, "some-run"))
+
+
 def test_another_tokenizer_has_another_base_loss(tmp_path):
     """
     A loss is of tokens: what a study measured with one tokenizer is not that of the next.
