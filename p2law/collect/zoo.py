@@ -28,7 +28,7 @@ from p2law.collect.loss import Objective
 from p2law.collect.shapes import Shape
 from p2law.collect.stored import HEAD
 from p2law.collect.team import Team
-from p2law.collect.writing import write_folder
+from p2law.collect.writing import COMPANIONS, write_folder
 from p2law.errors import RunError
 
 LOG = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ def fetch(name: str, revision: str = "") -> Path:
 
     LOG.info("asking the hub for the model %s", name)
     try:
-        patterns = ["*.safetensors", "*.json", "tokenizer*"]
+        patterns = ["*.safetensors", "*.json", "tokenizer*", *COMPANIONS]
         found = snapshot_download(name, revision=revision or None, allow_patterns=patterns)
     except (OSError, ValueError) as error:
         raise RunError(f"cannot fetch the model {name!r} from the hub: {error}") from error

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import fnmatch
 import json
 import os
 import random
@@ -24,7 +25,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import p2law
-from p2law.collect import checkpoint, masks, prepare, spec, work, zoo
+from p2law.collect import checkpoint, masks, prepare, spec, work, writing, zoo
 from p2law.collect.place import Place
 from p2law.collect.team import Team, told
 from p2law.errors import ModelError, RecordError, RunError, StoppedError
@@ -510,6 +511,29 @@ def test_a_model_of_the_hub_is_pinned_to_its_commit(tmp_path, monkeypatch):
     assert ("some/model", "main", commit) == tuple(
         origin[key] for key in ("source", "revision", "commit")
     )
+
+
+def test_all_that_goes_with_a_model_comes_from_the_hub_with_it(monkeypatch):
+    """
+    Weights, settings, tokenizer and chat template; no pickles.
+    """
+    asked = []
+
+    def download(_name, *, allow_patterns, **_settings):
+        asked.extend(allow_patterns)
+        return "here"
+
+    def comes(name):
+        return any(fnmatch.fnmatch(name, each) for each in asked)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
+
+    zoo.fetch("some/model")
+
+    assert [] == [each for each in writing.COMPANIONS if not comes(each)]
+    assert comes("model-00001-of-00002.safetensors")
+    assert comes("model.safetensors.index.json")
+    assert not comes("pytorch_model.bin")
 
 
 def test_a_folder_here_is_no_model_of_the_hub(tmp_path, monkeypatch):
