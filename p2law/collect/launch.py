@@ -161,7 +161,8 @@ def workers(
     count : int
         How many.
     gpus : sequence of str
-        GPUs of this machine, shared out evenly; each worker sees its own only.
+        GPUs, as ``CUDA_VISIBLE_DEVICES`` names them, shared out evenly; each worker sees its
+        own only.
     words : sequence of str
         Further words of each worker's command.
 
