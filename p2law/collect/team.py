@@ -2,7 +2,8 @@
 
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -100,6 +101,19 @@ def assemble(device: str = "") -> Team:
         backend = "cpu:gloo,cuda:nccl" if kind == "cuda" else "gloo"
         dist.init_process_group(backend, timeout=PATIENCE)
     return Team(dist.get_rank(), dist.get_world_size(), place)
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Compute with so many CPU threads, 0 for torch's own choice; then with as many as before."""
+    before = torch.get_num_threads()
+    if count:
+        torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        if count:
+            torch.set_num_threads(before)
 
 
 def disband() -> None:

@@ -84,10 +84,11 @@ def make(
     companions : Path, optional
         A folder whose tokenizer is copied along.
     """
-    torch.manual_seed(seed)
     settings = dict(config)
     found = AutoConfig.for_model(settings.pop("model_type"), **settings)
-    model = _from_config(found)
+    with torch.random.fork_rng(devices=[]):  # the caller's random numbers go on as they were
+        torch.default_generator.manual_seed(seed)
+        model = _from_config(found)
     save(model, folder, Team(), companions=companions)
 
 

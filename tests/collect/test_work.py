@@ -164,6 +164,27 @@ def test_one_run_again_from_its_file_gives_the_same_records(study, tmp_path):
         assert studies.records(out, run) == studies.records(tmp_path, run)
 
 
+def test_a_run_leaves_torch_to_its_caller_as_it_was(tmp_path):
+    """
+    A notebook that collects computes with as many threads as before, on its own random numbers.
+    """
+    path, before = studies.write(tmp_path), torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        torch.manual_seed(5)
+        expected = torch.rand(3)
+        torch.manual_seed(5)
+        run = carry_out(path, tmp_path / "out", 0)
+        after = torch.get_num_threads()
+    finally:
+        torch.set_num_threads(before)
+
+    assert 2 == after
+    assert torch.equal(expected, torch.rand(3))
+    timing = Place(tmp_path / "out", run.id).timing.lines()
+    assert 1 == timing[0]["threads"]
+
+
 def test_a_run_whose_model_is_not_there_waits_with_words(tmp_path):
     """
     A pruned run needs the dense one.
