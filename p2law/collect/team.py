@@ -44,11 +44,6 @@ class Team:
             dist.all_reduce(values)
         return values
 
-    def wait(self) -> None:
-        """Go on when everybody is here."""
-        if self.size > 1:
-            dist.barrier()
-
     def share(self, value: Any) -> Any:
         """What the first process holds, for all."""
         if self.size == 1:
