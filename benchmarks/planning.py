@@ -27,6 +27,7 @@ from simulated import TRUTH
 
 import p2law
 from p2law import Form, forms, planning, testing
+from p2law.errors import UnreachableLossError
 
 INPUTS = {
     "params": (1e8, 1e10),
@@ -69,7 +70,7 @@ def there_and_back(form: Form, seed: int) -> dict[str, float]:
     blur = np.spacing(target) / slope if slope > 0 else np.inf
     try:
         found = float(planning.tokens_for(fit, loss=target, **others))
-    except p2law.P2LawError:  # the target is the floor to the last digit
+    except UnreachableLossError:  # the target is the floor to the last digit
         found = np.inf
     again = loss(found) if 0 < found < np.inf else np.nan
     return {"loss": abs(again - target), "tokens": abs(found / tokens - 1), "blur": blur}

@@ -13,11 +13,8 @@ import p2law
 PACKAGE = Path(p2law.__file__).parent
 HOME = Path(__file__).parents[1]
 
-ROWS = re.findall(
-    r"^\| `([a-z_./]+)` \|",
-    (HOME / "CONTRIBUTING.md").read_text(encoding="utf-8").split("stands apart")[0],
-    re.MULTILINE,
-)
+CONTRIBUTING = (HOME / "CONTRIBUTING.md").read_text(encoding="utf-8")
+ROWS = re.findall(r"^\| `([a-z_./]+)` \|", CONTRIBUTING.split("stands apart")[0], re.MULTILINE)
 LAYERS = tuple(row.rstrip("/") for row in ROWS)
 """The order of the house, from the ground up, as CONTRIBUTING.md tells it."""
 WHOLE = {row.rstrip("/") for row in ROWS if row.endswith("/")}
@@ -76,6 +73,19 @@ def test_every_module_has_its_place():
     """
     assert {layer_of(each) for each in FILES} == set(LAYERS)
     assert len(LAYERS) == len(set(LAYERS))
+
+
+@pytest.mark.parametrize("package", ["collect", "logs", "plotting", "report"])
+def test_the_tables_of_packages_name_their_modules(package):
+    """
+    All that are there, each once, and no other.
+    """
+    table = CONTRIBUTING.split(f"| module of `{package}` |")[1].split("\n\n")[0]
+    first = [row.split("|")[1] for row in table.splitlines() if row.startswith("| `")]
+    named = [each.rstrip("/") for cell in first for each in re.findall("`([a-z_/]+)`", cell)]
+    there = {each.stem for each in (PACKAGE / package).iterdir() if not each.stem.startswith("_")}
+
+    assert sorted(there) == sorted(named)
 
 
 def test_only_polishing_knows_lmfit():

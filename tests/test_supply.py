@@ -33,7 +33,7 @@ ALLOWED = {
     ("benchmarks/coverage_targets.py", "imports by name"): "all of p2law, to see what is reached",
     ("collect/zoo.py", "network"): "a model of the hub, where a sweep file names one",
     ("collect/sizing.py", "network"): "the config of a model of the hub, likewise",
-    ("collect/tokenizing.py", "network"): "files of such a model that are here already",
+    ("collect/tokenizing.py", "network"): "the tokenizer of such a model, likewise",
     ("benchmarks/sweeping.py", "network"): "a free port of this machine, for two processes",
     ("benchmarks/tools/run.py", "imports by name"): "one of the scripts beside it, by a benchmark",
 }

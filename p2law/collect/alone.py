@@ -146,6 +146,11 @@ def _looks(asked: argparse.Namespace, cut: Cut) -> bool:
         raise PruningError(f"--seed is {asked.seed}; it must be 0 or more")
     if missing := [path for path in asked.text if not path.is_file()]:
         raise PruningError(f"--text names {missing[0]}, which is no file")
+    if asked.tokenizer not in (None, "bytes") and not Path(asked.tokenizer).is_dir():
+        raise PruningError(
+            f"--tokenizer is {asked.tokenizer!r}, which is no folder here; name one that holds a "
+            f"tokenizer.json, or say bytes"
+        )
     return True
 
 
@@ -155,7 +160,8 @@ def _tokens(asked: argparse.Namespace, shape: Shape) -> "torch.Tensor":
     from p2law.collect.prepare import windows_to_see
     from p2law.collect.tokenizing import tokenizer_file
 
-    by = asked.tokenizer or str(asked.model)
+    by = asked.tokenizer or asked.model
+    by = by if by == "bytes" else str(Path(by).absolute())
     if not asked.tokenizer and not tokenizer_file(by):
         raise PruningError(
             f"{asked.model} has no tokenizer.json; say what turns the text into its ids: "

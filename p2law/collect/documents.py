@@ -194,6 +194,11 @@ def _unpacked(path: Path) -> Iterator[bytes]:
 
 
 def _from_hub(text: Text) -> Iterator[str | None]:
+    if Path(text.hub).is_dir():  # which datasets would read
+        raise RunError(
+            f"{text.hub!r} is meant on the hub, but {Path(text.hub).absolute()} is a folder, which "
+            f"would be read instead; give the command elsewhere, or name files (files = ...)"
+        )
     LOG.info("asking the hub for the data set %s", text.hub)
     how = {"name": text.subset or None, "revision": text.revision or None}
     return _from_datasets(text, text.hub, path=text.hub, **how)

@@ -46,7 +46,7 @@ class Run:
         What was asked for; 0 for dense.
     training : Training
     tokenizer : str
-        ``"bytes"``, the path of a folder, or a hub id.
+        ``"bytes"``, the absolute path of a folder, or a hub id.
     sequence : int, token
     seed : int
     base : str
@@ -240,8 +240,10 @@ def _tokenizer(model: Model, sweep: Sweep) -> str:
 def _named(run: Run, sweep: Sweep) -> Run:
     """The run with its id."""
     rate = f"{run.rate:g}" if run.rate and run.method[:3] != "2:4" else ""
-    parts = (run.model.name, run.method.replace("2:4", "2of4"), rate, f"s{run.seed}")
-    readable = re.sub(r"[^\w.-]+", "-", "-".join(filter(None, parts)), flags=re.ASCII)
+    # An id may be given on a command line, where what begins with "-" is an option.
+    name = re.sub(r"[^\w.-]+", "-", run.model.name, flags=re.ASCII).lstrip("-.") or "model"
+    parts = (name, run.method.replace("2:4", "2of4"), rate, f"s{run.seed}")
+    readable = "-".join(filter(None, parts))
     return dataclasses.replace(run, id=f"{readable}-{_digest(describe(run, sweep))}")
 
 

@@ -135,10 +135,12 @@ def in_processes(processes: int, run: str, path: Path, out: Path, tracker: str) 
     words += ["--tracker", tracker] if tracker else []
     environment = {"TORCH_ELASTIC_SHUTDOWN_TIMEOUT": str(SHUTDOWN), **os.environ}
     started: list[subprocess.Popen[str]] = []
+    place = Place(out, run)
+    if not place.busy():  # or the reason of the last failure would be told if these leave none
+        (place.folder / "failed.json").unlink(missing_ok=True)
     with attending(run, started):
         process = subprocess.Popen(words, env=environment, text=True)
         started.append(process)
-    place = Place(out, run)
     if place.ending is not None:
         return True
     if place.busy():
@@ -159,14 +161,15 @@ def workers(
     count : int
         How many.
     gpus : sequence of str
-        GPUs of this machine, shared out evenly; each worker sees its own only.
+        GPUs, as ``CUDA_VISIBLE_DEVICES`` names them, shared out evenly; each worker sees its
+        own only.
     words : sequence of str
         Further words of each worker's command.
 
     Returns
     -------
     int
-        The largest exit code.
+        The largest exit code; 128 and the signal's number for one that was killed.
 
     Raises
     ------
@@ -191,7 +194,12 @@ def workers(
     finally:
         for listener in listeners:
             listener.join()
-    return max(process.returncode for process in started)
+    return max(_code(process.returncode) for process in started)
+
+
+def _code(returned: int) -> int:
+    """The exit code of a process, also where a signal ended it, as shells count it."""
+    return returned if returned >= 0 else 128 - returned
 
 
 def _worker(command: Sequence[str], environment: Mapping[str, str]) -> "subprocess.Popen[str]":

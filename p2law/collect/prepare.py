@@ -112,7 +112,7 @@ def base(run: Run, place: Place) -> Path:
         folder = made.model
     else:
         began = (read_json(note) or {}).get("commit")
-        folder = zoo.fetch(model.location, began or model.revision)
+        folder = model.folder or zoo.fetch(model.source, began or model.revision)
     open_folder(folder)  # transformers makes up what is missing, and drops what it does not know
     fingerprints.same(folder, note, source=run.base or model.source, revision=model.revision)
     return folder

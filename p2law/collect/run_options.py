@@ -53,24 +53,48 @@ def check_together(asked: argparse.Namespace) -> None:
 def shared_gpus(words: str, workers: int, processes: int) -> list[str]:
     """GPUs to share out, as many a worker as a run has processes.
 
+    Parameters
+    ----------
+    words : str
+        Their numbers as torch counts those that it sees, with commas.
+    workers, processes : int
+
+    Returns
+    -------
+    list of str
+        Their names for ``CUDA_VISIBLE_DEVICES``.
+
     Raises
     ------
     RunError
-        There are too few or too many, or one is named twice.
+        There are too few or too many, one is named twice, or torch does not see it.
     """
-    import torch
-
-    gpus = [each.strip() for each in words.split(",")]
-    if len(set(gpus)) != len(gpus) or not all(gpus):
-        raise RunError(f"--gpus is {words!r}; name each once, with commas: 0,1,2,3")
+    said = [each.strip() for each in words.split(",")]
+    gpus = [int(each) for each in said if each.isdecimal()]
+    if len(set(gpus)) != len(said):
+        raise RunError(f"--gpus is {words!r}; name each once, by its number, with commas: 0,1,2,3")
     if len(gpus) != workers * processes:
         raise RunError(
             f"--gpus names {len(gpus)}, but {workers} workers times {processes} processes a run "
             f"(execution.processes) use {workers * processes}; change one of them"
         )
-    if len(gpus) > torch.cuda.device_count():
-        raise RunError(f"--gpus names {len(gpus)}; torch sees {torch.cuda.device_count()} here")
-    return gpus
+    visible = _visible()
+    if max(gpus) >= len(visible):
+        raise RunError(
+            f"--gpus names {max(gpus)}; torch sees {len(visible)} here, and counts them from 0, "
+            f"also where CUDA_VISIBLE_DEVICES calls them otherwise"
+        )
+    return [visible[k] for k in gpus]
+
+
+def _visible() -> list[str]:
+    """GPUs that torch sees, in its order, each by the name that makes it visible."""
+    import torch
+
+    count = torch.cuda.device_count()
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    names = map(str, range(count)) if named is None else named.split(",")
+    return [each.strip() for each in names][:count]
 
 
 def submitting_options(words: Sequence[str]) -> dict[str, Any]:

@@ -168,11 +168,6 @@ class Model:
         """Content of the config.json of a model that is trained first."""
         return dict(self.shape)
 
-    @property
-    def location(self) -> str:
-        """What to load: the path of a folder, or a hub id; empty for a shape."""
-        return str(self.folder) if self.folder else self.source
-
 
 @dataclass(frozen=True)
 class Calibration:

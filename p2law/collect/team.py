@@ -2,7 +2,8 @@
 
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -42,11 +43,6 @@ class Team:
         if self.size > 1:
             dist.all_reduce(values)
         return values
-
-    def wait(self) -> None:
-        """Go on when everybody is here."""
-        if self.size > 1:
-            dist.barrier()
 
     def share(self, value: Any) -> Any:
         """What the first process holds, for all."""
@@ -100,6 +96,19 @@ def assemble(device: str = "") -> Team:
         backend = "cpu:gloo,cuda:nccl" if kind == "cuda" else "gloo"
         dist.init_process_group(backend, timeout=PATIENCE)
     return Team(dist.get_rank(), dist.get_world_size(), place)
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Compute with so many CPU threads, 0 for torch's own choice; then with as many as before."""
+    before = torch.get_num_threads()
+    if count:
+        torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        if count:
+            torch.set_num_threads(before)
 
 
 def disband() -> None:

@@ -13,6 +13,9 @@ from p2law.errors import RunError
 
 LOG = logging.getLogger(__name__)
 
+FILES = ("*.json", "*.jinja", "*.model", "*.txt", "tokenizer*")
+"""What of a model of the hub its tokenizer may need."""
+
 
 class Tokenizer(Protocol):
     """What turns text into token ids."""
@@ -76,7 +79,17 @@ class HuggingFace:
 
 
 def tokenizer(name: str) -> Tokenizer:
-    """Open a tokenizer: ``"bytes"``, a folder that holds one, or a hub id.
+    """Open a tokenizer.
+
+    Parameters
+    ----------
+    name : str
+        ``"bytes"``, the absolute path of a folder that holds one, or a hub id, for which
+        no folder is taken, whatever lies where the command is given.
+
+    Returns
+    -------
+    Tokenizer
 
     Raises
     ------
@@ -88,11 +101,11 @@ def tokenizer(name: str) -> Tokenizer:
     from transformers import AutoTokenizer  # noqa: PLC0415 - only where one is asked for
 
     try:
-        local = Path(name).is_dir()
-        if not local:
-            LOG.info("asking the hub for the tokenizer %s", name)
+        folder = Path(name) if Path(name).is_absolute() else _fetched(name)
         # Left open, transformers would ask a user whether to run code from the folder.
-        found = AutoTokenizer.from_pretrained(name, local_files_only=local, trust_remote_code=False)
+        found = AutoTokenizer.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False
+        )
     except (OSError, ValueError) as error:
         said = " ".join(str(error).split())
         raise RunError(f"cannot open the tokenizer {name!r}: {said}") from error
@@ -100,6 +113,14 @@ def tokenizer(name: str) -> Tokenizer:
         raise RunError(f"the tokenizer {name!r} has no eos token to put between documents")
     vocabulary = 1 + max(found.get_vocab().values())
     return HuggingFace(vocabulary, int(found.eos_token_id), found)
+
+
+def _fetched(name: str) -> Path:
+    """Folder of a tokenizer of the hub; given a name, transformers would look here first."""
+    from huggingface_hub import snapshot_download  # noqa: PLC0415 - only for a hub id
+
+    LOG.info("asking the hub for the tokenizer %s", name)
+    return Path(snapshot_download(name, allow_patterns=[*FILES]))
 
 
 SETTINGS = ("tokenizer_config.json", "special_tokens_map.json")
@@ -119,10 +140,10 @@ def tokenizer_file(name: str, file: str = "tokenizer.json") -> Path | None:
     -------
     Path or None
     """
-    if Path(name).is_dir():
-        found: Any = Path(name) / file
-    elif name == "bytes":
+    if name == "bytes":
         return None
+    if Path(name).is_absolute():
+        found: Any = Path(name) / file
     else:
         from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415 - only for a hub id
 

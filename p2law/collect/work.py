@@ -29,7 +29,7 @@ from p2law.collect.launch import listening
 from p2law.collect.ledger import settle_folder, write_json
 from p2law.collect.place import Place
 from p2law.collect.spec import Sweep
-from p2law.collect.team import Team, once, told
+from p2law.collect.team import Team, once, threads, told
 from p2law.collect.train import Measurement, Progress, Task, train
 from p2law.errors import P2LawError, RunError, StoppedError
 
@@ -69,7 +69,7 @@ def carry_out(run: Run, sweep: Sweep, out: Path, team: Team, tracker: str = "") 
         try:
             once(team, place.tidy)
             if once(team, lambda: place.ending) is None:
-                with _reasons(place, team):
+                with _reasons(place, team), threads(sweep.execution.threads):
                     _carry_out(run, sweep, place, team, tracker)
             else:
                 once(team, place.restore)
@@ -113,8 +113,6 @@ def _reasons(place: Place, team: Team) -> Iterator[None]:
 
 def _carry_out(run: Run, sweep: Sweep, place: Place, team: Team, tracker: str) -> None:
     """Do a run that is neither done nor locked."""
-    if sweep.execution.threads:
-        torch.set_num_threads(sweep.execution.threads)
     once(team, lambda: write_json(place.folder / "run.json", describe(run, sweep)))
     started = {"event": "start", "time": time.time(), **_versions()}
     started["base"] = once(team, lambda: prepare.origin(run, place))

@@ -28,7 +28,7 @@ from p2law.collect.loss import Objective
 from p2law.collect.shapes import Shape
 from p2law.collect.stored import HEAD
 from p2law.collect.team import Team
-from p2law.collect.writing import write_folder
+from p2law.collect.writing import COMPANIONS, write_folder
 from p2law.errors import RunError
 
 LOG = logging.getLogger(__name__)
@@ -51,24 +51,22 @@ def _quietly() -> Iterator[None]:
             disable_progress_bars()
 
 
-def fetch(source: str | Path, revision: str = "") -> Path:
-    """Folder of a model: the folder itself, or a download where a hub id is given.
+def fetch(name: str, revision: str = "") -> Path:
+    """Folder of a model of the hub, downloaded as far as it is not here; no other is looked for.
 
     Raises
     ------
     RunError
         The hub does not have it, or cannot be reached.
     """
-    if Path(source).is_dir():
-        return Path(source)
     from huggingface_hub import snapshot_download  # noqa: PLC0415 - only for a hub id
 
-    LOG.info("asking the hub for the model %s", source)
+    LOG.info("asking the hub for the model %s", name)
     try:
-        patterns = ["*.safetensors", "*.json", "tokenizer*"]
-        found = snapshot_download(str(source), revision=revision or None, allow_patterns=patterns)
+        patterns = ["*.safetensors", "*.json", "tokenizer*", *COMPANIONS]
+        found = snapshot_download(name, revision=revision or None, allow_patterns=patterns)
     except (OSError, ValueError) as error:
-        raise RunError(f"cannot fetch the model {source!r} from the hub: {error}") from error
+        raise RunError(f"cannot fetch the model {name!r} from the hub: {error}") from error
     return Path(found)
 
 
@@ -86,10 +84,11 @@ def make(
     companions : Path, optional
         A folder whose tokenizer is copied along.
     """
-    torch.manual_seed(seed)
     settings = dict(config)
     found = AutoConfig.for_model(settings.pop("model_type"), **settings)
-    model = _from_config(found)
+    with torch.random.fork_rng(devices=[]):  # the caller's random numbers go on as they were
+        torch.default_generator.manual_seed(seed)
+        model = _from_config(found)
     save(model, folder, Team(), companions=companions)
 
 

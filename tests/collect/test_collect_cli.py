@@ -10,8 +10,8 @@ import pytest
 import studies
 
 from p2law.cli import main
-from p2law.collect import standing
-from p2law.errors import MissingExtraError, StoppedError
+from p2law.collect import run_options, standing
+from p2law.errors import MissingExtraError, RunError, StoppedError
 
 
 @pytest.fixture
@@ -258,7 +258,36 @@ def test_gpus_that_are_not_there_are_refused(path, capsys, monkeypatch):
     code, _, error = run(capsys, "run", path, "--out", path.parent / "out", "--gpus", "0")
 
     assert 2 == code
-    assert "--gpus names 1; torch sees 0 here" in error
+    assert "--gpus names 0; torch sees 0 here" in error
+
+
+@pytest.mark.parametrize(
+    ("visible", "shared"),
+    [(None, "0 1"), ("4,5", "4 5"), (" 5, 4, 7", "5 4"), ("MIG-a,MIG-b", "MIG-a MIG-b")],
+)
+def test_gpus_are_counted_as_torch_counts_them(monkeypatch, visible, shared):
+    """
+    Whoever may use two of eight GPUs never starts work on those of others.
+    """
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+
+    assert shared.split() == run_options.shared_gpus("0,1", 2, 1)
+    assert shared.split()[::-1] == run_options.shared_gpus("1, 0", 1, 2)
+    with pytest.raises(RunError, match="--gpus names 4; torch sees 2 here, and counts them from 0"):
+        run_options.shared_gpus("4,0", 2, 1)
+
+
+@pytest.mark.parametrize("words", ["0,0", "0,00", "0,", "0,GPU-a", ""])
+def test_gpus_are_numbers_each_given_once(words):
+    """
+    What is no number, or the same one, is refused before torch is asked.
+    """
+    with pytest.raises(RunError, match="name each once, by its number, with commas: 0,1,2,3"):
+        run_options.shared_gpus(words, 2, 1)
 
 
 def test_jobs_name_their_runs_and_pass_the_tracker_on(path, tmp_path, capsys, monkeypatch):

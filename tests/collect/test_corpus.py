@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import json
 import os
+import shutil
 import sys
 
 import numpy as np
@@ -175,6 +176,19 @@ def test_a_hub_that_does_not_answer_is_said_to(tmp_path, monkeypatch, caplog):
     assert "download it elsewhere and name its files (files = ...)" in str(e.value)
     assert "mend the file" not in str(e.value)
     assert "asking the hub for the data set some/text" in caplog.text
+
+
+def test_a_folder_here_is_no_data_set_of_the_hub(tmp_path, monkeypatch):
+    """
+    The package that asks the hub would read the folder; a text is never another in silence.
+    """
+    pytest.importorskip("datasets")
+    (tmp_path / "some" / "text").mkdir(parents=True)
+    (tmp_path / "some" / "text" / "other.jsonl").write_text('{"text": "other"}\n')
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(RunError, match=r"'some/text' is meant on the hub, but .* is a folder"):
+        tokenised(Text(hub="some/text"), "bytes", tmp_path / "tokens")
 
 
 def test_at_most_so_many_tokens_are_read(tmp_path):
@@ -490,6 +504,25 @@ def test_a_tokenizer_of_the_hub_is_known_by_its_file(by, monkeypatch):
     assert by / "tokenizer.json" == tokenizing.tokenizer_file("some/model")
     assert tokenizing.tokenizer_file("other/model") is None
     assert tokenizing.tokenizer_file("bytes") is None
+
+
+def test_a_folder_here_is_no_tokenizer_of_the_hub(tmp_path, by, monkeypatch):
+    """
+    Neither for reading a text nor for what is noted of it.
+    """
+    import huggingface_hub
+
+    (tmp_path / "some").mkdir()
+    by.rename(tmp_path / "hub")
+    shutil.copytree(tmp_path / "hub", tmp_path / "some" / "model")
+    settings = tmp_path / "some" / "model" / "tokenizer_config.json"
+    settings.write_text(settings.read_text().replace("<|end|>", "a"))
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda *_, **__: tmp_path / "hub")
+    monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda *_: None)
+    monkeypatch.chdir(tmp_path)
+
+    assert 0 == tokenizer("some/model").end
+    assert tokenizing.tokenizer_file("some/model") is None
 
 
 def test_a_tokenizer_larger_than_the_model_is_refused(tmp_path, by):

@@ -113,6 +113,21 @@ def test_ids_say_what_a_run_is():
     assert all(re.fullmatch(r"[\w.-]+-[0-9a-f]{10}", each, re.ASCII) for each in found)
 
 
+@pytest.mark.parametrize(
+    ("name", "begins"),
+    [("模型", "model"), ("模型-1B", "1B"), ("-x", "x"), ("../x", "x"), ("x-", "x-"), ("_x", "_x")],
+)
+def test_ids_can_be_given_on_a_command_line(name, begins):
+    """
+    They begin with a letter, a digit or _, so that none is taken for an option or hidden.
+    """
+    model = replace(MODEL, name=name)
+    found = ids(sweep(models=(model,)))
+
+    assert f"{begins}-dense-s0" == found[0].rsplit("-", 1)[0]
+    assert f"{begins}-depth-0.25-s0" == found[1].rsplit("-", 1)[0]
+
+
 def test_ids_are_the_same_tomorrow():
     """
     These are folders of finished runs: change them only when records would change.

@@ -99,6 +99,36 @@ def test_processes_of_a_run_say_how_it_went_in_its_folder(tmp_path, monkeypatch,
             launch.in_processes(2, "some-run", tmp_path / "s.toml", tmp_path, "")
 
 
+def test_processes_that_leave_no_reason_are_not_given_the_one_before(tmp_path, monkeypatch):
+    """
+    Why a run failed the last time is no reason why its processes end today.
+    """
+    place = Place(tmp_path, "some-run")
+    place.folder.mkdir(parents=True)
+    (place.folder / "failed.json").write_text('{"reason": "no space left"}')
+    monkeypatch.setattr(launch, "TORCHRUN", "import sys; sys.exit(2)")
+
+    with pytest.raises(RunError, match="some-run: its processes ended with code 2"):
+        launch.in_processes(2, "some-run", tmp_path / "s.toml", tmp_path, "")
+
+    assert "" == place.failure
+
+
+def test_the_reason_of_a_run_that_others_are_at_is_theirs(tmp_path, monkeypatch):
+    """
+    Whoever holds the lock has taken away the reason of before; what is there is his own.
+    """
+    place = Place(tmp_path, "some-run")
+    place.folder.mkdir(parents=True)
+    (place.folder / "failed.json").write_text('{"reason": "no space left"}')
+    monkeypatch.setattr(launch, "TORCHRUN", "")
+
+    with place.lock():
+        assert not launch.in_processes(2, "some-run", tmp_path / "s.toml", tmp_path, "")
+
+    assert "no space left" == place.failure
+
+
 def test_a_request_to_stop_reaches_all_workers(tmp_path, started):
     """
     Each of them ends with a checkpoint of its own.
@@ -170,6 +200,22 @@ def test_what_workers_say_comes_out_line_by_line(tmp_path, monkeypatch, caplog):
     lines = ["one: tokenising", "two: failed", "3 of 3 runs done"]
     expected = {f"worker {k}: {line}" for k in range(2) for line in lines}
     assert sorted(expected) == sorted(each.getMessage() for each in caplog.records)
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_worker_that_was_killed_is_no_success(tmp_path, monkeypatch, number):
+    """
+    Not even where the other one ends well.
+    """
+    begin, scripts = launch._worker, ["print('3 of 3 runs done')"] * 2
+    scripts[number] = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+
+    def worker(_command, environment):
+        return begin([sys.executable, "-c", scripts.pop()], environment)
+
+    monkeypatch.setattr(launch, "_worker", worker)
+
+    assert 128 + signal.SIGKILL == launch.workers(tmp_path / "s.toml", tmp_path, 2)
 
 
 def test_gpus_that_do_not_go_round_are_refused(tmp_path):

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import fnmatch
 import json
 import os
 import random
@@ -25,7 +26,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import p2law
 from p2law import collect
-from p2law.collect import checkpoint, masks, prepare, spec, work, zoo
+from p2law.collect import checkpoint, masks, prepare, spec, work, writing, zoo
 from p2law.collect.place import Place
 from p2law.collect.team import Team, told
 from p2law.errors import ModelError, RecordError, RunError, StoppedError
@@ -162,6 +163,27 @@ def test_one_run_again_from_its_file_gives_the_same_records(study, tmp_path):
     for k in (0, 1):
         run = carry_out(path, tmp_path, k)
         assert studies.records(out, run) == studies.records(tmp_path, run)
+
+
+def test_a_run_leaves_torch_to_its_caller_as_it_was(tmp_path):
+    """
+    A notebook that collects computes with as many threads as before, on its own random numbers.
+    """
+    path, before = studies.write(tmp_path), torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        torch.manual_seed(5)
+        expected = torch.rand(3)
+        torch.manual_seed(5)
+        run = carry_out(path, tmp_path / "out", 0)
+        after = torch.get_num_threads()
+    finally:
+        torch.set_num_threads(before)
+
+    assert 2 == after
+    assert torch.equal(expected, torch.rand(3))
+    timing = Place(tmp_path / "out", run.id).timing.lines()
+    assert 1 == timing[0]["threads"]
 
 
 def test_a_run_whose_model_is_not_there_waits_with_words(tmp_path):
@@ -513,6 +535,44 @@ def test_a_model_of_the_hub_is_pinned_to_its_commit(tmp_path, monkeypatch):
     assert ("some/model", "main", commit) == tuple(
         origin[key] for key in ("source", "revision", "commit")
     )
+
+
+def test_all_that_goes_with_a_model_comes_from_the_hub_with_it(monkeypatch):
+    """
+    Weights, settings, tokenizer and chat template; no pickles.
+    """
+    asked = []
+
+    def download(_name, *, allow_patterns, **_settings):
+        asked.extend(allow_patterns)
+        return "here"
+
+    def comes(name):
+        return any(fnmatch.fnmatch(name, each) for each in asked)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
+
+    zoo.fetch("some/model")
+
+    assert [] == [each for each in writing.COMPANIONS if not comes(each)]
+    assert comes("model-00001-of-00002.safetensors")
+    assert comes("model.safetensors.index.json")
+    assert not comes("pytorch_model.bin")
+
+
+def test_a_folder_here_is_no_model_of_the_hub(tmp_path, monkeypatch):
+    """
+    A sweep file that means the hub means it wherever the command is given.
+    """
+    run = studies.runs(studies.write(tmp_path))[1]
+    zoo.make(run.model.config, 0, tmp_path / "some" / "model")
+    zoo.make(run.model.config, 1, tmp_path / "hub")
+    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda *_, **__: tmp_path / "hub")
+    monkeypatch.chdir(tmp_path)
+    model = dataclasses.replace(run.model, shape={}, source="some/model")
+    run = dataclasses.replace(run, model=model, base="")
+
+    assert tmp_path / "hub" == prepare.base(run, Place(tmp_path, "some-run"))
 
 
 def test_another_tokenizer_has_another_base_loss(tmp_path):
