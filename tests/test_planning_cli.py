@@ -157,7 +157,7 @@ def test_a_plan_of_one_size_prunes_every_model_down_to_it(said, place):
         (f"tokens depth.json --loss 2.001 {HERE}", "loss 2.001 is out of reach"),
         (f"tokens depth.json --loss -1 {HERE}", "loss is a positive number"),
         (f"saturation depth.json --gain 0 {HERE}", "gain is a positive number"),
-        ("plan none.toml", "cannot read the plan 'none.toml'"),
+        ("plan none.toml", "none.toml: no such file"),
     ],
 )
 def test_what_cannot_be_answered_is_refused(said, words, message):
@@ -278,7 +278,7 @@ def test_words_that_are_no_command_are_told_in_json_too(place, monkeypatch, caps
         ('frontier = "params_after"', 'frontier = "size"', "frontier is 'size' .*; known are cost"),
         ("[[models]]", "[models]", r"plan.toml.*twice.*; write \[\[models\]\] above each of"),
         ("loss = 2.3", 'loss = "low"', r"loss\[0\] is 'low' .text.; it must be a number"),
-        ("loss = 2.3", "loss = [", "cannot read the plan"),
+        ("loss = 2.3", "loss = [", "plan.toml: this is not TOML"),
     ],
 )
 def test_a_plan_that_says_something_else_is_refused(tmp_path, old, new, words):

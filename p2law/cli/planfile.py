@@ -24,16 +24,14 @@
 What is not declared below is refused, with the nearest key that is.
 """
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from p2law.collect.tables import KeyPath, build, check_keys, said
+from p2law.collect.tables import KeyPath, build, check_keys, said, top_table
 from p2law.domains import Domain
 from p2law.errors import P2LawError, PlanError, SweepFileError
-from p2law.files.textfiles import text_of
 from p2law.planning.budgeting import ASKED
 from p2law.planning.limits import Limits
 from p2law.planning.models import Dense, Model
@@ -103,7 +101,9 @@ def read(path: str | Path) -> Plan:
     """
     file = Path(path)
     try:
-        return _plan(_toml(file), KeyPath(file.name), file.resolve().parent)
+        return _plan(
+            top_table(file, ("models", "dense")), KeyPath(file.name), file.resolve().parent
+        )
     except SweepFileError as error:
         raise PlanError(str(error)) from None
 
@@ -130,17 +130,6 @@ def _plan(table: dict[str, Any], top: KeyPath, folder: Path) -> Plan:
     if plan.size is not None and plan.frontier:
         raise top.error("with size there is no frontier; write rates instead")
     return plan
-
-
-def _toml(file: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text_of(file))
-    except RecursionError as error:
-        raise PlanError(f"cannot read the plan {str(file)!r}: nested too deeply") from error
-    except (OSError, ValueError) as error:  # among them what is no TOML
-        slips = [each for each in ("models", "dense") if f"('{each}',) twice" in str(error)]
-        cure = "".join(f"; write [[{each}]] above each of several" for each in slips)
-        raise PlanError(f"cannot read the plan {str(file)!r}: {error}{cure}") from error
 
 
 def _fits(table: Any, at: KeyPath, folder: Path) -> dict[str, Path]:

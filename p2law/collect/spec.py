@@ -4,7 +4,6 @@ A message names the file and the key, what stands there, what must stand there,
 and the way out. `p2law.collect.settings` documents every key.
 """
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
@@ -31,9 +30,7 @@ from p2law.collect.settings import (
     TextSource,
     Training,
 )
-from p2law.collect.tables import KeyPath, build, check_keys, nearest
-from p2law.errors import SweepFileError
-from p2law.files.textfiles import text_of
+from p2law.collect.tables import KeyPath, build, check_keys, nearest, top_table
 
 __all__ = [
     "Calibration",
@@ -71,7 +68,7 @@ def read(path: str | Path) -> Sweep:
         The file cannot be read, or what it says cannot be carried out.
     """
     file = Path(path)
-    table, top = _toml(file), KeyPath(file.name)
+    table, top = top_table(file, ("models", "prune", "evaluations")), KeyPath(file.name)
     folder = file.resolve().parent
     check_keys(table, [each.name for each in fields(Sweep) if each.name != "folder"], top)
     models = tables(table.pop("models", []), top.key("models"))
@@ -108,22 +105,6 @@ def read(path: str | Path) -> Sweep:
 
 
 _PARTS = ("corpora", "evaluations", "calibration", "execution")
-
-
-def _toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text_of(path))
-    except FileNotFoundError:
-        raise SweepFileError(f"{path}: no such file") from None
-    except tomllib.TOMLDecodeError as error:
-        raise SweepFileError(f"{path}: this is not TOML: {error}") from error
-    except RecursionError as error:
-        raise SweepFileError(f"{path}: brackets are nested too deeply to be read") from error
-    except UnicodeDecodeError as error:
-        raise SweepFileError(f"{path}: this is not UTF-8 text: {error}") from error
-    except (OSError, ValueError) as error:  # a path that no system has is a ValueError
-        words = getattr(error, "strerror", None) or error
-        raise SweepFileError(f"{str(path)!r} cannot be read: {words}") from error
 
 
 def _with_training(sweep: Sweep, training: Mapping[str, Any], top: KeyPath) -> Sweep:

@@ -7,16 +7,19 @@ nearest key that is.
 
 import dataclasses
 import difflib
+import tomllib
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import MISSING, dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
 
 from p2law.domains import Domain
 from p2law.errors import SweepFileError
+from p2law.files.textfiles import text_of
 
 _Kind = TypeVar("_Kind")
 
@@ -46,6 +49,37 @@ class KeyPath:
     def error(self, message: str) -> SweepFileError:
         """What to raise about this place."""
         return SweepFileError(f"{self.file}: {self.path}{' ' if self.path else ''}{message}")
+
+
+def top_table(file: Path, several: Collection[str]) -> dict[str, Any]:
+    """Read the table that a whole TOML file is.
+
+    Parameters
+    ----------
+    file : Path
+    several : collection of str
+        Keys of which there may be several tables, each below two brackets.
+
+    Raises
+    ------
+    SweepFileError
+        There is no such file, or it is no TOML.
+    """
+    try:
+        return tomllib.loads(text_of(file))
+    except FileNotFoundError:
+        raise SweepFileError(f"{file}: no such file") from None
+    except tomllib.TOMLDecodeError as error:
+        slips = [each for each in several if f"('{each}',) twice" in str(error)]
+        cure = "".join(f"; write [[{each}]] above each of several" for each in slips)
+        raise SweepFileError(f"{file}: this is not TOML: {error}{cure}") from error
+    except RecursionError as error:
+        raise SweepFileError(f"{file}: brackets are nested too deeply to be read") from error
+    except UnicodeDecodeError as error:
+        raise SweepFileError(f"{file}: this is not UTF-8 text: {error}") from error
+    except (OSError, ValueError) as error:  # a path that no system has is a ValueError
+        words = getattr(error, "strerror", None) or error
+        raise SweepFileError(f"{str(file)!r} cannot be read: {words}") from error
 
 
 def build(kind: type[_Kind], table: Any, at: KeyPath, **given: Any) -> _Kind:

@@ -12,8 +12,8 @@ from p2law.domains import is_number
 from p2law.errors import PlanError
 from p2law.planning.models import Model, checked_models
 from p2law.planning.pricing import ANY, SPENT
+from p2law.records.flops import SLICED
 from p2law.result import asking
-from p2law.scoring.measures import SLICED
 from p2law.text.views import number
 from p2law.text.wording import got, label
 

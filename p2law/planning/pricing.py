@@ -9,7 +9,7 @@ import pandas as pd
 from p2law.declaring import Array
 from p2law.domains import is_number
 from p2law.errors import PlanError
-from p2law.scoring.measures import SLICED
+from p2law.records.flops import FORWARD, SLICED, TRAINING, multiplied, per_token
 from p2law.text.views import number
 from p2law.text.wording import got
 
@@ -18,9 +18,6 @@ SPENT = ("tokens", "flops", "gpu_hours", "cost")
 
 ANY = "pruned"
 """The method of candidates that name none."""
-
-TRAINING, FORWARD = 6.0, 2.0
-"""FLOPs a token for each parameter that is multiplied: forward and backward, forward alone."""
 
 SECONDS = 3600.0
 
@@ -164,19 +161,18 @@ def bill(table: pd.DataFrame, prices: Prices) -> Bill:
     Bill
     """
     before, after = table["params"].to_numpy(), table["params_after"].to_numpy()
-    sliced = table["method"].isin(SLICED).to_numpy()
-    multiplied = np.where(sliced, after, before)
+    used = multiplied(table["method"], before, after)
     stated = _column(table, "flops_per_token")
-    per_token = np.where(np.isfinite(stated), stated, TRAINING * multiplied)
-    forward = per_token * FORWARD / TRAINING
+    each = per_token(stated, used)
+    forward = each * FORWARD / TRAINING
     # Calibration goes through the model as it was before pruning.
     fixed = prices.evaluation_tokens * forward
-    fixed += prices.calibration_tokens * forward * before / multiplied
+    fixed += prices.calibration_tokens * forward * before / used
     price = float("nan") if prices.gpu_hour is None else float(prices.gpu_hour)
     speed = _column(table, "tokens_per_second")
-    hours = _hours(per_token, speed, prices)
-    notes = _counted(stated, set(table["method"][~sliced])) + _priced(prices, speed)
-    return Bill(per_token, fixed, hours, price, tuple(notes))
+    hours = _hours(each, speed, prices)
+    notes = _counted(stated, {*table["method"]} - {*SLICED}) + _priced(prices, speed)
+    return Bill(each, fixed, hours, price, tuple(notes))
 
 
 def _column(table: pd.DataFrame, name: str) -> Array:

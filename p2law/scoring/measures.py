@@ -8,6 +8,7 @@ import pandas as pd
 
 from p2law.declaring import Array
 from p2law.objectives import huber
+from p2law.records.flops import multiplied, per_token
 from p2law.records.grouping import groups
 from p2law.records.vocabulary import CURVES
 from p2law.text.wording import several
@@ -27,9 +28,6 @@ MEASURES = (
 
 PER = {"tokens": "token", "flops": "FLOP", "log_tokens": "factor e of tokens"}
 """What slopes may be taken against, and the unit of that."""
-
-SLICED = ("depth", "width")
-"""Methods that make a model smaller; others multiply by zeros."""
 
 
 @dataclass(frozen=True)
@@ -198,8 +196,8 @@ def _flops_per_token(table: pd.DataFrame) -> tuple[Array, str]:
         if "params_after" in table:
             given = table["params_after"].to_numpy()
             after = np.where(np.isfinite(given), given, after)
-        size = np.where(table["method"].isin(SLICED).to_numpy(), after, size)
-    return np.where(np.isfinite(stated), stated, 6 * size), (
+        size = multiplied(table["method"], size, after)
+    return per_token(stated, size), (
         "FLOP are 6 x parameters x tokens where flops_per_token is not given; parameters after "
         "pruning by depth or width, all of them otherwise"
     )

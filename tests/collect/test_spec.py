@@ -118,7 +118,7 @@ def test_a_sweep_is_read_whole(read, folder):
     assert 9_000 == sweep.corpora["second"].tokens
     assert ("held-out", 80) == (sweep.evaluations[0].name, sweep.evaluations[0].tokens)
     model = sweep.models[0]
-    assert ("llama-s", "bytes", 0, "") == (model.name, model.tokenizer, model.seed, model.location)
+    assert ("llama-s", "bytes", 0, "") == (model.name, model.tokenizer, model.seed, model.source)
     assert SHAPE == model.config
     assert sweep.dense == model.dense
     assert sweep.post_training == model.post_training
@@ -174,10 +174,7 @@ def test_a_local_model_is_found_beside_the_sweep_file(read, folder):
     (folder / "small/tokenizer_config.json").write_text('{"eos_token": "b"}')
     sweep = read(('tokenizer = "bytes"\n', ""), (shape_line(), 'source = "small"'))
 
-    assert (str(folder / "small"), "small") == (
-        sweep.models[0].location,
-        sweep.models[0].tokenizer,
-    )
+    assert (folder / "small", "small") == (sweep.models[0].folder, sweep.models[0].tokenizer)
     assert sweep.models[0].dense is None
 
 
@@ -187,7 +184,7 @@ def test_a_hub_model_is_not_looked_up(read):
     """
     sweep = read((shape_line(), 'source = "meta-llama/Llama-3.2-1B"'))
 
-    assert "meta-llama/Llama-3.2-1B" == sweep.models[0].location
+    assert ("meta-llama/Llama-3.2-1B", None) == (sweep.models[0].source, sweep.models[0].folder)
 
 
 def test_a_file_of_windows_is_read(read, folder):
@@ -265,6 +262,7 @@ def test_files_that_are_none_are_refused(tmp_path):
     """
     (tmp_path / "broken.toml").write_text("name = \n")
     (tmp_path / "latin.toml").write_bytes('name = "grün"'.encode("latin-1"))
+    (tmp_path / "twice.toml").write_text("[prune]\nrates = [0.2]\n[prune]\nrates = [0.3]\n")
 
     with pytest.raises(SweepFileError, match=r"latin\.toml: this is not UTF-8 text"):
         spec.read(tmp_path / "latin.toml")
@@ -276,6 +274,8 @@ def test_files_that_are_none_are_refused(tmp_path):
         spec.read(tmp_path / "none.toml")
     with pytest.raises(SweepFileError, match=r"broken\.toml: this is not TOML: .*line 1"):
         spec.read(tmp_path / "broken.toml")
+    with pytest.raises(SweepFileError, match=r"write \[\[prune\]\] above each of several"):
+        spec.read(tmp_path / "twice.toml")
 
 
 @pytest.mark.parametrize(
