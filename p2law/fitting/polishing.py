@@ -45,10 +45,10 @@ TRIALS = 600
 VALLEY = 200
 """Steps at most through such a valley under Huber's function."""
 
-WORK = 6000
+WORK = 3000
 """Evaluations of the law and its derivatives after which a polish ends with the round that it is
-in: hard problems of NIST take up to 6,000, P² laws mostly 10 and at worst 4,000; who needs more
-gets nowhere, and its gradient will say so."""
+in: hard problems of NIST take up to 2,500, P² laws mostly 10; who needs more gets nowhere, and its
+gradient will say so."""
 
 
 def polish(problem: Problem, q: Array, pinned: Mask | None = None, most: int = WORK) -> End:
