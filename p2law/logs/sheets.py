@@ -234,7 +234,7 @@ def _unended(text: str, name: str, rows: list[list[str]], lines: list[int]) -> t
     """What is wrong with a last line that has no end: a note, or a fault."""
     if not text.rpartition("\n")[2].rpartition("\r")[2].strip():
         return "", ""
-    if fault := fault_of(name, zip(lines, (row[-1] for row in rows), strict=True)):
+    if fault := fault_of(name, zip(lines, (row[-1] for row in rows), strict=True), typed=False):
         return "", fault
     last = short(rows[-1][-1].strip())
     return f"{without_end(lines[-1])}: if the file was cut short, its {name} = {last} is wrong", ""

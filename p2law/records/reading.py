@@ -187,7 +187,7 @@ def _check_end(path: Path, header: Sequence[str], separator: str) -> None:
         lines = csv.reader(text, delimiter=separator)
         rows = ((lines.line_num, cells[-1]) for cells in lines if "".join(cells).strip())
         next(rows, None)  # the header
-        fault = fault_of(header[-1], rows)
+        fault = fault_of(header[-1], rows, typed=True)
     if fault:
         raise RecordError(f"{path}: {fault}")
 
