@@ -249,6 +249,25 @@ def test_runs_after_which_a_fit_would_predict_nothing_are_said_to_be_too_few(
     assert all("together they hold 2 model sizes" in each for each in said)
 
 
+@pytest.mark.parametrize("log", [False, True])
+def test_a_term_that_is_held_at_0_widens_nothing_that_has_nothing_to_do_with_it(p2_records, log):
+    """
+    At the one size of the records the law without that term is as good as the whole one.
+    """
+    objective = squared(log=log)
+    few = p2_records((1e9,), (0.15, 0.35, 0.5), noise=0.004, run_noise=0.01)
+    offered, wanted = candidates((1e9,), (0.15, 0.45)), WANTED.assign(params=1e9, pruning_rate=0.05)
+
+    fit = p2law.fit(few, objective=objective)
+    without = p2law.fit(few, objective=objective, fixed={"N_C": 0, "alpha": 0.4, "delta": 0})
+    one, other = (planning.next_runs(each, offered, wanted, guesses=1) for each in (fit, without))
+
+    assert 0 == fit.values["N_C"]
+    assert "N_C" in fit.held
+    assert one.before == pytest.approx(other.before, rel=1e-6)
+    np.testing.assert_allclose(one.ranking["width"], other.ranking["width"], rtol=1e-6)
+
+
 def test_runs_that_narrow_a_prior_but_make_no_fit_are_said_to_be_too_few(prior):
     """
     Before any record the fit is to the chosen runs alone.

@@ -171,6 +171,16 @@ def test_a_rollout_keeps_more_and_more(records):
     assert "all after the first 20 % of each run's checkpoints" == parts[0].words
 
 
+def test_the_shares_of_a_rollout_may_come_one_after_the_other(records):
+    """
+    As from a generator, which can be gone through once.
+    """
+    listed = holdout.rollout(records, [0.5, 0.8])
+    coming = holdout.rollout(records, (share for share in (0.5, 0.8)))
+
+    assert [each.words for each in listed] == [each.words for each in coming]
+
+
 def test_a_rollout_says_which_share_no_run_is_long_enough_for(records):
     """
     A tenth of five checkpoints is none; the other share goes on.

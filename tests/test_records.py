@@ -1027,6 +1027,16 @@ def test_a_number_without_its_zeros_is_no_cut_one_unless_a_program_wrote_the_tab
         load(tmp_path / "x.csv")
 
 
+def test_an_empty_last_cell_below_an_empty_one_is_not_cut(tmp_path):
+    """
+    A column that is not known for every row may end with a gap.
+    """
+    rows = ["2.51,6.1e8", "2.43,", "2.4,6.2e8", "2.3,"]
+    (tmp_path / "x.csv").write_text("\n".join(["loss,flops_per_token", *rows]))
+
+    assert [2.51, 2.43, 2.4, 2.3] == load(tmp_path / "x.csv")["loss"].tolist()
+
+
 def test_where_a_text_ends_is_known_however_it_is_read(tmp_path):
     """
     In pieces of any size, also where a line end stands alone in one.

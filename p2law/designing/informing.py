@@ -8,12 +8,13 @@ the information J'V^-1 J would promise intervals that only a fit with these weig
 Averages over refits, or over draws of a prior, take the curvature of the law in.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from p2law.declaring import Array, Whole
+from p2law.declaring import Array, Mask, Whole
 from p2law.designing.prior import Prior
 from p2law.errors import FitError
 from p2law.result import Fit
@@ -45,6 +46,9 @@ class Ground:
         Whether these are of the logarithm.
     per_run : float or None
         Weight of a run, where every run counts the same; None where rows do.
+    hidden : (ndarray of bool, shape (free,), ndarray of shape (guesses, free)) or None
+        Exponents that move nothing at `q`, as the term that each is in is held at 0, and the
+        guesses with these terms there, where it is seen what they move.
     """
 
     surface: Surface
@@ -54,11 +58,16 @@ class Ground:
     run_noise: float
     log: bool
     per_run: float | None = None
+    hidden: tuple[Mask, Array] | None = None
 
     def slopes(self, inputs: pd.DataFrame) -> Array:
         """Derivatives at some inputs by the coordinates: (guesses, free, rows)."""
         asked = self.surface.over([inputs[name].to_numpy() for name in self.surface.form.columns])
-        return np.asarray(np.nan_to_num(asked.jacobian(self.q), posinf=0.0, neginf=0.0))
+        found = asked.jacobian(self.q)
+        if self.hidden is not None:
+            which, there = self.hidden
+            found = np.where(which[:, None], asked.jacobian(there), found)
+        return np.asarray(np.nan_to_num(found, posinf=0.0, neginf=0.0))
 
     def told(self, inputs: pd.DataFrame) -> Array:
         """What one run adds to A and B: (2, guesses, free, free).
@@ -123,18 +132,26 @@ def _of_fit(fit: Fit, guesses: int) -> Ground:
     low, high = surface.box
     points = [dict(fit.values), *_named(known.draws.iloc[: max(guesses - 1, 0)].dropna())]
     q = np.array([np.clip(surface.coordinates(each), low, high) for each in points])
-    # A term held at 0 would hide what the records leave free of its exponent.
-    out = np.isin(surface.names, [*fit.held]) & np.isin(surface.names, surface.linear)
-    q = np.where(out, surface.generic_point(), q)
     noise, run_noise = components(known)
     table = fit.records
     if WEIGHT in table:
         table[WEIGHT] /= table[WEIGHT].mean()
     per_run = len(table) / table["run"].nunique() if fit.settings.weight == "run" else None
-    start = Ground(surface, q, np.zeros(()), noise, run_noise, log, per_run)
+    hidden = _hidden(surface, q, fit.held)
+    start = Ground(surface, q, np.zeros(()), noise, run_noise, log, per_run, hidden)
     told = [start.told(rows) for _, rows in table.groupby("run", sort=False)]
     vague = np.array([np.diag(1 / (VAGUE * surface.typical(each)) ** 2) for each in q])
     return replace(start, before=np.sum(told, axis=0) + vague[None])
+
+
+def _hidden(surface: Surface, q: Array, held: Collection[str]) -> tuple[Mask, Array] | None:
+    """Exponents that no record tells as their term is held at 0, and guesses with it there."""
+    linear = np.isin(surface.names, surface.linear)
+    out = linear & np.isin(surface.names, [*held])
+    if not out.any():
+        return None
+    still = (surface.few().finite_jacobian(q) == 0).all(axis=(0, -1))
+    return ~linear & still, np.where(out, surface.generic_point(), q)
 
 
 def _of_prior(prior: Prior, inputs: pd.DataFrame, guesses: int) -> Ground:

@@ -1,5 +1,6 @@
 """Whether a table whose last line has no end was cut short in its last number."""
 
+import math
 from collections.abc import Iterable
 
 MANY = 20
@@ -39,12 +40,12 @@ be cut short; end the line if it is whole
     >>> fault_of("loss", [(2, "2.51"), (3, "2.38"), (4, "2.4")], typed=True)
     ''
     """
-    line, last, least, above = 0, "", 0, -1
+    line, last, least, above = 0, "", math.inf, -1
     for above, (at, cell) in enumerate(cells):
         if above:
-            least = min(least or len(last), len(last))
+            least = min(least, len(last))
         line, last = at, cell.strip()
-    if len(last) >= least or not _is_number(last):
+    if above < 1 or len(last) >= least or not _is_number(last):
         return ""
     if typed and above < MANY and least < LONG and last[-1:].isdigit():
         return ""

@@ -4,7 +4,7 @@ The three generalisations that the P² paper claims are `last_tokens`, `largest_
 `highest_rate`. No hold-out drops a row: each row is either kept or held.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from numbers import Real
 from typing import Any
@@ -102,14 +102,14 @@ def last_tokens(records: pd.DataFrame, share: float = 0.2) -> Split:
 
 
 def rollout(
-    records: pd.DataFrame, shares: Sequence[float] = (0.2, 0.4, 0.6, 0.8)
+    records: pd.DataFrame, shares: Iterable[float] = (0.2, 0.4, 0.6, 0.8)
 ) -> tuple[Split, ...]:
     """Keep more and more of every run, and hold all that follows.
 
     Parameters
     ----------
     records : DataFrame
-    shares : sequence of float
+    shares : iterable of float
         Shares of the *checkpoints* of each run that are kept, rounded down, as in
         `last_tokens`.
 
@@ -128,14 +128,15 @@ def rollout(
         long enough for any.
     """
     table, notes = with_runs(records, ("tokens",))
-    if isinstance(shares, (str, Real)) or not np.size(shares):
+    chosen = () if isinstance(shares, (str, Real)) else tuple(shares)
+    if not chosen:
         raise ScoreError(f"shares is a list of numbers, as (0.5, 0.8), got {got(shares)}")
-    for share in shares:
+    for share in chosen:
         _check_share("shares", share)
-    if again := twice(map(float, shares)):
+    if again := twice(map(float, chosen)):
         raise ScoreError(f"shares holds {number(again[0])} twice; name each once")
     made, refused = list[Split](), list[str]()
-    for share in shares:
+    for share in chosen:
         words = f"all after the first {number(100 * share)} % of each run's checkpoints"
         try:
             made.append(_after(table, share, words, notes))

@@ -66,7 +66,7 @@ __all__ = [
 
 
 BLUR = 1e3 * np.finfo(float).eps
-"""Share of a loss below which the difference of two is known to less than a thousandth."""
+"""A difference of losses below this share of them is not known to a thousandth."""
 
 
 def tokens_for(fit: Fit, *, loss: float, level: float = 0.9, **columns: float) -> Budget:
