@@ -326,6 +326,7 @@ def changed(fit, where, value):
         (["settings", "weight"], "zzz", "weight is 'zzz', but its records are not weighted; some"),
         (["search", "minima"], [], "search must be how the coefficients were found"),
         (["records", "loss", 3], float("inf"), "is not a finite number"),
+        (["records", "run", 3], None, "row 3 of its records names no run"),
         (["records", "loss"], [], "records are not columns of one length"),
         (["index", "levels"], [], "records are not columns of one length"),
         (["index"], [], "index must be labels of rows"),

@@ -282,7 +282,15 @@ def check_asked(
 
 
 def kept(table: pd.DataFrame, form: Form) -> pd.DataFrame:
-    """The columns of a fit's records, numbers as float64."""
+    """The columns of a fit's records, numbers as float64.
+
+    Raises
+    ------
+    SavedFitError
+        A row belongs to no run.
+    """
+    if (lost := np.flatnonzero(table["run"].isna())).size:
+        raise SavedFitError(f"not a whole saved fit: row {lost[0]} of its records names no run")
     labels = table.columns.intersection([*KEPT]).difference([*form.columns, form.target])
     numeric = [*form.columns, form.target, *table.columns.intersection([WEIGHT])]
     return table[list(dict.fromkeys(["run", *numeric, *labels]))].astype(
