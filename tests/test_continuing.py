@@ -446,6 +446,21 @@ def test_a_curve_of_two_runs_is_refused(law, name):
     assert one.trouble == planning.continue_run(law, seen, **HERE).trouble
 
 
+@pytest.mark.parametrize("kind", [object, "category"])
+def test_nats_by_another_name_are_no_second_run(law, kind):
+    """
+    What the metric is called may differ from row to row, what it is may not.
+    """
+    seen = curve(6)
+    names = pd.Series(["nat", "nats", "", "nat", "nats", None], dtype=kind)
+
+    one = planning.continue_run(law, seen.assign(metric=names), **HERE)
+
+    assert one.trouble == planning.continue_run(law, seen, **HERE).trouble
+    with pytest.raises(RecordError, match=r"the curve has 2 \('nats', 'bits'\); keep the rows"):
+        planning.continue_run(law, seen.assign(metric=["nat", "bits"] * 3), **HERE)
+
+
 def test_an_input_that_the_curve_contradicts_is_refused(law):
     """
     Neither of two values is taken in silence.

@@ -435,7 +435,7 @@ def test_a_minimiser_is_made_of_a_fit():
         fitting.minimizer(forms.p2)
 
 
-@pytest.mark.parametrize("kind", [float, int, bool])
+@pytest.mark.parametrize("kind", [float, int, bool, "boolean"])
 def test_rows_of_weight_zero_are_no_evidence(p2_records, kind):
     """
     With one size left that counts, the fit is that of one size, and the others are counted.
@@ -448,6 +448,18 @@ def test_rows_of_weight_zero_are_no_evidence(p2_records, kind):
     assert {"alpha", "N_C", "delta"} == set(fit.held)
     assert (("w is 0", 240),) == fit.search.left_out
     assert not fit.predict(params=2e9, tokens=1e9, pruning_rate=0.25, base_loss=2)["determined"][0]
+
+
+def test_a_truth_that_is_missing_is_no_weight(p2_records):
+    """
+    It is refused as a missing number is, by row.
+    """
+    records = p2_records()
+    records["w"] = pd.Series([None, *[True] * (len(records) - 1)], dtype="boolean")
+
+    with pytest.raises(RecordError, match="1 of 320 records has w missing") as error:
+        p2law.fit(records, weight="w")
+    assert [0] == error.value.rows
 
 
 def test_a_constant_law_is_the_mean():

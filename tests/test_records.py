@@ -933,6 +933,9 @@ def test_a_broken_jsonl_is_refused_by_line(tmp_path, text, said):
     [
         ("x.csv", TABS, r"separated by '\t'; end the file's name in .tsv"),
         ("x.tsv", CSV, "separated by ','; end the file's name in .csv"),
+        ("x.csv", '"run,loss"\n"a,2.5"\n', "each line is one quoted cell; take the quotes off"),
+        ("x.tsv", '"run\tloss"\n"a\t2.5"\n', "each line is one quoted cell; take the quotes off"),
+        ("x.csv", "run\tloss\na\t2,5\n", r"separated by '\t'; separate them by commas, and write"),
         ("x.tsv", TABS + "b\t1\n", "2 cells, but the header has 6; quote cells that hold a tab"),
         ("x.tsv", "", "is empty"),
         ("x.tsv", "loss\tloss\n2.5\t2.4\n", "column loss stands more than once"),
@@ -950,6 +953,28 @@ def test_what_separates_cells_is_said_by_the_ending(tmp_path, name, text, said):
 
     assert str(error.value).startswith(str(path))
     assert said in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["run,loss", "run\tloss"])
+def test_what_is_no_file_of_cells_is_not_told_how_to_end_its_name(tmp_path, name):
+    """
+    A table has no name to end, and in a JSONL file nothing separates cells.
+    """
+    (tmp_path / "x.jsonl").write_text(json.dumps({name: 1}) + "\n")
+
+    for source in (pd.DataFrame({name: [1]}), tmp_path / "x.jsonl"):
+        with pytest.raises(RecordError, match="missing columns") as error:
+            load(source)
+        assert "end the file's name" not in str(error.value)
+
+
+def test_a_name_of_a_column_may_hold_a_comma_or_a_tab(tmp_path):
+    """
+    Where the cells below it hold none, it is one column.
+    """
+    for ending in ("csv", "tsv"):
+        (tmp_path / f"x.{ending}").write_text('"loss, in\tnat"\n2.5\n')
+        assert [2.5] == load(tmp_path / f"x.{ending}", needs=())["loss, in\tnat"].tolist()
 
 
 def test_a_cell_of_a_tsv_may_hold_commas_and_quotes(tmp_path):

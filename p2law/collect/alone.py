@@ -146,9 +146,10 @@ def _looks(asked: argparse.Namespace, cut: Cut) -> bool:
         raise PruningError(f"--seed is {asked.seed}; it must be 0 or more")
     if missing := [path for path in asked.text if not path.is_file()]:
         raise PruningError(f"--text names {missing[0]}, which is no file")
-    if asked.tokenizer not in (None, "bytes") and not Path(asked.tokenizer).is_dir():
+    by = asked.tokenizer
+    if by not in (None, "bytes") and not (by and Path(by).is_dir()):  # Path("") is this folder
         raise PruningError(
-            f"--tokenizer is {asked.tokenizer!r}, which is no folder here; name one that holds a "
+            f"--tokenizer is {by!r}, which is no folder here; name one that holds a "
             f"tokenizer.json, or say bytes"
         )
     return True

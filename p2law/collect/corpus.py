@@ -132,8 +132,7 @@ def tokenised(text: Text, by: str, folder: Path, *, vocabulary: int | None = Non
             f"the same command again"
         ) from error
     meta = read_json(folder / "meta.json") or {}
-    check_unchanged(text, meta["sources"], folder)
-    _check_same_tokenizer(by, meta, folder)
+    check_unchanged(text, by, meta, folder)
     check_room(by, meta["vocabulary"], vocabulary)
     return _whole(TokenFile(folder / "tokens.bin", int(meta["tokens"]), str(meta["sha256"])))
 
@@ -250,17 +249,15 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def check_unchanged(text: Text, told: Any, folder: Path) -> None:
-    """Refuse a text file that is not the one that was tokenised; `told` are the sources noted.
+def check_unchanged(text: Text, by: str, meta: Mapping[str, Any], folder: Path) -> None:
+    """Refuse text files or a tokenizer that are not those of which a folder was made, as it notes.
 
     Raises
     ------
     RunError
-        Its content is another one.
+        Their content is another one.
     """
-    if text.hub:
-        return
-    for path, known in zip(text.files, told, strict=True):
+    for path, known in zip(text.files, [] if text.hub else meta["sources"], strict=True):
         if not path.exists():
             continue  # what was tokenised is still there
         stat = path.stat()
@@ -271,6 +268,7 @@ def check_unchanged(text: Text, told: Any, folder: Path) -> None:
                 f"{path} has changed since it was tokenised into {folder}: put it back, "
                 f"or collect into another folder"
             )
+    _check_same_tokenizer(by, meta, folder)
 
 
 def _settings(by: str) -> dict[str, str]:

@@ -199,7 +199,7 @@ class _Worker:
         )
 
     def _changed(self, run: Run, place: Place) -> str:
-        """Words for a text or a model that is not that of a run that has ended; empty if none."""
+        """Words for a text, tokenizer or model that is not that of an ended run; empty if none."""
         names = {run.training.corpus}
         if run.prune and run.prune.calibrated:
             names.add(self.sweep.calibration.corpus or run.training.corpus)
@@ -208,7 +208,7 @@ class _Worker:
         for text in (*texts, *self.sweep.evaluations):
             source, folder = prepare.tokens_of(text, run, place)
             if meta := read_json(folder / "meta.json"):
-                checks[folder] = partial(check_unchanged, source, meta["sources"], folder)
+                checks[folder] = partial(check_unchanged, source, run.tokenizer, meta, folder)
         model, note = run.model.folder, prepare.note_of(run, place)
         if model and note.exists() and any(model.glob("*.safetensors")):
             checks[note] = partial(fingerprints.same, model, note)

@@ -11,7 +11,7 @@ from p2law.errors import RecordError
 from p2law.records.checking import check_names
 from p2law.records.grouping import codes
 from p2law.records.numeric import numbers
-from p2law.records.vocabulary import TOKENS
+from p2law.records.vocabulary import METRIC, NATS, TOKENS
 from p2law.result import Fit, asking
 from p2law.solving.gathering import KEPT
 from p2law.text.views import number
@@ -158,6 +158,9 @@ def _settled(fit: Fit, table: Any) -> tuple[pd.DataFrame, int]:
 def _check_one(table: pd.DataFrame) -> None:
     """Refuse checkpoints of several runs, or of one run measured in several ways."""
     check_names(table.columns, "the curve: ")
+    if METRIC in table.columns:  # nats have more than one name
+        nats = table[METRIC].isin(NATS)
+        table = table.assign(**{METRIC: table[METRIC].astype(object).mask(nats, "nats")})
     for name in [each for each in ONE if each in table.columns]:
         code = codes(table, name)
         if (count := int(code.max()) + 1) > 1:

@@ -102,10 +102,8 @@ def _check_shape(table: pd.DataFrame, needs: Sequence[str]) -> None:
 
 def separated(columns: Sequence[str]) -> str:
     """What to do about a header that is one name, for cells are separated by something else."""
-    if len(columns) != 1 or not (found := re.search(r"[;\t|,]", columns[0])):
+    if len(columns) != 1 or not (found := re.search(r"[;\t|]", columns[0])):
         return ""
-    if ending := {",": ".csv", "\t": ".tsv"}.get(found[0]):
-        return f"cells seem to be separated by {found[0]!r}; end the file's name in {ending}"
     return (
         f"cells seem to be separated by {found[0]!r}; separate them by commas, and write decimal "
         f"points"

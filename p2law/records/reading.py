@@ -118,10 +118,13 @@ def _text(path: Path) -> Iterator[Lines]:
 
 def _read_csv(path: Path, separator: str = ",") -> pd.DataFrame:
     with _text(path) as text:
-        header = next(filter(None, csv.reader(text, delimiter=separator)), [])
+        lines = filter(None, csv.reader(text, delimiter=separator))
+        header = next(lines, [])
         if not header:
             raise RecordError(f"{path} is empty")
         check_names(header, f"{path}: ")
+        if len(header) == 1:
+            _check_cells(path, header[0], next(lines, []), separator)
         if len(header) > MANY_COLUMNS:  # pandas would first fill lines that are too short
             _check_width(path, header, separator)
         text.rewind()
@@ -164,6 +167,16 @@ def _parse_csv(text: Lines, separator: str, labels: Sequence[str]) -> pd.DataFra
 
 
 _WHOLE = re.compile(r"^(0|-?[1-9][0-9]{0,17})$")
+
+
+def _check_cells(path: Path, header: str, first: Sequence[str], separator: str) -> None:
+    """Refuse a header of one cell that, like the line below it, holds what separates several."""
+    for held, ending in ((",", ".csv"), ("\t", ".tsv")):
+        if len(first) == 1 and first[0].count(held) >= header.count(held) > 0:
+            if held == separator:
+                raise RecordError(f"{path}: each line is one quoted cell; take the quotes off")
+            cure = f"end the file's name in {ending}"
+            raise RecordError(f"{path}: cells seem to be separated by {held!r}; {cure}")
 
 
 def _check_width(path: Path, header: Sequence[str], separator: str) -> None:

@@ -72,6 +72,9 @@ CURVES = ("seed", "eval_text")
 METRIC = "metric"
 """The label that says what the numbers in `loss` are, where they are no nats."""
 
+NATS = ("", "nat", "nats")
+"""What `metric` says of losses in nats."""
+
 
 def counted(count: int, name: str) -> str:
     """Words for so many distinct values of a column: "1 model size", "2 values of x"."""
@@ -97,6 +100,6 @@ def unit(target: str, table: Any) -> str:
     if target != "loss":
         return f"in {target}"
     said = {*table[METRIC].fillna("").astype(str)} if METRIC in table else {""}
-    if said <= {"", "nat", "nats"}:
+    if said <= {*NATS}:
         return "nat"
     return f"in {said.pop()}" if len(said) == 1 else f"in {target}"

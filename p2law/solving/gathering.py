@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_bool_dtype
 
 from p2law.declaring import Array, Domain, Form, Mask
 from p2law.errors import RecordError
@@ -154,9 +155,10 @@ def _unmasked(records: Any, weight: str | None) -> Any:
     """The records with weights 1 and 0 where these are truths; anything else as it is."""
     if weight in (None, "run") or not isinstance(records, pd.DataFrame):
         return records
-    if weight not in records or getattr(records[weight], "dtype", None) != np.bool_:
+    if weight not in records or not is_bool_dtype(records[weight]):
         return records
-    return records.assign(**{weight: records[weight].astype(float)})
+    truths = records[weight].to_numpy(dtype=np.float64, na_value=np.nan)
+    return records.assign(**{weight: truths})
 
 
 def _weighing(

@@ -166,6 +166,7 @@ WRONG = [
     ("2:4 TEXT --tokens 50 --sequence 10", "51 tokens make 5 windows of 10, but 128 are asked"),
     ("2:4 TEXT --tokenizer bytes --sequence 9", "take the model's own tokenizer"),
     ("2:4 TEXT --tokenizer a/wrds", "--tokenizer is 'a/wrds', which is no folder here; name one"),
+    ("2:4 TEXT --tokenizer=", "--tokenizer is '', which is no folder here; name one"),
     ("2:4 TEXT --device tpu", "--device is 'tpu'; it must be cpu, cuda or cuda:N"),
     ("2:4 TEXT --device cuda", "torch sees no CUDA GPU here; leave it out to compute on the CPU"),
     ("sideways --rate 0.2", "method is 'sideways'; it must be one of none, depth, width"),

@@ -483,6 +483,26 @@ def test_weights_that_change_under_their_path_are_refused(tmp_path):
     assert note["sha256"] == started["base"]["sha256"]
 
 
+def test_a_run_that_has_ended_is_not_called_done_for_a_tokenizer_that_has_changed(tmp_path):
+    """
+    Its records are of the old ids and stay; with the old tokenizer it is done again.
+    """
+    path, out = of_a_folder(tmp_path), tmp_path / "out"
+    path.write_text(path.read_text().replace('tokenizer = "bytes"\n', ""))
+    run = carry_out(path, out, 0)
+    before = studies.records(out, run)
+    words = tmp_path / "model" / "tokenizer.json"
+    old = words.read_text()
+
+    words.write_text(old.replace('"a"', '"b"'))
+    report = collect.run(path, out, only=[0])
+    assert f"{words} has changed since" in report.failed[run.id]
+    assert before == studies.records(out, run)
+
+    words.write_text(old)
+    assert (run.id,) == collect.run(path, out, only=[0]).done
+
+
 @pytest.mark.parametrize(
     ("name", "tensor", "words"),
     [
