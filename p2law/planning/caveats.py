@@ -8,7 +8,7 @@ import pandas as pd
 
 from p2law.planning.budgets import BEYOND
 from p2law.planning.foresight import Seer
-from p2law.records.vocabulary import METRIC
+from p2law.records.vocabulary import METRIC, NATS
 from p2law.result import asking
 from p2law.text.views import number
 from p2law.text.wording import listed
@@ -52,10 +52,11 @@ def _kind(method: object) -> str:
 def _unlike(seer: Seer) -> list[str]:
     """Sentences about fits whose losses cannot be compared: of other texts or measures."""
     said = []
-    for name, what, usual in (("eval_text", "texts", ""), (METRIC, "measures", "nats")):
+    for name, what, alike in (("eval_text", "texts", ()), (METRIC, "measures", NATS)):
+        found = [_labels(known.records, name) for _, known, _, _ in seer.parts]
         held = [
-            (str(seer.table["method"].iloc[rows[0]]), _labels(known.records, name) or usual)
-            for _, known, _, rows in seer.parts
+            (str(seer.table["method"].iloc[rows[0]]), NATS[-1] if values in alike else values)
+            for values, (_, _, _, rows) in zip(found, seer.parts, strict=True)
         ]
         if len({values for _, values in held if values}) > 1:
             each = ", ".join(f"{method} {values}" for method, values in held if values)
