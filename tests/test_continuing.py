@@ -94,6 +94,18 @@ def test_a_run_above_the_law_keeps_its_level(law):
     assert run.level[0] > 0.01
 
 
+def test_the_level_of_a_run_is_told_in_what_its_records_measure(law):
+    """
+    A perplexity is no number of nats.
+    """
+    other = p2law.fit(law.records.assign(metric="perplexity"), forms.chinchilla)
+
+    nats, perplexities = (str(planning.continue_run(fit, curve(), **HERE)) for fit in (law, other))
+
+    assert " nat against the law" in nats
+    assert " in perplexity against the law" in perplexities
+
+
 def test_a_fast_run_is_seen_to_be_fast(law):
     """
     A run whose tokens count half as much again is ahead in speed, not only in level.

@@ -234,7 +234,6 @@ class Continuation:
 
     def view(self) -> View:
         """The content of the text and HTML views."""
-        unit = "nat" if self.fit.form.target == "loss" else f"in {self.fit.form.target}"
         count = len(self.curve)
         facts = [
             ("run", ", ".join(f"{name} {number(each)}" for name, each in self.inputs.items())),
@@ -249,7 +248,7 @@ class Continuation:
             level, give = give_or_take(shift, spread)
             speed, _ = give_or_take(factor, factor * log_spread)
             sign = "+" * (shift >= 0)
-            facts.append(("level", f"{sign}{level} ± {give} {unit} against the law"))
+            facts.append(("level", f"{sign}{level} ± {give} {self.fit.unit} against the law"))
             facts.append(("speed", f"its tokens count {speed} times (ln ± {log_spread:.2g})"))
             ahead = self.predict(self.last * np.array([1.0, 2.0, 4.0]))
             rows = [_row(each, self.fit.form.target) for each in ahead.to_dict("records")]

@@ -167,10 +167,10 @@ class Knowledge:
         """What the records leave free, at the fitted coefficients."""
         return identify.at(self.full, self.full.coordinates(self.values))
 
-    @property
-    def footings(self) -> dict[str, tabling.Footing]:
+    @functools.cached_property
+    def footings(self) -> Mapping[str, tabling.Footing]:
         """What each coefficient rests on."""
-        return tabling.footings(self.full, self.values, self.held, self.directions)
+        return tabling.footings(self.full, self.values, self.held, self.directions, self.ties)
 
     @functools.cached_property
     def covered(self) -> Coverage:

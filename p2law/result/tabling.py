@@ -9,7 +9,7 @@ import pandas as pd
 
 from p2law.declaring import Coefficient, Form
 from p2law.identify import Directions, along
-from p2law.identify.ties import ties
+from p2law.identify.ties import Tie
 from p2law.solving.surface import Surface
 from p2law.text.views import number
 from p2law.text.wording import listed
@@ -35,7 +35,11 @@ class Footing:
 
 
 def footings(
-    surface: Surface, values: Mapping[str, float], held: Mapping[str, str], found: Directions
+    surface: Surface,
+    values: Mapping[str, float],
+    held: Mapping[str, str],
+    found: Directions,
+    ties: Sequence[Tie],
 ) -> dict[str, Footing]:
     """Tell what each coefficient rests on.
 
@@ -49,6 +53,8 @@ def footings(
         Those that were not fitted, and why.
     found : Directions
         What the records leave free on the surface.
+    ties : sequence of Tie
+        Inputs that never vary apart in the records.
 
     Returns
     -------
@@ -56,7 +62,7 @@ def footings(
     """
     rests = _resting(surface, values, found, [name for name in surface.names if name in held])
     floats = _resting(surface, values, found, [name for name in found.idle if name not in held])
-    together = (*found.together, *(each.exchanged for each in ties(surface)))
+    together = (*found.together, *(each.exchanged for each in ties))
     return {
         name: Footing(Basis.HELD, f"held: {held[name]}")
         if name in held
