@@ -5,21 +5,28 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from p2law.objectives import squared
-from p2law.solving.valley import _newton, walk
+from p2law import forms
+from p2law.objectives import huber, squared
+from p2law.solving.problem import Problem
+from p2law.solving.surface import Surface
+from p2law.solving.valley import _newton, _of_law, walk
 
 
 def problem_of(residuals, jacobian, low=-np.inf, high=np.inf):
-    """A problem in squares of one residual a coordinate."""
+    """A problem in squares of one residual a coordinate; `jacobian` is that at one point."""
     box = np.full(2, low), np.full(2, high)
-    return SimpleNamespace(
+    problem = SimpleNamespace(
         cost=lambda q: float(np.sum(residuals(q) ** 2)),
         residuals=residuals,
-        jacobian=jacobian,
+        jacobian=lambda q: np.array([jacobian(each) for each in q.reshape(-1, 2)]).reshape(
+            *q.shape, 2
+        ),
         weight=np.ones(2),
         objective=squared(),
-        surface=SimpleNamespace(box=box),
+        surface=SimpleNamespace(box=box, blocks=lambda _: [slice(None)]),
     )
+    problem.at_rows = lambda _: problem
+    return problem
 
 
 def bowl(way_of_second):
@@ -66,17 +73,38 @@ def test_every_value_and_every_derivative_is_counted():
     """
     A step in two coordinates takes three derivatives, and as many values as shares are tried.
     """
-    calls = []
-    plain = bowl(lambda _: 0.0)
+    points = []
+    problem = bowl(lambda _: 0.0)
 
-    def counted(name):
-        return lambda q: calls.append(name) or getattr(plain, name)(q)
+    def counted(work):
+        return lambda q: points.extend(q.reshape(-1, 2)) or work(q)
 
-    parts = {name: counted(name) for name in ("cost", "residuals", "jacobian")}
-    problem = SimpleNamespace(**{**vars(plain), **parts})
+    for name in ("cost", "residuals", "jacobian"):
+        setattr(problem, name, counted(getattr(problem, name)))
     _, evaluations = walk(problem, np.zeros(2), np.ones(2, dtype=bool))
 
-    assert evaluations == len(calls)
+    assert evaluations == len(points)
+
+
+@pytest.mark.parametrize("objective", [squared(), huber(0.1, log=True)])
+def test_the_curvature_of_a_law_is_that_of_its_rows_block_by_block(objective, monkeypatch):
+    """
+    What the residuals pull the law to bend, against differences taken one coordinate at a time.
+    """
+    rng = np.random.default_rng(0)
+    columns = {"params": 10 ** rng.uniform(8, 10, 40), "tokens": 10 ** rng.uniform(9, 11, 40)}
+    surface = Surface(forms.chinchilla, columns)
+    target = surface.predict(surface.generic_point()) * rng.lognormal(0, 0.1, 40)
+    problem = Problem(surface, target, rng.uniform(0.5, 2, 40), objective)
+    q = surface.generic_point()
+    ways, pull = problem.jacobian(q), problem.weight * objective.pull(problem.residuals(q))
+    steps = 1e-6 * np.diag(np.maximum(np.abs(q), 1e-2))
+    apart = np.array([(problem.jacobian(q + each) - ways) @ pull / each.sum() for each in steps])
+    monkeypatch.setattr("p2law.solving.surface.BLOCK", 64)
+
+    found = _of_law(problem, q, np.ones(len(q), dtype=bool), ways, pull)
+
+    assert found == pytest.approx((apart + apart.T) / 2, rel=1e-6, abs=1e-6 * np.abs(apart).max())
 
 
 def test_a_saddle_without_curvature_of_its_own_has_a_finite_step():

@@ -47,10 +47,10 @@ class Problem:
         return total if np.isfinite(total) else np.inf
 
     def jacobian(self, q: Array) -> Array:
-        """Derivatives of the residuals, (free, rows)."""
-        slopes = self.surface.jacobian(q)
+        """Derivatives of the residuals: (..., free, rows) for `q` of (..., free)."""
+        values, slopes = self.surface.tangent(q)
         if self.objective.log:
-            slopes /= self.surface.predict(q)
+            slopes /= values[..., None, :]
         return slopes
 
     def at_rows(self, chosen: Any) -> "Problem":

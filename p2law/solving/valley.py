@@ -75,13 +75,14 @@ def _step(problem: Problem, q: Array, free: Mask) -> tuple[Array, int]:
 
 def _of_law(problem: Problem, q: Array, moving: Mask, ways: Array, pull: Array) -> Array:
     """Second derivatives of the law by the moving coordinates, summed as the residuals pull."""
-    found, high = np.zeros((len(q), len(q))), problem.surface.box[1]
-    for k in np.flatnonzero(moving):
-        move = np.zeros_like(q)
-        size = 1e-6 * max(abs(q[k]), 1e-2)
-        # Beyond its bounds a law may have no value.
-        move[k] = size if q[k] + size <= high[k] else -size
-        found[k] = (problem.jacobian(q + move) - ways) @ pull / move[k]
+    size = 1e-6 * np.maximum(np.abs(q), 1e-2)
+    # Beyond its bounds a law may have no value.
+    move = np.where(q + size <= problem.surface.box[1], size, -size)
+    found, moved = np.zeros((len(q), len(q))), np.flatnonzero(moving)
+    at = q + np.diag(move)[moved]
+    for rows in problem.surface.blocks(len(moved) or 1):
+        apart = problem.at_rows(rows).jacobian(at) - ways[:, rows]
+        found[moved] += apart @ pull[rows] / move[moved, None]
     found = np.where(np.isfinite(found), found, 0.0)
     return (found + found.T) / 2
 
