@@ -20,9 +20,10 @@ def from_many_starts(problem: Problem, seed: int) -> float:
     posed = Posed(surface, problem.loss, np.ones(len(problem.loss)), problem.objective)
     with np.errstate(all="ignore"):
         starts = np.clip(_starts(problem, posed, seed), *surface.box)
-        down = descend(surface, posed.target, posed.weight, posed.objective, starts)
-        _, distinct = np.unique(np.round(np.log(down.cost), 6), return_index=True)
-        ends = [polishing.polish(posed, q).q for q in down.q[distinct[:POLISHED]]]
+        down = [descend(posed, q).q for q in starts]
+        costs = np.log([posed.cost(q) for q in down])
+        _, distinct = np.unique(np.round(costs, 6), return_index=True)
+        ends = [polishing.polish(posed, down[k]).q for k in distinct[:POLISHED]]
     return min(problem.judge(surface.coefficients(q)) for q in ends)
 
 

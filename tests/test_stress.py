@@ -13,7 +13,8 @@ import p2law
 from p2law import forms, testing
 from p2law.fitting import polishing
 from p2law.result.verdicts import Status
-from p2law.solving import descent, resampling
+from p2law.solving import resampling
+from p2law.solving.problem import Problem
 from tests.conftest import TRUTH
 
 SIZES, RATES = (0.5e9, 1.5e9, 3e9, 8e9), (0.15, 0.25, 0.35, 0.5)
@@ -564,9 +565,9 @@ def test_the_work_in_a_valley_without_end_is_bounded(monkeypatch):
     """
     Kinks of the law lie across the valley: a fit of 45 rows must not take seconds for that.
     """
-    calls, gradient = [], descent.gradient
+    calls, gradient = [], Problem.gradient
     ends, polish = [], polishing.polish
-    monkeypatch.setattr(descent, "gradient", lambda *asked: calls.append(1) or gradient(*asked))
+    monkeypatch.setattr(Problem, "gradient", lambda *asked: calls.append(1) or gradient(*asked))
     monkeypatch.setattr(
         polishing, "polish", lambda *asked, **more: ends.append(polish(*asked, **more)) or ends[-1]
     )

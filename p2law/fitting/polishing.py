@@ -16,7 +16,7 @@ import numpy as np
 
 from p2law.declaring import Array, Mask
 from p2law.solving import projection
-from p2law.solving.descent import Descent, descend
+from p2law.solving.descent import descend
 from p2law.solving.problem import End, Problem
 from p2law.solving.valley import walk
 
@@ -146,15 +146,7 @@ def _come_near(problem: Problem, q: Array, pinned: Mask) -> Array:
     rows, straight = problem.surface.rows, problem.objective.delta is None
     if rows > LMFIT_ROWS or (straight and rows <= projection.DESCENT_ROWS):
         return q
-    found = _descend(problem, q, pinned, gain=1e-9)
-    return np.asarray(found.q[0])
-
-
-def _descend(problem: Problem, q: Array, held: Mask, gain: float, most: int = 100) -> Descent:
-    surface, objective = problem.surface, problem.objective
-    return descend(
-        surface, problem.target, problem.weight, objective, q[None], held=held, most=most, gain=gain
-    )
+    return descend(problem, q, held=pinned, gain=1e-9).q
 
 
 def _move(problem: Problem, q: Array, free: Mask, *, patient: bool) -> tuple[Array, int, bool]:
@@ -165,8 +157,8 @@ def _move(problem: Problem, q: Array, free: Mask, *, patient: bool) -> tuple[Arr
     if not free.any():
         return q, 0, True
     if problem.surface.rows > LMFIT_ROWS:
-        found = _descend(problem, q, ~free, gain=1e-13)
-        return np.asarray(found.q[0]), found.steps, True
+        found = descend(problem, q, held=~free, gain=1e-13)
+        return found.q, found.evaluations, True
     run = _Run(problem, q, free)
     try:
         return (*run.minimise(), True)
@@ -184,12 +176,11 @@ def _through_a_valley(problem: Problem, q: Array, free: Mask) -> tuple[Array, in
     """
     if problem.objective.delta is None:
         return walk(problem, q, free)
-    found = _descend(problem, q, ~free, gain=1e-13, most=VALLEY)
-    q, steps = np.asarray(found.q[0]), found.steps
-    if steps < VALLEY:
-        return q, steps
-    q, more = walk(problem, q, free)
-    return q, steps + more
+    found = descend(problem, q, held=~free, gain=1e-13, most=VALLEY)
+    if found.steps < VALLEY:
+        return found.q, found.evaluations
+    q, more = walk(problem, found.q, free)
+    return q, found.evaluations + more
 
 
 class _StrayedError(Exception):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from p2law.declaring import Array, Mask
-from p2law.solving.descent import IDLE
+from p2law.solving.problem import IDLE
 from p2law.solving.surface import Surface
 
 NULL = 1e-7

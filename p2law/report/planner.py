@@ -19,7 +19,7 @@ from p2law.report.tape import Tape
 from p2law.report.tracing import trace
 from p2law.result import Fit
 from p2law.result.knowing import Knowledge
-from p2law.solving.descent import IDLE
+from p2law.solving.problem import IDLE
 from p2law.solving.starting import spread_rows
 from p2law.solving.surface import Surface
 from p2law.text.amounts import kind, span

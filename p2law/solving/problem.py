@@ -1,5 +1,9 @@
-"""One fit in arrays: what an optimiser needs to know, and where it ended."""
+"""One fit in arrays: what an optimiser needs to know, and where it ended.
 
+What is summed over rows is summed block by block, so that memory stays small.
+"""
+
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,12 +11,33 @@ import numpy as np
 
 from p2law.declaring import Array
 from p2law.objectives import Objective
-from p2law.solving import descent
-from p2law.solving.descent import Gradient
 from p2law.solving.surface import Surface
 
 SMALL = 1e-3
 """Share of the largest target below which the logarithm of a row weighs no more in a search."""
+
+IDLE = 1e-7
+"""A coefficient that moves the predictions this much less than the foremost one moves none: what
+is left of its derivatives is rounding."""
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """Derivatives of the objective (of half of it for squares) at one point.
+
+    Attributes
+    ----------
+    slope : ndarray of shape (free,)
+    size : ndarray of shape (free,)
+        The slope if no row's contribution cancelled another's.
+    cosine : ndarray of shape (free,)
+        Cosine between the derivatives and the pull of the residuals; 0 for
+        coordinates that move no prediction.
+    """
+
+    slope: Array
+    size: Array
+    cosine: Array
 
 
 @dataclass(frozen=True)
@@ -43,8 +68,23 @@ class Problem:
 
     def cost(self, q: Array) -> float:
         """The objective at coordinates `q`; infinite where the law has no finite value."""
-        total = self.objective.total(self.residuals(q), self.weight)
+        total = 0.0
+        with np.errstate(all="ignore"):
+            for rows in self.surface.blocks():
+                found = self.surface.at_rows(rows).predict(q)
+                residuals = self.objective.residuals(found, self.target[rows])
+                total += self.objective.total(residuals, self.weight[rows])
         return total if np.isfinite(total) else np.inf
+
+    def tangents(self, q: Array) -> Iterator[tuple[slice, Array, Array]]:
+        """Rows, their residuals and the derivatives of these (free, rows), block by block."""
+        for rows in self.surface.blocks():
+            found, slopes = self.surface.at_rows(rows).tangent(q)
+            with np.errstate(all="ignore"):
+                if self.objective.log:
+                    slopes /= found
+                residuals = self.objective.residuals(found, self.target[rows])
+            yield rows, residuals, slopes
 
     def jacobian(self, q: Array) -> Array:
         """Derivatives of the residuals: (..., free, rows) for `q` of (..., free)."""
@@ -67,8 +107,19 @@ class Problem:
         return self.surface.rows - int(np.sum(np.any(self.surface.factor(q) != 0, axis=1)))
 
     def gradient(self, q: Array) -> Gradient:
-        """How the objective changes with each coordinate, block by block."""
-        return descent.gradient(self.surface, self.target, self.weight, self.objective, q)
+        """How the objective changes with each coordinate."""
+        slope, size, length, force = np.zeros(len(q)), np.zeros(len(q)), np.zeros(len(q)), 0.0
+        with np.errstate(all="ignore"):
+            for rows, residuals, slopes in self.tangents(q):
+                pull = self.weight[rows] * self.objective.pull(residuals)
+                slope += slopes @ pull
+                size += np.abs(slopes) @ np.abs(pull)
+                length += np.sum(slopes**2, axis=1)
+                force += float(np.sum(pull**2))
+            cosine = np.abs(slope) / np.sqrt(length * force)
+        reach = np.sqrt(length) * self.surface.typical(q)
+        moving = np.isfinite(cosine) & (reach > IDLE * reach.max(initial=0.0))
+        return Gradient(slope, size, np.where(moving, cosine, 0.0))
 
     @property
     def square_weight(self) -> Array:

@@ -1,0 +1,79 @@
+"""Steps downhill: what they cost is counted, and nothing is worked out twice."""
+
+import numpy as np
+import pytest
+
+from p2law import forms
+from p2law.objectives import huber, squared
+from p2law.solving.descent import descend
+from p2law.solving.problem import Problem
+from p2law.solving.surface import Surface
+
+
+@pytest.fixture(params=[squared(), huber(1e-3, log=True)], ids=str)
+def problem(request):
+    """Losses of a law of which every tenth is off."""
+    rng = np.random.default_rng(0)
+    columns = {"params": 10 ** rng.uniform(8, 10, 60), "tokens": 10 ** rng.uniform(9, 11, 60)}
+    surface = Surface(forms.chinchilla, columns)
+    target = surface.predict(surface.generic_point()) * rng.lognormal(0, 0.001, 60)
+    target[::10] *= 1.3
+    return Problem(surface, target, np.ones(60), request.param)
+
+
+def start(problem):
+    """Where a step may well miss: terms ten times too large."""
+    return problem.surface.generic_point() * np.array([1.5, 0.5, 10, 10, 10])
+
+
+def test_every_evaluation_is_counted(problem, monkeypatch):
+    """
+    What a fit may still spend is told by these, whatever takes the steps.
+    """
+    asked = []
+    for name in ("cost", "tangents"):
+        work = getattr(Problem, name)
+        monkeypatch.setattr(
+            Problem, name, lambda self, q, work=work: asked.append(q) or work(self, q)
+        )
+
+    found = descend(problem, start(problem))
+
+    assert found.evaluations == len(asked)
+    assert found.steps < found.evaluations
+
+
+def test_a_step_that_gains_nothing_asks_for_no_derivatives_anew(problem, monkeypatch):
+    """
+    The next one is shorter, or counts other rows, from the same derivatives.
+    """
+    asked, tangents = [], Problem.tangents
+    monkeypatch.setattr(
+        Problem, "tangents", lambda self, q: asked.append(tuple(q)) or tangents(self, q)
+    )
+
+    descend(problem, start(problem))
+
+    assert len(asked) == len({*asked})
+
+
+def test_derivatives_of_many_rows_are_not_kept(problem, monkeypatch):
+    """
+    They would take the memory that working block by block saves; the end is the same.
+    """
+    kept = descend(problem, start(problem))
+    monkeypatch.setattr("p2law.solving.descent.TOGETHER", 10)
+
+    anew = descend(problem, start(problem))
+
+    assert (anew.q == kept.q).all()
+    assert anew.steps == kept.steps
+
+
+def test_the_end_is_a_minimum(problem):
+    """
+    The gradient vanishes there, beside what its rows would give if they did not cancel.
+    """
+    end = problem.gradient(descend(problem, start(problem), gain=1e-15).q)
+
+    assert np.abs(end.slope).max() <= 1e-4 * end.size.max()
