@@ -335,6 +335,30 @@ def on_a_line(tokens_per_param, noise=0.005):
     return testing.synthesize(forms.chinchilla, truth, table, noise=noise)
 
 
+@pytest.mark.parametrize("often", [1, 300])
+@pytest.mark.parametrize("order", ["in turn", "sorted", "shuffled"])
+def test_what_is_exchanged_is_seen_in_any_order_of_rows(order, often):
+    """
+    Sizes in turn: rows evenly apart in the table are of one size, or nearly all rows are.
+    """
+    sizes = np.geomspace(1e6, 1e12, 10)[np.arange(311) % 10]
+    sizes = np.append(sizes, np.full(11 * often, 1e6))
+    table = pd.DataFrame({"params": sizes, "tokens": 20 * sizes})
+    truth = {"E": 1.7, "A": 400.0, "B": 2000.0, "alpha": 0.30, "beta": 0.45}
+    records = testing.synthesize(forms.chinchilla, truth, table, noise=0.0005)
+    listed = {
+        "in turn": records,
+        "sorted": records.sort_values("params"),
+        "shuffled": records.sample(frac=1, random_state=0),
+    }
+
+    fit = p2law.fit(listed[order].reset_index(drop=True), forms.chinchilla)
+
+    assert Status.NOT_IDENTIFIED is fit.status
+    assert "A, B, alpha and beta cannot be told apart" in fit.trouble[0]
+    assert fit.predict(params=1e9, tokens=1e12)["loss"].isna().all()
+
+
 @pytest.mark.parametrize("noise", [0.0, 0.005])
 def test_a_fixed_number_of_tokens_per_parameter_tells_no_two_powers_apart(noise):
     """
@@ -430,6 +454,24 @@ def test_a_design_without_a_spare_value_says_that_nothing_checks_the_law(
 
     assert notes == [each.split(":")[0] for each in fit.notes]
     assert all("no interval shows an error in that" in each for each in fit.notes)
+
+
+def test_a_value_of_few_rows_is_one_to_spare():
+    """
+    Of thousands of rows some stand for all; the only two of the fourth size are among them.
+    """
+    sizes = np.append(np.repeat([1e8, 1e9, 1e10], 1000), [1e11, 1e11])
+    tokens = np.append(np.tile(np.geomspace(1e9, 1e11, 1000), 3), [1e9, 1e10])
+    table = pd.DataFrame({"params": sizes, "tokens": tokens})
+    truth = {"E": 1.7, "A": 400.0, "B": 2000.0, "alpha": 0.34, "beta": 0.37}
+    records = testing.synthesize(forms.chinchilla, truth, table, noise=0.002)
+
+    with_it, without = (
+        " ".join(p2law.fit(each, forms.chinchilla).notes) for each in (records, records[:3000])
+    )
+
+    assert "just suffice" not in with_it
+    assert "3 model sizes just suffice for E, A and alpha" in without
 
 
 def test_rows_where_a_law_overflows_do_not_hide_what_matters():

@@ -210,6 +210,52 @@ def test_a_large_table_is_resampled_by_one_linear_step(p2_records, monkeypatch):
     assert exact != linear
 
 
+def lopsided(runs, rows):
+    """Runs of one law, most of them a little below it and few far above."""
+    rng = np.random.default_rng(0)
+    tokens = np.tile(np.geomspace(1e8, 1e10, rows), runs)
+    shifts = 0.05 * (rng.lognormal(0, 1.5, runs) - np.exp(1.125))
+    loss = 2 + (tokens / 1e8) ** -0.4 + np.repeat(shifts, rows)
+    run = np.repeat(np.arange(runs), rows)
+    return pd.DataFrame({"run": run, "tokens": tokens, "loss": loss})
+
+
+def test_lopsided_runs_leave_lopsided_intervals_in_a_large_table_too(monkeypatch):
+    """
+    Runs are weighed there as well: signs would make both sides alike.
+    """
+    records = lopsided(runs=120, rows=10)
+
+    def sides():
+        told = p2law.fit(records, forms.token_power).predict(tokens=1e9)
+        return (told[["high", "low"]].to_numpy() - told[["loss"]].to_numpy())[0]
+
+    exact = sides()
+    monkeypatch.setattr(resampling, "DEAR", 0)
+
+    assert exact[0] > -1.2 * exact[1]
+    assert sides() == pytest.approx(exact, rel=0.1)
+
+
+def test_no_end_moves_inwards_as_the_level_rises(monkeypatch):
+    """
+    What makes the refits hangs on the table alone, not on how many of them a level takes.
+    """
+    monkeypatch.setattr(resampling, "DEAR", 1000)
+    monkeypatch.setattr(resampling, "TOGETHER", 300_000)
+    fit = p2law.fit(lopsided(runs=100, rows=10), forms.token_power)
+
+    told = pd.concat(
+        [fit.predict(tokens=1e9, level=each) for each in (0.9, 0.95, 0.97, 0.98, 0.99)]
+    )
+
+    assert (told["high"].diff().dropna() >= 0).all()
+    assert (told["low"].diff().dropna() <= 0).all()
+    assert (
+        told["high"].iloc[-1] - told["loss"].iloc[0] > 1.2 * (told["loss"] - told["low"]).iloc[-1]
+    )
+
+
 @pytest.mark.parametrize(
     ("setting", "words"),
     [

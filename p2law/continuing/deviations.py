@@ -15,7 +15,7 @@ from p2law.declaring import Array, Whole
 from p2law.records.vocabulary import TOKENS
 from p2law.result import Fit
 from p2law.solving.resampling import ALONE
-from p2law.solving.spreading import spread
+from p2law.solving.spreading import scattered, spread
 
 STEP = 1e-3
 """Step in ln(tokens) of the slope of the law."""
@@ -278,4 +278,4 @@ def widening(runs: Sequence[Strayed], sizes: Deviations) -> tuple[Array, Array]:
 
 def _some(groups: list[Whole], most: int) -> list[Whole]:
     """At most so many of the groups."""
-    return [groups[k] for k in spread(len(groups), most)]
+    return [groups[k] for k in scattered(len(groups), most)]

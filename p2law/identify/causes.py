@@ -153,12 +153,14 @@ def barely(surface: Surface) -> tuple[str, ...]:
 
     Found by trial: without any one of its values some coefficients would be free.
     """
-    few = surface.at_rows(spread_rows(surface, 256))
+    first = [np.unique(column, return_index=True)[1] for column in surface.columns]
+    rare = [rows for rows in first if len(rows) <= FEW_VALUES]
+    few = surface.at_rows(np.concatenate([spread_rows(surface, 256), *rare]))
     q, levels, sentences = surface.generic_point(), _levels(surface), []
-    for name, column in zip(few.form.columns, few.columns, strict=True):
-        values = np.unique(column)
-        if not 2 <= len(values) <= FEW_VALUES or not matters(surface, name):
+    for name, column, rows in zip(few.form.columns, few.columns, first, strict=True):
+        if not 2 <= len(rows) <= FEW_VALUES or not matters(surface, name):
             continue
+        values = np.unique(column)
         loose = [_loose_names(few.at_rows(np.flatnonzero(column != value)), q) for value in values]
         common = set.intersection(*loose) - _loose_names(few, q)
         if common:

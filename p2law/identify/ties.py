@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from p2law.declaring import Array, Mask
+from p2law.declaring import Array, Mask, Whole
 from p2law.solving.projection import solved
+from p2law.solving.spreading import scattered
 from p2law.solving.surface import Surface
 from p2law.text.views import number
 from p2law.text.wording import listed
@@ -90,48 +91,49 @@ def ties(surface: Surface) -> tuple[Tie, ...]:
     columns = dict(zip(surface.form.columns, surface.columns, strict=True))
     varying = [name for name, each in columns.items() if (each > 0).all() and np.ptp(each) > 0]
     return tuple(
-        _tie(surface, (first, second), pairs)
+        _tie(surface, (first, second), rows)
         for first, second in itertools.combinations(varying, 2)
-        if _tells(pairs := _pairs(columns[first], columns[second]))
+        if _tells(columns[second][rows := _one_of_each(columns[first], columns[second])])
         and matters(surface, first)
         and matters(surface, second)
     )
 
 
-def _pairs(first: Array, second: Array) -> Array:
-    """Values of one input, rising, with that of the other; none where one goes with several."""
+def _one_of_each(first: Array, second: Array) -> Whole:
+    """A row for each value of one input, rising; none where one goes with several of the other."""
     code, values = pd.factorize(first)  # in one pass, without sorting all rows
-    beside = np.empty_like(values)
-    beside[code] = second
-    if (beside[code] != second).any():
-        return np.empty((2, 0))
-    order = np.argsort(values)
-    return np.stack([values[order], beside[order]])
+    row = np.empty(len(values), dtype=np.intp)
+    row[code] = np.arange(len(code))
+    if (second[row][code] != second).any():
+        return row[:0]
+    return np.asarray(row[np.argsort(values)])
 
 
-def _tells(pairs: Array) -> bool:
-    """Tell whether the values of one rise or fall with those of the other, in three places."""
-    steps = np.diff(pairs[1])
+def _tells(values: Array) -> bool:
+    """Tell whether values rise or fall all the way, in three places."""
+    steps = np.diff(values)
     return len(steps) > 1 and bool((steps > 0).all() or (steps < 0).all())
 
 
-def _tie(surface: Surface, names: tuple[str, str], pairs: Array) -> Tie:
-    x, y = np.log(pairs)
+def _tie(surface: Surface, names: tuple[str, str], rows: Whole) -> Tie:
+    columns = dict(zip(surface.form.columns, surface.columns, strict=True))
+    x, y = (np.log(columns[name][rows]) for name in names)
     power, log_factor = np.polyfit(x, y, 1)
     off = np.abs(power * x + log_factor - y).max()
     exact = bool(off <= EXACT * np.ptp(y))
-    exchanged = _exchanged(surface, names[0]) if exact else ()
+    # However often a value stands, and wherever: what is exchanged is seen where the two vary.
+    some = surface.at_rows(np.append(rows[scattered(len(rows), 32)], scattered(surface.rows, 32)))
+    exchanged = _exchanged(some, names[0]) if exact else ()
     return Tie(names, exchanged, len(x), float(power), float(log_factor), exact)
 
 
 def _beside(surface: Surface, name: str) -> tuple[Surface, Surface]:
-    """A few rows, and the same with one input a little less."""
-    few = surface.few()
+    """Rows, and the same with one input a little less."""
     k = surface.form.columns.index(name)
-    columns = list(few.columns)
+    columns = list(surface.columns)
     columns[k] = 0.9 * columns[k]
     inside = np.flatnonzero(surface.form.inputs[k].domain.contains(columns[k]))
-    return few.at_rows(inside), few.over(columns).at_rows(inside)
+    return surface.at_rows(inside), surface.over(columns).at_rows(inside)
 
 
 def matters(surface: Surface, name: str) -> bool:
@@ -142,7 +144,8 @@ def matters(surface: Surface, name: str) -> bool:
     surface : Surface
     name : str
     """
-    before, after = (each.jacobian(surface.generic_point()) for each in _beside(surface, name))
+    few = _beside(surface.few(), name)
+    before, after = (each.jacobian(surface.generic_point()) for each in few)
     known = np.isfinite(before) & np.isfinite(after)  # else the law overflows there
     before, after = before[known], after[known]
     return bool((np.abs(after - before) > MOVES * np.abs(before).max(initial=0.0)).any())

@@ -17,6 +17,7 @@ from p2law.result import intervals, tabling
 from p2law.result.covering import Coverage
 from p2law.solving import ordering, resampling
 from p2law.solving.dealing import DRAWS
+from p2law.solving.factoring import triangular, whitening
 from p2law.solving.gathering import WEIGHT, weights_of
 from p2law.solving.problem import Problem
 from p2law.solving.settings import Settings
@@ -246,20 +247,21 @@ class Knowledge:
         return np.vstack([self._q, self.drawn.q])
 
     def ways(self, rows: Whole) -> Array:
-        """Derivatives of the fit at rows by what lies inside its bounds: (ways, rows).
+        """Derivatives of weighted residuals at rows by what lies inside its bounds: (ways, rows).
 
         Put together so that over all rows they are orthogonal and of length 1: their squares
         add up to the leverage of a row.
         """
-        (low, high), q = self.problem.surface.box, self._q
-        free = (low < q) & (q < high)
-        factor = self.problem.surface.factor(q)[free]
-        length = np.sqrt(np.sum(factor**2, axis=1))
-        length = np.where(length > 0, length, np.inf)
-        turned, size, _ = np.linalg.svd(factor / length[:, None], full_matrices=False)
-        kept = size > 1e-9 * size.max(initial=0.0)
-        root = (turned[:, kept] / size[kept]).T / length
-        return np.asarray(root @ self.problem.surface.at_rows(rows).finite_jacobian(q)[free])
+        return np.asarray(self._whitening @ self.problem.at_rows(rows).rooted(self._q))
+
+    @functools.cached_property
+    def _whitening(self) -> Array:
+        """What makes derivatives of weighted residuals ways, (ways, free)."""
+        problem, q = self.problem, self._q
+        low, high = problem.surface.box
+        parts = (problem.at_rows(rows).rooted(q) for rows in problem.surface.blocks())
+        inside = (low < q) & (q < high)
+        return whitening(np.where(inside[:, None], triangular(parts, len(q)), 0.0))
 
     @property
     def _q(self) -> Array:

@@ -11,7 +11,7 @@ import numpy as np
 
 from p2law.declaring import Array
 from p2law.objectives import Objective
-from p2law.solving.surface import Surface
+from p2law.solving.surface import HUGE, Surface
 
 SMALL = 1e-3
 """Share of the largest target below which the logarithm of a row weighs no more in a search."""
@@ -92,6 +92,14 @@ class Problem:
         if self.objective.log:
             slopes /= values[..., None, :]
         return slopes
+
+    def rooted(self, q: Array) -> Array:
+        """Derivatives of the residuals times the roots of the weights, (free, rows).
+
+        Small enough to be squared; what has no value tells nothing.
+        """
+        slopes = self.jacobian(q) * np.sqrt(self.weight)
+        return np.clip(np.where(np.isnan(slopes), 0.0, slopes), -HUGE, HUGE)
 
     def at_rows(self, chosen: Any) -> "Problem":
         """The same problem over some of the rows."""

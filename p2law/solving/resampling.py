@@ -12,8 +12,9 @@ import numpy as np
 from p2law.declaring import Array, Mask, Whole
 from p2law.objectives import squared
 from p2law.solving.dealing import DRAWS, Chances, deal
+from p2law.solving.factoring import whitening
 from p2law.solving.problem import Problem
-from p2law.solving.refitting import STEPS, refit
+from p2law.solving.refitting import STEPS, Refits, refit
 from p2law.solving.starting import spread_rows
 
 FEW = 5
@@ -29,8 +30,11 @@ MANY = 100
 """From so many runs on, runs are weighed instead, which leaves their errors as lopsided as
 they are; with fewer, too much would rest on the few that weigh most."""
 
-DEAR = 3_000_000
-"""Rows times refits beyond which the refits are one linear step each."""
+DEAR = 10_000
+"""Rows beyond which the refits are one linear step each, however many there are of them."""
+
+TOGETHER = 3_000_000
+"""Rows times refits that are made up at once."""
 
 ALONE = 1 - 1e-6
 """Leverage in some direction from which on a run alone tells something."""
@@ -93,7 +97,8 @@ def draw(problem: Problem, q: Array, codes: Whole, seed: int, count: int = DRAWS
     from the fit without it, times a random sign. From 100 runs on: every run gets a
     random weight (exponential; Rubin's Bayesian bootstrap of whole runs). A run that
     alone tells part of the law agrees with it whatever its error, so it is also shifted
-    by what is typical of the others.
+    by what is typical of the others. With more than 10,000 rows signs and weights move
+    the fit by one linear step.
 
     Parameters
     ----------
@@ -115,20 +120,24 @@ def draw(problem: Problem, q: Array, codes: Whole, seed: int, count: int = DRAWS
     runs = int(codes.max(initial=-1)) + 1
     if problem.spare(q) <= 0 or runs < LEAST:
         return Draws(np.full((count, len(q)), np.nan), np.full(count, np.nan))
-    linear, objective = problem.surface.rows * count > DEAR, problem.objective
-    chances = deal(seed, count, runs, weighed=runs >= MANY and not linear)
-    if linear:
+    chances, objective = deal(seed, count, runs, weighed=runs >= MANY), problem.objective
+    if problem.surface.rows > DEAR:
         return _linear(problem, q, codes, chances)
-    weight, off, start = problem.weight, problem.residuals(q), problem.target
+    off, start = problem.residuals(q), problem.target
     if chances.weights is None:
         off, start = _spread(runs) * _without_own_run(problem, q, codes), problem.surface.predict(q)
-    else:
-        weight = weight * chances.weights[:, codes]
     shift = _shift_of_lone(off, codes, alone(problem, q, codes))
     shift = shift + off if chances.weights is None else shift
-    moved = objective.shifted(start, chances.factors[:, codes] * shift)
-    found = refit(problem.surface, moved, weight, objective, q)
-    return Draws(found.q, _sample(chances, off, codes), int(np.sum(found.steps >= STEPS)))
+
+    def refitted(some: slice) -> Refits:
+        moved = objective.shifted(start, chances.factors[some, codes] * shift)
+        weight = 1.0 if chances.weights is None else chances.weights[some, codes]
+        return refit(problem.surface, moved, problem.weight * weight, objective, q)
+
+    size = max(1, TOGETHER // problem.surface.rows)
+    parts = [refitted(slice(begin, begin + size)) for begin in range(0, count, size)]
+    stopped = sum(int(np.sum(each.steps >= STEPS)) for each in parts)
+    return Draws(np.concatenate([each.q for each in parts]), _sample(chances, off, codes), stopped)
 
 
 def alone(problem: Problem, q: Array, codes: Whole) -> Mask:
@@ -146,13 +155,8 @@ def alone(problem: Problem, q: Array, codes: Whole) -> Mask:
     """
     low, high = problem.surface.box
     free = (q > low) & (q < high)
-    factor = problem.surface.factor(q)[free]
-    size = np.sqrt(np.sum(factor**2, axis=1))
-    size = np.where(size > 0, size, np.inf)
-    values, vectors = np.linalg.eigh(factor @ factor.T / np.outer(size, size))
-    kept = values > 1e-12 * values.max(initial=0.0)
-    root = (vectors[:, kept] / np.sqrt(values[kept])).T / size
     surface, weight = problem.surface, np.zeros(int(codes.max(initial=-1)) + 1)
+    root = whitening(surface.factor(q)[free])
     for rows in surface.blocks():
         ways = root @ surface.at_rows(rows).finite_jacobian(q)[free]
         weight += np.bincount(codes[rows], np.sum(ways**2, axis=0), minlength=len(weight))
@@ -196,19 +200,22 @@ def _linear(problem: Problem, q: Array, codes: Whole, chances: Chances) -> Draws
     free = np.flatnonzero((q > low) & (q < high))
     residuals = problem.residuals(q)
     shift = _shift_of_lone(residuals, codes, alone(problem, q, codes))
-    curvature, pulls = _by_run(problem, q, codes, residuals, shift)
-    curvature, pulls = curvature[:, free[:, None], free], pulls[:, free]
+    curvature, pulls, shifts = _by_run(problem, q, codes, shift)
+    curvature, pulls, shifts = curvature[:, free[:, None], free], pulls[:, free], shifts[:, free]
     whole = curvature.sum(axis=0)
-    if len(pulls) < MANY:  # the fit without a run moves further than one that only weighs it less
-        pulls = np.array(
+    if chances.weights is None:
+        # The fit without a run moves further than one that only weighs it less.
+        pulls = _spread(len(pulls)) * np.array(
             [
                 own + each @ _solved(whole - each, own)
-                for own, each in zip(pulls, curvature, strict=True)
+                for own, each in zip(pulls + shifts, curvature, strict=True)
             ]
         )
-        pulls *= _spread(len(pulls))
-    step = np.zeros((len(chances.factors), len(q)))
-    step[:, free] = -_solved(whole, (chances.factors @ pulls).T).T
+        pulled = chances.factors @ pulls
+    else:
+        pulled = (chances.weights - 1) @ pulls + chances.factors @ shifts
+    step = np.zeros((len(pulled), len(q)))
+    step[:, free] = -_solved(whole, pulled.T).T
     # A straight step leaves the bounds and the law's curved valleys; the curves that it leads to
     # do not.
     few = problem.surface.at_rows(spread_rows(problem.surface, CURVE_ROWS))
@@ -217,27 +224,26 @@ def _linear(problem: Problem, q: Array, codes: Whole, chances: Chances) -> Draws
     return Draws(found.q, _sample(chances, residuals, codes))
 
 
-def _by_run(
-    problem: Problem, q: Array, codes: Whole, residuals: Array, shift: Array
-) -> tuple[Array, Array]:
-    """Curvature of the objective, (runs or 1, free, free), and its slope, (runs, free), by run.
+def _by_run(problem: Problem, q: Array, codes: Whole, shift: Array) -> tuple[Array, Array, Array]:
+    """Curvature of the objective, (runs or 1, free, free), and slopes by run, (runs, free).
 
-    With many runs the curvature is not told apart.
+    The first slopes are those of the residuals, the others those of a shift of each row. With
+    many runs the curvature is not told apart.
     """
     runs = int(codes.max()) + 1
     groups = codes if runs < MANY else np.zeros_like(codes)
     curvature = np.zeros((int(groups.max()) + 1, len(q), len(q)))
-    pulls = np.zeros((runs, len(q)))
-    for rows in problem.surface.blocks():
-        bend = problem.weight[rows] * problem.objective.bend(residuals[rows], 0.0)
-        pull = problem.weight[rows] * problem.objective.pull(residuals[rows]) + bend * shift[rows]
-        ways = problem.at_rows(rows).jacobian(q)
-        ways = np.where(np.isfinite(ways), ways, 0.0)
+    pulls, shifts = np.zeros((runs, len(q))), np.zeros((runs, len(q)))
+    for rows, residuals, slopes in problem.tangents(q):
+        bend = problem.weight[rows] * problem.objective.bend(residuals, 0.0)
+        pull = problem.weight[rows] * problem.objective.pull(residuals)
+        ways = np.where(np.isfinite(slopes), slopes, 0.0)
         np.add.at(pulls, codes[rows], (ways * pull).T)
+        np.add.at(shifts, codes[rows], (ways * bend * shift[rows]).T)
         for group in np.unique(groups[rows]):
             own = ways[:, groups[rows] == group]
             curvature[group] += (own * bend[groups[rows] == group]) @ own.T
-    return curvature, pulls
+    return curvature, pulls, shifts
 
 
 def _solved(matrix: Array, right: Array) -> Array:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from p2law.declaring import Array, Mask, Whole
-from p2law.solving.spreading import spread
+from p2law.solving.spreading import scattered
 from p2law.solving.surface import Surface
 
 GRID_SIDES = (64, 18, 12, 7)
@@ -25,11 +25,11 @@ lie from a default of 0: farther where the best end lies outside what was search
 
 
 def spread_rows(surface: Surface, most: int) -> Whole:
-    """Indices of at most so many rows, spread evenly over the design."""
+    """Indices of at most so many rows, spread over the design."""
     if surface.rows <= most:
         return np.arange(surface.rows)
     order = np.lexsort(surface.columns)
-    return np.asarray(order[spread(surface.rows, most)])
+    return np.asarray(order[scattered(surface.rows, most)])
 
 
 def low_points(

@@ -16,9 +16,10 @@ import numpy as np
 
 from p2law.declaring import Array, Form, Mask
 from p2law.solving.calling import Law
+from p2law.solving.factoring import triangular
 from p2law.solving.freeing import free
 from p2law.solving.gauging import Gauge
-from p2law.solving.spreading import spread
+from p2law.solving.spreading import scattered
 from p2law.solving.terms import by_coefficient, terms, with_row_axis
 
 HUGE = 1e150
@@ -100,7 +101,7 @@ class Surface:
 
     def few(self) -> "Surface":
         """Lay it over rows that stand for all, as they are listed."""
-        return self.at_rows(spread(self.rows, 32))
+        return self.at_rows(scattered(self.rows, 32))
 
     def over(self, columns: Sequence[Array]) -> "Surface":
         """Lay the same law over other inputs, with the same pivot."""
@@ -288,13 +289,6 @@ class Surface:
         return values, out
 
     def factor(self, q: Array) -> Array:
-        """Triangular factor of the Jacobian at `q` of shape (free,).
-
-        It has the lengths and angles of the Jacobian but (free, free) elements;
-        made block by block, so that a million rows need no more memory than a few.
-        """
-        factor = np.zeros((len(q), 0))
-        for rows in self.blocks():
-            stacked = np.hstack([factor, self.at_rows(rows).finite_jacobian(q)])
-            factor = np.asarray(np.linalg.qr(stacked.T, mode="r")).T
-        return factor
+        """Triangular factor of the Jacobian at `q` of shape (free,), made block by block."""
+        parts = (self.at_rows(rows).finite_jacobian(q) for rows in self.blocks())
+        return triangular(parts, len(q))
