@@ -9,6 +9,10 @@ from p2law import forms, testing
 from p2law.errors import FitError
 from p2law.result.intervals import between
 from p2law.solving import resampling
+from p2law.solving.condensing import condense
+from p2law.solving.problem import Problem
+from p2law.solving.surface import Surface
+from tests.conftest import TRUTH
 
 ASKED = {"params": 1.5e9, "tokens": 5e8, "pruning_rate": 0.25, "base_loss": 2.0}
 
@@ -196,18 +200,69 @@ def test_errors_of_coefficients_are_those_of_resampled_runs():
     assert spread["beta"] == pytest.approx(0.0203, rel=0.15)
 
 
-def test_a_large_table_is_resampled_by_one_linear_step(p2_records, monkeypatch):
+@pytest.mark.parametrize(
+    "asked", [{}, {"weight": "trust"}, {"objective": p2law.huber(0.004)}], ids=str
+)
+def test_a_large_table_of_few_runs_is_resampled_in_fewer_rows(p2_records, asked, monkeypatch):
     """
-    Where exact refits would take minutes the step is nearly as good, also with few runs.
+    Where refits of all rows would take minutes, rows that follow each other are put together.
     """
-    fit = p2law.fit(p2_records(noise=0.003, run_noise=0.005))
-    exact = width(fit)
-    monkeypatch.setattr(resampling, "DEAR", 0)
+    records = p2_records(noise=0.003, run_noise=0.005)
+    records["trust"] = np.tile([1.0, 2.0, 3.0, 2.0], len(records) // 4)
+    exact = p2law.fit(records, **asked)
+    whole = [width(exact, kind=kind) for kind in ("mean", "run")]
+    monkeypatch.setattr(resampling, "DEAR", 100)
 
-    linear = width(p2law.fit(p2_records(noise=0.003, run_noise=0.005)))
+    fewer = p2law.fit(records, **asked)
 
-    assert exact == pytest.approx(linear, rel=0.15)
-    assert exact != linear
+    assert [width(fewer, kind=kind) for kind in ("mean", "run")] == pytest.approx(whole, rel=0.05)
+    assert width(fewer) != whole[0]
+
+
+@pytest.mark.parametrize("runs", [16, 100])
+def test_a_coefficient_at_its_bound_moves_in_a_large_table_too(runs, monkeypatch):
+    """
+    Half of the refits leave the bound where the fit ends; the interval tells of them.
+    """
+    rates = np.linspace(0.15, 0.5, runs // 4).tolist()
+    table = testing.design([0.5e9, 1.5e9, 3e9, 8e9], rates, np.geomspace(2e7, 1e9, 10))
+    truth = TRUTH | {"N_C": 0.0}
+    records = testing.synthesize(forms.p2, truth, table, noise=0.001, run_noise=0.01, seed=1)
+    told = p2law.fit(records, forms.p2, fixed={"alpha": 0.4}).table().loc["N_C"]
+    monkeypatch.setattr(resampling, "DEAR", 80)
+
+    again = p2law.fit(records, forms.p2, fixed={"alpha": 0.4}).table().loc["N_C"]
+
+    assert "AT LOWER BOUND 0" == told["note"]
+    assert again["high"] == pytest.approx(told["high"], rel=0.15)
+
+
+def test_rows_that_are_put_together_weigh_and_pull_as_before():
+    """
+    Of three runs the short one keeps its rows.
+    """
+    codes = np.repeat([0, 1, 2], [50, 3, 47])
+    rng = np.random.default_rng(0)
+    tokens = rng.permutation(np.geomspace(1e8, 1e10, 100))
+    surface = Surface(forms.token_power, {"tokens": tokens})
+    q = surface.coordinates({"floor": 2.0, "scale": 1000.0, "beta": 0.4})
+    target = surface.predict(q) + 0.01 * rng.standard_normal(100)
+    problem = Problem(surface, target, rng.uniform(0.5, 2, 100), p2law.squared())
+
+    few = condense(problem, q, codes, 30)
+
+    assert [10, 3, 10] == np.bincount(few.codes).tolist()
+    assert (few.codes[few.part] == codes).all()
+    for run in range(3):
+        own, rows = few.codes == run, codes == run
+        assert few.problem.weight[own].sum() == pytest.approx(problem.weight[rows].sum())
+        pulls = [
+            each.weight[some] @ each.residuals(q)[some]
+            for each, some in ((few.problem, own), (problem, rows))
+        ]
+        assert pulls[0] == pytest.approx(pulls[1])
+        apart = np.abs(np.log(few.problem.surface.columns[0][few.part] / tokens)[rows])
+        assert apart.max() < np.ptp(np.log(tokens)) / 8
 
 
 def lopsided(runs, rows):

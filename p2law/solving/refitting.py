@@ -6,6 +6,7 @@ walked in a few steps. All fits move together in arrays; what is done leaves.
 """
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,7 +59,13 @@ def refit(surface: Surface, target: Array, weight: Array, objective: Objective, 
     blocks = [slice(begin, begin + size) for begin in range(0, len(target), size)]
     tasks = [(target[each], weight[each]) for each in blocks]
     parts = mapped(functools.partial(_together, surface, objective, q), tasks, "refits")
-    return Refits(*(np.concatenate(each) for each in zip(*parts, strict=True)))
+    return joined(parts)
+
+
+def joined(parts: Sequence[Refits]) -> Refits:
+    """Several sets of refits as one."""
+    whole = zip(*((each.q, each.cost, each.steps) for each in parts), strict=True)
+    return Refits(*(np.concatenate(each) for each in whole))
 
 
 @dataclass
@@ -82,10 +89,11 @@ class _Moving:
 
 def _together(
     surface: Surface, objective: Objective, q: Array, task: tuple[Array, Array]
-) -> tuple[Array, Array, Array]:
+) -> Refits:
     """Move fits that are few enough to be worked on at once."""
     target, weight = task
-    ends = np.empty((len(target), len(q))), np.empty(len(target)), np.full(len(target), STEPS)
+    fits = len(target)
+    ends = Refits(np.empty((fits, len(q))), np.empty(fits), np.full(fits, STEPS))
     with np.errstate(all="ignore"):
         now = _start(surface, target, weight, objective, q)
         for count in range(1, STEPS + 1):
@@ -94,8 +102,8 @@ def _together(
             if done.any():
                 gone = now.only(done)
                 scale = surface.scale(surface.theta(gone.u))
-                ends[0][gone.number] = np.hstack([gone.u, gone.linear * scale])
-                ends[1][gone.number], ends[2][gone.number] = gone.cost, count
+                ends.q[gone.number] = np.hstack([gone.u, gone.linear * scale])
+                ends.cost[gone.number], ends.steps[gone.number] = gone.cost, count
                 now = now.only(~done)
             if not len(now.number):
                 break

@@ -11,10 +11,11 @@ import numpy as np
 
 from p2law.declaring import Array, Mask, Whole
 from p2law.objectives import squared
+from p2law.solving.condensing import condense
 from p2law.solving.dealing import DRAWS, Chances, deal
 from p2law.solving.factoring import whitening
 from p2law.solving.problem import Problem
-from p2law.solving.refitting import STEPS, Refits, refit
+from p2law.solving.refitting import STEPS, Refits, joined, refit
 from p2law.solving.starting import spread_rows
 
 FEW = 5
@@ -31,7 +32,8 @@ MANY = 100
 they are; with fewer, too much would rest on the few that weigh most."""
 
 DEAR = 10_000
-"""Rows beyond which the refits are one linear step each, however many there are of them."""
+"""Rows that are refitted as they are, however many refits there are; of more, some stand for
+all."""
 
 TOGETHER = 3_000_000
 """Rows times refits that are made up at once."""
@@ -97,8 +99,9 @@ def draw(problem: Problem, q: Array, codes: Whole, seed: int, count: int = DRAWS
     from the fit without it, times a random sign. From 100 runs on: every run gets a
     random weight (exponential; Rubin's Bayesian bootstrap of whole runs). A run that
     alone tells part of the law agrees with it whatever its error, so it is also shifted
-    by what is typical of the others. With more than 10,000 rows signs and weights move
-    the fit by one linear step.
+    by what is typical of the others. Of more than 10,000 rows those of a run are put
+    together to as many as that allows; those of 100 runs or more stay as they are, and
+    the weights move the fit by one linear step.
 
     Parameters
     ----------
@@ -120,24 +123,45 @@ def draw(problem: Problem, q: Array, codes: Whole, seed: int, count: int = DRAWS
     runs = int(codes.max(initial=-1)) + 1
     if problem.spare(q) <= 0 or runs < LEAST:
         return Draws(np.full((count, len(q)), np.nan), np.full(count, np.nan))
-    chances, objective = deal(seed, count, runs, weighed=runs >= MANY), problem.objective
-    if problem.surface.rows > DEAR:
-        return _linear(problem, q, codes, chances)
-    off, start = problem.residuals(q), problem.target
-    if chances.weights is None:
-        off, start = _spread(runs) * _without_own_run(problem, q, codes), problem.surface.predict(q)
-    shift = _shift_of_lone(off, codes, alone(problem, q, codes))
-    shift = shift + off if chances.weights is None else shift
+    chances, off = deal(seed, count, runs, weighed=runs >= MANY), problem.residuals(q)
+    if runs < MANY:
+        few = condense(problem, q, codes, DEAR)
+        made, moved = _signed(few.problem, q, few.codes, chances)
+        off = _spread(runs) * (off + moved[few.part])
+    else:
+        work = _weighed if problem.surface.rows <= DEAR else _linear
+        made = work(problem, q, codes, chances)
+    return Draws(made.q, _sample(chances, off, codes), int(np.sum(made.steps >= STEPS)))
 
-    def refitted(some: slice) -> Refits:
-        moved = objective.shifted(start, chances.factors[some, codes] * shift)
-        weight = 1.0 if chances.weights is None else chances.weights[some, codes]
-        return refit(problem.surface, moved, problem.weight * weight, objective, q)
 
-    size = max(1, TOGETHER // problem.surface.rows)
-    parts = [refitted(slice(begin, begin + size)) for begin in range(0, count, size)]
-    stopped = sum(int(np.sum(each.steps >= STEPS)) for each in parts)
-    return Draws(np.concatenate([each.q for each in parts]), _sample(chances, off, codes), stopped)
+def _weighed(problem: Problem, q: Array, codes: Whole, chances: Chances) -> Refits:
+    """Refits to runs of random weights."""
+    shift = _shift_of_lone(problem.residuals(q), codes, alone(problem, q, codes))
+    return _refitted(problem, q, codes, chances, problem.target, shift)
+
+
+def _signed(problem: Problem, q: Array, codes: Whole, chances: Chances) -> tuple[Refits, Array]:
+    """Refits to deviations of random sign, and how the fit without its run moves at each row."""
+    off = _without_own_run(problem, q, codes)
+    wide = _spread(len(np.bincount(codes))) * off
+    shift = wide + _shift_of_lone(wide, codes, alone(problem, q, codes))
+    made = _refitted(problem, q, codes, chances, problem.surface.predict(q), shift)
+    return made, off - problem.residuals(q)
+
+
+def _refitted(
+    problem: Problem, q: Array, codes: Whole, chances: Chances, start: Array, shift: Array
+) -> Refits:
+    """Refits to what lies off a start by random shares of a shift, both of shape (rows,)."""
+    size, parts = max(1, TOGETHER // problem.surface.rows), list[Refits]()
+    for begin in range(0, len(chances.factors), size):
+        some = slice(begin, begin + size)
+        moved = problem.objective.shifted(start, chances.factors[some, codes] * shift)
+        weight = problem.weight
+        if chances.weights is not None:
+            weight = weight * chances.weights[some, codes]
+        parts.append(refit(problem.surface, moved, weight, problem.objective, q))
+    return joined(parts)
 
 
 def alone(problem: Problem, q: Array, codes: Whole) -> Mask:
@@ -194,45 +218,29 @@ def _without_own_run(problem: Problem, q: Array, codes: Whole) -> Array:
     return off
 
 
-def _linear(problem: Problem, q: Array, codes: Whole, chances: Chances) -> Draws:
-    """Refits by one linear step, for tables that are too large to be fitted many times."""
+def _linear(problem: Problem, q: Array, codes: Whole, chances: Chances) -> Refits:
+    """Refits by one linear step, for many runs that are too large to be fitted many times."""
     low, high = problem.surface.box
-    free = np.flatnonzero((q > low) & (q < high))
     residuals = problem.residuals(q)
     shift = _shift_of_lone(residuals, codes, alone(problem, q, codes))
     curvature, pulls, shifts = _by_run(problem, q, codes, shift)
-    curvature, pulls, shifts = curvature[:, free[:, None], free], pulls[:, free], shifts[:, free]
-    whole = curvature.sum(axis=0)
-    if chances.weights is None:
-        # The fit without a run moves further than one that only weighs it less.
-        pulls = _spread(len(pulls)) * np.array(
-            [
-                own + each @ _solved(whole - each, own)
-                for own, each in zip(pulls + shifts, curvature, strict=True)
-            ]
-        )
-        pulled = chances.factors @ pulls
-    else:
-        pulled = (chances.weights - 1) @ pulls + chances.factors @ shifts
-    step = np.zeros((len(pulled), len(q)))
-    step[:, free] = -_solved(whole, pulled.T).T
-    # A straight step leaves the bounds and the law's curved valleys; the curves that it leads to
-    # do not.
+    heavier = chances.factors if chances.weights is None else chances.weights - 1
+    # What lies at a bound is pulled outwards as a whole, and inwards by some of the runs.
+    outwards = np.where((q <= low) | (q >= high), pulls.sum(axis=0), 0.0)
+    step = -_solved(curvature, (heavier @ pulls + chances.factors @ shifts + outwards).T).T
+    # A straight step leaves the bounds and the law's curved valleys; refits to the curves that it
+    # leads to do not.
     few = problem.surface.at_rows(spread_rows(problem.surface, CURVE_ROWS))
     curves = few.predict(q) + step @ few.jacobian(q)
-    found = refit(few, curves, np.ones(few.rows), squared(), q)
-    return Draws(found.q, _sample(chances, residuals, codes))
+    return refit(few, curves, np.ones(few.rows), squared(), q)
 
 
 def _by_run(problem: Problem, q: Array, codes: Whole, shift: Array) -> tuple[Array, Array, Array]:
-    """Curvature of the objective, (runs or 1, free, free), and slopes by run, (runs, free).
+    """Curvature of the objective, (free, free), and slopes by run, (runs, free).
 
-    The first slopes are those of the residuals, the others those of a shift of each row. With
-    many runs the curvature is not told apart.
+    The first slopes are those of the residuals, the others those of a shift of each row.
     """
-    runs = int(codes.max()) + 1
-    groups = codes if runs < MANY else np.zeros_like(codes)
-    curvature = np.zeros((int(groups.max()) + 1, len(q), len(q)))
+    runs, curvature = int(codes.max()) + 1, np.zeros((len(q), len(q)))
     pulls, shifts = np.zeros((runs, len(q))), np.zeros((runs, len(q)))
     for rows, residuals, slopes in problem.tangents(q):
         bend = problem.weight[rows] * problem.objective.bend(residuals, 0.0)
@@ -240,9 +248,7 @@ def _by_run(problem: Problem, q: Array, codes: Whole, shift: Array) -> tuple[Arr
         ways = np.where(np.isfinite(slopes), slopes, 0.0)
         np.add.at(pulls, codes[rows], (ways * pull).T)
         np.add.at(shifts, codes[rows], (ways * bend * shift[rows]).T)
-        for group in np.unique(groups[rows]):
-            own = ways[:, groups[rows] == group]
-            curvature[group] += (own * bend[groups[rows] == group]) @ own.T
+        curvature += (ways * bend) @ ways.T
     return curvature, pulls, shifts
 
 
