@@ -61,12 +61,21 @@ def condense(problem: Problem, q: Array, codes: Whole, most: int) -> Condensed:
     middle = order[np.cumsum(count) - count + count // 2]
     part = np.empty(len(order), dtype=np.intp)
     part[order] = np.repeat(np.arange(len(count)), count)
-    residuals, objective = problem.residuals(q), problem.objective
-    weight: Array = np.asarray(np.bincount(part, problem.weight), dtype=float)
-    pull = np.bincount(part, problem.weight * objective.pull(residuals)) / weight
+    del order  # as large as a column
+    weight, pull, bend = _sums(problem, q, part, len(count))
+    surface, plain = problem.surface.at_rows(middle), squared(log=problem.objective.log)
     # Huber's function pulls by its middle rows alone: by so much less the objective is bent.
-    bend = np.average(objective.bend(residuals, 0.0), weights=problem.weight)
-    surface, plain = problem.surface.at_rows(middle), squared(log=objective.log)
-    off = pull / max(float(bend), 1 / len(order))
-    target = plain.shifted(surface.predict(q), -off)
+    share = max(bend / float(weight.sum()), 1 / len(part))
+    target = plain.shifted(surface.predict(q), -pull / weight / share)
     return Condensed(Problem(surface, target, weight, plain), codes[middle], part)
+
+
+def _sums(problem: Problem, q: Array, part: Whole, parts: int) -> tuple[Array, Array, float]:
+    """Weights and pulls by part, and the curvature of all, block by block."""
+    weight, pull, bend = np.zeros(parts), np.zeros(parts), 0.0
+    for rows in problem.surface.blocks():
+        off = problem.at_rows(rows).residuals(q)
+        weight += np.bincount(part[rows], problem.weight[rows], parts)
+        pull += np.bincount(part[rows], problem.weight[rows] * problem.objective.pull(off), parts)
+        bend += float(problem.weight[rows] @ problem.objective.bend(off, 0.0))
+    return weight, pull, bend
