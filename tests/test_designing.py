@@ -1,6 +1,8 @@
 """Which runs to do next, and what is known before any."""
 
 import itertools
+import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +11,9 @@ import pytest
 
 import p2law
 from p2law import forms, planning, testing
-from p2law.designing.informing import added, components, variances
+from p2law.designing.informing import added, components, ground, variances
 from p2law.designing.offers import offers
+from p2law.designing.searching import Search
 from p2law.errors import FitError, FormError, PlanError, RecordError
 from p2law.objectives import squared
 from p2law.solving.refitting import refit
@@ -38,6 +41,13 @@ def candidates(sizes=(0.5e9, 1e9, 3e9, 8e9), rates=(0.15, 0.35, 0.5), tokens=(2.
 def prior():
     """A stated guess of the P² law."""
     return planning.Prior(forms.p2, 0.005, 0.01, RANGES, MIDDLE)
+
+
+@pytest.fixture(scope="module")
+def falling():
+    """A stated guess of a power law of tokens."""
+    guess = {"floor": (1.5, 2.5), "scale": (0.2, 1.0), "beta": (0.2, 0.5)}
+    return planning.Prior(forms.token_power, 0.005, 0.01, guess, {"tokens": 1e9})
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +129,40 @@ def test_exchange_finds_what_trying_every_set_finds(prior):
     numbers = range(len(table))
     sets = itertools.chain.from_iterable(itertools.combinations(numbers, k) for k in range(1, 9))
     assert found.after <= 1.02 * min(after(rows) for rows in sets if full(rows))
+
+
+@pytest.mark.parametrize("decades", [1, 5, 7])
+def test_whatever_runs_cost_the_budget_is_kept_and_no_run_stands_twice(falling, decades):
+    """
+    Also where the budget is the sum of a dear run and a cheap one, so that what is left once the
+    dear one is paid is known to fewer digits than the cheap one costs.
+    """
+    lengths = pd.DataFrame({"tokens": [3e11, 1e11, 1e10, 1e9, 2e8], "cost": 1.0})
+    offered, wanted = offers(forms.token_power, lengths, "cost"), pd.DataFrame({"tokens": [1e12]})
+    search = Search.of(ground(falling, pd.concat(offered.rows), 2), offered, wanted)
+    rng = np.random.default_rng(decades)
+
+    for _ in range(200):
+        cost = (10 ** rng.uniform(0, decades, 5)).round(2)
+        budget = float(cost[rng.random(len(cost)) < 0.5].sum()) or float(cost.max())
+        chosen = replace(search, offered=replace(offered, cost=cost)).best(budget)
+
+        assert len(set(chosen)) == len(chosen)
+        assert math.fsum(cost[chosen]) <= budget * (1 + 1e-12)
+
+
+def test_a_pilot_run_beside_a_dear_one_is_chosen_once_and_both_are_paid_by_the_budget(falling):
+    """
+    The budget pays for the two of them to the last digit, and not for a second dear one.
+    """
+    offered = pd.DataFrame({"tokens": [1e11, 3e11, 2e8], "cost": [102755.91, 375351.31, 0.53]})
+    wanted, budget = pd.DataFrame({"tokens": [1e12]}), 102755.91 + 0.53
+
+    found = planning.next_runs(falling, offered, wanted, budget=budget, guesses=2)
+
+    assert {"run 1", "run 3"} == set(found.chosen["run"])
+    assert budget == found.cost
+    assert 2 == len(found.chosen)
 
 
 def test_the_promised_width_is_what_fits_show(prior):

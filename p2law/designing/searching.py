@@ -7,7 +7,7 @@ from statistics import NormalDist
 import numpy as np
 import pandas as pd
 
-from p2law.declaring import Array
+from p2law.declaring import Array, Whole
 from p2law.designing.informing import Ground, variances
 from p2law.designing.offers import Offers
 from p2law.designing.picks import NextRuns
@@ -81,17 +81,23 @@ class Search:
     def greedy(self, budget: float, power: float, begun: Sequence[int] = ()) -> list[int]:
         """Add what narrows most per cost to a power, while the budget lasts and it narrows."""
         chosen, cost = list(begun), self.offered.cost
-        while True:
-            left = budget - cost[chosen].sum()
-            able = cost <= left * (1 + 1e-12)
-            able[chosen] = False
-            if not able.any():
-                return chosen
+        while len(able := self.affordable(chosen, budget)):
             gain = self._gain(self.with_each(chosen), self.of_set(chosen)) / cost**power
-            best = int(np.argmax(np.where(able, gain, -np.inf)))
+            best = int(able[np.argmax(gain[able])])
             if gain[best] <= 0:
-                return chosen
+                break
             chosen.append(best)
+        return chosen
+
+    def affordable(self, chosen: Sequence[int], budget: float) -> Whole:
+        """Candidates that are not in a set and that the budget pays for beside it.
+
+        Sums are compared: what a dear set leaves of the budget is known to too few digits.
+        """
+        cost = self.offered.cost
+        able = cost + cost[list(chosen)].sum() <= budget * (1 + 1e-12)
+        able[list(chosen)] = False
+        return np.flatnonzero(able)
 
     def exchanged(self, chosen: list[int], budget: float) -> list[int]:
         """Swap a chosen run for others, and fill up, as long as the interval narrows."""
@@ -109,11 +115,11 @@ class Search:
 
     def swapped(self, rest: list[int], budget: float) -> list[int]:
         """The best single addition to a set, then whatever the budget still allows."""
-        cost = self.offered.cost
-        able = cost <= (budget - cost[rest].sum()) * (1 + 1e-12)
-        able[rest] = False
-        after = np.where(able, self.with_each(rest), np.inf)
-        return self.greedy(budget, 1.0, [*rest, int(np.argmin(after))])
+        able = self.affordable(rest, budget)
+        if not len(able):
+            return rest
+        best = int(able[np.argmin(self.with_each(rest)[able])])
+        return self.greedy(budget, 1.0, [*rest, best])
 
     def answer(self, chosen: list[int], level: float, trouble: tuple[str, ...]) -> NextRuns:
         """The chosen runs as a value."""
