@@ -455,6 +455,56 @@ def test_the_noise_of_rows_and_runs_is_found(p2_records):
     assert 0.012 == pytest.approx(run_noise, rel=0.6)
 
 
+@pytest.fixture(scope="module")
+def curves():
+    """Eight runs of a power law of tokens."""
+    grid = p2law.grid(run=list("abcdefgh"), tokens=np.geomspace(1e6, 1e9, 20))
+    truth = {"floor": 2.0, "scale": 90.0, "beta": 0.3}
+    return testing.synthesize(forms.token_power, truth, grid, noise=0.005, run_noise=0.02, seed=1)
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1e4, 1e6])
+@pytest.mark.parametrize("log", [False, True])
+def test_the_unit_of_the_target_does_not_matter(curves, log, unit):
+    """
+    Neither to widths, nor to the noise that they rest on; of logarithms it is a share.
+    """
+    offered = pd.DataFrame({"tokens": [1e10, 1e11], "cost": [1.0, 5.0]})
+    wanted = pd.DataFrame({"tokens": [1e12]})
+
+    one, other = (
+        planning.next_runs(
+            p2law.fit(table, forms.token_power, objective=squared(log=log)),
+            offered,
+            wanted,
+            budget=6.0,
+            guesses=1,
+        )
+        for table in (curves, curves.assign(loss=unit * curves["loss"]))
+    )
+
+    assert one.before == pytest.approx(other.before / unit, rel=1e-4)
+    assert one.after == pytest.approx(other.after / unit, rel=1e-4)
+    assert one.noise == pytest.approx(other.noise / (1 if log else unit), rel=1e-4)
+    assert one.run_noise == pytest.approx(other.run_noise / (1 if log else unit), rel=1e-4)
+
+
+def test_records_without_noise_are_told_by_a_millionth_of_the_target(curves):
+    """
+    Or of one, where noise is of logarithms: no less, for nothing can be divided by 0.
+    """
+    truth = {"floor": 2.0, "scale": 90.0, "beta": 0.3}
+    exact = curves.assign(loss=forms.token_power(curves["tokens"].to_numpy(), **truth))
+
+    raw, log = (
+        components(p2law.fit(exact, forms.token_power, objective=squared(log=log)).known)[0]
+        for log in (False, True)
+    )
+
+    assert 1e-6 * exact["loss"].mean() == pytest.approx(raw)
+    assert 1e-6 == pytest.approx(log)
+
+
 def test_a_fit_without_rows_to_spare_tells_no_noise():
     """
     The cure is a prior that states it.

@@ -23,7 +23,11 @@ from p2law.solving.gathering import WEIGHT
 from p2law.solving.surface import Surface
 
 VAGUE = 10.0
-"""Standard deviation of a coordinate that no record tells, in its typical sizes."""
+"""Standard deviation of a coordinate that no record tells, in its typical sizes: of a term, in
+that of the target."""
+
+EXACT = 1e-6
+"""Least noise of rows, as a share of the target."""
 
 PRIOR_DRAWS = 400
 """Draws that give the spread of a prior; the design is averaged over fewer."""
@@ -140,7 +144,8 @@ def _of_fit(fit: Fit, guesses: int) -> Ground:
     hidden = _hidden(surface, q, fit.held)
     start = Ground(surface, q, np.zeros(()), noise, run_noise, log, per_run, hidden)
     told = [start.told(rows) for _, rows in table.groupby("run", sort=False)]
-    vague = np.array([np.diag(1 / (VAGUE * surface.typical(each)) ** 2) for each in q])
+    size = np.where(np.isin(surface.names, surface.linear), _level(known), 1.0)
+    vague = np.array([np.diag(1 / (VAGUE * size * surface.typical(each)) ** 2) for each in q])
     return replace(start, before=np.sum(told, axis=0) + vague[None])
 
 
@@ -188,5 +193,10 @@ def components(known: Knowledge) -> tuple[float, float]:
     between = float(mean @ mean) / max(runs - used / 2, 1.0)
     shared = between - noise2 * float(np.mean(1 / count)) if own else 0.0
     noise2 = noise2 if own else between
-    least = (1e-6 * float(np.mean(np.abs(problem.target)))) ** 2
+    least = (EXACT * (1.0 if problem.objective.log else _level(known))) ** 2
     return float(np.sqrt(max(noise2, least))), float(np.sqrt(max(shared, 0.0)))
+
+
+def _level(known: Knowledge) -> float:
+    """How large the target is."""
+    return float(np.mean(np.abs(known.problem.target)))
