@@ -373,6 +373,30 @@ def test_candidates_that_are_none_are_refused(prior, change, words):
         planning.next_runs(prior, change(candidates()), WANTED, budget=5.0)
 
 
+@pytest.mark.parametrize("choose", [planning.next_runs, planning.identifying_runs])
+@pytest.mark.parametrize("dtype", [object, "string", "category"])
+@pytest.mark.parametrize("none", [None, np.nan, pd.NA])
+def test_candidates_without_the_name_of_their_run_are_refused(prior, choose, dtype, none):
+    """
+    As records are: by row and with the cure, and whatever stands there in place of a name.
+    """
+    table = candidates((1e9,), (0.15,), (2.5e8, 5e8, 1e9)).set_index(pd.Index(["x", "y", "z"]))
+    names = pd.Series([none, "one", none], dtype=dtype, index=table.index)
+    asked = [WANTED] if choose is planning.next_runs else []
+
+    with pytest.raises(RecordError) as refused:
+        choose(prior, table.assign(run=names), *asked)
+
+    assert ["x", "z"] == refused.value.rows
+    for part in (
+        "candidates: 2 of 3 records have run missing",
+        "row x: run = ",
+        "row z: run = ",
+        "name the run of every row, or take the column out: every row is then a run of its own",
+    ):
+        assert part in str(refused.value)
+
+
 def test_candidates_that_stand_there_twice_are_said(prior):
     """
     A run may be done twice, with two seeds; whether that is meant nobody else can tell.

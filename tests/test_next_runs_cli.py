@@ -123,6 +123,20 @@ def test_candidates_may_stand_in_any_file_of_records(said, place):
         assert expected == said(f"next-runs fit.json {name} {TARGET}")
 
 
+def test_a_run_without_a_name_in_a_file_is_named_by_its_row(said, place):
+    """
+    An empty cell is no name.
+    """
+    table = pd.read_csv(place / "runs.csv")
+    names = [f"one {k}" for k in range(len(table) - 1)]
+    table.assign(run=["", *names]).to_csv(place / "unnamed.csv", index=False)
+
+    words = said(f"next-runs fit.json unnamed.csv {TARGET}", 2)
+
+    assert "candidates: 1 of 8 records has run missing:\n  row 0: run = " in words
+    assert "or take the column out" in words
+
+
 def test_a_file_that_is_none_is_named(said):
     """
     Candidates that cannot be read.

@@ -74,7 +74,7 @@ def next_runs(
     FormError
         An input of the law is missing.
     RecordError
-        An input is not a number, or the law has no value there.
+        An input is not a number, the law has no value there, or a candidate's run is missing.
 
     Examples
     --------

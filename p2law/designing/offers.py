@@ -8,6 +8,7 @@ import pandas as pd
 from p2law.declaring import Array, Form
 from p2law.errors import FitError, RecordError
 from p2law.records.numeric import numbers
+from p2law.records.refusing import refuse
 from p2law.result import asking
 from p2law.text.views import number
 from p2law.text.wording import got, listed
@@ -61,8 +62,10 @@ def offers(form: Form, candidates: pd.DataFrame, cost: str) -> Offers:
     FitError
         There are none, a cost is missing, no positive number, or not one per run, or a run
         has a checkpoint twice.
-    FormError, RecordError
-        As in `asking.inputs`.
+    RecordError
+        A row has no run where others have one, or as in `asking.inputs`.
+    FormError
+        As there.
     """
     if not isinstance(candidates, pd.DataFrame):
         raise FitError(f"candidates are a DataFrame, one row a run, got {got(candidates)}")
@@ -73,7 +76,7 @@ def offers(form: Form, candidates: pd.DataFrame, cost: str) -> Offers:
         raise FitError(f"candidates have no column {cost!r} of costs; they have {had}; name it")
     table = candidates.reset_index(drop=True)
     inputs, paid = asking.inputs(form, table, {}), _costs(table, cost)
-    label = table["run"].astype(str) if "run" in table.columns else _labels(len(table))
+    label = _runs(candidates)
     found, rows, costs = [], list[pd.DataFrame](), list[float]()
     for name, where in label.groupby(label, sort=False).indices.items():
         own = inputs.iloc[where]
@@ -96,8 +99,16 @@ def _words(row: pd.Series) -> str:
     return ", ".join(f"{name} {number(float(each))}" for name, each in row.items())
 
 
-def _labels(count: int) -> pd.Series:
-    return pd.Series([f"run {k + 1}" for k in range(count)])
+def _runs(candidates: pd.DataFrame) -> pd.Series:
+    """The run of each row; a row is one where none is named."""
+    if "run" not in candidates.columns:
+        return pd.Series([f"run {k + 1}" for k in range(len(candidates))])
+    cure = "name the run of every row, or take the column out: every row is then a run of its own"
+    try:
+        refuse(candidates, "run", candidates["run"].isna().to_numpy(), "missing", cure)
+    except RecordError as error:
+        raise RecordError(f"candidates: {error}", error.rows) from None
+    return candidates["run"].astype(str).reset_index(drop=True)
 
 
 def _costs(table: pd.DataFrame, cost: str) -> Array:
