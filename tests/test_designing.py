@@ -456,6 +456,28 @@ def test_a_number_of_guesses_that_is_none_is_refused(prior, guesses):
         planning.next_runs(prior, candidates(), WANTED, budget=5.0, guesses=guesses)
 
 
+@pytest.mark.parametrize("guesses", [1, 2, 300, 301, 302, 303, 400])
+def test_as_many_guesses_are_averaged_over_as_were_asked_for(falling, curves, guesses):
+    """
+    The estimate and its refits, also where a fit has fewer of them as a rule; draws of a prior.
+    """
+    fit, asked = p2law.fit(curves, forms.token_power), pd.DataFrame({"tokens": [1e12]})
+
+    assert guesses == len(ground(fit, asked, guesses).q)
+    assert guesses == len(ground(falling, asked, guesses).q)
+
+
+def test_more_guesses_are_those_of_fewer_and_others(curves):
+    """
+    In the same order, the estimate first.
+    """
+    fit, asked = p2law.fit(curves, forms.token_power), pd.DataFrame({"tokens": [1e12]})
+
+    few, many = (ground(fit, asked, guesses).q for guesses in (24, 400))
+
+    np.testing.assert_array_equal(few, many[:24])
+
+
 def test_only_a_fit_or_a_prior_will_do():
     """
     Anything else is named.

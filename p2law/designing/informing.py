@@ -134,7 +134,8 @@ def _of_fit(fit: Fit, guesses: int) -> Ground:
             f"nothing tells the noise; state it: planning.Prior(form, noise, run_noise, ranges)"
         )
     low, high = surface.box
-    points = [dict(fit.values), *_named(known.draws.iloc[: max(guesses - 1, 0)].dropna())]
+    refits = known.of_refits(max(known.refits, guesses // 2 * 2)).draws.iloc[: guesses - 1]
+    points = [dict(fit.values), *_named(refits.dropna())]
     q = np.array([np.clip(surface.coordinates(each), low, high) for each in points])
     noise, run_noise = components(known)
     table = fit.records
