@@ -1,7 +1,9 @@
 """Which runs to do next, and what is known before any."""
 
+import copy
 import itertools
 import math
+import pickle
 from dataclasses import replace
 from pathlib import Path
 
@@ -906,6 +908,72 @@ def test_identifying_runs_in_billions_are_refused_with_a_fit(pilot):
 
     with pytest.raises(RecordError, match="looks like billions"):
         planning.identifying_runs(pilot, table.assign(params=table["params"] / 1e9))
+
+
+def test_a_prior_is_what_was_stated_whatever_becomes_of_that():
+    """
+    Ranges that are written into afterwards, and their ends, change no draw; neither do inputs.
+    """
+    ends, middle = {name: list(each) for name, each in RANGES.items()}, dict(MIDDLE)
+    prior = planning.Prior(forms.p2, 0.005, 0.01, ends, middle)
+    before = prior.sample(5)
+
+    ends["alpha"][0] = -9.0
+    ends["beta"] = (-5.0, -4.0)
+    middle["tokens"] = 1.0
+
+    assert before.equals(prior.sample(5))
+    assert RANGES == prior.ranges
+    assert MIDDLE == prior.sizes_at
+    for each in (prior.ranges, prior.sizes_at):
+        with pytest.raises(TypeError, match="does not support item assignment"):
+            each["tokens"] = 1.0
+
+
+def test_draws_of_a_prior_are_copies(prior):
+    """
+    Neither the table that was handed over, nor the one that is handed out, is the prior's own.
+    """
+    table = prior.sample(50)
+    drawn = planning.Prior(forms.p2, 0.005, 0.01, draws=table)
+    before = drawn.sample(5)
+
+    table["beta"] = -5.0
+    handed = drawn.draws
+    handed["beta"] = -5.0
+    handed.loc[:, "alpha"] = np.nan
+
+    assert before.equals(drawn.sample(5))
+    assert drawn.draws["beta"].between(0.1, 0.5).all()
+    assert planning.Prior(forms.p2, 0.005, 0.01, RANGES).draws is None
+
+
+@pytest.mark.parametrize("kind", ["ranges", "draws"])
+def test_a_prior_travels(prior, kind):
+    """
+    To other processes, and into copies with something else in them.
+    """
+    drawn = planning.Prior(forms.p2, 0.005, 0.01, draws=prior.sample(50), seed=3)
+    one = {"ranges": prior, "draws": drawn}[kind]
+
+    there = pickle.loads(pickle.dumps(one))  # noqa: S301 - its own
+
+    assert one.sample(5).equals(there.sample(5))
+    assert one.sample(5).equals(copy.deepcopy(one).sample(5))
+    assert one.sample(5).equals(replace(one, noise=1.0).sample(5))
+    assert 1.0 == replace(one, noise=1.0).noise
+
+
+@pytest.mark.parametrize("name", ["ranges", "sizes_at"])
+@pytest.mark.parametrize("odd", [3.0, [1.0], "alpha"])
+def test_what_is_no_mapping_is_refused(name, odd):
+    """
+    Named, with what belongs there.
+    """
+    stated = {"ranges": RANGES, "sizes_at": MIDDLE} | {name: odd}
+
+    with pytest.raises(FitError, match=f"{name} is a mapping of names, as "):
+        planning.Prior(forms.p2, 0.005, 0.01, **stated)
 
 
 def test_a_seed_of_a_prior_is_a_whole_number():

@@ -1,8 +1,9 @@
 """What is thought of a law before any run: coefficients drawn from stated ranges."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from numbers import Integral, Real
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -19,9 +20,23 @@ SCATTER = (1e-30, 1e30)
 """Standard deviations from the least to the most; squares of squares of them are numbers, too."""
 
 
+class _Copied:
+    """A table that is handed out as a copy: nobody writes into the one that is kept."""
+
+    def __get__(self, owner: object, kind: type) -> pd.DataFrame | None:
+        kept = None if owner is None else vars(owner)["_draws"]
+        return kept.copy() if isinstance(kept, pd.DataFrame) else kept
+
+    def __set__(self, owner: object, table: pd.DataFrame | None) -> None:
+        vars(owner)["_draws"] = table
+
+
+_COPIED: Any = _Copied()
+
+
 @dataclass(frozen=True, eq=False)
 class Prior:
-    """A law with coefficients that are only guessed so far.
+    """A law with coefficients that are only guessed so far. Nothing in it changes.
 
     Attributes
     ----------
@@ -36,7 +51,7 @@ class Prior:
         Inputs at which the ranges of linear coefficients are sizes of their terms, in the
         unit of the target; without it they are ranges of the coefficients themselves.
     draws : DataFrame, optional
-        Coefficients, one column each, in place of ranges.
+        Coefficients, one column each, in place of ranges; a copy.
     seed : int
 
     Raises
@@ -60,11 +75,13 @@ class Prior:
     run_noise: float
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     sizes_at: Mapping[str, float] = field(default_factory=dict)
-    draws: pd.DataFrame | None = None
+    draws: pd.DataFrame | None = _COPIED
     seed: int = 0
 
     def __post_init__(self) -> None:
         checked_form(self.form)
+        self._keep("ranges", "{'beta': (0.2, 0.5)}")
+        self._keep("sizes_at", "{'tokens': 1e9}")
         _check_noise("noise", self.noise)
         if self.run_noise != 0:
             _check_noise("run_noise, where it is not 0,", self.run_noise)
@@ -85,6 +102,9 @@ class Prior:
             drawn = self.draws[list(self.form.names)].apply(pd.to_numeric, errors="coerce")
             if not np.isfinite(drawn.to_numpy(dtype=float)).all():
                 raise FitError("draws hold what is no finite number; leave these draws out")
+            object.__setattr__(self, "draws", drawn)
+        else:
+            object.__setattr__(self, "ranges", MappingProxyType(self._ends()))
         for name, (low, high) in self._ends().items():
             bounds = self.form.coefficient(name).bounds
             if not (np.isfinite([low, high]).all() and bounds.least <= low <= high <= bounds.most):
@@ -92,6 +112,23 @@ class Prior:
                     f"{name} goes from low to high within {bounds.least:g} to {bounds.most:g}, "
                     f"got {number(low)} to {number(high)}"
                 )
+
+    def __reduce__(self) -> Any:
+        # Read-only views of mappings do not travel.
+        parts = {each.name: getattr(self, each.name) for each in fields(self)}
+        parts |= {"ranges": dict(self.ranges), "sizes_at": dict(self.sizes_at)}
+        return Prior, tuple(parts.values())
+
+    def _keep(self, name: str, example: str) -> None:
+        """Take a mapping as it is now."""
+        given = getattr(self, name)
+        try:
+            kept = {} if given is None else dict(given)
+        except (TypeError, ValueError):
+            raise FitError(
+                f"{name} is a mapping of names, as {example}, got {got(given)}"
+            ) from None
+        object.__setattr__(self, name, MappingProxyType(kept))
 
     def _ends(self) -> dict[str, tuple[float, float]]:
         """Least and largest value of each coefficient."""
