@@ -976,6 +976,19 @@ def test_what_is_no_mapping_is_refused(name, odd):
         planning.Prior(forms.p2, 0.005, 0.01, **stated)
 
 
+@pytest.mark.parametrize("choose", [planning.next_runs, planning.identifying_runs])
+def test_a_run_in_billions_is_refused_by_its_own_tokens(pilot, choose):
+    """
+    Not by those of the checkpoints that are made for it, which nobody wrote.
+    """
+    table = candidates()
+    asked = [WANTED] if choose is planning.next_runs else []
+    words = r"tokens = 0.25 \(row 0\) looks like billions, .* so write 2.5e8"
+
+    with pytest.raises(RecordError, match=words):
+        choose(pilot, table.assign(tokens=table["tokens"] / 1e9), *asked)
+
+
 def test_a_seed_of_a_prior_is_a_whole_number():
     """
     Refused when it is stated, not when it is drawn from.

@@ -8,7 +8,7 @@ import pandas as pd
 
 from p2law.designing.determining import left_free
 from p2law.designing.informing import PRIOR_DRAWS, ground
-from p2law.designing.offers import Offers, offers
+from p2law.designing.offers import Offers, offered_to
 from p2law.designing.picks import NextRuns
 from p2law.designing.prior import Prior
 from p2law.designing.searching import Search
@@ -90,16 +90,12 @@ def next_runs(
     """
     asking.interval(level, "mean")
     _check_guesses(guesses)
-    form = source.form if isinstance(source, (Fit, Prior)) else None
-    if form is None:
-        raise FitError(f"a fit or a planning.Prior is asked for, got {type(source).__name__}")
-    offered = offers(form, candidates, cost)
-    wanted = asking.inputs(form, target, {})
+    offered = offered_to(source, candidates, cost)
+    wanted = asking.inputs(source.form, target, {})
+    inputs = pd.concat([*offered.rows, wanted])
     if isinstance(source, Fit):
-        for each in (*offered.rows, wanted):
-            asking.check_counts(each, source.records)
+        asking.check_counts(inputs, source.records)
     else:
-        asking.plain_counts("a candidate", offered.table)
         asking.plain_counts("the wanted prediction", wanted)
     if wanted.empty:
         raise FitError("target has no rows: which prediction is wanted?")
@@ -109,7 +105,7 @@ def next_runs(
             f"a budget of {number(spend)} pays for none of the candidates: the cheapest costs "
             f"{number(float(offered.cost.min()))}"
         )
-    search = Search.of(ground(source, pd.concat([*offered.rows, wanted]), guesses), offered, wanted)
+    search = Search.of(ground(source, inputs, guesses), offered, wanted)
     chosen = search.best(spend) if budget is not None else search.single()
     done = [offered.rows[k] for k in chosen]
     said = left_free(source, done, wanted) if chosen else [_idle(source)]

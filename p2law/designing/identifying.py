@@ -9,11 +9,11 @@ import pandas as pd
 
 from p2law import identify
 from p2law.declaring import Array
-from p2law.designing.offers import Offers, offers
+from p2law.designing.offers import Offers, offered_to
 from p2law.designing.picks import IdentifyingRuns
 from p2law.designing.prior import Prior
 from p2law.errors import FitError
-from p2law.result import Fit, asking
+from p2law.result import Fit
 from p2law.solving.surface import Surface
 from p2law.text.wording import listed
 
@@ -63,13 +63,7 @@ def identifying_runs(
     >>> (found.chosen["params"] / 1e9).tolist(), found.chosen["pruning_rate"].nunique()
     ([1.0, 3.0, 8.0], 2)
     """
-    if not isinstance(source, (Fit, Prior)):
-        raise FitError(f"a fit or a planning.Prior is asked for, got {type(source).__name__}")
-    offered = offers(source.form, candidates, cost)
-    if isinstance(source, Fit):
-        asking.check_counts(offered.table, source.records)
-    else:
-        asking.plain_counts("a candidate", offered.table)
+    offered = offered_to(source, candidates, cost)
     ranks = _Ranks.of(source, offered)
     everything = list(range(len(offered.rows)))
     if not ranks.full(everything):

@@ -118,11 +118,9 @@ def variances(known: Array, slopes: Array) -> Array:
 
 def ground(source: Fit | Prior, inputs: pd.DataFrame, guesses: int) -> Ground:
     """Stand on a fit, or on a prior over the inputs asked about."""
-    if isinstance(source, Fit):
-        return _of_fit(source, guesses)
-    if isinstance(source, Prior):
-        return _of_prior(source, inputs, guesses)
-    raise FitError(f"a fit or a planning.Prior is asked for, got {type(source).__name__}")
+    return (
+        _of_fit(source, guesses) if isinstance(source, Fit) else _of_prior(source, inputs, guesses)
+    )
 
 
 def _of_fit(fit: Fit, guesses: int) -> Ground:

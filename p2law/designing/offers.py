@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 
 from p2law.declaring import Array, Form
+from p2law.designing.prior import Prior
 from p2law.errors import FitError, RecordError
 from p2law.records.numeric import numbers
 from p2law.records.refusing import refuse
-from p2law.result import asking
+from p2law.result import Fit, asking
 from p2law.text.views import number
 from p2law.text.wording import got, listed
 
@@ -52,6 +53,28 @@ class Offers:
             f"another seed; drop all but one where it is to be done once"
         )
         return [said]
+
+
+def offered_to(source: Fit | Prior, candidates: pd.DataFrame, cost: str) -> Offers:
+    """Read candidate runs for what is known, with plain counts at the end of each.
+
+    Raises
+    ------
+    FitError
+        Nothing is known, or as in `offers`.
+    PlanError
+        With a prior: a count looks like billions.
+    FormError, RecordError
+        As in `offers`, or, with a fit, a count looks like billions.
+    """
+    if not isinstance(source, (Fit, Prior)):
+        raise FitError(f"a fit or a planning.Prior is asked for, got {type(source).__name__}")
+    found = offers(source.form, candidates, cost)
+    if isinstance(source, Fit):
+        asking.check_counts(found.table, source.records)
+    else:
+        asking.plain_counts("a candidate", found.table)
+    return found
 
 
 def offers(form: Form, candidates: pd.DataFrame, cost: str) -> Offers:
