@@ -53,7 +53,7 @@ def condense(problem: Problem, q: Array, codes: Whole, most: int) -> Condensed:
     """
     if problem.surface.rows <= most:
         return Condensed(problem, codes, np.arange(len(codes)))
-    order = np.lexsort([*problem.surface.columns, codes])
+    order = np.lexsort([problem.target, *problem.surface.columns, codes])
     size = np.bincount(codes)
     parts = np.minimum(size, max(1, most // len(size))).tolist()
     edges = [np.arange(k + 1) * rows // k for k, rows in zip(parts, size.tolist(), strict=True)]
