@@ -113,6 +113,33 @@ def test_weights_of_another_unit_leave_the_difference_of_aic(records):
     assert light[0].aic - light[1].aic == pytest.approx(plain[0].aic - plain[1].aic, abs=1e-6)
 
 
+def test_rows_of_weight_0_are_no_evidence_of_which_law_errs_less(records):
+    """
+    They are neither fitted nor predicted, whatever they hold: left out, and said to be.
+    """
+    last = records.groupby("run").tail(1).index
+    spoiled = records.assign(w=1.0)
+    spoiled.loc[last, ["loss", "w"]] = 9.0, 0.0
+
+    whole, without = (
+        p2law.compare(each, LAWS[:2], "params == 8e9", weight="w")
+        for each in (spoiled, spoiled.drop(index=last))
+    )
+
+    pd.testing.assert_frame_equal(without.table, whole.table)
+    assert (without.rows, without.held_rows) == (whole.rows, whole.held_rows)
+    assert (("w is 0", len(last)),) == whole.left_out
+    assert f"{len(last)} rows: w is 0" in str(whole)
+
+
+def test_weights_that_are_0_in_every_row_are_refused(records):
+    """
+    No law is at fault then.
+    """
+    with pytest.raises(ScoreError, match="w is 0 in every row: none is left to compare laws on"):
+        p2law.compare(records.assign(w=0), LAWS, holdout.last_tokens, weight="w")
+
+
 def test_aic_is_empty_where_there_is_no_likelihood(records):
     """
     Huber's function is none; an unidentified fit has an unknown number of coefficients.

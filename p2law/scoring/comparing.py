@@ -102,7 +102,7 @@ def compare(
     laws = contenders(forms)
     table, note = _table(records, laws, weight)
     splits, held = _splits(hold, table)
-    common = ground(laws, table, objective)
+    common = ground(laws, table, objective, weight)
     options: dict[str, Any] = {"objective": objective, "weight": weight, "seed": seed}
     trial = tried(table, common, splits, options)
     fitted = functools.partial(_attempted, table[common.mask], options)

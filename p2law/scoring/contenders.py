@@ -86,8 +86,10 @@ def contenders(forms: Any) -> tuple[Contender, ...]:
     return found
 
 
-def ground(laws: Sequence[Contender], table: pd.DataFrame, objective: Objective) -> Ground:
-    """Find the rows on which all laws that can be fitted at all have a value.
+def ground(
+    laws: Sequence[Contender], table: pd.DataFrame, objective: Objective, weight: str | None
+) -> Ground:
+    """Find the rows that count and on which all laws that can be fitted at all have a value.
 
     Parameters
     ----------
@@ -95,6 +97,8 @@ def ground(laws: Sequence[Contender], table: pd.DataFrame, objective: Objective)
     table : DataFrame
         Checked records.
     objective : Objective
+    weight : str or None
+        As in `p2law.fit`: rows of weight 0 are no evidence, neither for a law nor against it.
 
     Returns
     -------
@@ -103,13 +107,19 @@ def ground(laws: Sequence[Contender], table: pd.DataFrame, objective: Objective)
     Raises
     ------
     ScoreError
-        No law can use any row, or there is no row that all can use.
+        No law can use any row, there is no row that all can use, or none of positive weight.
     """
     mask, left_out = np.ones(len(table), dtype=bool), list[tuple[str, int]]()
     if objective.log:
         target = laws[0].law.target
         mask = Domain("> 0").contains(table[target].to_numpy())
         left_out += [(f"a logarithm has no value where {target} is not > 0", int(np.sum(~mask)))]
+    if weight not in (None, "run"):
+        idle = mask & (table[weight].to_numpy() == 0)
+        left_out.append((f"{weight} is 0", int(np.sum(idle))))
+        mask &= ~idle
+        if not mask.any():
+            raise ScoreError(f"{weight} is 0 in every row: none is left to compare laws on")
     unable = {each.name: why for each in laws if (why := _unable(each.law, table, mask))}
     able = tuple(each for each in laws if each.name not in unable)
     if not able:
