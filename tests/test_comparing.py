@@ -539,6 +539,22 @@ def test_where_all_laws_predict_few_rows_that_is_said():
     assert "no law predicts half of the held rows; whole and part predict 4 to 5 of 12" in said
 
 
+def test_chance_does_not_hang_on_the_order_of_rows():
+    """
+    Random signs go to runs by what they contribute, not by where they are listed.
+    """
+    rng, run = np.random.default_rng(0), np.repeat(np.arange(16), 3)
+    one, other = rng.normal(0, [[1.0], [1.1]], (2, len(run)))
+    others = [rng.permutation(len(run)) for _ in range(5)]
+
+    listed = difference(one, other, run).chance
+    shuffled = [difference(one[k], other[k], run[k]).chance for k in others]
+    renamed = difference(one, other, rng.permutation(16)[run]).chance
+
+    assert 0 < listed < 1
+    assert {listed} == {renamed, *shuffled}
+
+
 def test_chance_is_not_told_finer_than_it_was_tried():
     """
     Of 4,095 random arrangements none was as lopsided: less than one in 4,096.
