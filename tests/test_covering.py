@@ -50,6 +50,34 @@ def test_what_lies_outside_alone_is_said_alone(ragged_fit):
     assert ["tokens"] == told["beyond"].tolist()
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_an_end_of_the_records_in_other_digits_is_on_record(sign):
+    """
+    0.1 + 0.2 is 0.3, from above as from below, whatever its sign; a millionth further is not.
+    """
+    records = pd.DataFrame({"tokens": [1e6, 1e9, 1e6, 1e9], "share": [0.1, 0.3, 0.3, 0.1]})
+    records["share"] *= sign
+
+    same = beyond(records, tokens=[1e6, 1e9], share=[sign * (0.1 + 0.2), sign * (0.4 - 0.3)])
+    other = beyond(records, tokens=[1e6], share=[sign * 0.3 * (1 + 1e-6), sign * 0.1 * (1 - 1e-6)])
+
+    assert {""} == set(same)
+    assert {"share"} == set(other)
+
+
+def test_plans_at_an_end_of_the_records_are_not_the_furthest_from_them(p2_records):
+    """
+    Tokens lie beyond the records; the rate, 0.1 + 0.2 in place of 0.3, does not.
+    """
+    fit = p2law.fit(p2_records(rates=(0.15, 0.2, 0.3), noise=0.004, seed=2), forms.p2)
+    models = [planning.Model("large", params=8e9, base_loss=2.0)]
+    table = planning.candidates(models, rates=[0.1 + 0.2], methods=["depth"])
+
+    said = planning.budget_table(fit, table, tokens=1e11).trouble
+
+    assert any(each.endswith("furthest tokens 1e11 (records: 2e7 to 1e9)") for each in said)
+
+
 def test_a_saved_fit_covers_what_it_covered(ragged_fit):
     """
     The hulls are made of the records, which are saved.

@@ -218,7 +218,7 @@ def from_page(browser, table, level, kind):
 GRIDS = {
     "p2_fit": {
         "params": [1e8, 0.5e9, 3e9, 5e10],
-        "tokens": [1e5, 2e7, 3.3e8, 1e11],
+        "tokens": [1e5, 2e7, 3.3e8, 1e9 * (1 + 1e-12), 1e11],
         "pruning_rate": [0.05, 0.25, 0.8],
         "base_loss": [1.8, 2.0],
     },

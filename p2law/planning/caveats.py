@@ -10,6 +10,7 @@ from p2law.planning.budgets import BEYOND
 from p2law.planning.foresight import Seer
 from p2law.records.vocabulary import METRIC, NATS
 from p2law.result import asking
+from p2law.result.covering import SLACK
 from p2law.text.views import number
 from p2law.text.wording import listed
 
@@ -137,7 +138,7 @@ def _furthest(seer: Seer, tokens: pd.Series) -> str:
                 times = np.maximum(held.min() / values, values / held.max())
             times[~np.isfinite(times)] = 0.0  # endless tokens, and none
             k = int(np.argmax(times))
-            if times[k] > found.get(name, (1.0, ""))[0]:
+            if times[k] > found.get(name, (1 + SLACK, ""))[0]:
                 found[name] = times[k], asking.outside(asked.iloc[[k]], fit.records, name)
     said = ", ".join(words for _, words in found.values())
     return f"; furthest {said}" if said else ""

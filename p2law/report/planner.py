@@ -122,6 +122,7 @@ def _input(each: Input, fit: Fit) -> dict[str, Any]:
             "highOpen": high_open,
         },
         "records": [covered.low, covered.high],
+        "reach": list(covered.reach),
         "floor": covered.floor,
         "span": span(float(values.min()), float(values.max()), each.name),
         "kind": kind(each.name),

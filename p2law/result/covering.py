@@ -19,6 +19,9 @@ MARGIN = 0.1
 VARIES = 1.1
 """Largest over least value from which on an input counts as varied: rates as achieved do not."""
 
+SLACK = 1e-9
+"""Share of an end up to which a value beside it is that end in other digits: 0.1 + 0.2 is 0.3."""
+
 APART = frozenset({"base_loss"})
 """Inputs in no pair: the base loss goes with the model and says the same wherever it is."""
 
@@ -60,6 +63,16 @@ class Range:
         if self.floor:
             return self.high > VARIES * self.floor
         return self.high - self.low > (1 - 1 / VARIES) * max(abs(self.low), abs(self.high))
+
+    @property
+    def reach(self) -> tuple[float, float]:
+        """Its ends, a little further out: what lies beyond these is not on record."""
+        return self.low - SLACK * abs(self.low), self.high + SLACK * abs(self.high)
+
+    def outside(self, values: Array) -> Mask:
+        """Tell which values lie beyond its ends."""
+        low, high = self.reach
+        return (values < low) | (values > high)
 
     def places(self, values: Array) -> Array:
         """Where values lie, from 0 at the least on record to 1 at the largest."""
@@ -134,8 +147,8 @@ class Coverage:
             ``"params with tokens"`` for two that no records are near to together.
         """
         columns = [asked[each.name].to_numpy() for each in self.ranges]
-        ends = zip(self.ranges, columns, strict=True)
-        alone = np.array([(col < each.low) | (col > each.high) for each, col in ends])
+        asked_of = zip(self.ranges, columns, strict=True)
+        alone = np.array([each.outside(column) for each, column in asked_of])
         within = np.flatnonzero(~alone.any(axis=0))
         told = np.array([each.name for each in self.ranges], dtype=object)
         out = [""] * len(asked)

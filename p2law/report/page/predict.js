@@ -114,7 +114,7 @@ function place({ records: [low, high], floor }, value) {
 // near to together.
 function outside(plan, given) {
   const alone = plan.inputs.filter(
-    (each, k) => given[k] < each.records[0] || given[k] > each.records[1],
+    (each, k) => given[k] < each.reach[0] || given[k] > each.reach[1],
   );
   if (alone.length) return alone.map((each) => each.name);
   return plan.pairs
