@@ -136,10 +136,9 @@ class Fit:
         with np.errstate(all="ignore"):
             found = self.form.function(*arrays, **self.values)
         determined = self.known.determines(inputs)
-        low, high = self.known.interval(arrays, level, kind)
+        low, high = intervals.holding(found, *self.known.interval(arrays, level, kind))
         out = inputs.copy()
-        ends = (("low", np.minimum(low, found)), ("high", np.maximum(high, found)))
-        for name, each in ((self.form.target, found), *ends):
+        for name, each in ((self.form.target, found), ("low", low), ("high", high)):
             out[name] = np.where(determined, each, np.nan)
         out["determined"] = determined
         out["beyond"] = self.known.covered.beyond(inputs)

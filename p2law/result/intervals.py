@@ -77,8 +77,12 @@ def between(values: Array, level: float) -> Array:
 
 def ends(values: Array, level: float) -> tuple[Array, Array]:
     """Ends of the intervals of values by refit, the fit first, whose own they always hold."""
-    low, high = between(values[1:], level)
-    return np.minimum(low, values[0]), np.maximum(high, values[0])
+    return holding(values[0], *between(values[1:], level))
+
+
+def holding(estimate: Array, low: Array, high: Array) -> tuple[Array, Array]:
+    """Ends of intervals, moved out to the estimate where all refits lie on one side of it."""
+    return np.minimum(low, estimate), np.maximum(high, estimate)
 
 
 def share(hits: Mask, values: Array) -> Array:

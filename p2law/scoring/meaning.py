@@ -12,6 +12,7 @@ from p2law.forms.p2 import p2
 from p2law.forms.p2_no_delta import p2_no_delta
 from p2law.forms.p2_rectified import p2_rectified
 from p2law.result import Fit, asking
+from p2law.result.intervals import ends
 from p2law.result.tabling import Basis
 from p2law.result.verdicts import Status
 from p2law.text.wording import got
@@ -133,10 +134,8 @@ def _judged(
         names = fit.form.names
         rows = fit.known.for_level(level).draws[list(names)].to_numpy()
         drawn = [quantity(dict(zip(names, row, strict=True))) for row in rows.tolist()]
-    # As in `Fit.predict`: an interval of which one refit has no value is unknown.
-    ends = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
-    low, high = np.minimum(ends[0], estimate), np.maximum(ends[1], estimate)
-    found = {"estimate": estimate, "low": float(low), "high": float(high)}
+    low, high = map(float, ends(np.array([estimate, *drawn]), level))
+    found = {"estimate": estimate, "low": low, "high": high}
     if np.isnan([low, high]).any():
         return {**found, "verdict": "not known", "reason": "the interval is unknown (NaN)"}
     least, most = sorted((sign * low, sign * high))
