@@ -1,7 +1,9 @@
 """A run forecast from its first checkpoints, with a fit as prior information."""
 
+import gc
 import subprocess
 import sys
+import weakref
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -63,6 +65,33 @@ def test_inputs_of_a_forecast_are_a_copy(law):
     run.inputs.clear()
 
     assert said == str(run)
+
+
+def test_what_forecasts_of_one_fit_share_cannot_be_written(law):
+    """
+    Neither how sure the sizes of deviations are nor how the fitted runs stray.
+    """
+    run = planning.continue_run(law, curve(6), **HERE)
+    strayed = run._runs[0]
+
+    assert run.sizes is planning.continue_run(law, **HERE).sizes
+    for each in (run.sizes.doubt, strayed.off, strayed.freed, *vars(strayed.along).values()):
+        with pytest.raises(ValueError, match="read-only"):
+            each[...] = 0.0
+
+
+def test_a_fit_that_was_continued_does_not_outlive_its_last_name():
+    """
+    What was worked out of it is kept with it, and nowhere else.
+    """
+    fit = _without_noise.__wrapped__(1e-3)
+    planning.continue_run(fit)
+    gone = weakref.ref(fit)
+
+    del fit
+    gc.collect()
+
+    assert gone() is None
 
 
 def test_a_run_that_was_fitted_is_told_to_count_twice(law):

@@ -72,16 +72,19 @@ def continue_run(fit: Fit, curve: pd.DataFrame | None = None, /, **columns: floa
         )
     points = checkpoints(fit, curve)
     inputs = _inputs(fit, pd.DataFrame() if curve is None else curve, columns)
-    runs, sizes = _strays(fit)
+    # A run that is watched is read anew at every log.
+    runs, sizes = fit.known.once("strays", functools.partial(_strays, fit))
     found = Continuation(fit, inputs, sizes, (), points, runs)
     return replace(found, trouble=(*points.said, *_doubts(found)))
 
 
-@functools.lru_cache(maxsize=1)  # a run that is watched is read anew at every log
 def _strays(fit: Fit) -> tuple[Sequence[Strayed], Deviations]:
-    """How the runs of a fit stray from it: the same however often a run is read anew."""
-    runs = strayed(fit)
-    return runs, deviations(runs)
+    """How the runs of a fit stray from it: for all continuations, so none may write into it."""
+    runs = tuple(strayed(fit))
+    sizes = deviations(runs)
+    for each in (sizes.doubt, *(array for run in runs for array in run.arrays)):
+        each.flags.writeable = False
+    return runs, sizes
 
 
 def _inputs(fit: Fit, table: pd.DataFrame, columns: Mapping[str, float]) -> dict[str, float]:

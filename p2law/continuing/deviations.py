@@ -157,6 +157,11 @@ class Strayed:
     freed: Array
     followed: float
 
+    @property
+    def arrays(self) -> tuple[Array, ...]:
+        """All that can be written into."""
+        return self.along.ln_tokens, self.along.law, self.along.slope, self.off, self.freed
+
 
 def _law(fit: Fit, inputs: dict[str, Array], factor: float) -> Array:
     """The law at so many times the tokens."""

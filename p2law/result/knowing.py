@@ -2,8 +2,9 @@
 
 import functools
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,8 @@ from p2law.solving.problem import Problem
 from p2law.solving.settings import Settings
 from p2law.solving.surface import Surface
 from p2law.text.views import exact
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,12 +151,17 @@ class Knowledge:
         """The same with another number of refits, an even one; made once."""
         if count == self.refits:
             return self
-        if count not in self._of_refits:
-            self._of_refits[count] = replace(self, refits=count)
-        return self._of_refits[count]
+        return self.once(f"{count} refits", lambda: replace(self, refits=count))
+
+    def once(self, name: str, make: Callable[[], Made]) -> Made:
+        """What another module works out of the fit: made once, and gone when the fit is."""
+        if name not in self._once:
+            self._once[name] = make()
+        found: Made = self._once[name]
+        return found
 
     @functools.cached_property
-    def _of_refits(self) -> "dict[int, Knowledge]":
+    def _once(self) -> dict[str, Any]:
         return {}
 
     # -- what is left free -----------------------------------------------------------
