@@ -3,6 +3,7 @@
 import gc
 import subprocess
 import sys
+import tracemalloc
 import weakref
 from dataclasses import replace
 from functools import cache
@@ -426,6 +427,30 @@ def test_an_interval_does_not_hang_on_what_else_is_asked(law):
         assert alone["low"].item() == pytest.approx(row.low, rel=1e-9)
         assert alone["high"].item() == pytest.approx(row.high, rel=1e-9)
     assert (together["high"] - together["low"]).is_monotonic_increasing
+
+
+def test_forecasts_of_many_rows_take_memory_for_each_and_not_for_each_pair(law):
+    """
+    Ten times as many take no ten times ten, and a row alone is told the same.
+    """
+    run = planning.continue_run(law, curve(6, noise=0.002), **HERE)
+    many = np.geomspace(1e9, 1e12, 2000)
+    run.predict(many[:1])
+
+    few, all_ = (peak(lambda asked=asked: run.predict(asked)) for asked in (many[::10], many))
+    told, alone = run.predict(many), run.predict(many[::250])
+
+    assert all_ < 2 * few
+    pd.testing.assert_frame_equal(alone, told[::250].reset_index(drop=True), rtol=1e-9)
+
+
+def peak(task):
+    """Bytes that a task holds at its most."""
+    tracemalloc.start()
+    task()
+    found = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return found
 
 
 def test_what_is_handed_out_of_a_run_does_not_change_it(law):
