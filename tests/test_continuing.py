@@ -203,6 +203,20 @@ def test_the_gain_of_a_doubling_is_the_difference_of_forecasts(law):
     assert bought["gain"] / (4e9 * np.log(2)) < bought["per_token"] < 2 * bought["gain"] / 4e9
 
 
+def test_a_token_more_wins_what_the_forecast_falls_by_after_the_last_checkpoint(law):
+    """
+    A forecast has a corner there: what lies before it was measured, and is not to be won.
+    """
+    run = planning.continue_run(law, curve(6, level=0.01, noise=0.004), **HERE)
+    step = 1e-5 * run.last
+    last, more, less = run.predict(run.last + step * np.array([0, 1, -1]))["loss"]
+
+    won = run.gain()["per_token"].item()
+
+    assert 1 == pytest.approx(won * step / (last - more), rel=1e-4)
+    assert 1 != pytest.approx(won * step / (less - last), rel=1e-3)
+
+
 def test_the_gain_starts_at_the_last_checkpoint_or_where_it_is_told_to(law):
     """
     Without checkpoints somebody must say where.

@@ -472,6 +472,58 @@ def test_marginal_tells_the_slope_and_the_next_doubling(fit):
     assert ["", "tokens"] == found["beyond"].tolist()
 
 
+def _ahead(*early):
+    """Pruned models that come down as if they had seen ten million tokens before the first."""
+    truth = {"N_C": 20, "D_C": 600.0, "E": 0.3, "alpha": 0.3, "beta": 0.4}
+    truth |= {"gamma": -1.3, "delta": 0.1, "D_0": 1e7}
+    counts = [*early, *np.geomspace(1e6, 1e9, 8)]
+    table = testing.design((1e8, 3e8, 1e9, 3e9), (0.2, 0.3, 0.4), counts).assign(base_loss=2.5)
+    return p2law.fit(testing.synthesize(forms.p2_rectified, truth, table), forms.p2_rectified)
+
+
+def test_marginal_tells_the_slope_from_the_first_token_to_the_last():
+    """
+    That of the formula, also before the first token, where the law falls as steeply as it ever
+    does, and after so many that hardly anything is left to be won.
+    """
+    fit = _ahead(0.0)
+    here = {"params": 1e9, "pruning_rate": 0.3, "base_loss": 2.5}
+    tokens = np.array([0, 1e-3, 1, 1e3, 1e5, 1e6, 1e9, 1e12, 1e15])
+    at = fit.values
+    size = here["pruning_rate"] ** -at["gamma"] * here["params"] ** -at["delta"] * at["D_C"]
+    slopes = size * at["beta"] * (tokens + at["D_0"]) ** (-at["beta"] - 1)
+
+    found = planning.marginal(fit, tokens=tokens, **here)
+
+    np.testing.assert_allclose(found["per_token"], slopes, rtol=2e-6)
+    assert found["determined"].all()
+
+
+def test_a_law_that_falls_without_end_towards_no_tokens_has_its_slope_there_too(curves):
+    """
+    Long before the fewest on record a share of these would reach over all that happens.
+    """
+    fit = p2law.fit(curves, forms.token_power)
+    tokens = np.array([2e3, 1e4, 1e5, 1e8])
+    slopes = fit.values["scale"] * fit.values["beta"] * tokens ** (-fit.values["beta"] - 1)
+
+    found = planning.marginal(fit, tokens=tokens)
+
+    np.testing.assert_allclose(found["per_token"], slopes, rtol=1e-6)
+
+
+def test_a_token_more_wins_the_same_in_a_table_as_in_a_forecast():
+    """
+    Of a run without a checkpoint both ask the law alone.
+    """
+    fit, here = _ahead(), {"params": 1e9, "pruning_rate": 0.3, "base_loss": 2.5}
+    run = planning.continue_run(fit, **here)
+
+    for tokens in (2e3, 1e6, 1e9, 1e13):
+        told = planning.marginal(fit, tokens=tokens, **here)["per_token"].item()
+        assert told == pytest.approx(run.gain(tokens)["per_token"].item(), rel=1e-12, abs=0)
+
+
 # -- what is refused -----------------------------------------------------------------
 
 

@@ -121,6 +121,24 @@ class Conditioned:
         cross = self._prior(asked, self.seen)
         return asked.law + cross @ self.pull, prior - cross @ self._over(cross.T)
 
+    def expected(self, tokens: Array) -> Array:
+        """The mean alone, at token counts."""
+        return self.given(self.asked(tokens)[0])[0]
+
+    def half(
+        self, level: float, asked: Along, ways: Array, covariance: Array, noise: float = 0.0
+    ) -> Array:
+        """Half the width of intervals of weighted sums; NaN where nothing tells it.
+
+        `noise` is the variance of what comes on top as a checkpoint's noise.
+        """
+        if not self.fit.known.tells_noise:
+            return np.full(len(ways), np.nan)
+        variance = np.maximum(np.sum(ways @ covariance * ways, axis=1), 0.0) + noise
+        slopes = self.by_size(asked, ways)
+        slopes[:, -1] += 2 * noise
+        return np.asarray(self.sizes.quantile(level, variance, slopes) * np.sqrt(variance))
+
     def by_size(self, asked: Along, ways: Array) -> Array:
         """Derivatives of given variances by the logarithms of the five sizes.
 

@@ -15,6 +15,7 @@ from p2law.declaring import Array
 from p2law.errors import FitError
 from p2law.records.vocabulary import TOKENS
 from p2law.result import Fit, asking
+from p2law.result.falling import fall
 from p2law.text.views import View, alike, give_or_take, number
 from p2law.text.wording import several
 
@@ -146,15 +147,15 @@ class Continuation:
         """
         asking.interval(level, "run")
         begin = self.last if tokens is None else asking.positive("tokens", tokens)
-        asked, table = self._run.asked([begin, 2 * begin, begin * 1.01])
+        asked, table = self._run.asked([begin, 2 * begin])
         mean, covariance = self._run.given(asked)
-        fall = np.array([[1.0, -1.0, 0.0]])
-        half = float(self._half(level, asked, fall, covariance)[0]) * self._wider(asked)[1]
+        ways = np.array([[1.0, -1.0]])
+        half = float(self._run.half(level, asked, ways, covariance)[0]) * self._wider(asked)[1]
         if np.isnan(self.predict(begin, level=level)["low"].item()):
             half = np.nan
         gain = float(mean[0] - mean[1])
-        near = float(mean[0] - mean[2]) / (0.01 * begin)
-        found = {"gain": gain, "low": gain - half, "high": gain + half, "per_token": near}
+        near = fall(self._run.expected, np.array([begin]), self.fit.records[TOKENS].to_numpy())[0]
+        found = {"gain": gain, "low": gain - half, "high": gain + half, "per_token": float(near)}
         sure = bool(self.fit.known.determines(table).all())
         shown = {name: each if sure else np.nan for name, each in found.items()}
         return pd.DataFrame([{TOKENS: float(begin), **shown, "determined": sure}])
@@ -279,21 +280,7 @@ class Continuation:
         """What single checkpoints will be, each by itself, and half the width of its interval."""
         mean, covariance = self._run.given(asked)
         each, noise = np.eye(len(mean)), self.sizes.noise**2
-        return mean, self._half(level, asked, each, covariance, noise) * self._wider(asked)
-
-    def _half(
-        self, level: float, asked: Along, ways: Array, covariance: Array, noise: float = 0.0
-    ) -> Array:
-        """Half the width of intervals of weighted sums; NaN where nothing tells it.
-
-        `noise` is the variance of what comes on top as a checkpoint's noise.
-        """
-        if not self.fit.known.tells_noise:
-            return np.full(len(ways), np.nan)
-        variance = np.maximum(np.sum(ways @ covariance * ways, axis=1), 0.0) + noise
-        slopes = self._run.by_size(asked, ways)
-        slopes[:, -1] += 2 * noise
-        return np.asarray(self.sizes.quantile(level, variance, slopes) * np.sqrt(variance))
+        return mean, self._run.half(level, asked, each, covariance, noise) * self._wider(asked)
 
     def _wider(self, asked: Along) -> Array:
         """By how much intervals must be wider at each asked row, whatever else is asked."""

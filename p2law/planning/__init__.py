@@ -34,6 +34,7 @@ from p2law.planning.pricing import Prices
 from p2law.planning.sufficing import FORM, Budget, Question
 from p2law.records.vocabulary import TOKENS
 from p2law.result import Fit, asking
+from p2law.result.falling import fall
 from p2law.result.intervals import ends, share
 from p2law.result.knowing import Knowledge
 from p2law.text.views import number
@@ -201,15 +202,21 @@ def marginal(
     there = fit.predict(pd.DataFrame({**inputs, TOKENS: 2 * inputs[TOKENS]}, index=here.index))
     known = fit.known.for_level(level)
     bought = _at(known, inputs, 1.0) - _at(known, inputs, 2.0)
-    fall = (_at(known, inputs, 1 - 1e-5) - _at(known, inputs, 1 + 1e-5))[0]
     sure = (here["determined"] & there["determined"]).to_numpy()
     low, high = ends(bought, level)
+
+    def loss(tokens: Array) -> Array:
+        columns = {name: np.resize(each, len(tokens)) for name, each in inputs.items()}
+        whole = {**columns, TOKENS: tokens}
+        found = fit.form.function(*(whole[name] for name in fit.form.columns), **fit.values)
+        return np.broadcast_to(found, tokens.shape)
+
     out = here[list(fit.form.columns)].copy()
     for name, each in (
         ("gain", bought[0]),
         ("low", low),
         ("high", high),
-        ("per_token", fall / (2e-5 * inputs[TOKENS])),
+        ("per_token", fall(loss, inputs[TOKENS], fit.records[TOKENS].to_numpy())),
     ):
         out[name] = np.where(sure, each, np.nan)
     out["determined"] = sure
