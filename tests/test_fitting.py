@@ -598,6 +598,34 @@ def test_a_law_from_a_notebook_is_fitted_like_a_built_in(dense_records):
     assert own.search.objective == pytest.approx(built_in.search.objective, rel=1e-8)
 
 
+def test_the_unit_of_a_coefficient_changes_no_fit_of_a_law_without_complex_steps():
+    """
+    Billions of tokens or tokens: a coefficient of 1e9 is not left where the search put it.
+    """
+    found = {}
+    for unit in (1.0, 1e-9):
+
+        @p2law.form(linear=("E", "A"))
+        def ahead(
+            tokens: Annotated[float, p2law.Domain(">= 0")],
+            *,
+            E: float,
+            A: Annotated[float, p2law.Bounds(0, None)],
+            T: Annotated[float, p2law.Bounds(1e-9, 1e15, log=True)] = 1e9 * unit,
+        ):
+            return E + A * np.abs(tokens + T) ** -0.4
+
+        tokens = np.geomspace(1e8, 1e11, 40)
+        loss = 2 + 3 * (tokens / 1e9 + 3) ** -0.4 + np.random.default_rng(0).normal(0, 1e-3, 40)
+        table = {"run": np.repeat(list("abcdefgh"), 5), "tokens": tokens * unit, "loss": loss}
+        fit = p2law.fit(pd.DataFrame(table), ahead)
+        found[unit] = fit.search.derivatives, fit.status, fit.values["T"] / unit, fit.values["E"]
+
+    assert found[1.0][:2] == found[1e-9][:2] == ("central differences", Status.CONVERGED)
+    assert found[1.0][2:] == pytest.approx(found[1e-9][2:], rel=1e-5)
+    assert found[1.0][2] == pytest.approx(3e9, rel=0.01)
+
+
 def test_a_law_that_fails_is_named_with_its_error(dense_records):
     """
     An exception in a user's law becomes an error that names the law and keeps the words.

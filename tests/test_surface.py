@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import p2law
 from p2law import forms, testing
+from p2law.errors import FormError
 from p2law.solving.surface import Surface
 from p2law.testing import contract
 
@@ -137,6 +138,81 @@ def test_a_law_that_takes_only_single_coefficients_is_called_one_by_one():
     found = surface.predict(np.array([[0.5], [1.5]]))
 
     np.testing.assert_allclose(found, [[0.25, 0.5, 0.75], [1.5, 3.0, 4.5]])
+
+
+def test_its_derivatives_are_called_one_by_one_too():
+    """
+    They may ask the same `if` as the law, and be given for coefficients that are tied.
+    """
+
+    def derivatives(x, *, a, b, c):  # noqa: ARG001
+        return {"a": x * (1.0 if a > 1 else 2 * a), "b": 1.0, "c": x**2}
+
+    @p2law.form(derivatives=derivatives)
+    def law(x, *, a: Annotated[float, p2law.Bounds(0, 2)] = 0.5, b=1.0, c=1.0):
+        return x * (a if a > 1 else a**2) + b + c * x**2
+
+    surface = Surface(law, {"x": np.arange(1.0, 4.0)}, tied={"c": "b"})
+
+    found = surface.jacobian(np.array([[0.5, 1.0], [1.5, 1.0]]))
+
+    assert "" == surface.note
+    np.testing.assert_allclose(found, [[[1, 2, 3], [2, 5, 10]], [[1, 2, 3], [2, 5, 10]]])
+    assert (0, 2, 3) == surface.jacobian(np.empty((0, 2))).shape
+
+
+def test_derivatives_that_fail_are_named_with_their_error():
+    """
+    Where the law takes arrays and they do not, and where they fail only later.
+    """
+
+    def derivatives(x, *, a):
+        if a > 1:
+            raise ZeroDivisionError("oops")
+        return {"a": x}
+
+    @p2law.form(derivatives=derivatives)
+    def law(x, *, a: Annotated[float, p2law.Bounds(0, 2)] = 0.5):
+        return x * a
+
+    surface = Surface(law, {"x": np.arange(1.0, 4.0)})
+
+    with pytest.raises(FormError, match=r"derivatives of law cannot be .* ZeroDivisionError: oops"):
+        surface.jacobian(np.array([1.5]))
+    with pytest.raises(FormError, match=r"ValueError: The truth value .* take what the law takes"):
+        surface.jacobian(np.array([[0.5], [0.6]]))
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1.0, 1e9])
+@pytest.mark.parametrize("loss", [1e-12, 1.0, 1e12])
+def test_a_wrong_derivative_is_noticed_in_any_unit(unit, loss):
+    """
+    np.abs hides it from a complex step, whether a coefficient is in tokens or in billions.
+    """
+
+    @p2law.form()
+    def law(x, *, shift: Annotated[float, p2law.Bounds(0, 10 * unit)] = unit):
+        return loss * (2 + np.abs((x + shift) / unit) ** -0.4)
+
+    surface = Surface(law, {"x": unit * np.geomspace(0.1, 100, 40)})
+
+    assert "central differences instead of complex step" in surface.note
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1.0, 1e9])
+@pytest.mark.parametrize("loss", [1e-12, 1.0, 1e12])
+def test_an_exact_derivative_is_trusted_in_any_unit(unit, loss):
+    """
+    Also where it is far below what rounding leaves of a difference.
+    """
+
+    @p2law.form()
+    def law(x, *, shift: Annotated[float, p2law.Bounds(0, 10 * unit)] = unit, b=1.0):
+        return loss * (2 + ((x + shift) / unit) ** -0.4 + 1e-11 * np.log(x / unit) ** b)
+
+    surface = Surface(law, {"x": unit * np.geomspace(10, 100, 40)})
+
+    assert "" == surface.note
 
 
 def test_derivatives_that_overflow_can_still_be_squared():

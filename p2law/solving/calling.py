@@ -40,9 +40,11 @@ class Law:
 
     def __init__(self, freedom: Freedom, columns: Sequence[Array]) -> None:
         self.freedom = freedom
-        self.function = freedom.form.function
+        self.function, self._exact = freedom.form.function, freedom.form.derivatives
         if not _takes_batches(self.function, [each[:2] for each in columns], freedom):
             self.function = _one_by_one(self.function)
+            if self._exact is not None:
+                self._exact = _one_by_one(self._exact, self._differentiated())
         self.derivatives = ANALYTIC if freedom.form.derivatives else COMPLEX_STEP
         self.big = BIG * self._size_left([each[:: max(1, len(each) // 256)] for each in columns])
 
@@ -69,14 +71,30 @@ class Law:
         self, columns: Sequence[Any], theta: Sequence[Any], linear: Sequence[Any]
     ) -> list[Array]:
         """Derivative with respect to each free non-linear coefficient: (..., rows) each."""
-        exact = self.freedom.form.derivatives
-        if self.derivatives == ANALYTIC and exact is not None:
-            with np.errstate(all="ignore"):
-                found = exact(*columns, **self.freedom.spread(theta, linear))
-            groups = self.freedom.groups
-            return [sum(found[each] for each in groups[root]) for root in self.freedom.nonlinear]
+        if self.derivatives == ANALYTIC:
+            return self._analytic(columns, theta, linear)
         step = self._central if self.derivatives == CENTRAL else self._complex_step
         return [step(k, columns, theta, linear) for k in range(len(theta))]
+
+    def _analytic(
+        self, columns: Sequence[Any], theta: Sequence[Any], linear: Sequence[Any]
+    ) -> list[Array]:
+        groups, at = self.freedom.groups, self.freedom.spread(theta, linear)
+        try:
+            with np.errstate(all="ignore"):
+                found = self._exact(*columns, **at) if self._exact else {}
+                own = {name: _numeric(found[name]) for name in self._differentiated()}
+                return [sum(own[each] for each in groups[root]) for root in self.freedom.nonlinear]
+        except Exception as error:  # a user's derivatives may raise anything; it is said
+            raise FormError(
+                f"the derivatives of {self.freedom.form.name} cannot be evaluated: "
+                f"{type(error).__name__}: {error}; they take what the law takes, arrays too, "
+                f"and return one array for each of {', '.join(self._differentiated())}"
+            ) from error
+
+    def _differentiated(self) -> list[str]:
+        """Coefficients of which a law's own derivatives are asked for."""
+        return [each for root in self.freedom.nonlinear for each in self.freedom.groups[root]]
 
     def _complex_step(
         self, k: int, columns: Sequence[Any], theta: Sequence[Any], linear: Sequence[Any]
@@ -88,9 +106,7 @@ class Law:
     def _central(
         self, k: int, columns: Sequence[Any], theta: Sequence[Any], linear: Sequence[Any]
     ) -> Array:
-        typical = abs(self.freedom.start(self.freedom.nonlinear[k])) or 1.0
-        size = np.maximum(np.abs(theta[k]), 1e-3 * typical)
-        step = np.cbrt(np.finfo(float).eps) * size
+        step = np.cbrt(np.finfo(float).eps) * self._size(k, theta)
         with np.errstate(all="ignore"):  # a law may overflow at either side of where it is asked
             ahead, behind = (
                 self(columns, [*theta[:k], theta[k] + move, *theta[k + 1 :]], linear)
@@ -98,10 +114,18 @@ class Law:
             )
             return np.asarray((ahead - behind) / (2 * step))
 
+    def _size(self, k: int, theta: Sequence[Any]) -> Any:
+        """Size of a coefficient by which it may be moved, in its own unit."""
+        typical = abs(self.freedom.start(self.freedom.nonlinear[k])) or 1.0
+        return np.maximum(np.abs(theta[k]), 1e-3 * typical)
+
     def distrust(
         self, columns: Sequence[Array], theta: Sequence[Any], linear: Sequence[Any]
     ) -> str:
         """Compare exact slopes with central differences; fall back on these where they differ.
+
+        They agree up to a share of the slope and what rounding leaves of a difference: that
+        is as large as what the law returns, in the unit of the coefficient.
 
         Returns
         -------
@@ -112,8 +136,10 @@ class Law:
         sound = [self._central(k, columns, theta, linear) for k in count]
         try:
             exact = self.slopes(columns, theta, linear)
-            size = [1e-4 * np.max(np.abs(each)) + 1e-8 for each in sound]
-            agree = all(np.all(np.abs(exact[k] - sound[k]) <= size[k]) for k in count)
+            found = np.abs(self(columns, theta, linear))
+            noise = 1e-8 * np.max(found, where=np.isfinite(found), initial=0.0)
+            room = [1e-4 * np.max(np.abs(sound[k])) + noise / self._size(k, theta) for k in count]
+            agree = all(np.all(np.abs(exact[k] - sound[k]) <= room[k]) for k in count)
         except Exception:  # noqa: BLE001 - whatever exact slopes raise, the others remain
             agree = False
         if agree:
@@ -156,8 +182,10 @@ def _numeric(found: Any) -> Any:
     return values
 
 
-def _one_by_one(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a law that takes single coefficients take arrays of them."""
+def _one_by_one(
+    function: Callable[..., Any], names: Sequence[str] | None = None
+) -> Callable[..., Any]:
+    """Let a law that takes single coefficients take arrays, or its derivatives by `names`."""
 
     def looped(*columns: Any, **at: Any) -> Any:
         batch = np.broadcast_shapes(*(np.shape(each)[:-1] for each in at.values()))
@@ -165,15 +193,18 @@ def _one_by_one(function: Callable[..., Any]) -> Callable[..., Any]:
         rows = max(np.shape(each)[-1] if np.ndim(each) else 1 for each in columns)
         own = [np.broadcast_to(each, (*batch, rows)) for each in columns]
         found = [
-            np.broadcast_to(
-                function(
-                    *(each[index] for each in own),
-                    **{name: each[index][0] for name, each in full.items()},
-                ),
-                rows,
+            function(
+                *(each[index] for each in own),
+                **{name: each[index][0] for name, each in full.items()},
             )
             for index in np.ndindex(*batch)
         ]
-        return np.array(found).reshape(*batch, rows)
+
+        def together(each: list[Any]) -> Array:
+            return np.array([np.broadcast_to(one, rows) for one in each]).reshape(*batch, rows)
+
+        if names is None:
+            return together(found)
+        return {name: together([each[name] for each in found]) for name in names}
 
     return looped
