@@ -68,6 +68,26 @@ def test_a_law_with_two_minima_shows_both():
     assert found[0].squares < found[1].squares
 
 
+@pytest.mark.parametrize("unit", [2.0**-100, 2.0**-40, 2.0**40])
+def test_which_ends_differ_is_the_same_in_any_unit(unit):
+    """
+    Losses of 1e-12 are no reason to take all ends for one.
+    """
+    x = np.linspace(0.1, 6, 30)
+    y = 2 + np.cos(2 * x) + 0.9 * np.cos(7 * x)
+
+    @p2law.form(linear=("E", "A"))
+    def wave(x, *, E: float, A: float, w: Annotated[float, p2law.Bounds(0.1, 20)] = 1.0):
+        return E + A * np.cos(w * x)
+
+    def minima(unit):
+        found = p2law.fit(pd.DataFrame({"x": x, "loss": y * unit, "run": "a"}), wave)
+        return np.array(found.search.minima) / unit**2
+
+    assert len(minima(1.0)) > 2
+    assert minima(1.0) == pytest.approx(minima(unit), rel=1e-9)
+
+
 def test_the_search_ignores_places_where_a_law_has_no_value():
     """
     Half of the range gives NaN; the minimum in the other half is found.

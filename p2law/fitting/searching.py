@@ -150,7 +150,8 @@ def _distinct(problem: Problem, ends: Sequence[End]) -> list[float]:
         return [ends[0].cost]
     kept: list[Array] = []
     costs = []
-    visible = 1e-4 * float(np.ptp(problem.target)) + 1e-12
+    size = float(np.abs(problem.target).max())
+    visible = 1e-4 * float(np.ptp(problem.target)) + 1e-12 * size
     for each in ends:
         curve = problem.surface.predict(each.q)
         if all(np.max(np.abs(curve - other)) > visible for other in kept):

@@ -270,7 +270,7 @@ def _distinct(surface: Surface, target: Array, u: Array, now: Projected) -> list
     """Ends whose curves differ visibly, best first."""
     kept: list[Minimum] = []
     curves: list[Array] = []
-    visible = 1e-3 * float(np.ptp(target)) + 1e-12
+    visible = 1e-3 * float(np.ptp(target)) + 1e-12 * float(np.abs(target).max())
     for k in np.argsort(now.squares, kind="stable"):
         if not np.isfinite(now.squares[k]):
             break
