@@ -20,7 +20,7 @@ def from_many_starts(problem: Problem, seed: int) -> float:
     posed = Posed(surface, problem.loss, np.ones(len(problem.loss)), problem.objective)
     with np.errstate(all="ignore"):
         starts = np.clip(_starts(problem, posed, seed), *surface.box)
-        down = [descend(posed, q).q for q in starts]
+        down = [descend(posed, q, gain=1e-12).q for q in starts]
         costs = np.log([posed.cost(q) for q in down])
         _, distinct = np.unique(np.round(costs, 6), return_index=True)
         ends = [polishing.polish(posed, down[k]).q for k in distinct[:POLISHED]]

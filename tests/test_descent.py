@@ -1,8 +1,11 @@
 """Steps downhill: what they cost is counted, and nothing is worked out twice."""
 
+from typing import Annotated
+
 import numpy as np
 import pytest
 
+import p2law
 from p2law import forms
 from p2law.objectives import huber, squared
 from p2law.solving.descent import descend
@@ -37,7 +40,7 @@ def test_every_evaluation_is_counted(problem, monkeypatch):
             Problem, name, lambda self, q, work=work: asked.append(q) or work(self, q)
         )
 
-    found = descend(problem, start(problem))
+    found = descend(problem, start(problem), gain=1e-12)
 
     assert found.evaluations == len(asked)
     assert found.steps < found.evaluations
@@ -52,7 +55,7 @@ def test_a_step_that_gains_nothing_asks_for_no_derivatives_anew(problem, monkeyp
         Problem, "tangents", lambda self, q: asked.append(tuple(q)) or tangents(self, q)
     )
 
-    descend(problem, start(problem))
+    descend(problem, start(problem), gain=1e-12)
 
     assert len(asked) == len({*asked})
 
@@ -61,10 +64,10 @@ def test_derivatives_of_many_rows_are_not_kept(problem, monkeypatch):
     """
     They would take the memory that working block by block saves; the end is the same.
     """
-    kept = descend(problem, start(problem))
+    kept = descend(problem, start(problem), gain=1e-12)
     monkeypatch.setattr("p2law.solving.descent.TOGETHER", 10)
 
-    anew = descend(problem, start(problem))
+    anew = descend(problem, start(problem), gain=1e-12)
 
     assert (anew.q == kept.q).all()
     assert anew.steps == kept.steps
@@ -77,3 +80,26 @@ def test_the_end_is_a_minimum(problem):
     end = problem.gradient(descend(problem, start(problem), gain=1e-15).q)
 
     assert np.abs(end.slope).max() <= 1e-4 * end.size.max()
+
+
+@pytest.mark.parametrize(
+    ("objective", "nowhere"),
+    [(squared(log=True), [1.35, -0.13, 0.64]), (huber(1e-2, log=True), [0.98, -0.24, 0.74])],
+    ids=str,
+)
+def test_a_descent_from_where_the_objective_has_no_value_goes_on(objective, nowhere):
+    """
+    A law below zero has no logarithm; the first step to where it has one is not the last.
+    """
+
+    @p2law.form(linear=("a", "b"))
+    def law(x, *, a, b, k: Annotated[float, p2law.Bounds(0.01, 3)] = 1.0):
+        return a + b * x**k
+
+    x = np.linspace(1, 10, 30)
+    problem = Problem(Surface(law, {"x": x}), 1 + 0.5 * x**0.7, np.ones(30), objective)
+    assert np.isinf(problem.cost(np.array(nowhere)))
+
+    found = descend(problem, np.array(nowhere), gain=1e-12)
+
+    assert problem.cost(found.q) < 1e-20

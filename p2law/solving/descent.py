@@ -31,8 +31,8 @@ def descend(
     q: Array,
     *,
     held: Mask | None = None,
+    gain: float,
     most: int = 100,
-    gain: float = 1e-12,
 ) -> Descent:
     """Minimise the objective from a start, inside the bounds.
 
@@ -43,10 +43,10 @@ def descend(
         Coordinates to start from.
     held : ndarray of bool, shape (free,)
         Coordinates that stay as they are.
-    most : int
-        Steps at most.
     gain : float
         The end is where a step gains less than this share of the objective.
+    most : int
+        Steps at most.
 
     Returns
     -------
@@ -72,7 +72,8 @@ def descend(
             if at_short < then:
                 trial, then = short, at_short
         if then < cost:
-            small = cost - then <= gain * abs(cost)
+            # From where the objective has no value any step to where it has one is the first.
+            small = np.isfinite(cost) and cost - then <= gain * abs(cost)
             q, cost, kept = trial, then, None
             damping, share = max(damping / 8, 1e-12), max(share / 4, 1e-5)
             if small:
