@@ -7,7 +7,6 @@ free is decided here. This is the only module that knows lmfit.
 
 import functools
 import itertools
-import warnings
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -87,7 +86,7 @@ def polish(problem: Problem, q: Array, pinned: Mask | None = None, most: int = W
         held |= (q <= low) | (q >= high)
         found = problem.gradient(q)
         inward = held & ~pinned & np.where(q <= low, found.slope < 0, found.slope > 0)
-        inward &= np.abs(found.slope) > ROUNDING * found.size
+        inward &= (np.abs(found.slope) > ROUNDING * found.size) & (found.cosine > 0)
         arrived |= cost >= before * (1 - 1e-12)
         if (arrived and not inward.any()) or evaluations >= most:
             break
@@ -199,9 +198,7 @@ class _Run:
 
     def minimise(self) -> tuple[Array, int]:
         """Go to a minimum inside the bounds: coordinates, and evaluations of the law."""
-        with warnings.catch_warnings():
-            # lmfit also makes standard errors, and warns of them; none of them is used.
-            warnings.simplefilter("ignore")
+        with np.errstate(all="ignore"):  # lmfit sets this too, and leaves it so where it is stopped
             done = self._minimised()
         return self._inside(self.at(done.params)), int(done.nfev)
 
@@ -233,7 +230,11 @@ class _Run:
         params = lmfit.Parameters()
         for k in np.flatnonzero(self.free):
             params.add(self.problem.surface.names[k], value=float(self.q[k]))
-        return lmfit.Minimizer(self.residuals, params)
+        minimizer = lmfit.Minimizer(self.residuals, params)
+        # It would make standard errors after each run, warn of some, and set filters of warnings
+        # for the whole process, other threads included; none of these errors is used.
+        minimizer._calculate_uncertainties_correlations = lambda: None  # noqa: SLF001
+        return minimizer
 
     def at(self, params: "lmfit.Parameters") -> Array:
         q = self.q.copy()

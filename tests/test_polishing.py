@@ -1,0 +1,115 @@
+"""A polish lets go only what may move, and does nothing to the process that it runs in."""
+
+import threading
+import warnings
+from typing import Annotated
+
+import numpy as np
+import pytest
+
+import p2law
+from p2law import forms
+from p2law.fitting import polishing
+from p2law.objectives import huber, squared
+from p2law.solving.problem import Problem
+from p2law.solving.surface import Surface
+
+either = pytest.mark.parametrize("objective", [squared(), huber(1e-3, log=True)], ids=str)
+
+
+def problem_of(objective=None, rows=60, noise=0.01):
+    """Losses along tokens, with some noise."""
+    columns = {"tokens": np.geomspace(1e6, 1e9, rows)}
+    surface = Surface(forms.token_power, columns)
+    target = surface.predict(surface.generic_point())
+    target *= np.random.default_rng(0).lognormal(0, noise, rows)
+    return Problem(surface, target, np.ones(rows), objective or squared())
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_what_is_pinned_stays_where_nothing_else_can_be_let_go(sign):
+    """
+    A term of 1e-9 moves no prediction: its exponent at a bound has a slope, but nothing to gain.
+    """
+
+    @p2law.form(linear=("E", "A", "C"))
+    def law(
+        x: Annotated[float, p2law.Domain("> 0")],
+        *,
+        E: float,
+        A: Annotated[float, p2law.Bounds(0, None)],
+        C: Annotated[float, p2law.Bounds(0, None)],
+        b: Annotated[float, p2law.Bounds(0.01, 3)] = 0.5,
+        a: Annotated[float, p2law.Bounds(0.01, 3)] = 0.4,
+    ):
+        return E + A * x**-a + C * x**b
+
+    x = np.geomspace(1, 100, 30)
+    surface = Surface(law, {"x": x})
+    at = {"b": 0.7, "a": 0.01, "E": 1.0, "A": 1e-9, "C": 1.0}
+    q = np.array([at[name] for name in surface.names])
+    pinned = np.isin(surface.names, ["b", "A"])
+    target = surface.predict(q) + sign * 1e-3 * x**-0.9
+
+    end = polishing.polish(Problem(surface, target, np.ones(30), squared()), q, pinned)
+
+    assert (end.q[pinned] == q[pinned]).all()
+
+
+@either
+@pytest.mark.parametrize(("rows", "noise"), [(60, 0.01), (60, 0.0), (60, 3.0), (2, 0.01)])
+def test_no_filter_of_warnings_is_set(objective, rows, noise, monkeypatch):
+    """
+    Filters are the whole process's; and with all of them on, no fit warns of anything.
+    """
+    problem = problem_of(objective, rows, noise)
+
+    def refused(*_, **__):
+        raise AssertionError("warnings are not filtered for others")
+
+    monkeypatch.setattr(warnings, "catch_warnings", refused)
+    monkeypatch.setattr(warnings, "simplefilter", refused)
+
+    for start in (problem.surface.generic_point(), np.zeros(3)):
+        polishing.polish(problem, start, most=100)
+
+
+def test_fits_in_threads_leave_warnings_as_they_were(monkeypatch):
+    """
+    The first in is the first out, while the other one is still at it.
+    """
+    before, jacobian = list(warnings.filters), polishing._Run.jacobian
+    inside, done = {"first": threading.Event(), "second": threading.Event()}, threading.Event()
+
+    def waiting(self, params):
+        name = threading.current_thread().name
+        inside[name].set()
+        assert (inside["second"] if name == "first" else done).wait(60)
+        return jacobian(self, params)
+
+    def fit():
+        polishing.polish(problem_of(), np.ones(3))
+
+    monkeypatch.setattr(polishing._Run, "jacobian", waiting)
+    first, second = (threading.Thread(target=fit, name=name) for name in inside)
+    first.start()
+    assert inside["first"].wait(60)
+    second.start()
+    first.join()
+    done.set()
+    second.join()
+
+    assert before == list(warnings.filters)
+
+
+@either
+def test_what_numpy_says_of_overflows_is_as_it_was(objective, monkeypatch):
+    """
+    Also where lmfit is stopped on its way, with all of that turned off.
+    """
+    monkeypatch.setattr(polishing, "PATIENCE", 1)
+
+    with np.errstate(all="raise"):
+        polishing.polish(problem_of(objective), np.array([1.0, 1.0, 5.0]))
+
+        assert {*np.geterr().values()} == {"raise"}
