@@ -17,6 +17,19 @@ from p2law.solving.surface import Surface
 either = pytest.mark.parametrize("objective", [squared(), huber(1e-3, log=True)], ids=str)
 
 
+def counted(monkeypatch):
+    """Points at which the law or its derivatives are asked for, at all rows, from now on."""
+    points = []
+    for name in ("cost", "residuals", "tangents", "jacobian"):
+        work = getattr(Problem, name)
+        monkeypatch.setattr(
+            Problem,
+            name,
+            lambda self, q, work=work: points.extend(np.atleast_2d(q)) or work(self, q),
+        )
+    return points
+
+
 def problem_of(objective=None, rows=60, noise=0.01):
     """Losses along tokens, with some noise."""
     columns = {"tokens": np.geomspace(1e6, 1e9, rows)}
@@ -113,3 +126,52 @@ def test_what_numpy_says_of_overflows_is_as_it_was(objective, monkeypatch):
         polishing.polish(problem_of(objective), np.array([1.0, 1.0, 5.0]))
 
         assert {*np.geterr().values()} == {"raise"}
+
+
+@either
+@pytest.mark.parametrize(
+    "limits",
+    [{}, {"PATIENCE": 2}, {"TRIALS": 3}, {"LMFIT_ROWS": 10}, {"VALLEY": 1, "PATIENCE": 1}],
+    ids=str,
+)
+@pytest.mark.parametrize("rows", [60, 300])
+def test_every_evaluation_of_a_polish_is_counted(objective, limits, rows, monkeypatch):
+    """
+    Coming near, lmfit's own and those where it is stopped, valleys, and looking where one is.
+    """
+    for name, limit in limits.items():
+        monkeypatch.setattr(polishing, name, limit)
+    problem = problem_of(objective, rows)
+    points = counted(monkeypatch)
+
+    end = polishing.polish(problem, np.array([1.0, 1.0, 5.0]))
+
+    assert end.evaluations == len(points)
+
+
+@either
+def test_evaluations_are_counted_where_lmfit_finds_no_value(objective, monkeypatch):
+    """
+    What it came from is asked for once more then.
+    """
+    problem = problem_of(objective)
+    monkeypatch.setattr(polishing._Run, "minimise", lambda self: np.full(len(self.q), np.nan))
+    points = counted(monkeypatch)
+
+    end = polishing.polish(problem, np.array([1.0, 1.0, 5.0]))
+
+    assert np.isfinite(end.cost)
+    assert end.evaluations == len(points)
+
+
+def test_the_work_of_coming_near_leaves_less_for_the_rest(monkeypatch):
+    """
+    Where that has taken all there was, no long valley is walked.
+    """
+    walked = []
+    monkeypatch.setattr(polishing, "_through_a_valley", lambda _, q, __: walked.append(q) or (q, 0))
+    monkeypatch.setattr(polishing, "PATIENCE", 1)
+
+    polishing.polish(problem_of(rows=300), np.array([1.0, 1.0, 5.0]), most=3)
+
+    assert walked == []

@@ -18,7 +18,7 @@ class Search:
     gradient : float
         Largest cosine between the residuals and a free derivative; 0 at a minimum.
     evaluations : int
-        Evaluations of the law in the polish, and of its derivatives in long narrow valleys.
+        Evaluations of the law and of its derivatives, at all rows, in the polish.
     engine, derivatives : str
     left_out : tuple of (str, int)
         Why rows were left out, and how many.
