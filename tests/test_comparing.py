@@ -132,6 +132,33 @@ def test_rows_of_weight_0_are_no_evidence_of_which_law_errs_less(records):
     assert f"{len(last)} rows: w is 0" in str(whole)
 
 
+def test_truths_weigh_rows_as_1_and_0(records):
+    """
+    As in a fit.
+    """
+    kept = records["tokens"] > records["tokens"].min()
+
+    by_truth, by_number = (
+        p2law.compare(records.assign(w=each), LAWS[:2], "params == 8e9", weight="w")
+        for each in (kept, kept.astype(float))
+    )
+
+    pd.testing.assert_frame_equal(by_number.table, by_truth.table)
+    assert by_number.left_out == by_truth.left_out
+
+
+def test_a_comparison_in_which_no_law_can_be_fitted_says_why_of_each(records):
+    """
+    All that is left for a column of the table may be missing then.
+    """
+    huge = records.assign(loss=records["loss"] * 1e200)
+
+    found = p2law.compare(huge, LAWS[:2], holdout.last_tokens)
+
+    assert all("beyond double precision" in each for each in found.table["why"].head(2))
+    assert ["", ""] == found.table["status"].head(2).tolist()
+
+
 def test_weights_that_are_0_in_every_row_are_refused(records):
     """
     No law is at fault then.

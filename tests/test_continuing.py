@@ -848,3 +848,34 @@ def test_a_table_that_the_benchmark_does_not_have_is_answered_with_those_that_it
     assert "no table has a name that begins with 'nothing'; there are" in done.stderr
     assert "qwen3_distill, others" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_run_and_its_records_may_begin_at_zero_tokens():
+    """
+    Laws that are finite there are measured there: before the first step after pruning.
+    """
+    truth = {"alpha": 0.4, "beta": 0.3, "gamma": -1.2, "delta": 0.2}
+    truth |= {"N_C": 7.5e4, "D_C": 9.5e3, "E": 19.0, "D_0": 1e6}
+    tokens = np.r_[0.0, np.geomspace(1e6, 1e9, 9)]
+    noise = {"noise": 0.002, "run_noise": 0.01}
+    fit = p2law.fit(
+        testing.synthesize(forms.p2_rectified, truth, testing.design(tokens=tokens), **noise),
+        forms.p2_rectified,
+    )
+    here = {"params": 2e9, "pruning_rate": 0.3}
+    table = testing.design([2e9], [0.3], tokens)
+    curve = testing.synthesize(forms.p2_rectified, truth, table, **noise, seed=5)
+
+    one, more = (
+        planning.continue_run(fit, curve[["tokens", "loss"]].head(count), **here, base_loss=2.0)
+        for count in (1, 6)
+    )
+
+    for run in (one, more):
+        told = run.predict(tokens)
+        assert told["determined"].all()
+        assert ((told["low"] < curve["loss"]) & (curve["loss"] < told["high"])).all()
+    assert (np.diff(more.predict(tokens).eval("high - low")[5:]) >= 0).all()
+    with pytest.raises(FitError, match="at 0 tokens; name the tokens to begin at"):
+        one.gain()
+    assert one.gain(1e6)["gain"].item() > more.gain()["gain"].item() > 0

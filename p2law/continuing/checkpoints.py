@@ -191,6 +191,6 @@ def _thinned(whole: pd.DataFrame) -> pd.DataFrame:
     if len(whole) <= MOST:
         return whole
     tokens = whole[TOKENS].to_numpy()
-    wanted = np.geomspace(tokens[0], tokens[-1], MOST)
+    wanted = np.geomspace(tokens[tokens > 0][0], tokens[-1], MOST)
     rows = np.searchsorted(tokens, wanted * (1 + 1e-9), side="right") - 1
     return whole.iloc[np.unique([*rows, len(whole) - 1])].reset_index(drop=True)

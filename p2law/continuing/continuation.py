@@ -115,10 +115,10 @@ class Continuation:
             mean[rows], half[rows] = self._measured(asked.at(rows), level)
         half[self._points.deny(counts, mean - half, self.sizes.noise)] = np.nan
         sure = self.fit.known.determines(table)
-        out = pd.DataFrame({TOKENS: counts})
-        ends = (("low", mean - half), ("high", mean + half))
-        for name, each in ((self.fit.form.target, mean), *ends):
-            out[name] = np.where(sure, each, np.nan)
+        told = {self.fit.form.target: mean, "low": mean - half, "high": mean + half}
+        out = pd.DataFrame(
+            {TOKENS: counts} | {k: np.where(sure, v, np.nan) for k, v in told.items()}
+        )
         return out.assign(law=asked.law, determined=sure)
 
     def gain(self, tokens: float | None = None, *, level: float = 0.9) -> pd.DataFrame:
@@ -141,12 +141,14 @@ class Continuation:
         ------
         FitError
             `level` is no probability, `tokens` is no positive number, or there is no
-            checkpoint to begin at.
+            checkpoint to begin at beyond 0 tokens.
         RecordError
             `tokens` look like billions, or the law has no value there.
         """
         asking.interval(level, "run")
         begin = self.last if tokens is None else asking.positive("tokens", tokens)
+        if not begin:
+            raise FitError("the last checkpoint is at 0 tokens; name the tokens to begin at")
         asked, table = self._run.asked([begin, 2 * begin])
         mean, covariance = self._run.given(asked)
         ways = np.array([[1.0, -1.0]])
@@ -286,7 +288,8 @@ class Continuation:
         """By how much intervals must be wider at each asked row, whatever else is asked."""
         if self.curve.empty:
             return np.ones(len(asked.ln_tokens))
-        return np.asarray(np.interp(asked.ln_tokens - np.log(self.last), *self._widening))
+        ahead = asked.ln_tokens - self._run.seen.ln_tokens[-1]
+        return np.asarray(np.interp(ahead, *self._widening))
 
     @functools.cached_property
     def _widening(self) -> tuple[Array, Array]:

@@ -51,7 +51,10 @@ class Along:
         """Lay the law of a fit along inputs."""
         with np.errstate(all="ignore"):
             here, more, less = (_law(fit, inputs, np.exp(step)) for step in (0.0, STEP, -STEP))
-        return cls(np.log(inputs[TOKENS]), here, (more - less) / (2 * STEP))
+        tokens, known = inputs[TOKENS], fit.records[TOKENS].to_numpy()
+        # A logarithm knows no beginning: it counts as a decade before the first on record.
+        begin = np.min(known, where=known > 0, initial=known.max() or 1.0) / 10
+        return cls(np.log(np.where(tokens > 0, tokens, begin)), here, (more - less) / (2 * STEP))
 
     @classmethod
     def stacked(cls, several: "Sequence[Along]") -> "Along":

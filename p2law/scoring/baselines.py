@@ -70,8 +70,8 @@ def baselines(kept: pd.DataFrame, rows: pd.DataFrame, target: str) -> Baselines:
     last = sums / np.bincount(code[at_end], minlength=count)
     there = rows["tokens"].to_numpy()
     follows = (asked >= 0) & (there > end[asked])
-    powers = _powers(code, tokens, loss, count, rises=target != "loss")
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"):  # what overflows is no prediction
+        powers = _powers(code, tokens, loss, count, rises=target != "loss")
         power = token_power(there, **{name: each[asked] for name, each in powers.items()})
     return Baselines(np.where(follows, last[asked], np.nan), np.where(follows, power, np.nan))
 

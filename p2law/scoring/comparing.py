@@ -24,7 +24,7 @@ from p2law.scoring.criteria import criteria, free
 from p2law.scoring.deciding import Contest, contest
 from p2law.scoring.judging import NAIVE
 from p2law.scoring.trials import Trial, tried
-from p2law.solving.gathering import mixtures
+from p2law.solving.gathering import mixtures, unmasked
 from p2law.solving.labelling import plain_runs
 from p2law.solving.settings import settings
 from p2law.text.views import number
@@ -148,6 +148,7 @@ def _table(
     records: pd.DataFrame, laws: Sequence[Contender], weight: str | None
 ) -> tuple[pd.DataFrame, str]:
     """Checked records with a column `run`, and a sentence where that was not given."""
+    records = unmasked(records, weight)
     inputs = [name for each in laws for name in each.law.columns]
     present = [name for name in inputs if isinstance(records, pd.DataFrame) and name in records]
     weights = [weight] if weight not in (None, "run") else []
@@ -203,7 +204,8 @@ def _rows(
     table = pd.DataFrame.from_dict(rows, orient="index").reindex(columns=COLUMNS)
     table.index.name = "law"
     texts = ["status", "why"]
-    return table.assign(**table[texts].fillna("")).astype(
+    said = table[texts].astype(object)  # all of a column may be missing
+    return table.assign(**said.where(said.notna(), "")).astype(
         {name: float for name in COLUMNS if name not in texts}
     )
 

@@ -79,7 +79,7 @@ def gather(records: pd.DataFrame, law: Form, weight: str | None, objective: Obje
     RecordError
         A column is missing or holds what it may not, or no row is left.
     """
-    records = _unmasked(records, weight)
+    records = unmasked(records, weight)
     needs = [*law.columns, law.target, *([weight] if weight not in (None, "run") else [])]
     table = check(records, needs=needs, accept=("params", "tokens"), copy=False)
     usable, left_out = _usable(table, law, objective)
@@ -151,7 +151,7 @@ def _usable(
     return usable, tuple(left_out)
 
 
-def _unmasked(records: Any, weight: str | None) -> Any:
+def unmasked(records: Any, weight: str | None) -> Any:
     """The records with weights 1 and 0 where these are truths; anything else as it is."""
     if weight in (None, "run") or not isinstance(records, pd.DataFrame):
         return records
