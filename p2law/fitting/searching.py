@@ -51,7 +51,7 @@ def best(problem: Problem, seed: int) -> tuple[End, Directions, tuple[float, ...
         raise FitError(_no_value(problem))
     # Of ends that are equally good, as where like terms may change places, the last one counts:
     # it started from the defaults of the law.
-    end = [each for each in ends if each.cost <= least * (1 + 1e-9) + _floor(problem)][-1]
+    end = [each for each in ends if each.cost <= least * (1 + 1e-9) + problem.rounding][-1]
     left = polishing.WORK - sum(each.evaluations for each in ends)
     end = _without_needless_terms(problem, _in_order(problem, end, left))
     end, free = _at_default_where_free(problem, end, left)
@@ -139,7 +139,7 @@ def _in_order(problem: Problem, end: End, most: int) -> End:
         if not apart <= visible:  # nor is what has no value the same curve
             continue
         other = polishing.polish(problem, q, most=most)
-        if other.cost <= end.cost * (1 + 1e-9) + _floor(problem):
+        if other.cost <= end.cost * (1 + 1e-9) + problem.rounding:
             end = other
     return end
 
@@ -174,7 +174,7 @@ def _at_default_where_free(problem: Problem, end: End, most: int) -> tuple[End, 
     if not pinned.any():
         return end, found
     q = np.where(pinned, surface.generic_point(), end.q)
-    moved, worst = replace(end, q=q, cost=problem.cost(q)), end.cost * (1 + 1e-6) + _floor(problem)
+    moved, worst = replace(end, q=q, cost=problem.cost(q)), end.cost * (1 + 1e-6) + problem.rounding
     if spare - {*found.idle} or moved.cost > worst:
         moved = polishing.polish(problem, q, pinned, most)
     if moved.cost > worst:
@@ -185,7 +185,7 @@ def _at_default_where_free(problem: Problem, end: End, most: int) -> tuple[End, 
         return moved, there
     # What was flat where the search ended is not here: it is free to move again.
     freed = polishing.polish(problem, moved.q, most=most)
-    if freed.cost < end.cost * (1 - 1e-6) - _floor(problem):
+    if freed.cost < end.cost * (1 - 1e-6) - problem.rounding:
         return _at_default_where_free(problem, freed, most - freed.evaluations)
     return freed, identify.at(surface, freed.q)
 
@@ -200,15 +200,10 @@ def _idle_at_default(problem: Problem, end: End) -> tuple[End, Directions]:
     if np.array_equal(q, end.q):
         return end, found
     moved = replace(end, q=q, cost=problem.cost(q))
-    if moved.cost > end.cost * (1 + 1e-6) + _floor(problem):
+    if moved.cost > end.cost * (1 + 1e-6) + problem.rounding:
         return end, found
     there = identify.at(surface, q)
     return (moved, there) if {*found.idle} <= {*there.idle} else (end, found)
-
-
-def _floor(problem: Problem) -> float:
-    """Objective of residuals that are nothing but rounding."""
-    return problem.objective.total(1e-12 * np.abs(problem.target), problem.weight)
 
 
 def _without_needless_terms(problem: Problem, end: End) -> End:
@@ -223,5 +218,5 @@ def _without_needless_terms(problem: Problem, end: End) -> End:
     needless = small & (size < 1e-9 * largest)
     q = np.where(needless, 0.0, end.q)
     cost = problem.cost(q)
-    enough = cost <= end.cost * (1 + 1e-9) + _floor(problem)
+    enough = cost <= end.cost * (1 + 1e-9) + problem.rounding
     return replace(end, q=q, cost=cost) if enough else end

@@ -220,8 +220,7 @@ class Knowledge:
         problem = self.problem
         with np.errstate(all="ignore"):
             found = problem.cost(self._q)
-            rounding = problem.objective.total(1e-12 * np.abs(problem.target), problem.weight)
-        if not (found < np.inf and abs(found - stated) <= 1e-6 * abs(stated) + rounding):
+        if not (found < np.inf and abs(found - stated) <= 1e-6 * abs(stated) + problem.rounding):
             raise SavedFitError(
                 f"not a whole saved fit: its objective is {stated:.6g}, but its coefficients "
                 f"give {found:.6g} on its records; something in it was changed"

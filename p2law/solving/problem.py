@@ -130,6 +130,12 @@ class Problem:
         return Gradient(slope, size, np.where(moving, cosine, 0.0))
 
     @property
+    def rounding(self) -> float:
+        """The objective of residuals that are nothing but rounding."""
+        with np.errstate(all="ignore"):
+            return self.objective.total(1e-12 * np.abs(self.target), self.weight)
+
+    @property
     def square_weight(self) -> Array:
         """Weights with which plain squares imitate the objective's space; finite in any unit."""
         if not self.objective.log:
