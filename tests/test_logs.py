@@ -352,6 +352,56 @@ def test_every_unit_becomes_nats_per_token(tmp_path, unit, bytes_per_token, logg
     assert said(log, "ln") == (unit != "nat")
 
 
+@pytest.mark.parametrize(
+    ("unit", "bytes_per_token", "account"),
+    [
+        ("bit", None, "logged bits x ln 2"),
+        ("perplexity", None, "ln(logged perplexity)"),
+        ("bit/byte", 4.0, "logged bits per byte x ln 2 x 4.0 bytes/token"),
+    ],
+)
+def test_all_losses_of_one_table_are_in_its_unit(tmp_path, unit, bytes_per_token, account):
+    """
+    The base loss and the train loss of a sheet are converted as its loss is; a gap stays one.
+    """
+    text = "Btok,now,before,trained\n1,3,2,2.5\n2,2.9,2,\n"
+    columns = {
+        "tokens": ("Btok", 1e9), "loss": "now", "base_loss": "before", "train_loss": "trained",
+    }  # fmt: skip
+    asked = Options("loss", unit=unit, bytes_per_token=bytes_per_token)
+
+    log = logs.read_csv(table(tmp_path, text), columns, unit=unit, bytes_per_token=bytes_per_token)
+
+    for name, logged in (("loss", [3, 2.9]), ("base_loss", [2, 2]), ("train_loss", [2.5, np.nan])):
+        np.testing.assert_allclose(log.records[name], in_nats(np.array(logged), asked))
+    assert said(log, f"loss, base_loss and train_loss = {account}")
+
+
+def test_a_base_loss_that_is_a_fact_is_in_nats(command, tmp_path):
+    """
+    A number that is given with the log is no number of the log: its unit is always the nat.
+    """
+    path = table(tmp_path, "tokens,loss\n1000000,12.5\n", "ppl.csv")
+
+    log = logs.read_csv(path, {}, unit="perplexity", facts={"base_loss": 2.0})
+    _, _, _, output = command(path, "--unit", "perplexity", "--base-loss", 2.0)
+
+    assert [2.0] == log.records["base_loss"].tolist() == p2law.load(output)["base_loss"].tolist()
+    assert said(log, "loss = ln(logged perplexity)")
+
+
+def test_a_base_loss_in_nats_beside_perplexities_is_refused_where_it_cannot_be_one(tmp_path):
+    """
+    The cure is the way by which nats are given.
+    """
+    path = table(tmp_path, "tokens,loss,base\n1000000,2.5,0.9\n")
+
+    error = refusal(logs.read_csv, path, {"base_loss": "base"}, unit="perplexity")
+
+    assert "line 2: base_loss = 0.9" in str(error)
+    assert "these may be nats already (facts={'base_loss': ...} takes nats)" in str(error)
+
+
 def test_nats_taken_for_perplexity_are_refused(tmp_path):
     """
     A perplexity is above 1.

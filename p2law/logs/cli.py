@@ -34,6 +34,7 @@ _OPTIONS = {
     "repeats='last'": "--repeats last",
     "missing='leave out'": "--missing 'leave out'",
     "facts={'run'": "--run NAME ..., one a log",
+    "facts={'base_loss'": "--base-loss VALUE",
     "at='first'": "--base-at first or last",
     "columns needs": "--column loss=NAME step=NAME ...",
     "columns[": "--column NAME=COLUMN, or NAME=COLUMN*1e9",
@@ -71,7 +72,7 @@ def _add_numbers(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tokens-per-step", type=float, help="sequence x batch x devices")
     parser.add_argument("--step", default="", metavar="NAME", help="column or tag of steps")
     parser.add_argument("--tokens", default="", metavar="NAME", help="column or tag of tokens")
-    parser.add_argument("--unit", choices=logs.UNITS, default="nat", help="of the logged loss")
+    parser.add_argument("--unit", choices=logs.UNITS, default="nat", help="of all logged losses")
     parser.add_argument("--bytes-per-token", type=float, help="for --unit bit/byte")
     parser.add_argument(
         "--averaged",

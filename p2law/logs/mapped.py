@@ -13,10 +13,11 @@ from p2law.logs.curves import Curve
 from p2law.logs.naming import one_of
 from p2law.logs.options import Options
 from p2law.logs.sheets import Sheet, sheet, texts
+from p2law.logs.units import LOSSES
 from p2law.records import LABELS
 from p2law.text.wording import got
 
-_COUNTED = ("step", "tokens")
+_COUNTED = ("step", "tokens", *LOSSES)
 
 
 def curves_of(
@@ -105,7 +106,7 @@ def _values(table: Sheet, name: str, column: str, factor: float) -> Any:
 
 def _counted(name: str, factor: float) -> bool:
     """Whether nothing but numbers may stand in it."""
-    return name in (*_COUNTED, "loss") or factor != 1
+    return name in _COUNTED or factor != 1
 
 
 def _scaled(name: str, column: str, factor: float) -> str:

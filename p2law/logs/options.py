@@ -56,8 +56,9 @@ class Options:
         Names of the column or tag that counts steps or tokens, where it is not one of
         the usual ones.
     unit : str
-        Of the logged loss: ``"nat"``, ``"bit"``, ``"perplexity"`` (all per token), or
-        ``"bit/byte"``.
+        Of the logged losses: ``"nat"``, ``"bit"``, ``"perplexity"`` (all per token), or
+        ``"bit/byte"``. Those in `base_loss` and `train_loss`, where `read_csv` is told of
+        such columns, are in it, too; facts are in nats per token.
     bytes_per_token : float, optional
         Mean bytes of a token of the evaluation text; for ``"bit/byte"``.
     averaged : bool, optional

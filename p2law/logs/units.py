@@ -8,6 +8,10 @@ import pandas as pd
 from p2law.domains import Array
 from p2law.logs.curves import Curve, refuse
 from p2law.logs.options import Options
+from p2law.text.wording import listed
+
+LOSSES = ("loss", "base_loss", "train_loss")
+"""Columns of losses: those of one log are in one unit."""
 
 
 def in_nats(losses: Array, options: Options) -> Array:
@@ -37,7 +41,7 @@ def in_nats(losses: Array, options: Options) -> Array:
 def converted(
     curve: Curve, table: pd.DataFrame, options: Options
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Put the losses of a curve into nats per token.
+    """Put all losses of a curve into nats per token.
 
     Parameters
     ----------
@@ -55,24 +59,30 @@ def converted(
     RecordError
         A loss cannot be one in this unit.
     """
-    losses = table["loss"].to_numpy()
+    found = {name: table[name].to_numpy(dtype=float) for name in LOSSES if name in table}
     least = 1 if options.unit == "perplexity" else 0
     impossible = f"that is not above {least}, as a {options.unit} loss is"
-    refuse(curve, table, "loss", losses <= least, impossible, _cure(losses, options))
+    for name, losses in found.items():
+        refuse(curve, table, name, losses <= least, impossible, _cure(name, losses, options))
+    some = listed([*found])
     how = {
-        "bit": ["loss = logged bits x ln 2"],
-        "perplexity": ["loss = ln(logged perplexity)"],
-        "bit/byte": [f"loss = logged bits per byte x ln 2 x {options.bytes_per_token} bytes/token"],
+        "bit": [f"{some} = logged bits x ln 2"],
+        "perplexity": [f"{some} = ln(logged perplexity)"],
+        "bit/byte": [
+            f"{some} = logged bits per byte x ln 2 x {options.bytes_per_token} bytes/token"
+        ],
     }
-    return table.assign(loss=in_nats(losses, options)), how.get(options.unit, [])
+    converted = {name: in_nats(losses, options) for name, losses in found.items()}
+    return table.assign(**converted), how.get(options.unit, [])
 
 
-def _cure(losses: Array, options: Options) -> str:
+def _cure(name: str, losses: Array, options: Options) -> str:
     if options.unit == "perplexity":
-        return "a perplexity is above 1: these may be nats already (unit='nat')"
+        known = "unit='nat'" if name == "loss" else f"facts={{'{name}': ...}} takes nats"
+        return f"a perplexity is above 1: these may be nats already ({known})"
     if (losses == 0).all() or (losses == 0).any():
         return (
             "a loss of exactly 0 is what some trainers log in place of NaN: look whether the run "
             "diverged, and leave such rows out of the file"
         )
-    return "`loss` is a cross entropy and positive; turn the sign of log-likelihoods"
+    return f"`{name}` is a cross entropy and positive; turn the sign of log-likelihoods"
