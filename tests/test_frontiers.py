@@ -119,6 +119,17 @@ def test_a_frontier_needs_two_things(plan_fits, table):
         planning.frontier(plan_fits, table, against="flops", loss=2.3)
 
 
+def test_a_frontier_is_of_one_loss(plan_fits, table):
+    """
+    Of two losses the higher one takes less of everything, and the lower one would vanish.
+    """
+    with pytest.raises(PlanError, match=r"loss is one number here, got 2: .* a frontier of each"):
+        planning.frontier(plan_fits, table, against="params_after", loss=[2.2, 2.3])
+
+    single = planning.frontier(plan_fits, table, against="params_after", loss=[2.2])
+    assert "frontier of FLOPs and size, loss 2.2" == single.purpose
+
+
 @pytest.mark.parametrize("kind", ["txt", "html"])
 def test_the_views_of_a_frontier_are_the_agreed_ones(plan_fits, table, kind, request):
     """

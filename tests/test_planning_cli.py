@@ -119,7 +119,7 @@ def test_a_plan_is_told_as_in_python(said, plan_fits):
 
 def test_a_plan_for_several_amounts_has_a_choice_for_each(said, place):
     """
-    They are no rivals; the frontier is one of all.
+    They are no rivals; the frontier of what may be spent is one of all.
     """
     text = PLAN.replace("loss = 2.3", "tokens = [1e8, 1e9]")
     text = text.replace("probability = 0.9\n", "")
@@ -132,6 +132,29 @@ def test_a_plan_for_several_amounts_has_a_choice_for_each(said, place):
     assert [{1e8}, {1e9}] == [{row["tokens"] for row in c["table"]} for c in plain["choices"]]
     assert {1e8, 1e9} >= {row["tokens"] for row in plain["frontier"]["table"]}
     assert words.index("lowest loss with tokens 1e8") < words.index("lowest loss with tokens 1e9")
+
+
+def test_a_plan_for_several_losses_has_a_choice_and_a_frontier_for_each(said, place):
+    """
+    What takes less to a higher loss is no rival of what takes more to a lower one.
+    """
+    text = PLAN.replace("loss = 2.3", "loss = [2.3, 2.4]").replace("probability = 0.9\n", "")
+    (place / "losses.toml").write_text(text, encoding="utf-8")
+    for each in ("2.3", "2.4"):
+        alone = text.replace("[2.3, 2.4]", each)
+        (place / f"{each}.toml").write_text(alone, encoding="utf-8")
+
+    plain = json.loads(said("plan losses.toml --json"))
+    words = said("plan losses.toml")
+
+    single = [json.loads(said(f"plan {each}.toml --json")) for each in ("2.3", "2.4")]
+    assert {
+        "choices": [each["choice"] for each in single],
+        "frontiers": [each["frontier"] for each in single],
+    } == plain
+    assert words.index("frontier of cost and size, loss 2.3") < words.index(
+        "frontier of cost and size, loss 2.4"
+    )
 
 
 def test_a_plan_of_one_size_prunes_every_model_down_to_it(said, place):

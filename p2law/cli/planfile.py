@@ -70,7 +70,7 @@ class Plan:
     dense: tuple[Dense, ...] = ()
     """``[[dense]]``: models that need not be pruned; keys are those of `planning.Dense`."""
     frontier: Literal["", "cost", "gpu_hours", "flops", "tokens", "params_after"] = ""
-    """Show the frontier against this, too."""
+    """Show the frontier against this, too; of several losses that of each."""
     level: Annotated[float, Domain("(0, 1)")] = 0.9
     """Of the intervals."""
     draws: Annotated[int, Domain("[20, 100000]")] | None = None

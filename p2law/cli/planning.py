@@ -103,17 +103,24 @@ def plan_main(asked: argparse.Namespace) -> tuple[str, int]:
     plan = planfile.read(asked.plan)
     fits = {method: saved(path, asked.form) for method, path in plan.fits.items()}
     common: dict[str, Any] = {"prices": plan.prices, "level": plan.level, "draws": plan.draws}
-    # Plans for different amounts are no rivals: one choice for each, and one frontier of all.
+    # Plans for different amounts are no rivals: one choice for each. A frontier is of all that may
+    # be spent, but of one loss.
     ((name, amounts),) = plan.asked.items()
     choices = [_choice(plan, fits, {**common, name: each}) for each in amounts]
-    frontiers = [_frontier(plan, fits, {**common, name: amounts})] if plan.frontier else []
+    sets = [amounts] if name != "loss" else [(each,) for each in amounts]
+    frontiers = [_frontier(plan, fits, {**common, name: each}) for each in sets if plan.frontier]
     code = 2 if all(each.best is None for each in choices) else 0
     if not asked.json:
         return "\n\n".join(map(str, [*choices, *frontiers])), code
-    every = [each.plain() for each in choices]
-    found: dict[str, Any] = {"choices": every} if len(every) > 1 else {"choice": every[0]}
-    found |= {"frontier": frontiers[0].plain()} if frontiers else {}
-    return as_json(found), code
+    return as_json({**_plain("choice", choices), **_plain("frontier", frontiers)}), code
+
+
+def _plain(name: str, found: Sequence[Any]) -> dict[str, Any]:
+    """One answer under its name, several under the plural, none under neither."""
+    every = [each.plain() for each in found]
+    if len(every) == 1:
+        return {name: every[0]}
+    return {f"{name}s": every} if every else {}
 
 
 def _frontier(plan: planfile.Plan, fits: "dict[str, Fit]", common: dict[str, Any]) -> Any:

@@ -77,9 +77,10 @@ def choose(
     bounds, unpruned = checked_limits(limits), checked_dense(dense)
     what, amounts = one_of(asked)
     if len(amounts) > 1:
+        who = "takes" if what == "loss" else "and planning.frontier take"
         raise PlanError(
             f"{what} is one number here, got {len(amounts)}: plans for different amounts are no "
-            f"rivals; planning.budget_table and planning.frontier take several"
+            f"rivals; planning.budget_table {who} several"
         )
     sure = bounds.probability if what == "loss" else None
     found = budget_table(

@@ -10,7 +10,7 @@ import pandas as pd
 from p2law.declaring import Whole
 from p2law.errors import PlanError
 from p2law.planning import combining
-from p2law.planning.budgeting import Asked, budget_table
+from p2law.planning.budgeting import Asked, budget_table, one_of
 from p2law.planning.budgets import Budgets, laid_out
 from p2law.planning.choosing import NAMED
 from p2law.planning.limits import UNPRICED, Limits, checked_limits
@@ -130,7 +130,7 @@ def frontier(
     fits, candidates, prices, level, draws, **asked
         As in `planning.budget_table`. With several amounts of `tokens`, or of what else may be
         spent, every candidate stands there with each, and the frontier is that of loss and
-        `against`. With a `loss` it is that of what reaching it takes and `against`.
+        `against`. With a `loss`, a single one, it is that of what reaching it takes and `against`.
     against : str
         ``cost``, ``gpu_hours``, ``flops``, ``tokens`` or ``params_after``.
     limits : Limits, optional
@@ -142,12 +142,19 @@ def frontier(
     Raises
     ------
     PlanError, FitError, FormError, RecordError
-        As in `planning.choose`; `against` is no such column, or nothing tells it.
+        As in `planning.budget_table`; `limits` are of the wrong kind, `against` is no such
+        column, or nothing tells it; or several losses are asked for.
     """
     if against not in AGAINST:
         raise PlanError(f"against is one of {', '.join(AGAINST)}, got {got(against)}")
     bounds = checked_limits(limits)
-    sure = bounds.probability if asked.get("loss") is not None else None
+    what, amounts = one_of(asked)
+    if what == "loss" and len(amounts) > 1:
+        raise PlanError(
+            f"loss is one number here, got {len(amounts)}: what takes less to a higher loss is no "
+            f"rival of what takes more to a lower one; ask for a frontier of each"
+        )
+    sure = bounds.probability if what == "loss" else None
     found = budget_table(
         fits, candidates, prices=prices, probability=sure, level=level, draws=draws, **asked
     )
