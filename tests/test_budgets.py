@@ -265,6 +265,63 @@ def test_a_law_that_rises_again_is_reached_where_it_first_comes_down():
     assert "the loss is out of reach" == found["why"].iloc[1]
 
 
+@pytest.fixture(scope="module")
+def bowls():
+    """A law with its least, 2.075, at 6.5e6 tokens, and one that falls all along."""
+    rows = pd.DataFrame(
+        {"run": np.repeat(list("abcdef"), 12), "tokens": np.tile(np.geomspace(1e5, 1e8, 12), 6)}
+    )
+    truth = {"floor": 2.0, "scale": 100.0}
+    return {
+        name: p2law.fit(
+            testing.synthesize(bowl, truth | {"c": c}, rows, noise=0.01), bowl, fixed=held
+        )
+        for name, c, held in (("depth", 3e-9, {}), ("width", 0.0, {"c": 0.0}))
+    }
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"loss": 2.2}, "the law does not fall all along; these are the first such tokens"),
+        ({"tokens": 1e8}, "the law does not fall all along: after its least, tokens cost loss"),
+        ({"tokens": 1e6}, None),
+        (
+            {"tokens": [1e6, 1e8]},
+            "the law, for 2 of 4, does not fall all along: after its least, tokens cost loss",
+        ),
+    ],
+    ids=str,
+)
+def test_plans_by_a_law_that_rises_again_say_so(bowls, asked, words):
+    """
+    Wherever a loss is asked for, as `tokens_for` does; of a budget where less of it did better.
+    """
+    table = planning.candidates(MODELS[0], [0.25, 0.5], ["depth", "width"])
+    alone = table[table["method"] == "depth"]
+
+    single = planning.budget_table(bowls["depth"], alone, **asked)
+    both = planning.budget_table(bowls, table, **asked)
+
+    assert ([words] if words else []) == [each for each in single.trouble if "all along" in each]
+    assert ([f"depth: {words}"] if words else []) == [
+        each for each in both.trouble if "all along" in each
+    ]
+
+
+def test_choices_and_frontiers_by_a_law_that_rises_again_say_so(bowls):
+    """
+    A budget beyond the least is not spent for the best loss.
+    """
+    fit, table = bowls["depth"], planning.candidates(MODELS, 0.25, "depth")
+    words = "the law does not fall all along: after its least, tokens cost loss"
+
+    assert words in planning.choose(fit, table, tokens=1e8).trouble
+    assert words in planning.at_size(fit, MODELS, 1e9, tokens=1e8).trouble
+    assert words in planning.frontier(fit, table, against="params_after", tokens=1e8).trouble
+    assert words in planning.saturation(fit, gain=0.01).trouble
+
+
 @pytest.mark.parametrize(
     ("change", "error", "words"),
     [

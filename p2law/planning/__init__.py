@@ -27,7 +27,16 @@ from p2law.planning.choosing import at_size, choose
 from p2law.planning.combining import candidates
 from p2law.planning.foresight import ENDLESS, reads_tokens
 from p2law.planning.frontiers import Frontier, frontier
-from p2law.planning.inverting import LEAST, LOOKS, crossing, falls, first, last, seen_at_once
+from p2law.planning.inverting import (
+    LEAST,
+    LOOKS,
+    crossing,
+    falls,
+    first,
+    last,
+    seen_at_once,
+    uneven,
+)
 from p2law.planning.limits import Limits
 from p2law.planning.models import Dense, Model
 from p2law.planning.pricing import Prices
@@ -165,7 +174,7 @@ def saturation(fit: Fit, *, gain: float, level: float = 0.9, **columns: float) -
     found = last(bought, seen_at_once(bought, len(floors)), np.full(len(floors), wanted))
     purpose = f"a doubling buys less than {number(wanted)}"
     rises = bool(~falls(heights)[0])
-    warning = "the law does not fall all along: after its least, tokens cost loss"
+    warning = uneven("the law does", first=False)
     none = f"no doubling above one token buys {number(wanted)}"
     trouble = [warning] * rises + [none] * bool(found[0] <= LEAST)
     return asked.budget(found, floors[0], purpose, trouble, rises=rises)
@@ -236,9 +245,9 @@ def _reaching(asked: Question, target: float) -> tuple[Array, Array, float, list
         return found, floors, ENDLESS, []
     found = np.where(falling, found, first(asked.loss, heights, wanted))
     lowest = ENDLESS if falling[0] else float(LOOKS[np.nanargmin(heights[:, 0])])
-    some = "the law" if not falling[0] else f"{100 * np.mean(~falling[1:]):.0f} % of the refits"
-    warning = f"{some} does not fall all along; these are the first such tokens"
-    return found, floors, lowest, [warning]
+    share = f"{100 * np.mean(~falling[1:]):.0f} % of the refits do"
+    some = "the law does" if not falling[0] else share
+    return found, floors, lowest, [uneven(some, first=True)]
 
 
 def _at(known: Knowledge, inputs: Mapping[str, Array], factor: float) -> Array:

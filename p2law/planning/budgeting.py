@@ -11,7 +11,7 @@ from p2law.domains import is_number
 from p2law.errors import PlanError
 from p2law.planning import caveats, combining
 from p2law.planning.budgets import Budgets
-from p2law.planning.foresight import Foresight, Seer, by_method, checked_draws
+from p2law.planning.foresight import Foresight, Seer, by_method
 from p2law.planning.inverting import LEAST
 from p2law.planning.pricing import SPENT, Bill, Prices, bill
 from p2law.result import Fit, asking
@@ -112,7 +112,7 @@ def budget_table(
     rows = rows.iloc[which].reset_index(drop=True)
     wanted = np.resize(amounts, len(rows))
     billed = bill(rows, costs)
-    seer = Seer.of(found, rows, checked_draws(draws), level)
+    seer = Seer.of(found, rows, _draws(draws), level)
     parts = _until(seer, billed, wanted, sure, level) if what == "loss" else None
     if parts is None:
         parts = _within(seer, billed, what, wanted, level)
@@ -254,3 +254,15 @@ def _probability(given: Any, what: str) -> float | None:
     if what != "loss":
         raise PlanError(f"probability goes with a loss; {what} is what is asked for")
     return float(given)
+
+
+def _draws(given: Any) -> int | None:
+    if given is None:
+        return None
+    whole = isinstance(given, (int, np.integer)) and not isinstance(given, bool)
+    if not (whole and 20 <= given <= 100_000 and given % 2 == 0):
+        raise PlanError(
+            f"draws is an even number of refits, 20 to 100,000, got {got(given)}; "
+            f"leave it out for those that the fit has"
+        )
+    return int(given)

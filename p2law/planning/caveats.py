@@ -8,6 +8,7 @@ import pandas as pd
 
 from p2law.planning.budgets import BEYOND
 from p2law.planning.foresight import Seer
+from p2law.planning.inverting import LOOKS, falls, uneven
 from p2law.records.vocabulary import METRIC, NATS
 from p2law.result import asking
 from p2law.result.covering import SLACK
@@ -25,11 +26,12 @@ def of(seer: Seer, filled: pd.DataFrame, losses: Sequence[float]) -> tuple[str, 
     ----------
     seer : Seer
     filled : DataFrame
-        What was found of each candidate: tokens, reachable, determined and beyond.
+        What was found of each candidate: tokens, loss, reachable, determined and beyond.
     losses : sequence of float
         To be reached; none where a budget is asked for.
     """
-    said = [*_of_fits(seer), *_high(seer, losses), *_of_rows(seer, filled)]
+    rising = _uneven(seer, filled, first=bool(losses))
+    said = [*_of_fits(seer), *_high(seer, losses), *rising, *_of_rows(seer, filled)]
     return tuple(dict.fromkeys(said))
 
 
@@ -92,6 +94,24 @@ def _high(seer: Seer, losses: Sequence[float]) -> list[str]:
         return []
     some = f"loss {number(highest)} is above all on record, up to {number(most)}"
     return [f"{some}: what reaching it takes rests on the form of the law"]
+
+
+def _uneven(seer: Seer, filled: pd.DataFrame, *, first: bool) -> list[str]:
+    """Sentences about laws that do not fall all along: by given tokens, or wherever one looks."""
+    if first:
+        rising = ~falls(seer.heights)
+    else:
+        tokens, loss = filled["tokens"].to_numpy(), filled["loss"].to_numpy()
+        before = np.where(LOOKS[:, None] < tokens, seer.heights, np.inf)
+        rising = np.fmin.reduce(before, axis=0) < loss * (1 - 1e-12)
+    said = []
+    for *_, rows in seer.parts:
+        if not (count := int(rising[rows].sum())):
+            continue
+        method = f"{seer.table['method'].iloc[rows[0]]}: " if len(seer.parts) > 1 else ""
+        some = f", for {count} of {len(rows)}," if count < len(rows) else ""
+        said.append(uneven(f"{method}the law{some} does", first=first))
+    return said
 
 
 def _of_rows(seer: Seer, filled: pd.DataFrame) -> list[str]:

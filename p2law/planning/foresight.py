@@ -5,6 +5,7 @@ different fits have nothing to do with each other, and are shuffled so that they
 seem to; the seeds from which they come may be the same.
 """
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -86,25 +87,6 @@ def reads_tokens(fit: Any) -> None:
         raise PlanError(f"plans are made of losses; {fit.form.name} tells {fit.form.target}")
 
 
-def checked_draws(draws: Any) -> int | None:
-    """Check a number of refits.
-
-    Raises
-    ------
-    PlanError
-        It is no even number from 20 to 100,000.
-    """
-    if draws is None:
-        return None
-    whole = isinstance(draws, (int, np.integer)) and not isinstance(draws, bool)
-    if not (whole and 20 <= draws <= 100_000 and draws % 2 == 0):
-        raise PlanError(
-            f"draws is an even number of refits, 20 to 100,000, got {got(draws)}; "
-            f"leave it out for those that the fit has"
-        )
-    return int(draws)
-
-
 @dataclass(frozen=True, eq=False)
 class Seer:
     """Fits, and which of them tells which candidate.
@@ -152,6 +134,14 @@ class Seer:
         """How many there are of each fit."""
         return self.parts[0][1].refits
 
+    @functools.cached_property
+    def heights(self) -> Array:
+        """What the fits themselves say of each candidate at all `LOOKS`: (looks, candidates)."""
+        found = np.empty((len(LOOKS), len(self.table)))
+        for part in self.parts:
+            found[:, part[3]] = _heights(part, self.table)
+        return found
+
     def after(self, tokens: Array, met: Mask | None = None) -> Foresight:
         """Foresee the losses after given tokens, of shape (candidates,); NaN where none.
 
@@ -174,7 +164,8 @@ class Seer:
         loss, lowest = np.empty_like(found), np.empty(len(target))
         for part in self.parts:
             rows = part[3]
-            found[:, rows], loss[:, rows], lowest[rows] = _reached(part, self.table, target[rows])
+            parts = _reached(part, self.table, target[rows], self.heights[:, rows])
+            found[:, rows], loss[:, rows], lowest[rows] = parts
         # What is out of reach is judged where the law comes down furthest.
         there = np.where(np.isposinf(found[0]), lowest, found[0])
         return replace(self._told(there[None], loss, ~(there > LEAST)), tokens=found)
@@ -242,15 +233,16 @@ def _in_blocks(curve: Callable[[Array, slice], Array], tokens: Array) -> Array:
 
 
 def _reached(
-    part: tuple[Fit, Knowledge, Whole, Whole], table: pd.DataFrame, target: Array
+    part: tuple[Fit, Knowledge, Whole, Whole], table: pd.DataFrame, target: Array, looks: Array
 ) -> tuple[Array, Array, Array]:
     """Tokens that reach a loss, and the loss after endless ones: (1 + refits, columns) each.
 
-    Then the tokens after which the fit itself is lowest, (columns,).
+    Then the tokens after which the fit itself is lowest, (columns,). A law falls all along or does
+    not: refits are looked at all along only where the fit itself, at all `LOOKS`, does not.
     """
     curve, count = _curves(part, table), 1 + part[1].refits
     found, floors = np.empty((count, len(target))), np.empty((count, len(target)))
-    falling, lowest = _falls(part, table), np.full(len(target), ENDLESS)
+    falling, lowest = falls(looks).all(), np.full(len(target), ENDLESS)
     for block in blocks(count, len(target)):
         shape = (count, len(target[block]))
 
@@ -280,14 +272,15 @@ def _endless(curve: Callable[[Array], Array], columns: int) -> Array:
         return np.where(np.isfinite(found), found, curve(np.full((1, columns), ENDLESS)))
 
 
-def _falls(part: tuple[Fit, Knowledge, Whole, Whole], table: pd.DataFrame) -> bool:
-    """Tell whether the fit itself falls all along for every candidate: a law does or does not."""
-    fit, rows = part[0], part[3]
+def _heights(part: tuple[Fit, Knowledge, Whole, Whole], table: pd.DataFrame) -> Array:
+    """What a fit itself says of its candidates at all `LOOKS`: (looks, columns)."""
+    fit, _, _, rows = part
     inputs = _inputs(fit, table.iloc[rows], np.ones(len(rows)))
-
-    def curve(tokens: Array) -> Array:
-        at = {**{name: inputs[name].to_numpy() for name in inputs}, TOKENS: tokens}
-        found = fit.form.function(*(at[name] for name in fit.form.columns), **fit.values)
-        return np.broadcast_to(np.asarray(found, dtype=float), len(rows))
-
-    return bool(falls(seen(curve, (len(rows),))).all())
+    found = np.empty((len(LOOKS), len(rows)))
+    for block in blocks(*found.shape):
+        at = {name: np.tile(inputs[name].to_numpy()[block], len(LOOKS)) for name in inputs}
+        at[TOKENS] = np.repeat(LOOKS, len(rows[block]))
+        with np.errstate(all="ignore"):
+            said = fit.form.function(*(at[name] for name in fit.form.columns), **fit.values)
+        found[:, block] = np.broadcast_to(said, at[TOKENS].shape).reshape(len(LOOKS), -1)
+    return found
