@@ -41,6 +41,17 @@ def fading(
     return c * np.exp(-k * tokens / 1e9)
 
 
+@form("L = c + k * t", linear=("c", "k"))
+def tempered(
+    t: Annotated[np.ndarray, Domain()],
+    *,
+    c: Annotated[float, Bounds(None, None, "nat")],
+    k: Annotated[float, Bounds(None, None, "nat")],
+):
+    """A law whose input may be negative."""
+    return c + k * t
+
+
 @form()
 def failing(tokens: Annotated[np.ndarray, Domain("> 0")], *, k: Annotated[float, Bounds(0, 9)] = 1):
     """A law that cannot be computed."""
@@ -318,6 +329,43 @@ def test_a_law_of_the_user_works_like_a_built_in(run, refused):
     assert message.startswith("p2law predict: own.json: ")
     assert "the saved fit is of a law 'fading', which is not built in" in message
     assert "On the command line: --form module:name" in message
+
+
+@pytest.mark.usefixtures("place")
+@pytest.mark.parametrize("value", ["-5e-1", "-0.5", "-.5e0", "-5.e-1", "-500E-3"])
+def test_negative_numbers_are_values_however_they_are_written(run, value):
+    """
+    An exponent makes no option of a number, alone or among others.
+    """
+    table = pd.DataFrame({"t": np.linspace(-1, 2, 20)})
+    table.assign(loss=3 + 0.5 * table["t"]).to_csv("own.csv", index=False)
+    run("fit", "own.csv", "--form", "laws:tempered", "--save", "own.json")
+
+    code, out, err = run(
+        "predict", "own.json", "--form", "laws:tempered", "--json", "--t", "-1", value, "2"
+    )
+
+    assert (0, "") == (code, err)
+    assert [-1, -0.5, 2] == [row["t"] for row in json.loads(out)]
+
+
+@pytest.mark.usefixtures("place")
+@pytest.mark.parametrize(
+    "words",
+    [
+        "score fit.json records.csv --level -5e-1",
+        "predict fit.json INPUTS --level -5e-1",
+        "tokens fit.json --level -5e-1 --loss 2 --params 1e9 --pruning-rate 0.25 --base-loss 2",
+    ],
+)
+def test_options_of_every_command_take_negative_numbers(refused, words):
+    """
+    They are read, and refused for what they say.
+    """
+    message = refused(*words.replace("INPUTS", " ".join(INPUTS)).split())
+
+    assert "level is a probability between 0 and 1" in message
+    assert "-0.5" in message
 
 
 # -- what it refuses -----------------------------------------------------------------

@@ -5,6 +5,7 @@ import contextlib
 import importlib
 import json
 import math
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -37,7 +38,15 @@ class BadWords(SystemExit):
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors carry their message, for those who read JSON."""
+    """A parser whose errors carry their message, for those who read JSON.
+
+    Words that begin as negative numbers do are values, however they go on: argparse itself takes
+    -5e-1 for an option until Python 3.14.
+    """
+
+    def __init__(self, *given: Any, **options: Any) -> None:
+        super().__init__(*given, **options)
+        self._negative_number_matcher = re.compile(r"-\.?\d")
 
     def error(self, message: str) -> NoReturn:
         """Say the usage and the message, and end."""
