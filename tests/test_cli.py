@@ -52,6 +52,30 @@ def tempered(
     return c + k * t
 
 
+@form("L = c + k * level / D", linear=("c", "k"))
+def levelled(
+    tokens: Annotated[np.ndarray, Domain("> 0", "D", "token")],
+    level: Annotated[np.ndarray, Domain("> 0")],
+    *,
+    c: Annotated[float, Bounds(0, None, "nat")],
+    k: Annotated[float, Bounds(0, None, "nat")],
+):
+    """A law whose input is called as an option of commands is."""
+    return c + k * level / tokens
+
+
+@form("L = c + k * gain / D", linear=("c", "k"))
+def gaining(
+    tokens: Annotated[np.ndarray, Domain("> 0", "D", "token")],
+    gain: Annotated[np.ndarray, Domain("> 0")],
+    *,
+    c: Annotated[float, Bounds(0, None, "nat")],
+    k: Annotated[float, Bounds(0, None, "nat")],
+):
+    """Another."""
+    return c + k * gain / tokens
+
+
 @form()
 def failing(tokens: Annotated[np.ndarray, Domain("> 0")], *, k: Annotated[float, Bounds(0, 9)] = 1):
     """A law that cannot be computed."""
@@ -368,6 +392,38 @@ def test_options_of_every_command_take_negative_numbers(refused, words):
     assert "-0.5" in message
 
 
+@pytest.mark.usefixtures("place")
+def test_an_input_that_is_called_as_an_option_is_said_to_be(run, refused):
+    """
+    The option goes before; in Python a table tells the two apart, and only there.
+    """
+    table = p2law.grid(tokens=[1e6, 1e7, 1e8], level=[1.0, 2.0], gain=[3.0, 4.0])
+    for law, name in (("levelled", "level"), ("gaining", "gain")):
+        own = table.assign(loss=3 + 1e6 * table[name] / table["tokens"])
+        own.to_csv(f"{law}.csv", index=False)
+        run("fit", f"{law}.csv", "--form", f"laws:{law}", "--save", f"{law}.json")
+    taken = "the law has an input for --{0}, which {1} takes for itself; give the input another"
+    levelled, gaining = (
+        (f"{law}.json", "--form", f"laws:{law}") for law in ("levelled", "gaining")
+    )
+
+    predicted = refused("predict", *levelled, "--tokens", "1e7", "--level", "2")
+    reached = refused("tokens", *levelled, "--loss", "3.1", "--level", "2")
+    saturated = refused("saturation", *gaining, "--gain", "0.1")
+
+    assert taken.format("level", "predict") in predicted
+    assert "or in Python a table to Fit.predict" in predicted
+    assert taken.format("level", "tokens") in reached
+    assert taken.format("gain", "saturation") in saturated
+    assert 0 == run("predict", *gaining, "--tokens", "1e7", "--gain", "3")[0]
+    assert 0 == run("tokens", *gaining, "--loss", "3.1", "--gain", "3")[0]
+    assert 3.2 == pytest.approx(
+        shell.saved(Path("levelled.json"), "laws:levelled")
+        .predict(pd.DataFrame({"tokens": [1e7], "level": [2.0]}))["loss"]
+        .iloc[0]
+    )
+
+
 # -- what it refuses -----------------------------------------------------------------
 
 
@@ -673,7 +729,9 @@ def test_the_inputs_of_predict_are_those_of_the_law():
     """
     for form in forms.builtin:
         words = [w for name in form.columns for w in (f"--{name.replace('_', '-')}", "0.5")]
-        assert {name: [0.5] for name in form.columns} == cli._inputs(words, form)
+        assert {name: [0.5] for name in form.columns} == cli._inputs(
+            argparse.Namespace(command="predict"), words, form
+        )
 
 
 def test_json_has_words_for_what_is_no_number():

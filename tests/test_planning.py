@@ -375,6 +375,38 @@ def test_a_law_of_single_coefficients_is_turned_round_as_well(curves):
     assert budget.low < float(budget) < budget.high
 
 
+@form("L = floor + level * D^-0.5", linear=("floor",))
+def named(
+    tokens: Tokens,
+    level: Annotated[float, Domain("> 0")],
+    *,
+    floor: Annotated[float, Bounds(0, None, "nat", "loss that stays")],
+    e: Annotated[float, Bounds(0.1, 2)] = 0.5,
+):
+    """A law whose input is called as what questions take."""
+    return floor + level * tokens**-e
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        functools.partial(planning.tokens_for, loss=2.5),
+        functools.partial(planning.saturation, gain=0.01),
+    ],
+)
+def test_an_input_that_is_called_as_part_of_a_question_cannot_be_asked(ask):
+    """
+    `level` is that of the interval; the message says what to do.
+    """
+    table = p2law.grid(tokens=np.geomspace(1e3, 1e6, 8), level=[10.0, 20.0])
+    found = p2law.fit(testing.synthesize(named, {"floor": 2.0, "e": 0.5}, table), named)
+
+    with pytest.raises(
+        FormError, match=r"named reads level, which means something else .* another name in the law"
+    ):
+        ask(found, level=0.9)
+
+
 # -- when more tokens stop paying ----------------------------------------------------
 
 

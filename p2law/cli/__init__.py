@@ -190,7 +190,7 @@ def _summary(found: "Fit") -> dict[str, Any]:
 
 def _predict(asked: argparse.Namespace, words: Sequence[str]) -> str:
     found = saved(asked.fit, asked.form, "p2law predict fit.json --params 8e9 ...")
-    inputs = p2law.grid(**_inputs(words, found.form))
+    inputs = p2law.grid(**_inputs(asked, words, found.form))
     with blaming(f"{asked.fit} is damaged, or its law fails at these inputs"):
         table = found.predict(inputs, level=asked.level, kind=asked.kind)
     if asked.json:
@@ -202,9 +202,10 @@ def _predict(asked: argparse.Namespace, words: Sequence[str]) -> str:
     return "\n".join([*said, table.to_string(index=False)])
 
 
-def _inputs(words: Sequence[str], form: Form) -> dict[str, list[float]]:
+def _inputs(asked: argparse.Namespace, words: Sequence[str], form: Form) -> dict[str, list[float]]:
     """Read the inputs of a law: ``--name value [value ...]``."""
-    return law_inputs("predict", "FIT", form.columns, words, nargs="+", action="extend")
+    taken = {"help", *vars(asked)} - {"command", "fit"}  # the last two are no options
+    return law_inputs("predict", "FIT", form.columns, words, taken, nargs="+", action="extend")
 
 
 def _number(name: str, text: str) -> float:

@@ -78,7 +78,7 @@ def main(asked: argparse.Namespace, words: Sequence[str]) -> str:
     fit = saved(
         asked.fit, asked.form, f"p2law {asked.command} fit.json {WANTED[asked.command]} ..."
     )
-    others = _inputs(asked.command, words, fit.form)
+    others = _inputs(asked, words, fit.form)
     if asked.command == "tokens":
         found = planning.tokens_for(fit, loss=asked.loss, level=asked.level, **others)
     else:
@@ -86,10 +86,12 @@ def main(asked: argparse.Namespace, words: Sequence[str]) -> str:
     return as_json(found.plain()) if asked.json else str(found)
 
 
-def _inputs(command: str, words: Sequence[str], form: Form) -> dict[str, float]:
+def _inputs(asked: argparse.Namespace, words: Sequence[str], form: Form) -> dict[str, float]:
     """Read the inputs of a law but for tokens: ``--name value``."""
     names = [name for name in form.columns if name != TOKENS]
-    return law_inputs(command, f"{OPTIONS} FIT {WANTED[command]}", names, words)
+    taken = {"help", *vars(asked)} - {"command"}  # `fit` is an argument of what is asked in Python
+    before = f"{OPTIONS} FIT {WANTED[asked.command]}"
+    return law_inputs(asked.command, before, names, words, taken)
 
 
 def plan_main(asked: argparse.Namespace) -> tuple[str, int]:

@@ -7,7 +7,7 @@ import json
 import math
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -155,7 +155,12 @@ def saved(path: Path, form: str | None, first: str = "") -> "Fit":
 
 
 def law_inputs(
-    command: str, before: str, names: Sequence[str], words: Sequence[str], **kind: Any
+    command: str,
+    before: str,
+    names: Sequence[str],
+    words: Sequence[str],
+    taken: Collection[str],
+    **kind: Any,
 ) -> dict[str, Any]:
     """Read the inputs of a law: ``--name value``; what is none of them is named first.
 
@@ -167,6 +172,8 @@ def law_inputs(
     names : sequence of str
         Of the inputs.
     words : sequence of str
+    taken : collection of str
+        Names that the command takes for itself.
     **kind
         How many values each takes, as `add_argument` says it.
 
@@ -177,7 +184,7 @@ def law_inputs(
     Raises
     ------
     SystemExit
-        With code 2 where one is missing, unknown or no number.
+        With code 2 where one is missing, unknown or no number, or its name is taken.
     """
     options = {f"--{name.replace('_', '-')}": name for name in names}
     values = "VALUE ..." if "nargs" in kind else "VALUE"
@@ -185,6 +192,11 @@ def law_inputs(
     parser = Parser(f"p2law {command}", usage, allow_abbrev=False, add_help=False)
     for option, name in options.items():
         parser.add_argument(option, dest=name, type=float, **kind)
+    if own := [each for each, name in options.items() if name in taken]:
+        parser.error(
+            f"the law has an input for {own[0]}, which {command} takes for itself; give the input "
+            f"another name in the law and the records, or in Python a table to Fit.predict"
+        )
     found, unknown = parser.parse_known_args(words)
     if unknown:
         meant = nearest(unknown[0].partition("=")[0], options)

@@ -120,7 +120,7 @@ def tokens_for(fit: Fit, *, loss: float, level: float = 0.9, **columns: float) -
     >>> f"{float(planning.tokens_for(fit, loss=2.4, params=1e9)):.4g}"
     '1.408e+10'
     """
-    asked = Question.of(fit, columns, level)
+    asked = Question.of(fit, columns, level, "loss")
     target = asking.positive("loss", loss)
     found, floors, lowest, trouble = _reaching(asked, target)
     purpose = f"{fit.form.target} {number(target, 6)}"
@@ -159,7 +159,7 @@ def saturation(fit: Fit, *, gain: float, level: float = 0.9, **columns: float) -
     FitError, FormError, PlanError, RecordError
         As `tokens_for`; or `gain` is below the rounding of the losses.
     """
-    asked = Question.of(fit, columns, level)
+    asked = Question.of(fit, columns, level, "gain")
     wanted = asking.positive("gain", gain)
 
     def bought(tokens: Array) -> Array:

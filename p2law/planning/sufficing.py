@@ -103,8 +103,8 @@ class Question:
     level: float
 
     @classmethod
-    def of(cls, fit: Fit, columns: Mapping[str, Any], level: float) -> "Question":
-        """Check what is asked.
+    def of(cls, fit: Fit, columns: Mapping[str, Any], level: float, asked: str) -> "Question":
+        """Check what is asked: how many tokens a `loss` or a `gain` takes.
 
         Raises
         ------
@@ -115,6 +115,11 @@ class Question:
         asking.interval(level, "mean")
         if TOKENS in columns:
             raise FormError("tokens are what is asked for; leave them out")
+        if own := [name for name in fit.form.columns if name in ("fit", asked, "level")]:
+            raise FormError(
+                f"{fit.form.name} reads {own[0]}, which means something else in this question; "
+                f"give the input another name in the law and the records"
+            )
         return cls(fit, _single(fit, columns), level)
 
     @property
