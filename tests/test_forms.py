@@ -1,5 +1,7 @@
 """Every law, built in or a user's, keeps one contract; breaches are put into words."""
 
+import re
+from pathlib import Path
 from typing import Annotated
 
 import numpy as np
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 import p2law
 from p2law import forms, testing
 from p2law.errors import FormError, RecordError
+from p2law.testing import formulas
 
 EACH_FORM = pytest.mark.parametrize("law", forms.builtin, ids=lambda law: law.name)
 
@@ -297,6 +300,26 @@ def test_formulas_are_arithmetic_and_nothing_else(text):
     """
     with pytest.raises(FormError, match="cannot read"):
         testing.evaluate(text, {"D": np.ones(2)})
+
+
+def test_the_page_on_own_laws_says_what_a_formula_may_hold():
+    """
+    All functions that are known, and parts that are not, each of which is refused.
+    """
+    page = (Path(__file__).parents[1] / "docs" / "own_law.md").read_text(encoding="utf-8")
+    said = " ".join(page.partition("## What a formula may hold")[2].partition("\n## ")[0].split())
+
+    def named(after, before):
+        return re.findall(r"`(.+?)`", said.partition(after)[2].partition(before)[0])
+
+    assert [*formulas._FUNCTIONS] == named("the functions ", ", the names")
+    refused, instead = named("other functions (", ": write "), named(": write ", "), a symbol")
+    assert (["ln(D)", "sqrt(D)"], ["log(D)", "D^0.5"]) == (refused, instead)
+    for text in refused:
+        with pytest.raises(FormError, match="which is no arithmetic"):
+            testing.evaluate(f"L = a + {text}", {"a": 1.0, "D": np.ones(2)})
+    for text in instead:
+        assert 1 == testing.evaluate(f"L = {text} + 1 - {text}", {"D": np.ones(2)})[0]
 
 
 # -- wrong arguments ---------------------------------------------------------------------
