@@ -22,21 +22,13 @@ from p2law.designing.prior import Prior
 from p2law.errors import FitError, UnreachableLossError
 from p2law.planning.budgeting import budget_table
 from p2law.planning.budgets import Budgets
+from p2law.planning.caveats import uneven
 from p2law.planning.choices import Choice
 from p2law.planning.choosing import at_size, choose
 from p2law.planning.combining import candidates
 from p2law.planning.foresight import ENDLESS, reads_tokens
 from p2law.planning.frontiers import Frontier, frontier
-from p2law.planning.inverting import (
-    LEAST,
-    LOOKS,
-    crossing,
-    falls,
-    first,
-    last,
-    seen_at_once,
-    uneven,
-)
+from p2law.planning.inverting import LEAST, LOOKS, crossing, falls, first, last, seen_at_once
 from p2law.planning.limits import Limits
 from p2law.planning.models import Dense, Model
 from p2law.planning.pricing import Prices

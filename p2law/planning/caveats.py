@@ -8,7 +8,7 @@ import pandas as pd
 
 from p2law.planning.budgets import BEYOND
 from p2law.planning.foresight import Seer
-from p2law.planning.inverting import LOOKS, falls, uneven
+from p2law.planning.inverting import LOOKS, falls
 from p2law.records.vocabulary import METRIC, NATS
 from p2law.result import asking
 from p2law.result.covering import SLACK
@@ -33,6 +33,15 @@ def of(seer: Seer, filled: pd.DataFrame, losses: Sequence[float]) -> tuple[str, 
     rising = _uneven(seer, filled, first=bool(losses))
     said = [*_of_fits(seer), *_high(seer, losses), *rising, *_of_rows(seer, filled)]
     return tuple(dict.fromkeys(said))
+
+
+def uneven(who: str, *, first: bool) -> str:
+    """A sentence about what rises again, where the first tokens that reach a value are asked for.
+
+    Otherwise tokens are given, or those after which further ones buy little are asked for.
+    """
+    what = "; these are the first such tokens" if first else ": after its least, tokens cost loss"
+    return f"{who} not fall all along{what}"
 
 
 def of_methods(seer: Seer) -> list[str]:

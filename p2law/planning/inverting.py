@@ -109,15 +109,6 @@ def falls(heights: Array) -> Mask:
     return np.asarray(~rises.any(axis=0))
 
 
-def uneven(who: str, *, first: bool) -> str:
-    """A sentence about what rises again, where the first tokens that reach a value are asked for.
-
-    Otherwise tokens are given, or those after which further ones buy little are asked for.
-    """
-    what = "; these are the first such tokens" if first else ": after its least, tokens cost loss"
-    return f"{who} not fall all along{what}"
-
-
 def first(curve: Callable[[Array], Array], heights: Array, value: Array) -> Array:
     """Find where curves that may rise again first come down to a value.
 
