@@ -269,7 +269,9 @@ def test_numbers_that_no_float_holds_are_no_bounds():
     [
         ("L = " + "(" * 500 + "a" + ")" * 500, "too many nested parentheses|MemoryError"),
         ("L = a\x00", "null bytes"),
-        ("L = min(a)", "cannot read the formula"),
+        ("L = min(a)", r"min takes 2 values, min\(a\) has 1"),
+        ("L = min(a, 1, a)", r"min takes 2 values, min\(a, 1, a\) has 3"),
+        ("L = exp(a, out=a)", "which is no arithmetic"),
         ("L = a.__class__", "which is no arithmetic"),
         ("L = 1" + "0" * 400, "cannot read the formula"),
     ],

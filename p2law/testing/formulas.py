@@ -9,7 +9,7 @@ import numpy as np
 
 from p2law.domains import Array
 from p2law.errors import FormError
-from p2law.text.wording import got, short
+from p2law.text.wording import got, several, short
 
 _OPERATORS: dict[type, Callable[..., Any]] = {
     ast.Add: operator.add,
@@ -23,7 +23,7 @@ _FUNCTIONS = {"exp": np.exp, "log": np.log, "min": np.minimum, "max": np.maximum
 
 
 def evaluate(formula: str, symbols: Mapping[str, Any]) -> Array:
-    """Value of the text of a law: arithmetic, ``^`` for powers, exp, log, min, max.
+    """Value of the text of a law: arithmetic, ``^`` for powers, exp, log, min and max of two.
 
     Parameters
     ----------
@@ -66,7 +66,12 @@ def _value(node: ast.AST, symbols: Mapping[str, Any]) -> Any:
             return _OPERATORS[type(op)](_value(left, symbols), _value(right, symbols))
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             return -_value(operand, symbols)
-        case ast.Call(func=ast.Name(id=name), args=args) if name in _FUNCTIONS:
+        case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in _FUNCTIONS:
+            # One value more would be where numpy writes what it finds.
+            if len(args) != (count := _FUNCTIONS[name].nin):
+                raise FormError(
+                    f"{name} takes {several(count, 'value')}, {ast.unparse(node)} has {len(args)}"
+                )
             return _FUNCTIONS[name](*(_value(each, symbols) for each in args))
         case ast.Name(id=name) if name in symbols:
             return symbols[name]
