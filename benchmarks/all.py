@@ -43,6 +43,7 @@ JOBS = {
     "plans": Job("planning.py --speed", 0.2),
     "round_trips": Job("planning.py --round-trip 1000", 10),
     "interval_coverage": Job("interval_coverage.py", 65, ".interval_coverage.jsonl"),
+    "large_coverage": Job("large_coverage.py", 25, ".large_coverage.jsonl"),
     "planning_coverage": Job("planning_coverage.py", 15, ".planning_coverage.jsonl"),
     "continuing_coverage": Job("continuing_coverage.py", 6),
     "ends": Job("continuing.py", 4),

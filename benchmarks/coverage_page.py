@@ -39,6 +39,12 @@ the law is right, as here; where it is wrong no residual shows it, and the fit s
 sizes just suffice for N_C, E and alpha: no further one checks how the law goes with params, and no
 interval shows an error in that"."""
 
+LARGE = """Beyond 10,000 rows intervals come from refits of fewer rows, and with 100 runs or more
+of one linear step each. Here tables of 10,240 rows stand beside every fourth of their rows, which
+are few enough to be refitted as they are: the same four predictions, and the four exponents. Where
+rows are independent four times as many should leave half the width; where runs are shifted as a
+whole more rows of them tell no more."""
+
 TABLES = [f"{noise}, {objective}" for noise in NOISES for objective in OBJECTIVES]
 
 
@@ -81,6 +87,23 @@ PARTS = (
         ABOUT,
         {title: _columns(title) for title in TABLES},
         first=in_sum,
+    ),
+    Part(
+        "large_coverage",
+        "Large tables",
+        LARGE,
+        {
+            "cells": {
+                "sizes x rates": ("design", ""),
+                "noise": ("noise", ""),
+                "studies": ("repeats", ","),
+                "predictions held": ("all, predictions", ".1%"),
+                "of every fourth row": ("thinned, predictions", ".1%"),
+                "exponents held": ("all, exponents", ".1%"),
+                "of every fourth row, too": ("thinned, exponents", ".1%"),
+                "width, all rows beside every fourth": ("width", ".2f"),
+            }
+        },
     ),
 )
 

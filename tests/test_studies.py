@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from p2law import forms, testing
+from p2law.solving import resampling
+
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 if not BENCHMARKS.is_dir():
     pytest.skip("benchmarks stay with the source tree", allow_module_level=True)
@@ -90,6 +93,40 @@ def test_intervals_of_plans_are_counted_by_design_and_by_noise(script):
     assert [1.0, 1.0] == [pytest.approx(each["inside, decades"]) for each in found]
     assert [None, None] == [each["4 x tokens, decades"] for each in found]
     assert (0.75, 0.5, 1.0) == tuple(row[f"inside, {how}"] for how in ("mean", "min", "max"))
+
+
+def test_intervals_of_large_tables_are_counted_beside_those_of_thinned_ones(script):
+    """
+    Shares of all that was asked, and the median of how wide one is beside the other.
+    """
+    study = script("large_coverage")
+    own = {"design": "4 x 4", "noise": "independent", "all": [True, False, True, True]}
+    own |= {"all, width": [1.0, 2.0, 3.0, 4.0], "all, exponents": [True, True, True, False]}
+    own |= {"thinned": [True] * 4, "thinned, width": [2.0, 4.0, 5.0, 8.0]}
+    own |= {"thinned, exponents": [False] * 4}
+
+    (row,) = study.cells([own, own])
+
+    assert (0.75, 1.0) == (row["all, predictions"], row["thinned, predictions"])
+    assert (0.75, 0.0) == (row["all, exponents"], row["thinned, exponents"])
+    assert (2, 0.5) == (row["repeats"], row["width"])
+
+
+def test_a_large_table_has_the_noise_that_is_named(script):
+    """
+    Shared by the rows of a run, or not; no more rows than are refitted would be no large table.
+    """
+    study = script("large_coverage")
+
+    for design, runs in (("4 x 4", 16), ("4 x 32", 128)):
+        alone, shared = (study.records(design, kind, 0) for kind in study.NOISES)
+
+        assert study.ROWS == len(alone) > resampling.DEAR >= len(alone[:: study.THINNED])
+        law = testing.synthesize(forms.p2, study.TRUTH, alone.drop(columns="loss"))["loss"]
+        off = [each["loss"] - law for each in (alone, shared)]
+        means = [each.groupby(alone["run"]).mean() for each in off]
+        assert runs == len(means[0])
+        assert means[0].std() < 0.3 * study.SIGMA < 0.6 * study.SIGMA < means[1].std()
 
 
 def test_a_width_is_compared_only_where_another_method_covers(predictions):
