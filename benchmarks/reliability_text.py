@@ -89,7 +89,7 @@ nothing is sent anywhere. What is promised, what is not, and where to report a w
 [Security](security.md), which is SECURITY.md of the source.
 """
 
-DEFECTS = """## Defects that this has found
+DEFECTS = """## Defects that were found
 
 All are mended. In brackets stands what holds each: a test, which `python -m pytest -k NAME` runs,
 or a case that is made from its number, which `tests/test_hostile.py` runs again.
@@ -112,6 +112,19 @@ or a case that is made from its number, which `tests/test_hostile.py` runs again
 - curvature that is rounding alone, of which a solver found no eigenvalues
   (`test_a_saddle_without_curvature_of_its_own_has_a_finite_step`)
 - formulas that would take forever to compute (`test_a_tower_of_powers_is_no_endless_work`)
+
+**Intervals**
+
+- sizes that take turns in a large table, of which refits saw few
+  (`test_sizes_that_take_turns_leave_intervals_as_wide_as_they_are`)
+- an interval that was narrower at a higher level
+  (`test_no_end_moves_inwards_as_the_level_rises`)
+- a coefficient at its bound that no refit of a large table moved
+  (`test_a_coefficient_at_its_bound_moves_in_a_large_table_too`)
+- coefficients that can change places, which some orders of rows hid
+  (`test_what_is_exchanged_is_seen_in_any_order_of_rows`)
+- a budget of runs that was overspent
+  (`test_whatever_runs_cost_the_budget_is_kept_and_no_run_stands_twice`)
 
 **Texts and labels**
 
