@@ -121,6 +121,8 @@ or a case that is made from its number, which `tests/test_hostile.py` runs again
   (`test_no_end_moves_inwards_as_the_level_rises`)
 - a coefficient at its bound that no refit of a large table moved
   (`test_a_coefficient_at_its_bound_moves_in_a_large_table_too`)
+- single rows among many that alone tell of a size, which no refit of a large table moved
+  (`test_what_few_rows_alone_tell_is_as_unsure_in_a_large_table`)
 - coefficients that can change places, which some orders of rows hid
   (`test_what_is_exchanged_is_seen_in_any_order_of_rows`)
 - a budget of runs that was overspent

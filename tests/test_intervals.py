@@ -1,11 +1,13 @@
 """Intervals are about whole runs, repeat themselves, and say what they rest on."""
 
+from typing import Annotated, Any
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import p2law
-from p2law import forms, testing
+from p2law import Bounds, Domain, form, forms, testing
 from p2law.errors import FitError
 from p2law.result.intervals import between
 from p2law.solving import resampling
@@ -203,15 +205,16 @@ def test_errors_of_coefficients_are_those_of_resampled_runs():
 @pytest.mark.parametrize(
     "asked", [{}, {"weight": "trust"}, {"objective": p2law.huber(0.004)}], ids=str
 )
-def test_a_large_table_of_few_runs_is_resampled_in_fewer_rows(p2_records, asked, monkeypatch):
+def test_a_large_table_of_few_runs_is_resampled_in_fewer_rows(asked, monkeypatch):
     """
     Where refits of all rows would take minutes, rows that follow each other are put together.
     """
-    records = p2_records(noise=0.003, run_noise=0.005)
+    table = testing.design([0.5e9, 1e9, 3e9, 8e9], [0.15, 0.25, 0.5], np.geomspace(2e7, 1e9, 120))
+    records = testing.synthesize(forms.p2, TRUTH, table, noise=0.003, run_noise=0.005)
     records["trust"] = np.tile([1.0, 2.0, 3.0, 2.0], len(records) // 4)
     exact = p2law.fit(records, **asked)
     whole = [width(exact, kind=kind) for kind in ("mean", "run")]
-    monkeypatch.setattr(resampling, "DEAR", 100)
+    monkeypatch.setattr(resampling, "DEAR", 1200)
 
     fewer = p2law.fit(records, **asked)
 
@@ -237,32 +240,156 @@ def test_a_coefficient_at_its_bound_moves_in_a_large_table_too(runs, monkeypatch
     assert again["high"] == pytest.approx(told["high"], rel=0.15)
 
 
-def test_rows_that_are_put_together_weigh_and_pull_as_before():
+@pytest.mark.parametrize("objective", [p2law.squared(), p2law.squared(log=True)], ids=str)
+def test_few_rows_weigh_and_pull_as_all_of_their_run(objective):
     """
     Of three runs the short one keeps its rows.
     """
     codes = np.repeat([0, 1, 2], [50, 3, 47])
     rng = np.random.default_rng(0)
-    tokens = rng.permutation(np.geomspace(1e8, 1e10, 100))
-    surface = Surface(forms.token_power, {"tokens": tokens})
+    surface = Surface(forms.token_power, {"tokens": rng.permutation(np.geomspace(1e8, 1e10, 100))})
     q = surface.coordinates({"floor": 2.0, "scale": 1000.0, "beta": 0.4})
     target = surface.predict(q) + 0.01 * rng.standard_normal(100)
-    problem = Problem(surface, target, rng.uniform(0.5, 2, 100), p2law.squared())
+    problem = Problem(surface, target, rng.uniform(0.5, 2, 100), objective)
 
-    few = condense(problem, q, codes, 30)
+    few = condense(problem, q, codes, 90)
 
-    assert [10, 3, 10] == np.bincount(few.codes).tolist()
-    assert (few.codes[few.part] == codes).all()
+    assert few.problem.surface.rows < 100
+    assert 3 == np.sum(few.codes == 1)
+    assert (few.codes[few.row] == codes).all()
     for run in range(3):
-        own, rows = few.codes == run, codes == run
-        assert few.problem.weight[own].sum() == pytest.approx(problem.weight[rows].sum())
-        pulls = [
-            each.weight[some] @ each.residuals(q)[some]
-            for each, some in ((few.problem, own), (problem, rows))
-        ]
-        assert pulls[0] == pytest.approx(pulls[1])
-        apart = np.abs(np.log(few.problem.surface.columns[0][few.part] / tokens)[rows])
-        assert apart.max() < np.ptp(np.log(tokens)) / 8
+        weights, pulls = [], []
+        for each, rows in ((few.problem, few.codes == run), (problem, codes == run)):
+            weight, slopes = each.weight[rows], each.jacobian(q)[:, rows]
+            weights.append(weight.sum())
+            pulls.append(slopes @ (weight * objective.pull(each.residuals(q)[rows])))
+        assert weights[0] == pytest.approx(weights[1])
+        assert pulls[0] == pytest.approx(pulls[1], rel=1e-6, abs=1e-12)
+
+
+def texts_in_turn(checkpoints):
+    """Twelve runs, each checkpoint of which is measured on eight texts of other difficulty."""
+    rng = np.random.default_rng(1)
+    table = pd.DataFrame({"tokens": np.geomspace(1e8, 1e11, checkpoints).repeat(8)})
+    table["eval_text"] = np.tile([*"abcdefgh"], checkpoints)
+    table["hardness"] = np.tile(np.linspace(0, 1, 8), checkpoints)
+    slopes = 0.02 * rng.standard_normal((12, 2))
+    runs = [
+        table.assign(run=k, trust=np.where(table["tokens"] > 1e9, 1.0, 1e-3)) for k in range(12)
+    ]
+    for run, (slope, level) in zip(runs, slopes, strict=True):
+        ln = np.log(run["tokens"] / 1e10)
+        run["loss"] = 2 + 0.5 * (run["tokens"] / 1e8) ** -0.3 + 0.4 * run["hardness"]
+        run["loss"] += level + slope * ln + 0.1 * level * run["hardness"]
+    return pd.concat(runs, ignore_index=True)
+
+
+def two_inputs(first):
+    """A law of tokens and hardness, with either of them first."""
+    Tokens = Annotated[Any, Domain("> 0", symbol="D", unit="token")]
+    Hardness = Annotated[Any, Domain(">= 0", symbol="h", unit="1")]
+    law = form("L = E + B * D^-beta + C * h", linear=("E", "B", "C"), rescales=("tokens",))
+
+    if first == "tokens":
+
+        @law
+        def tokens_first(
+            tokens: Tokens,
+            hardness: Hardness,
+            *,
+            E: Annotated[float, Bounds(0, None)],
+            B: Annotated[float, Bounds(0, None)],
+            C: Annotated[float, Bounds(None, None)],
+            beta: Annotated[float, Bounds(0.01, 3)] = 0.4,
+        ):
+            return E + B * tokens**-beta + C * hardness
+
+        return tokens_first
+
+    @law
+    def hardness_first(
+        hardness: Hardness,
+        tokens: Tokens,
+        *,
+        E: Annotated[float, Bounds(0, None)],
+        B: Annotated[float, Bounds(0, None)],
+        C: Annotated[float, Bounds(None, None)],
+        beta: Annotated[float, Bounds(0.01, 3)] = 0.4,
+    ):
+        return E + B * tokens**-beta + C * hardness
+
+    return hardness_first
+
+
+@pytest.mark.parametrize("first", ["tokens", "hardness"])
+@pytest.mark.parametrize("weight", [None, "trust"])
+def test_few_rows_stand_for_runs_in_which_two_inputs_vary(first, weight, monkeypatch):
+    """
+    Whichever of them the law reads first, and however the rows are weighed.
+    """
+    records, law = texts_in_turn(30), two_inputs(first)
+    asked = {"tokens": [1e8, 1e10, 1e13], "hardness": [0.0, 0.5, 2.0]}
+
+    def widths():
+        told = p2law.fit(records, law, weight=weight).predict(**asked)
+        return (told["high"] - told["low"]).to_numpy()
+
+    whole = widths()
+    monkeypatch.setattr(resampling, "DEAR", 1200)
+
+    assert widths() == pytest.approx(whole, rel=0.1)
+
+
+def test_whole_runs_that_lie_off_by_more_than_delta_are_as_wide_in_a_large_table(monkeypatch):
+    """
+    Which rows lie beyond it changes as a run moves, so few rows keep residuals of all sizes.
+    """
+    table = p2law.grid(params=np.geomspace(1e8, 1e10, 12), tokens=np.geomspace(1e9, 1e11, 120))
+    table["run"] = table["params"].astype(str)
+    truth = {"E": 1.7, "A": 400.0, "B": 2000.0, "alpha": 0.34, "beta": 0.37}
+    records = testing.synthesize(
+        forms.chinchilla, truth, table, noise=0.002, run_noise=0.02, seed=4
+    )
+
+    def widths():
+        fit = p2law.fit(records, forms.chinchilla, objective=p2law.huber(0.003))
+        told = fit.predict(params=[1e9, 1e9, 1e11], tokens=[1e10, 1e12, 1e11])
+        return (told["high"] - told["low"]).to_numpy()
+
+    whole = widths()
+    monkeypatch.setattr(resampling, "DEAR", 1200)
+
+    assert widths() == pytest.approx(whole, rel=0.1)
+
+
+def test_what_few_rows_alone_tell_is_as_unsure_in_a_large_table(monkeypatch):
+    """
+    Two small sizes of many runs, and the last one of four single rows.
+    """
+    tokens = np.geomspace(1e9, 1e11, 40)
+    many = [(size, f"{size:g} {k}", tokens) for size in (1e8, 1e9) for k in range(55)]
+    few = [(1e10, f"1e10 {k}", tokens[10 * k : 10 * k + 1]) for k in range(4)]
+    table = pd.concat(
+        [
+            pd.DataFrame({"params": size, "run": run, "tokens": each})
+            for size, run, each in many + few
+        ],
+        ignore_index=True,
+    )
+    truth = {"E": 1.7, "A": 400.0, "B": 2000.0, "alpha": 0.34, "beta": 0.37}
+    records = testing.synthesize(
+        forms.chinchilla, truth, table, noise=0.002, run_noise=0.01, seed=3
+    )
+
+    def width():
+        told = p2law.fit(records, forms.chinchilla).predict(params=1e11, tokens=1e10)
+        return (told["high"] - told["low"]).item()
+
+    whole = width()
+    monkeypatch.setattr(resampling, "DEAR", 100)
+    monkeypatch.setattr(resampling, "CURVE_ROWS", 300)
+
+    assert width() == pytest.approx(whole, rel=0.3)
 
 
 def lopsided(runs, rows):

@@ -10,7 +10,7 @@ from p2law.declaring import Array
 from p2law.identify import Directions, Evidence, at
 from p2law.identify.ties import CURE, matters, ties
 from p2law.records import counted
-from p2law.solving.starting import spread_rows
+from p2law.solving.starting import spread_rows, with_every_value
 from p2law.solving.surface import Surface
 from p2law.text.views import number
 from p2law.text.wording import listed
@@ -153,14 +153,12 @@ def barely(surface: Surface) -> tuple[str, ...]:
 
     Found by trial: without any one of its values some coefficients would be free.
     """
-    first = [np.unique(column, return_index=True)[1] for column in surface.columns]
-    rare = [rows for rows in first if len(rows) <= FEW_VALUES]
-    few = surface.at_rows(np.concatenate([spread_rows(surface, 256), *rare]))
+    few = surface.at_rows(with_every_value(surface, spread_rows(surface, 256), 256))
     q, levels, sentences = surface.generic_point(), _levels(surface), []
-    for name, column, rows in zip(few.form.columns, few.columns, first, strict=True):
-        if not 2 <= len(rows) <= FEW_VALUES or not matters(surface, name):
-            continue
+    for name, column in zip(few.form.columns, few.columns, strict=True):
         values = np.unique(column)
+        if not 2 <= len(values) <= FEW_VALUES or not matters(surface, name):
+            continue
         loose = [_loose_names(few.at_rows(np.flatnonzero(column != value)), q) for value in values]
         common = set.intersection(*loose) - _loose_names(few, q)
         if common:

@@ -1,17 +1,27 @@
 """A large table in few rows: what refits of whole runs need of it.
 
-Rows that follow each other within a run see the law nearly alike. In their place stands one
-row, with the sum of their weights and the mean of their residuals, so that noise of single
+A run pulls each coefficient by the sum of its rows' pulls, and that is all that a refit near
+the fit asks of it. Few rows, taken by chance in proportion to their weights, show the law along
+a run; the residuals that they get pull it as all rows of the run do, so that noise of single
 rows counts as little as before.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from p2law.declaring import Array, Whole
-from p2law.objectives import squared
+from p2law.records.vocabulary import TOKENS
+from p2law.solving.factoring import solved
 from p2law.solving.problem import Problem
+
+GROUPS = 5
+"""Rows at one place under Huber's function, for residuals of several sizes: a part of them lies
+beyond delta, and which do changes as a run moves."""
+
+STEPS = 3
+"""Towards the pull of a run under Huber's function; in squares one leads there."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,20 +31,19 @@ class Condensed:
     Attributes
     ----------
     problem : Problem
-        In squares where it is of fewer rows, and like the other near the fit alone.
     codes : ndarray of int, shape (few,)
         Which unit each of its rows belongs to.
-    part : ndarray of int, shape (rows,)
+    row : ndarray of int, shape (rows,)
         Which of its rows stands for each row of the table.
     """
 
     problem: Problem
     codes: Whole
-    part: Whole
+    row: Whole
 
 
 def condense(problem: Problem, q: Array, codes: Whole, most: int) -> Condensed:
-    """Put one row in the place of several that follow each other within a unit, if need be.
+    """Put few rows in the place of many in each unit, if need be.
 
     Parameters
     ----------
@@ -53,29 +62,64 @@ def condense(problem: Problem, q: Array, codes: Whole, most: int) -> Condensed:
     """
     if problem.surface.rows <= most:
         return Condensed(problem, codes, np.arange(len(codes)))
-    order = np.lexsort([problem.target, *problem.surface.columns, codes])
     size = np.bincount(codes)
-    parts = np.minimum(size, max(1, most // len(size))).tolist()
-    edges = [np.arange(k + 1) * rows // k for k, rows in zip(parts, size.tolist(), strict=True)]
-    count = np.concatenate([np.diff(each) for each in edges])
-    middle = order[np.cumsum(count) - count + count // 2]
-    part = np.empty(len(order), dtype=np.intp)
-    part[order] = np.repeat(np.arange(len(count)), count)
-    del order  # as large as a column
-    weight, pull, bend = _sums(problem, q, part, len(count))
-    surface, plain = problem.surface.at_rows(middle), squared(log=problem.objective.log)
-    # Huber's function pulls by its middle rows alone: by so much less the objective is bent.
-    share = max(bend / float(weight.sum()), 1 / len(part))
-    target = plain.shifted(surface.predict(q), -pull / weight / share)
-    return Condensed(Problem(surface, target, weight, plain), codes[middle], part)
+    places, steps = (1, 1) if problem.objective.delta is None else (GROUPS, STEPS)
+    count = _split(size, [max(1, most // (len(size) * places))] * len(size))
+    # By content, so that the order of a table does not matter: rows of like weight together, and
+    # of these such as follow each other in a run.
+    heavy = np.frexp(problem.weight)[1]
+    columns = dict(zip(problem.surface.form.columns, problem.surface.columns, strict=True))
+    inputs = [columns[name] for name in sorted(columns, key=lambda name: name == TOKENS)]
+    order = np.lexsort([problem.target, *inputs, heavy, codes])
+    middle = _by_weight(problem.weight[order], count)
+    place, shown = np.repeat(np.arange(len(count)), count), order[middle]
+    if places > 1:
+        order = order[np.lexsort([problem.residuals(q)[order], place])]
+        pieces = np.minimum(count, GROUPS)
+        count, shown = _split(count, pieces), np.repeat(shown, pieces)
+    row = np.empty(len(order), dtype=np.intp)
+    row[order] = np.repeat(np.arange(len(count)), count)
+    del order, place  # each as large as a column
+    weight, off, pulls = _sums(problem, q, codes, row, len(count))
+    surface, own = problem.surface.at_rows(shown), codes[shown]
+    few = Problem(surface, surface.predict(q), weight, problem.objective)
+    slopes, off = few.jacobian(q), off / weight
+    slopes[~np.isfinite(slopes)] = 0.0
+    for unit in range(len(size)):
+        rows = np.flatnonzero(own == unit)
+        ways = slopes[:, rows]
+        for _ in range(steps):
+            gap = pulls[unit] - ways @ (weight[rows] * problem.objective.pull(off[rows]))
+            off[rows] += ways.T @ solved((ways * weight[rows]) @ ways.T, gap, 1e-9)
+    target = problem.objective.shifted(few.target, -off)
+    return Condensed(Problem(surface, target, weight, problem.objective), own, row)
 
 
-def _sums(problem: Problem, q: Array, part: Whole, parts: int) -> tuple[Array, Array, float]:
-    """Weights and pulls by part, and the curvature of all, block by block."""
-    weight, pull, bend = np.zeros(parts), np.zeros(parts), 0.0
-    for rows in problem.surface.blocks():
-        off = problem.at_rows(rows).residuals(q)
-        weight += np.bincount(part[rows], problem.weight[rows], parts)
-        pull += np.bincount(part[rows], problem.weight[rows] * problem.objective.pull(off), parts)
-        bend += float(problem.weight[rows] @ problem.objective.bend(off, 0.0))
-    return weight, pull, bend
+def _split(size: Whole, pieces: Iterable[int]) -> Whole:
+    """Sizes of the pieces of each, as even as can be; no more of them than there is to split."""
+    cut = ((rows, min(k, rows)) for rows, k in zip(size.tolist(), pieces, strict=True))
+    return np.concatenate([np.diff(np.arange(k + 1) * rows // k) for rows, k in cut])
+
+
+def _by_weight(weight: Array, count: Whole) -> Whole:
+    """A place in each part of so many that follow each other, by chance as its weight says."""
+    end = np.cumsum(count)
+    sums = np.cumsum(weight)
+    before = np.append(0.0, sums[end[:-1] - 1])
+    wanted = before + np.random.default_rng(0).random(len(count)) * (sums[end - 1] - before)
+    found: Whole = np.searchsorted(sums, wanted, side="right")
+    return np.clip(found, end - count, end - 1)
+
+
+def _sums(
+    problem: Problem, q: Array, codes: Whole, row: Whole, few: int
+) -> tuple[Array, Array, Array]:
+    """Weights and weighted residuals by few rows, and the pulls of each unit, (units, free)."""
+    weight, off = np.zeros(few), np.zeros(few)
+    pulls = np.zeros((int(codes.max()) + 1, len(q)))
+    for rows, residuals, slopes in problem.tangents(q):
+        weight += np.bincount(row[rows], problem.weight[rows], few)
+        off += np.bincount(row[rows], problem.weight[rows] * residuals, few)
+        pull = problem.weight[rows] * problem.objective.pull(residuals)
+        np.add.at(pulls, codes[rows], (np.where(np.isfinite(slopes), slopes, 0.0) * pull).T)
+    return weight, off, pulls

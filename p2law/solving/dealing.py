@@ -65,6 +65,8 @@ def deal(seed: int, count: int, runs: int, *, weighed: bool) -> Chances:
         more = [begin // DRAWS] if begin else []
         whole = _dealt(np.random.default_rng([seed, DRAWS, *more]), runs, weighed=weighed)
         dealt.append(_pairs(whole, min(DRAWS, count - begin) // 2))
+    if len(dealt) == 1:  # else all would be held twice
+        return dealt[0]
     weights = [each.weights for each in dealt if each.weights is not None]
     return Chances(
         np.concatenate([each.factors for each in dealt]),

@@ -37,3 +37,24 @@ def whitening(factor: Array) -> Array:
     turned, size, _ = np.linalg.svd(factor / length[:, None], full_matrices=False)
     kept = size > 1e-9 * size.max(initial=0.0)
     return np.asarray((turned[:, kept] / size[kept]).T / length)
+
+
+def solved(matrix: Array, right: Array, least: float) -> Array:
+    """Solve a symmetric system in columns of length 1; null directions do not move.
+
+    Parameters
+    ----------
+    matrix : ndarray of shape (count, count)
+    right : ndarray of shape (count,) or (count, any)
+    least : float
+        Share of the largest eigenvalue below which one counts as null.
+
+    Returns
+    -------
+    ndarray of the shape of `right`
+    """
+    size = np.sqrt(np.diagonal(matrix))
+    size = np.where(size > 0, size, np.inf)
+    inverse = np.linalg.pinv(matrix / np.outer(size, size), rcond=least, hermitian=True)
+    per_size = size if right.ndim == 1 else size[:, None]
+    return np.asarray(inverse @ (right / per_size) / per_size)

@@ -13,10 +13,10 @@ from p2law.declaring import Array, Mask, Whole
 from p2law.objectives import squared
 from p2law.solving.condensing import condense
 from p2law.solving.dealing import DRAWS, Chances, deal
-from p2law.solving.factoring import whitening
+from p2law.solving.factoring import solved, whitening
 from p2law.solving.problem import Problem
 from p2law.solving.refitting import STEPS, Refits, joined, refit
-from p2law.solving.starting import spread_rows
+from p2law.solving.starting import spread_rows, with_every_value
 
 FEW = 5
 """With fewer runs, stretches of runs are resampled instead."""
@@ -41,8 +41,9 @@ TOGETHER = 3_000_000
 ALONE = 1 - 1e-6
 """Leverage in some direction from which on a run alone tells something."""
 
-CURVE_ROWS = 1000
-"""Rows that stand for all where a law is fitted to a curve without noise."""
+CURVE_ROWS, FEW_VALUES = 1000, 256
+"""Rows that stand for all where a law is fitted to a curve without noise; among them is each value
+of an input that has no more than so many."""
 
 
 @dataclass(frozen=True)
@@ -99,9 +100,9 @@ def draw(problem: Problem, q: Array, codes: Whole, seed: int, count: int = DRAWS
     from the fit without it, times a random sign. From 100 runs on: every run gets a
     random weight (exponential; Rubin's Bayesian bootstrap of whole runs). A run that
     alone tells part of the law agrees with it whatever its error, so it is also shifted
-    by what is typical of the others. Of more than 10,000 rows those of a run are put
-    together to as many as that allows; those of 100 runs or more stay as they are, and
-    the weights move the fit by one linear step.
+    by what is typical of the others. Of more than 10,000 rows as many as that allows
+    stand for all of a run; those of 100 runs or more stay as they are, and the weights
+    move the fit by one linear step.
 
     Parameters
     ----------
@@ -124,13 +125,14 @@ def draw(problem: Problem, q: Array, codes: Whole, seed: int, count: int = DRAWS
     if problem.spare(q) <= 0 or runs < LEAST:
         return Draws(np.full((count, len(q)), np.nan), np.full(count, np.nan))
     chances, off = deal(seed, count, runs, weighed=runs >= MANY), problem.residuals(q)
-    if runs < MANY:
+    if chances.weights is None:
         few = condense(problem, q, codes, DEAR)
         made, moved = _signed(few.problem, q, few.codes, chances)
-        off = _spread(runs) * (off + moved[few.part])
+        off = _spread(runs) * (off + moved[few.row])
+    elif problem.surface.rows <= DEAR:
+        made = _weighed(problem, q, codes, chances)
     else:
-        work = _weighed if problem.surface.rows <= DEAR else _linear
-        made = work(problem, q, codes, chances)
+        made = _linear(problem, q, codes, chances, chances.weights)
     return Draws(made.q, _sample(chances, off, codes), int(np.sum(made.steps >= STEPS)))
 
 
@@ -218,19 +220,20 @@ def _without_own_run(problem: Problem, q: Array, codes: Whole) -> Array:
     return off
 
 
-def _linear(problem: Problem, q: Array, codes: Whole, chances: Chances) -> Refits:
+def _linear(problem: Problem, q: Array, codes: Whole, chances: Chances, weights: Array) -> Refits:
     """Refits by one linear step, for many runs that are too large to be fitted many times."""
     low, high = problem.surface.box
     residuals = problem.residuals(q)
     shift = _shift_of_lone(residuals, codes, alone(problem, q, codes))
     curvature, pulls, shifts = _by_run(problem, q, codes, shift)
-    heavier = chances.factors if chances.weights is None else chances.weights - 1
+    pulled = weights @ pulls + chances.factors @ shifts
     # What lies at a bound is pulled outwards as a whole, and inwards by some of the runs.
-    outwards = np.where((q <= low) | (q >= high), pulls.sum(axis=0), 0.0)
-    step = -_solved(curvature, (heavier @ pulls + chances.factors @ shifts + outwards).T).T
+    pulled -= np.where((q > low) & (q < high), pulls.sum(axis=0), 0.0)
+    step = -solved(curvature, pulled.T, 1e-14).T
     # A straight step leaves the bounds and the law's curved valleys; refits to the curves that it
     # leads to do not.
-    few = problem.surface.at_rows(spread_rows(problem.surface, CURVE_ROWS))
+    some = spread_rows(problem.surface, CURVE_ROWS)
+    few = problem.surface.at_rows(with_every_value(problem.surface, some, FEW_VALUES))
     curves = few.predict(q) + step @ few.jacobian(q)
     return refit(few, curves, np.ones(few.rows), squared(), q)
 
@@ -250,16 +253,6 @@ def _by_run(problem: Problem, q: Array, codes: Whole, shift: Array) -> tuple[Arr
         np.add.at(shifts, codes[rows], (ways * bend * shift[rows]).T)
         curvature += (ways * bend) @ ways.T
     return curvature, pulls, shifts
-
-
-def _solved(matrix: Array, right: Array) -> Array:
-    """Solve a symmetric system in columns of length 1; null directions do not move."""
-    size = np.sqrt(np.diagonal(matrix))
-    size = np.where(size > 0, size, np.inf)
-    inverse = np.linalg.pinv(matrix / np.outer(size, size), rcond=1e-14, hermitian=True)
-    scaled = right / (size if right.ndim == 1 else size[:, None])
-    moved = inverse @ scaled
-    return np.asarray(moved / (size if right.ndim == 1 else size[:, None]))
 
 
 def _sample(chances: Chances, off: Array, codes: Whole) -> Array:

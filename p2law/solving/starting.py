@@ -32,6 +32,16 @@ def spread_rows(surface: Surface, most: int) -> Whole:
     return np.asarray(order[scattered(surface.rows, most)])
 
 
+def with_every_value(surface: Surface, rows: Whole, most: int) -> Whole:
+    """Rows, and one for each value of every input that has no more values than so many."""
+    first = list[Whole]()
+    for column in surface.columns:
+        if len(np.unique(column[scattered(len(column), 100 * most)])) <= most:
+            found = np.unique(column, return_index=True)[1]
+            first += [found] if len(found) <= most else []
+    return np.concatenate([rows, *first])
+
+
 def low_points(
     surface: Surface, squares: Callable[[Sequence[Array]], Array], seed: int, reach: float
 ) -> Array:
