@@ -8,6 +8,7 @@ which all are refitted. Asked are the predictions of that script, and the four e
     python benchmarks/large_coverage.py [--save FILE]      # goes on where it stopped
 """
 
+import itertools
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -44,9 +45,9 @@ def records(design: str, kind: str, seed: int) -> pd.DataFrame:
     return made
 
 
-def study(design: str, kind: str, seed: int) -> dict[str, object]:
+def study(design: str, noise: str, seed: int) -> dict[str, object]:
     """Whether intervals of the whole table, and of every fourth row, held; and their widths."""
-    whole, found = records(design, kind, seed), dict[str, object]()
+    whole, found = records(design, noise, seed), dict[str, object]()
     inputs = asked(SIZES[1:5], RATES[design])
     truth = testing.synthesize(forms.p2, TRUTH, inputs)["loss"].to_numpy()
     for name, table in (("all", whole), ("thinned", whole.iloc[::THINNED])):
@@ -81,15 +82,11 @@ def main() -> None:
     repeating.options(parser, LINES)
     told = parser.parse_args()
     done, commit = repeating.before(told.lines, told.other_commit)
-    there = {(each["design"], each["noise"], each["seed"]) for each in done}
-    for design in RATES:
-        for kind in NOISES:
-            for seed in range(told.repeats):
-                if (design, kind, seed) not in there:
-                    cell = {"design": design, "noise": kind, "seed": seed}
-                    done += repeating.add(told.lines, [cell | study(design, kind, seed)])
-            print(f"{design}, {kind}", flush=True)
-    tables = {"cells": cells(done)}
+    asked_for = (
+        {"design": design, "noise": noise, "seed": seed}
+        for design, noise, seed in itertools.product(RATES, NOISES, range(told.repeats))
+    )
+    tables = {"cells": cells(repeating.completed(told.lines, done, asked_for, study))}
     keeping.show(tables)
     if told.save:
         keeping.keep(told.save, tables, commit=commit)

@@ -8,6 +8,7 @@ withholds the answer, counts as a miss.
     python benchmarks/planning_coverage.py [--save FILE]    # goes on where it stopped
 """
 
+import itertools
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +18,8 @@ import numpy as np
 import pandas as pd
 import repeating
 from options import parser_of
-from simulated import DESIGNS, LEVEL, NOISES, TOKENS, TRUTH, noise
+from simulated import DESIGNS, LEVEL, NOISES, TOKENS, TRUTH
+from simulated import noise as deviations
 
 import p2law
 from p2law import forms, planning, testing
@@ -26,13 +28,13 @@ ASKED = {"inside": 1.5e8, "4 x tokens": 4 * TOKENS[-1]}
 LINES = Path(__file__).parent / ".planning_coverage.jsonl"
 
 
-def repeat(design: str, kind: str, seed: int) -> dict[str, list[float]]:
+def repeat(design: str, noise: str, seed: int) -> dict[str, list[float]]:
     """One simulated study: tokens low, tokens, high of each target, NaN where there is none."""
     sizes, rates = DESIGNS[design]
     table = testing.design(sizes, rates, TOKENS)
-    cell = zlib.crc32(f"{design}/{kind}".encode())
+    cell = zlib.crc32(f"{design}/{noise}".encode())
     records = testing.synthesize(forms.p2, TRUTH, table)
-    records["loss"] += noise(kind, table, np.random.default_rng([cell, seed]))
+    records["loss"] += deviations(noise, table, np.random.default_rng([cell, seed]))
     middle = {
         "params": float(np.sqrt(sizes[0] * sizes[-1])),
         "pruning_rate": float(np.sqrt(rates[0] * rates[-1])),
@@ -90,15 +92,11 @@ def main() -> None:
     repeating.options(parser, LINES)
     asked = parser.parse_args()
     done, commit = repeating.before(asked.lines, asked.other_commit)
-    there = {(each["noise"], each["design"], each["seed"]) for each in done}
-    for kind in NOISES:
-        for design in DESIGNS:
-            for seed in range(asked.repeats):
-                if (kind, design, seed) not in there:
-                    cell = {"noise": kind, "design": design, "seed": seed}
-                    done += repeating.add(asked.lines, [cell | repeat(design, kind, seed)])
-            print(f"{kind}, {design}", flush=True)
-    found = cells(done)
+    asked_for = (
+        {"noise": kind, "design": design, "seed": seed}
+        for kind, design, seed in itertools.product(NOISES, DESIGNS, range(asked.repeats))
+    )
+    found = cells(repeating.completed(asked.lines, done, asked_for, repeat))
     tables = {"noises": by_noise(found), "cells": found}
     keeping.show(tables)
     if asked.save:

@@ -2,7 +2,7 @@
 
 import json
 from argparse import ArgumentParser
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,3 +38,21 @@ def add(file: Path, outcomes: Iterable[Mapping[str, object]]) -> list[Outcome]:
     with file.open("a", encoding="utf-8") as opened:
         opened.writelines(f"{json.dumps(each)}\n" for each in made)
     return made
+
+
+def completed(
+    file: Path,
+    done: Sequence[Outcome],
+    cells: Iterable[Mapping[str, Any]],
+    work: Callable[..., Mapping[str, object]],
+) -> list[Outcome]:
+    """Outcomes of all cells: work out those that are not done, given by name, one line each."""
+    every, names = list(done), list[str]()
+    there = set[tuple[Any, ...]]()
+    for cell in cells:
+        if not names:
+            names = [*cell]
+            there = {tuple(each[name] for name in names) for each in every}
+        if tuple(cell.values()) not in there:
+            every += add(file, [{**cell, **work(**cell)}])
+    return every

@@ -72,6 +72,23 @@ def test_coverage_of_a_page_is_counted_from_its_rows(script):
     )
 
 
+def test_only_what_is_missing_of_a_study_is_worked_out(script, tmp_path):
+    """
+    Each outcome is a line of its own as soon as it is there.
+    """
+    repeating, lines, worked = script("repeating"), tmp_path / "lines.jsonl", []
+    cells = [{"design": design, "seed": seed} for design in "ab" for seed in (0, 1)]
+    done = repeating.add(lines, [{"design": "a", "seed": 1, "found": "before"}])
+
+    every = repeating.completed(
+        lines, done, cells, lambda **cell: worked.append(cell) or {"found": "now"}
+    )
+
+    assert [cells[0], *cells[2:]] == worked
+    assert ["before", "now", "now", "now"] == [each["found"] for each in every]
+    assert every == repeating.before(lines, other=False)[0]
+
+
 def test_intervals_of_plans_are_counted_by_design_and_by_noise(script):
     """
     An answer that is withheld is a miss, and a width without an end is none.

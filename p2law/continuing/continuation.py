@@ -116,10 +116,8 @@ class Continuation:
         half[self._points.deny(counts, mean - half, self.sizes.noise)] = np.nan
         sure = self.fit.known.determines(table)
         told = {self.fit.form.target: mean, "low": mean - half, "high": mean + half}
-        out = pd.DataFrame(
-            {TOKENS: counts} | {k: np.where(sure, v, np.nan) for k, v in told.items()}
-        )
-        return out.assign(law=asked.law, determined=sure)
+        shown = {name: np.where(sure, each, np.nan) for name, each in told.items()}
+        return pd.DataFrame({TOKENS: counts, **shown, "law": asked.law, "determined": sure})
 
     def gain(self, tokens: float | None = None, *, level: float = 0.9) -> pd.DataFrame:
         """Fall of the loss with the next doubling of tokens, noise of checkpoints left out.
