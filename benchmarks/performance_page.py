@@ -81,6 +81,11 @@ PARTS = (
                 "CPU s so far": ("CPU seconds", ".1f"),
                 "peak so far, MiB": ("peak MB", text.mebibytes),
             },
+            "lone": {
+                "1,000,000 rows without runs": ("after", text.grouped),
+                "CPU s so far": ("CPU seconds", ".1f"),
+                "peak so far, MiB": ("peak MB", text.mebibytes),
+            },
             "jobs": {
                 "backend": ("backend", ""),
                 "hash of all answers": ("hash of all answers", ""),

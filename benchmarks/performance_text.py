@@ -66,9 +66,10 @@ PLANS = (
     """20 base models x 20 rates x 3 methods, a P² fit for each method, 1,000 refits, one thread."""
 )
 
-SCALE = """Ten million rows from Parquet, read in parts, and ten thousand runs, each in a process of
-its own; time and peak are those of the whole process, from its start to the end of a step. Below,
-refits and hold-outs given to `joblib`'s backends: the same hash means the same bits."""
+SCALE = """Ten million rows from Parquet, read in parts, ten thousand runs, and a million rows of
+which no two are of one run, each in a process of its own; time and peak are those of the whole
+process, from its start to the end of a step. Below, refits and hold-outs given to `joblib`'s
+backends: the same hash means the same bits."""
 
 NEXT_RUNS = """Sets of runs that `next_runs` chooses, beside a random choice among the same 80
 candidates (median of five) and the 3 x 3 grid of the paper (1, 3 and 8 billion parameters, rates

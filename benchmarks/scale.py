@@ -6,7 +6,8 @@ gives the same bits, not that it is faster.
 
 Tables that were not asked for stay in the file as they were.
 
-    python benchmarks/scale.py [--save FILE] [--rows 1e7] [--runs 10000] [--only rows runs jobs]
+    python benchmarks/scale.py [--save FILE] [--rows 1e7] [--runs 10000] [--lone 1e6]
+                               [--only rows runs lone jobs]
 """
 
 import argparse
@@ -88,6 +89,25 @@ def many_runs(runs: str) -> Iterator[Row]:
     errors = draws.std()
     off = max(abs(fit.values[name] - true) / errors[name] for name, true in TRUTH.items())
     yield _step(f"{len(draws)} refits; the truth lies within {off:.1f} standard errors")
+
+
+def lone_rows(rows: str) -> Iterator[Row]:
+    """Fit rows of which no two are of one run; then their intervals."""
+    rng, count = np.random.default_rng(0), int(rows)
+    table = pd.DataFrame(
+        {
+            "params": 10 ** rng.uniform(8.4, 9.9, count),
+            "tokens": 10 ** rng.uniform(7.3, 9, count),
+            "pruning_rate": rng.uniform(0.1, 0.6, count),
+            "base_loss": 2.0,
+        }
+    )
+    records = testing.synthesize(forms.p2, TRUTH, table, noise=0.01)
+    yield _step(f"made {len(records):,} rows, each a run of its own")
+    fit = p2law.fit(records, forms.p2)
+    yield _step(f"fit, {fit.status.words}")
+    _ = fit.draws
+    yield _step(f"{len(fit.draws)} refits")
 
 
 def _step(what: str) -> Row:
@@ -172,8 +192,8 @@ def backend(name: str) -> Iterator[Row]:
 # -- processes ---------------------------------------------------------------------------------
 
 USED = ("CPU seconds", "peak MB")
-WHAT = {"rows": "after", "runs": "after", "jobs": "backend"}
-KINDS = {"rows": rows_in_a_file, "runs": many_runs, "jobs": backend}
+WHAT = {"rows": "after", "runs": "after", "lone": "after", "jobs": "backend"}
+KINDS = {"rows": rows_in_a_file, "runs": many_runs, "lone": lone_rows, "jobs": backend}
 
 
 def apart(kind: str, argument: object) -> list[Row]:
@@ -200,6 +220,7 @@ def main() -> None:
     parser.add_argument("--save", type=Path)
     parser.add_argument("--rows", type=float, default=1e7)
     parser.add_argument("--runs", type=int, default=10_000)
+    parser.add_argument("--lone", type=float, default=1e6)
     parser.add_argument("--only", nargs="+", choices=[*KINDS], default=[*KINDS])
     parser.add_argument("--alone", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -216,6 +237,8 @@ def main() -> None:
             tables["rows"] = apart("rows", Path(folder) / "records.parquet")
     if "runs" in options.only:
         tables["runs"] = apart("runs", options.runs)
+    if "lone" in options.only:
+        tables["lone"] = apart("lone", int(options.lone))
     if "jobs" in options.only:
         tables["jobs"] = [row for name in BACKENDS for row in apart("jobs", name)]
     if options.save:

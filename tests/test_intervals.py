@@ -222,6 +222,32 @@ def test_a_large_table_of_few_runs_is_resampled_in_fewer_rows(asked, monkeypatch
     assert width(fewer) != whole[0]
 
 
+def test_very_many_runs_are_weighed_in_groups(monkeypatch):
+    """
+    A weight for each of a million rows without runs would take gigabytes; the order of the rows
+    does not matter.
+    """
+    rng = np.random.default_rng(0)
+    table = p2law.grid(params=np.geomspace(2.5e8, 8e9, 60), pruning_rate=np.linspace(0.1, 0.6, 50))
+    table = table.assign(base_loss=2.0, tokens=10 ** rng.uniform(7.3, 9, len(table)))
+    records = testing.synthesize(forms.p2, TRUTH, table, noise=0.01)
+    monkeypatch.setattr(resampling, "DEAR", 1000)
+    whole = [width(p2law.fit(records), kind=kind) for kind in ("mean", "run")]
+    dealt = []
+    deal = resampling.deal
+    monkeypatch.setattr(resampling, "deal", lambda *a, **k: dealt.append(a[2]) or deal(*a, **k))
+    monkeypatch.setattr(resampling, "CROWD", 600)
+
+    grouped = p2law.fit(records)
+    shuffled = p2law.fit(records.sample(frac=1, random_state=1))
+
+    told = [width(grouped, kind=kind) for kind in ("mean", "run")]
+    assert told == pytest.approx(whole, rel=0.2)  # 300 refits tell a width to 5 %, twice
+    assert told != whole
+    assert [width(shuffled, kind=kind) for kind in ("mean", "run")] == pytest.approx(told, rel=1e-8)
+    assert {600} == set(dealt)
+
+
 @pytest.mark.parametrize("runs", [16, 100])
 def test_a_coefficient_at_its_bound_moves_in_a_large_table_too(runs, monkeypatch):
     """

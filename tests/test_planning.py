@@ -676,6 +676,30 @@ def test_counts_in_billions_are_refused_wherever_they_stand(plan_fits):
             asked()
 
 
+def test_tokens_that_were_fitted_in_billions_make_no_plan(p2_records):
+    """
+    One of their units is a billion tokens: every plan would come out as none at all.
+    """
+    records = p2_records(noise=0.003)
+    records["tokens"] /= 1e9
+    fit = p2law.fit(p2law.load(records, accept=("tokens",)))
+    table = planning.candidates(planning.Model("3B", 3e9, 2.0), 0.25, "depth")
+    here = {"params": 3e9, "pruning_rate": 0.25, "base_loss": 2.0}
+    words = "hold 0.02 to 1 tokens, which looks like billions: .* multiply them by 1e9"
+
+    for asked in (
+        lambda: p2law.tokens_for(fit, loss=2.3, **here),
+        lambda: planning.saturation(fit, gain=0.01, **here),
+        lambda: planning.marginal(fit, tokens=0.5, **here),
+        lambda: planning.choose(fit, table, tokens=0.5),
+    ):
+        with pytest.raises(PlanError, match=words):
+            asked()
+    page = p2law.report.html(fit, holdouts=(), pictures=False)
+    assert "after so many tokens" in page
+    assert "Where more stops paying" not in page
+
+
 def test_the_next_runs_say_what_lies_beyond_the_records(plan_fits):
     """
     The wanted prediction, and candidates.

@@ -10,7 +10,7 @@ from p2law.declaring import Array
 from p2law.identify import Directions, Evidence, at
 from p2law.identify.ties import CURE, matters, ties
 from p2law.records import counted
-from p2law.solving.starting import spread_rows, with_every_value
+from p2law.solving.starting import spread_rows
 from p2law.solving.surface import Surface
 from p2law.text.views import number
 from p2law.text.wording import listed
@@ -153,7 +153,7 @@ def barely(surface: Surface) -> tuple[str, ...]:
 
     Found by trial: without any one of its values some coefficients would be free.
     """
-    few = surface.at_rows(with_every_value(surface, spread_rows(surface, 256), 256))
+    few = surface.at_rows(spread_rows(surface, 256, 256))
     q, levels, sentences = surface.generic_point(), _levels(surface), []
     for name, column in zip(few.form.columns, few.columns, strict=True):
         values = np.unique(column)

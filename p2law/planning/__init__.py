@@ -96,7 +96,7 @@ def tokens_for(fit: Fit, *, loss: float, level: float = 0.9, **columns: float) -
     FitError
         The law does not read `tokens`, or `loss` or `level` is no such number.
     PlanError
-        The law tells something else than the loss.
+        The law tells something else than the loss, or its records count tokens in billions.
     FormError
         An input is missing, or the law does not read one that was given.
     RecordError

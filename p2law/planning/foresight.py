@@ -19,6 +19,7 @@ from p2law.planning.inverting import LEAST, LOOKS, crossing, falls, first, seen
 from p2law.records.vocabulary import TOKENS
 from p2law.result import Fit, asking
 from p2law.result.knowing import Knowledge
+from p2law.text.views import number
 from p2law.text.wording import got
 
 ENDLESS = 1e300
@@ -56,7 +57,7 @@ def by_method(fits: Any) -> Mapping[str, Fit]:
     Raises
     ------
     PlanError
-        They are no fits, or of something else than a loss.
+        They are no fits, or of something else than a loss, or of tokens in billions.
     FitError
         A law reads no tokens.
     """
@@ -78,13 +79,20 @@ def reads_tokens(fit: Any) -> None:
     FitError
         It reads none.
     PlanError
-        It tells what may rise with them.
+        It tells what may rise with them, or its records count them in billions.
     """
     if not isinstance(fit, Fit) or TOKENS not in fit.form.columns:
         name = fit.form.name if isinstance(fit, Fit) else type(fit).__name__
         raise FitError(f"{name} reads no tokens, so no number of them can be told")
     if fit.form.target != "loss":
         raise PlanError(f"plans are made of losses; {fit.form.name} tells {fit.form.target}")
+    held = fit.records[TOKENS]
+    if held.max() < asking.SMALL:
+        raise PlanError(
+            f"the records of the fit hold {number(float(held.min()))} to "
+            f"{number(float(held.max()))} tokens, which looks like billions: plans are made in "
+            f"whole tokens, so multiply them by 1e9 (or 1e6) and fit again"
+        )
 
 
 @dataclass(frozen=True, eq=False)

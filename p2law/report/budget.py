@@ -1,5 +1,6 @@
 """The budget table: tokens against loss, with intervals, for some cases."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -77,14 +78,15 @@ def tables(
     -------
     list of Table
         Of a law that reads no tokens, one with its predictions; of one that tells no loss,
-        none of tokens that are enough.
+        or was fitted to tokens in billions, none of tokens that are enough.
     """
     if TOKENS not in fit.form.columns:
         return [_plainly(fit, cases.recorded(fit, MANY) if asked is None else asked, level)]
     table = cases.recorded(fit, CASES) if asked is None else _checked(fit, asked)
     found = [_after(fit, table, _amounts(fit) if tokens is None else tokens, level)]
     found += [_reaching(fit, table, losses, level)] if losses is not None else []
-    return [*found, _enough(fit, table, level)] if fit.form.target == "loss" else found
+    planned = fit.form.target == "loss" and fit.records[TOKENS].max() >= asking.SMALL
+    return [*found, _enough(fit, table, level)] if planned else found
 
 
 def _checked(fit: Fit, asked: pd.DataFrame) -> pd.DataFrame:
@@ -109,8 +111,8 @@ def _plainly(fit: Fit, table: pd.DataFrame, level: float) -> Table:
 def _amounts(fit: Fit) -> list[float]:
     """Round token counts from the fewest on record to well beyond the most."""
     records = fit.records[TOKENS]
-    low, high = np.log10([max(records[records > 0].min(), 1.0), records.max() * 30])
-    steps = [m * 10.0**k for k in range(int(low), int(high) + 1) for m in (1, 3)]
+    low, high = np.log10([records[records > 0].min(), records.max() * 30])
+    steps = [m * 10.0**k for k in range(math.floor(low), int(high) + 1) for m in (1, 3)]
     inside = [each for each in steps if 10**low <= each <= 10**high]
     return inside[:: -(-len(inside) // 9)]
 

@@ -16,7 +16,7 @@ from p2law.solving.dealing import DRAWS, Chances, deal
 from p2law.solving.factoring import solved, whitening
 from p2law.solving.problem import Problem
 from p2law.solving.refitting import STEPS, Refits, joined, refit
-from p2law.solving.starting import spread_rows, with_every_value
+from p2law.solving.starting import spread_rows
 
 FEW = 5
 """With fewer runs, stretches of runs are resampled instead."""
@@ -34,6 +34,9 @@ they are; with fewer, too much would rest on the few that weigh most."""
 DEAR = 10_000
 """Rows that are refitted as they are, however many refits there are; of more, some stand for
 all."""
+
+CROWD = 10_000
+"""Of more runs some are weighed together, or what chance decides would fill the memory."""
 
 TOGETHER = 3_000_000
 """Rows times refits that are made up at once."""
@@ -102,7 +105,8 @@ def draw(problem: Problem, q: Array, codes: Whole, seed: int, count: int = DRAWS
     alone tells part of the law agrees with it whatever its error, so it is also shifted
     by what is typical of the others. Of more than 10,000 rows as many as that allows
     stand for all of a run; those of 100 runs or more stay as they are, and the weights
-    move the fit by one linear step.
+    move the fit by one linear step. Of more than 10,000 runs those get a weight in common that
+    chance puts together into as many groups.
 
     Parameters
     ----------
@@ -124,6 +128,8 @@ def draw(problem: Problem, q: Array, codes: Whole, seed: int, count: int = DRAWS
     runs = int(codes.max(initial=-1)) + 1
     if problem.spare(q) <= 0 or runs < LEAST:
         return Draws(np.full((count, len(q)), np.nan), np.full(count, np.nan))
+    if runs > CROWD:
+        codes, runs = _grouped(codes, runs), CROWD
     chances, off = deal(seed, count, runs, weighed=runs >= MANY), problem.residuals(q)
     if chances.weights is None:
         few = condense(problem, q, codes, DEAR)
@@ -134,6 +140,12 @@ def draw(problem: Problem, q: Array, codes: Whole, seed: int, count: int = DRAWS
     else:
         made = _linear(problem, q, codes, chances, chances.weights)
     return Draws(made.q, _sample(chances, off, codes), int(np.sum(made.steps >= STEPS)))
+
+
+def _grouped(codes: Whole, runs: int) -> Whole:
+    """Which of 10,000 groups the run of each row belongs to."""
+    # By chance, for runs that are alike follow each other in number.
+    return np.asarray((np.random.default_rng(0).permutation(runs) % CROWD)[codes])
 
 
 def _weighed(problem: Problem, q: Array, codes: Whole, chances: Chances) -> Refits:
@@ -232,8 +244,7 @@ def _linear(problem: Problem, q: Array, codes: Whole, chances: Chances, weights:
     step = -solved(curvature, pulled.T, 1e-14).T
     # A straight step leaves the bounds and the law's curved valleys; refits to the curves that it
     # leads to do not.
-    some = spread_rows(problem.surface, CURVE_ROWS)
-    few = problem.surface.at_rows(with_every_value(problem.surface, some, FEW_VALUES))
+    few = problem.surface.at_rows(spread_rows(problem.surface, CURVE_ROWS, FEW_VALUES))
     curves = few.predict(q) + step @ few.jacobian(q)
     return refit(few, curves, np.ones(few.rows), squared(), q)
 

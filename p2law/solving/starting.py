@@ -24,22 +24,21 @@ REACHES = (10.0, 100.0, 1000.0)
 lie from a default of 0: farther where the best end lies outside what was searched."""
 
 
-def spread_rows(surface: Surface, most: int) -> Whole:
-    """Indices of at most so many rows, spread over the design."""
+def spread_rows(surface: Surface, most: int, values: int = 0) -> Whole:
+    """Indices of at most so many rows, spread over the design, whatever the order of a table.
+
+    Where some are left out, one row more for each value of every input that has no more values
+    than `values`.
+    """
     if surface.rows <= most:
         return np.arange(surface.rows)
     order = np.lexsort(surface.columns)
-    return np.asarray(order[scattered(surface.rows, most)])
-
-
-def with_every_value(surface: Surface, rows: Whole, most: int) -> Whole:
-    """Rows, and one for each value of every input that has no more values than so many."""
-    first = list[Whole]()
-    for column in surface.columns:
-        if len(np.unique(column[scattered(len(column), 100 * most)])) <= most:
-            found = np.unique(column, return_index=True)[1]
-            first += [found] if len(found) <= most else []
-    return np.concatenate([rows, *first])
+    found = [order[scattered(surface.rows, most)]]
+    for column in surface.columns if values else ():
+        if len(np.unique(column[scattered(len(column), 100 * values)])) <= values:
+            first = np.unique(column[order], return_index=True)[1]
+            found += [order[first]] if len(first) <= values else []
+    return np.concatenate(found)
 
 
 def low_points(
