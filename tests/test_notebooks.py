@@ -17,12 +17,12 @@ ALONE = [each for each in BOOKS if each.stem not in ("collect_on_cpu", "fit_and_
 
 
 @pytest.mark.parametrize("path", ALONE, ids=[each.stem for each in ALONE])
-def test_a_notebook_runs_from_the_folder_of_the_repository(path, monkeypatch):
+def test_a_notebook_runs_from_its_own_folder_as_in_jupyter(path, monkeypatch):
     """
     Cell by cell in one session; what a cell ends with can be shown as text and as HTML.
     """
     pytest.importorskip("matplotlib", reason="the extra 'plot' is not installed")
-    monkeypatch.chdir(ROOT)
+    monkeypatch.chdir(path.parent)
 
     notebooks.run_through(path)
 
@@ -49,7 +49,7 @@ def test_a_notebook_runs_in_a_real_kernel(monkeypatch):
     path = ROOT / "examples" / "fit_and_predict.ipynb"
     book = nbformat.read(path, as_version=4)
 
-    nbclient.NotebookClient(book, timeout=300, resources={"metadata": {"path": ROOT}}).execute()
+    nbclient.NotebookClient(book, timeout=300, resources={"metadata": {"path": path.parent}}).execute()
 
     code = [each for each in book.cells if each["cell_type"] == "code"]
     named = [each["outputs"] for each in code if notebooks.last_name(each["source"])]

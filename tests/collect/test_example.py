@@ -79,13 +79,13 @@ def test_what_the_page_does_from_python_works(studied, monkeypatch, capsys):
 
 def test_the_notebook_shows_one_model_and_two_cuts_of_a_study(studied, monkeypatch):
     """
-    From the repository's folder; where a study is there, what it trained is not trained again.
+    From its own folder; where a study is there, what it trained is not trained again.
 
     It asks for three runs: each takes seconds of a CPU, and many readers have but one.
     """
     pytest.importorskip("matplotlib", reason="the extra 'plot' is not installed")
     before = written(studied[0] / "study")
-    monkeypatch.chdir(ROOT)
+    monkeypatch.chdir(ROOT / "examples")
     monkeypatch.setattr(tempfile, "mkdtemp", lambda: str(studied[0]))
 
     shown = notebooks.run_through(ROOT / "examples" / "collect_on_cpu.ipynb")
