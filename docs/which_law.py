@@ -304,7 +304,8 @@ def summary(outcomes: dict[tuple[str, str], Outcome]) -> str:
     counted = ", ".join(f"{what}: {count}" for what, count in said.value_counts().items())
     naive = sum(each.naive for each in outcomes.values())
     return (
-        f"Of {len(said)} hold-outs: {counted}; in {naive} of them a naive baseline beats every law."
+        f"Of {len(said)} hold-outs: {counted}; in {naive} of them a naive baseline beats every law "
+        f"by more than noise."
     )
 
 

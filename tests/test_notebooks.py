@@ -49,7 +49,8 @@ def test_a_notebook_runs_in_a_real_kernel(monkeypatch):
     path = ROOT / "examples" / "fit_and_predict.ipynb"
     book = nbformat.read(path, as_version=4)
 
-    nbclient.NotebookClient(book, timeout=300, resources={"metadata": {"path": path.parent}}).execute()
+    place = {"metadata": {"path": path.parent}}
+    nbclient.NotebookClient(book, timeout=300, resources=place).execute()
 
     code = [each for each in book.cells if each["cell_type"] == "code"]
     named = [each["outputs"] for each in code if notebooks.last_name(each["source"])]

@@ -39,7 +39,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("model", type=Path, help="folder with config.json and safetensors")
     add("out", type=Path, help="folder to write")
-    add("--method", required=True, help="depth, width, 2:4 or unstructured")
+    add("--method", required=True, help="depth, width, 2:4, unstructured or none")
     add("--rate", type=float, help="share to remove: of all parameters, or of the linear maps")
     add("--criterion", help="2:4, unstructured: magnitude, wanda or sparsegpt (default)")
     add("--axes", nargs="+", help="width: ffn, attention, hidden (default: ffn hidden)")

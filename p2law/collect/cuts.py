@@ -206,7 +206,9 @@ def _checked_rate(method: str, rate: float | None) -> float:
         if rate not in (None, fixed[method]):
             raise PruningError(f"{method!r} takes no rate, got {rate}; leave it out")
         return fixed[method]
-    if rate is None or not 0 <= rate < 1:
+    if rate is None:
+        raise PruningError(f"{method} needs a rate: the share of all parameters that is to go")
+    if not 0 <= rate < 1:
         cure = "; divide by 100 if these are per cent" if rate and 1 < rate <= 100 else ""
         raise PruningError(f"{method}: the rate is {rate}; it must lie in [0, 1){cure}")
     return float(rate)

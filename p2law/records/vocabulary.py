@@ -62,7 +62,7 @@ VOCABULARY = {
     "params_after": Column(Domain("> 0"), "parameters after pruning", gaps=True),
     "unique_tokens": Column(Domain("> 0"), "distinct tokens in the corpus", gaps=True),
     "flops_per_token": Column(Domain("> 0"), "training FLOP per token", gaps=True),
-    "train_loss": Column(Domain("> 0"), "smoothed training loss", gaps=True),
+    "train_loss": Column(Domain("> 0"), "training loss, smoothed or a mean", gaps=True),
 }
 LABELS = ("model", "family", "method", "seed", "corpus", "eval_text", "schedule")
 

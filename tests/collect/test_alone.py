@@ -153,7 +153,7 @@ WRONG = [
     ("depth --rate 0.2 --multiple 8", "--multiple goes with --method width"),
     ("width --rate 0.2 --criterion wanda", "--criterion goes with --method 2:4 or unstructured"),
     ("2:4 --rate 0.3 TEXT", "'2:4' takes no rate, got 0.3; leave it out"),
-    ("depth TEXT", "depth: the rate is None; it must lie in [0, 1)"),
+    ("depth TEXT", "depth needs a rate: the share of all parameters that is to go"),
     ("width --rate 25 TEXT", "divide by 100 if these are per cent"),
     ("2:4 --criterion magnitude TEXT", "--text is for calibration, and 2:4-magnitude"),
     ("2:4 --criterion magnitude --seed 1", "--seed is for calibration, and 2:4-magnitude"),

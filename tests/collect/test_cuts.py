@@ -310,7 +310,7 @@ def test_rates_that_are_none_are_refused():
     """
     assert "depth: the rate is -0.1; it must lie in [0, 1)" == refusal(SMALL[0], "depth", -0.1)
     assert "the rate is 1.0; it must lie in [0, 1)" in refusal(SMALL[0], "width", 1.0)
-    assert "the rate is None" in refusal(SMALL[0], "unstructured")
+    assert "unstructured needs a rate: the share" in refusal(SMALL[0], "unstructured")
     assert "divide by 100 if these are per cent" in refusal(SMALL[0], "depth", 25)
     assert "the rate is nan" in refusal(SMALL[0], "depth", float("nan"))
     assert "'2:4' takes no rate, got 0.3; leave it out" == refusal(SMALL[0], "2:4", 0.3)
