@@ -117,6 +117,18 @@ class Domain:
         """Lower end, whether it is left out, upper end, whether that is left out."""
         return self._ends
 
+    @property
+    def least(self) -> float:
+        """The least number in it, or minus infinity."""
+        low, is_open, *_ = self._ends
+        return math.nextafter(low, math.inf) if is_open and math.isfinite(low) else low
+
+    @property
+    def most(self) -> float:
+        """The greatest number in it, or infinity."""
+        *_, high, is_open = self._ends
+        return math.nextafter(high, -math.inf) if is_open and math.isfinite(high) else high
+
     def __str__(self) -> str:
         return self.rule or "every finite number"
 

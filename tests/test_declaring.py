@@ -89,6 +89,22 @@ def test_domains_say_where_a_law_has_a_value(rule, inside, outside):
     assert not domain.contains(np.array(outside, dtype=float)).any()
 
 
+@pytest.mark.parametrize(
+    "rule", ["> 3", ">= 3", "< 3", "<= 3", "(2, 3)", "[2, 3]", "(2, 3]", "> 0"]
+)
+def test_the_least_and_the_greatest_number_of_a_domain_lie_in_it(rule):
+    """
+    The next beyond them do not; where there is no such number, they are infinite.
+    """
+    domain = Domain(rule)
+
+    for end, way in ((domain.least, -np.inf), (domain.most, np.inf)):
+        if end != way:
+            assert domain.contains(np.array([end])).all()
+            assert not domain.contains(np.array([np.nextafter(end, way)])).any()
+    assert ("<" in rule, ">" in rule) == (np.isinf(domain.least), np.isinf(domain.most))
+
+
 @pytest.mark.parametrize("rule", ["0..1", "positive", "> a", "[0, 1", 3, None])
 def test_a_domain_that_cannot_be_read_is_refused(rule):
     """

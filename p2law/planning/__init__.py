@@ -26,10 +26,11 @@ from p2law.planning.caveats import uneven
 from p2law.planning.choices import Choice
 from p2law.planning.choosing import at_size, choose
 from p2law.planning.combining import candidates
-from p2law.planning.foresight import ENDLESS, reads_tokens
+from p2law.planning.foresight import reads_tokens
 from p2law.planning.frontiers import Frontier, frontier
-from p2law.planning.inverting import LEAST, LOOKS, crossing, falls, first, last, seen_at_once
+from p2law.planning.inverting import LEAST
 from p2law.planning.limits import Limits
+from p2law.planning.looking import falls, last, reached, seen_at_once
 from p2law.planning.models import Dense, Model
 from p2law.planning.pricing import Prices
 from p2law.planning.sufficing import FORM, Budget, Question
@@ -92,7 +93,8 @@ def tokens_for(fit: Fit, *, loss: float, level: float = 0.9, **columns: float) -
     Raises
     ------
     UnreachableLossError
-        Endless post-training would not get there; carries the floor and its interval.
+        Endless post-training, or as much as the law has a value after, would not get there;
+        carries the floor and its interval.
     FitError
         The law does not read `tokens`, or `loss` or `level` is no such number.
     PlanError
@@ -118,13 +120,16 @@ def tokens_for(fit: Fit, *, loss: float, level: float = 0.9, **columns: float) -
     purpose = f"{fit.form.target} {number(target, 6)}"
     if np.isinf(found[0]) and asked.determined(lowest):
         raise _unreachable(asked, purpose, floors, found, lowest)
-    highest = float(fit.records[fit.form.target].max())
-    if found[0] <= LEAST:
-        if asked.determined(max(float(fit.records[TOKENS].min()), LEAST)):
-            trouble = [*trouble, f"{purpose} is met before the first token"]
+    highest, least = float(fit.records[fit.form.target].max()), asked.span.least
+    if found[0] <= least:
+        if asked.determined(max(float(fit.records[TOKENS].min()), least)):
+            where = "before the first token"
+            if least > LEAST:
+                where = f"with the {number(least)} tokens from which on the law has a value"
+            trouble = [*trouble, f"{purpose} is met {where}"]
     elif target > highest:
         trouble = [*trouble, f"{purpose} is above all on record, up to {number(highest)}: {FORM}"]
-    return asked.budget(found, floors[0], purpose, trouble, rises=lowest < ENDLESS)
+    return asked.budget(found, floors[0], purpose, trouble, rises=lowest < asked.span.most)
 
 
 def saturation(fit: Fit, *, gain: float, level: float = 0.9, **columns: float) -> Budget:
@@ -157,19 +162,22 @@ def saturation(fit: Fit, *, gain: float, level: float = 0.9, **columns: float) -
     def bought(tokens: Array) -> Array:
         return asked.loss(tokens) - asked.loss(2 * tokens)
 
-    floors, heights = asked.floors()
-    if wanted < (least := BLUR * abs(floors[0])):
+    low, heights = asked.lowest()
+    floor, count = low.height[0], len(low.height)
+    if wanted < (least := BLUR * abs(floor)):
         raise FitError(
             f"gain = {number(wanted)} is below what the rounding of losses about "
-            f"{number(floors[0])} leaves to be seen; ask for {number(2 * least, 1)} or more"
+            f"{number(floor)} leaves to be seen; ask for {number(2 * least, 1)} or more"
         )
-    found = last(bought, seen_at_once(bought, len(floors)), np.full(len(floors), wanted))
+    span = asked.doublings()
+    found = last(bought, seen_at_once(bought, count, span), np.full(count, wanted), span)
     purpose = f"a doubling buys less than {number(wanted)}"
     rises = bool(~falls(heights)[0])
     warning = uneven("the law does", first=False)
-    none = f"no doubling above one token buys {number(wanted)}"
-    trouble = [warning] * rises + [none] * bool(found[0] <= LEAST)
-    return asked.budget(found, floors[0], purpose, trouble, rises=rises)
+    some = "one token" if span.least == LEAST else f"{number(span.least)} tokens"
+    none = f"no doubling above {some} buys {number(wanted)}"
+    trouble = [warning] * rises + [none] * bool(found[0] <= span.least)
+    return asked.budget(found, floor, purpose, trouble, rises=rises)
 
 
 def marginal(
@@ -230,16 +238,15 @@ def _reaching(asked: Question, target: float) -> tuple[Array, Array, float, list
 
     Then where the fit has its least, and a warning where curves do not fall all along.
     """
-    floors, heights = asked.floors()
-    wanted, falling = np.full(len(floors), target), falls(heights)
-    found = crossing(asked.loss, floors, wanted)
+    low, heights = asked.lowest()
+    falling, wanted = falls(heights), np.full(len(low.height), target)
+    found = reached(asked.loss, wanted, low, heights, asked.span)
+    lowest = float(low.tokens[0])
     if falling.all():
-        return found, floors, ENDLESS, []
-    found = np.where(falling, found, first(asked.loss, heights, wanted))
-    lowest = ENDLESS if falling[0] else float(LOOKS[np.nanargmin(heights[:, 0])])
+        return found, low.height, lowest, []
     share = f"{100 * np.mean(~falling[1:]):.0f} % of the refits do"
     some = "the law does" if not falling[0] else share
-    return found, floors, lowest, [uneven(some, first=True)]
+    return found, low.height, lowest, [uneven(some, first=True)]
 
 
 def _at(known: Knowledge, inputs: Mapping[str, Array], factor: float) -> Array:
@@ -254,8 +261,10 @@ def _unreachable(
     low, high = map(float, ends(floors, asked.level))
     reachable = float(share(np.isfinite(found), found))
     beyond = ", ".join(name for name in asked.beyond(lowest).split(", ") if name != TOKENS)
-    least = "endless post-training would end at"
-    if lowest < ENDLESS:
+    least, most = "endless post-training would end at", number(asked.span.most)
+    if not asked.span.endless:
+        least = f"the law, which has no value beyond {most} tokens, comes down at the least to"
+    if lowest < asked.span.most:
         least = "the law, which rises again, comes down at the least to"
     some = "" if np.isnan(reachable) else f"{100 * reachable:.0f} % of the refits get there; "
     trouble = [*asked.fit.trouble, *asked.far(beyond, lowest)]

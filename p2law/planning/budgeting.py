@@ -30,6 +30,8 @@ FAR = "the loss is out of reach"
 
 TOO_LITTLE = "the budget does not pay for one token"
 
+OUTSIDE = "the law has no value after so many tokens"
+
 UNPAID = "the budget does not pay for calibration and evaluation"
 
 
@@ -169,7 +171,7 @@ def _within(
 ) -> tuple[pd.DataFrame, Array, Mapping[str, Array]]:
     """Columns for a budget; losses and what is spent, by refit."""
     tokens = np.asarray(billed.tokens(what, amounts), dtype=float)
-    paid = tokens >= LEAST
+    paid = (tokens >= LEAST) & ~seer.outside(tokens)
     spent = billed.of(tokens)
     endless = np.logical_or.reduce([np.isinf(each) for each in (tokens, *spent.values())])
     if endless.any():
@@ -181,7 +183,8 @@ def _within(
     none = np.full(len(tokens), np.nan)
     own = seen.tokens[0]
     out = {"tokens": own, "tokens_low": own, "tokens_high": own, "reached": none, "reachable": none}
-    why = np.select([paid, tokens > 0], ["", TOO_LITTLE], UNPAID)
+    whys = ["", OUTSIDE, TOO_LITTLE]
+    why = np.select([paid, tokens >= LEAST, tokens > 0], whys, UNPAID)
     return _columns(out, billed, seen, level, why), seen.loss, billed.of(seen.tokens)
 
 

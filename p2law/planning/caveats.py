@@ -8,7 +8,7 @@ import pandas as pd
 
 from p2law.planning.budgets import BEYOND
 from p2law.planning.foresight import Seer
-from p2law.planning.inverting import LOOKS, falls
+from p2law.planning.looking import Span, falls
 from p2law.records.vocabulary import METRIC, NATS
 from p2law.result import asking
 from p2law.result.covering import SLACK
@@ -31,7 +31,8 @@ def of(seer: Seer, filled: pd.DataFrame, losses: Sequence[float]) -> tuple[str, 
         To be reached; none where a budget is asked for.
     """
     rising = _uneven(seer, filled, first=bool(losses))
-    said = [*_of_fits(seer), *_high(seer, losses), *rising, *_of_rows(seer, filled)]
+    fits = [*_of_fits(seer), *_ending(seer, filled)]
+    said = [*fits, *_high(seer, losses), *rising, *_of_rows(seer, filled)]
     return tuple(dict.fromkeys(said))
 
 
@@ -42,6 +43,11 @@ def uneven(who: str, *, first: bool) -> str:
     """
     what = "; these are the first such tokens" if first else ": after its least, tokens cost loss"
     return f"{who} not fall all along{what}"
+
+
+def ending(law: str, most: float) -> str:
+    """A sentence about a law whose domain of tokens ends."""
+    return f"{law} has no value beyond {number(most)} tokens: what takes more is out of reach"
 
 
 def of_methods(seer: Seer) -> list[str]:
@@ -105,13 +111,27 @@ def _high(seer: Seer, losses: Sequence[float]) -> list[str]:
     return [f"{some}: what reaching it takes rests on the form of the law"]
 
 
+def _ending(seer: Seer, filled: pd.DataFrame) -> list[str]:
+    """Sentences about laws that have no value where some refits would still have to go."""
+    said = []
+    for fit, _, _, rows in seer.parts:
+        span = Span.of(fit.form)
+        never = (filled["reachable"] < 1) | np.isinf(filled["tokens"])
+        if not span.endless and never.iloc[rows].any():
+            said.append(ending(fit.form.name, span.most))
+    return said
+
+
 def _uneven(seer: Seer, filled: pd.DataFrame, *, first: bool) -> list[str]:
     """Sentences about laws that do not fall all along: by given tokens, or wherever one looks."""
     if first:
         rising = ~falls(seer.heights)
     else:
         tokens, loss = filled["tokens"].to_numpy(), filled["loss"].to_numpy()
-        before = np.where(LOOKS[:, None] < tokens, seer.heights, np.inf)
+        looks = np.empty_like(seer.heights)
+        for fit, _, _, rows in seer.parts:
+            looks[:, rows] = Span.of(fit.form).looks[:, None]
+        before = np.where(looks < tokens, seer.heights, np.inf)
         rising = np.fmin.reduce(before, axis=0) < loss * (1 - 1e-12)
     said = []
     for *_, rows in seer.parts:

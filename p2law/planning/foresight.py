@@ -15,15 +15,13 @@ import pandas as pd
 
 from p2law.declaring import Array, Mask, Whole
 from p2law.errors import FitError, PlanError
-from p2law.planning.inverting import LEAST, LOOKS, crossing, falls, first, seen
+from p2law.planning.inverting import LEAST, MOST
+from p2law.planning.looking import LOOKS, Span, falls, lowest, of_tokens, reached, seen
 from p2law.records.vocabulary import TOKENS
 from p2law.result import Fit, asking
 from p2law.result.knowing import Knowledge
 from p2law.text.views import number
 from p2law.text.wording import got
-
-ENDLESS = 1e300
-"""Stands for endless tokens where a law cannot take infinity."""
 
 AT_ONCE = 65_536
 """Values worked on at once, few enough for the cache."""
@@ -144,10 +142,17 @@ class Seer:
 
     @functools.cached_property
     def heights(self) -> Array:
-        """What the fits themselves say of each candidate at all `LOOKS`: (looks, candidates)."""
+        """What the fits themselves say of each candidate, from end to end: (looks, candidates)."""
         found = np.empty((len(LOOKS), len(self.table)))
         for part in self.parts:
             found[:, part[3]] = _heights(part, self.table)
+        return found
+
+    def outside(self, tokens: Array) -> Mask:
+        """Tell which candidates have a law without a value after given tokens, (candidates,)."""
+        found = np.zeros(len(tokens), dtype=bool)
+        for fit, _, _, rows in self.parts:
+            found[rows] = ~of_tokens(fit.form).contains(tokens[rows])
         return found
 
     def after(self, tokens: Array, met: Mask | None = None) -> Foresight:
@@ -181,13 +186,13 @@ class Seer:
     def _told(self, tokens: Array, loss: Array, met: Mask) -> Foresight:
         """Add what is determined, and what lies beyond the records, at the fit's own tokens."""
         determined, beyond = np.zeros(len(self.table), dtype=bool), [""] * len(self.table)
-        sane = np.clip(np.nan_to_num(tokens[0], nan=LEAST, posinf=ENDLESS), LEAST, ENDLESS)
+        sane = np.nan_to_num(tokens[0], nan=LEAST, posinf=MOST)
         for fit, known, _, rows in self.parts:
-            inputs = _inputs(fit, self.table.iloc[rows], sane[rows])
+            span = Span.of(fit.form)
             # What is there before the first token is there with the fewest on record, too.
             first = max(float(fit.records[TOKENS].min()), LEAST)
-            judged = np.where(met[rows], first, sane[rows])
-            inputs = inputs.assign(**{TOKENS: judged})
+            judged = np.where(met[rows], first, np.clip(sane[rows], span.least, span.most))
+            inputs = _inputs(fit, self.table.iloc[rows], judged)
             determined[rows] = known.determines(inputs)
             for row, names in zip(rows, known.covered.beyond(inputs), strict=True):
                 beyond[row] = names
@@ -202,9 +207,10 @@ def _order(refits: int, number: int) -> Whole:
     return np.concatenate([[0], shuffled])
 
 
-def _inputs(fit: Fit, table: pd.DataFrame, tokens: Array) -> pd.DataFrame:
-    """Inputs of a law, from candidates and tokens."""
-    return asking.inputs(fit.form, table.assign(**{TOKENS: tokens}), {})
+def _inputs(fit: Fit, table: pd.DataFrame, tokens: Array | None = None) -> pd.DataFrame:
+    """Inputs of a law, from candidates and tokens; the most on record where only others count."""
+    counts = float(fit.records[TOKENS].max()) if tokens is None else tokens
+    return asking.inputs(fit.form, table.assign(**{TOKENS: counts}), {})
 
 
 def _curves(
@@ -212,7 +218,7 @@ def _curves(
 ) -> Callable[[Array, slice], Array]:
     """From tokens of some columns to the losses of a fit and its refits there."""
     fit, known, order, rows = part
-    inputs = _inputs(fit, table.iloc[rows], np.ones(len(rows)))
+    inputs = _inputs(fit, table.iloc[rows])
     others = {name: inputs[name].to_numpy()[None] for name in fit.form.columns if name != TOKENS}
 
     def curve(tokens: Array, columns: slice) -> Array:
@@ -246,11 +252,12 @@ def _reached(
     """Tokens that reach a loss, and the loss after endless ones: (1 + refits, columns) each.
 
     Then the tokens after which the fit itself is lowest, (columns,). A law falls all along or does
-    not: refits are looked at all along only where the fit itself, at all `LOOKS`, does not.
+    not: refits are looked at all along only where the fit itself, seen from end to end, does not,
+    or where there are tokens that the law has no value at.
     """
-    curve, count = _curves(part, table), 1 + part[1].refits
+    curve, count, span = _curves(part, table), 1 + part[1].refits, Span.of(part[0].form)
     found, floors = np.empty((count, len(target))), np.empty((count, len(target)))
-    falling, lowest = falls(looks).all(), np.full(len(target), ENDLESS)
+    straight, where = span.whole and falls(looks).all(), np.empty(len(target))
     for block in blocks(count, len(target)):
         shape = (count, len(target[block]))
 
@@ -258,37 +265,31 @@ def _reached(
             return curve(tokens, block)
 
         wanted = np.broadcast_to(target[block], shape)
-        floors[:, block] = _endless(own, shape[1])
-        found[:, block] = crossing(own, floors[:, block], wanted)
-        if not falling:
-            heights = seen(own, shape)
-            rising = ~falls(heights)
-            again, least = first(own, heights, wanted), np.fmin.reduce(heights, axis=0)
-            found[:, block] = np.where(rising, again, found[:, block])
-            floors[:, block] = np.where(rising, least, floors[:, block])
-            there = LOOKS[np.argmin(np.nan_to_num(heights[:, 0], nan=np.inf), axis=0)]
-            lowest[block] = np.where(rising[0], there, ENDLESS)
-    return found, floors, lowest
+        heights = looks[:, None, block] if straight else seen(own, shape, span)
+        low = lowest(own, _endless(own, shape[1], span), heights, span)
+        found[:, block] = reached(own, wanted, low, heights, span)
+        floors[:, block], where[block] = low.height, low.tokens[0]
+    return found, floors, where
 
 
-def _endless(curve: Callable[[Array], Array], columns: int) -> Array:
-    """What endless tokens leave."""
+def _endless(curve: Callable[[Array], Array], columns: int, span: Span) -> Array:
+    """What endless tokens leave, or the most that a law has a value at."""
     with np.errstate(all="ignore"):
-        found = curve(np.full((1, columns), np.inf))
+        found = curve(np.full((1, columns), np.inf if span.endless else span.most))
         if np.isfinite(found).all():
             return found
-        return np.where(np.isfinite(found), found, curve(np.full((1, columns), ENDLESS)))
+        return np.where(np.isfinite(found), found, curve(np.full((1, columns), span.most)))
 
 
 def _heights(part: tuple[Fit, Knowledge, Whole, Whole], table: pd.DataFrame) -> Array:
-    """What a fit itself says of its candidates at all `LOOKS`: (looks, columns)."""
+    """What a fit itself says of its candidates at all looks: (looks, columns)."""
     fit, _, _, rows = part
-    inputs = _inputs(fit, table.iloc[rows], np.ones(len(rows)))
-    found = np.empty((len(LOOKS), len(rows)))
+    inputs, looks = _inputs(fit, table.iloc[rows]), Span.of(fit.form).looks
+    found = np.empty((len(looks), len(rows)))
     for block in blocks(*found.shape):
-        at = {name: np.tile(inputs[name].to_numpy()[block], len(LOOKS)) for name in inputs}
-        at[TOKENS] = np.repeat(LOOKS, len(rows[block]))
+        at = {name: np.tile(inputs[name].to_numpy()[block], len(looks)) for name in inputs}
+        at[TOKENS] = np.repeat(looks, len(rows[block]))
         with np.errstate(all="ignore"):
             said = fit.form.function(*(at[name] for name in fit.form.columns), **fit.values)
-        found[:, block] = np.broadcast_to(said, at[TOKENS].shape).reshape(len(LOOKS), -1)
+        found[:, block] = np.broadcast_to(said, at[TOKENS].shape).reshape(len(looks), -1)
     return found

@@ -2,8 +2,7 @@
 
 Most laws fall to their floor by a power of the tokens: then the logarithm of what is left
 above the floor is straight in the logarithm of the tokens, and two evaluations give the
-answer. The others are bracketed until nothing is left to halve. What does not fall all
-along is looked at from end to end first.
+answer. The others are bracketed until nothing is left to halve.
 """
 
 from collections.abc import Callable
@@ -19,9 +18,6 @@ STEPS = 200
 
 PROBE = np.log(1e4)
 """Where a second point of every straight line is looked for, in the logarithm."""
-
-LOOKS = np.concatenate([np.geomspace(LEAST, 1e20, 161), np.geomspace(1e30, MOST, 28)])
-"""Where curves are looked at that may not fall all along."""
 
 
 def crossing(curve: Callable[[Array], Array], floor: Array, value: Array) -> Array:
@@ -88,69 +84,3 @@ def _between(
         if done.all():
             break
     return x
-
-
-def seen(curve: Callable[[Array], Array], shape: tuple[int, ...]) -> Array:
-    """Curves at `LOOKS`: (looks, *shape)."""
-    with np.errstate(all="ignore"):
-        return np.stack([curve(np.full(shape, x)) for x in LOOKS])
-
-
-def seen_at_once(curves: Callable[[Array], Array], count: int) -> Array:
-    """So many curves that take all `LOOKS` in one call, (looks, count) of them: as `seen`."""
-    with np.errstate(all="ignore"):
-        return curves(np.repeat(LOOKS[:, None], count, axis=1))
-
-
-def falls(heights: Array) -> Mask:
-    """Tell which curves never rise by more than rounding from one of `LOOKS` to the next."""
-    with np.errstate(all="ignore"):
-        rises = np.diff(heights, axis=0) > 1e-12 * np.abs(heights[:-1])
-    return np.asarray(~rises.any(axis=0))
-
-
-def first(curve: Callable[[Array], Array], heights: Array, value: Array) -> Array:
-    """Find where curves that may rise again first come down to a value.
-
-    Parameters
-    ----------
-    curve : callable
-    heights : ndarray of shape (looks, ...)
-        Made by `seen`.
-    value : ndarray of shape (...)
-
-    Returns
-    -------
-    ndarray
-        As `crossing`.
-    """
-    below = heights <= value
-    at = np.argmax(below, axis=0)
-    found = _halved(lambda x: ~(curve(x) <= value), LOOKS[np.maximum(at - 1, 0)], LOOKS[at])
-    found = np.where(below.any(axis=0), np.where(at == 0, LEAST, found), np.inf)
-    return np.where(np.isnan(heights).all(axis=0), np.nan, found)
-
-
-def last(curve: Callable[[Array], Array], heights: Array, value: Array) -> Array:
-    """Find from where on curves stay below a value; `LEAST` where they are never above it.
-
-    Parameters and result are those of `first`.
-    """
-    above = heights[::-1] > value
-    at = len(LOOKS) - 1 - np.argmax(above, axis=0)
-    after = LOOKS[np.minimum(at + 1, len(LOOKS) - 1)]
-    found = _halved(lambda x: curve(x) > value, LOOKS[at], after)
-    found = np.where(at == len(LOOKS) - 1, np.inf, found)
-    found = np.where(above.any(axis=0), found, LEAST)
-    return np.where(np.isnan(heights).all(axis=0), np.nan, found)
-
-
-def _halved(before: Callable[[Array], Mask], low: Array, high: Array) -> Array:
-    """Halve brackets in the logarithm; `before` tells which abscissae lie left of the answer."""
-    low, high = np.log(low), np.log(high)
-    with np.errstate(all="ignore"):
-        for _ in range(64):
-            middle = 0.5 * (low + high)
-            left = before(np.exp(middle))
-            low, high = np.where(left, middle, low), np.where(left, high, middle)
-    return np.asarray(np.exp(high))

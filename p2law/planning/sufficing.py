@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 
 from p2law.declaring import Array
-from p2law.errors import FormError
-from p2law.planning.foresight import ENDLESS, reads_tokens
-from p2law.planning.inverting import LEAST, falls, seen_at_once
+from p2law.errors import FitError, FormError
+from p2law.planning.caveats import ending
+from p2law.planning.foresight import reads_tokens
+from p2law.planning.inverting import LEAST
+from p2law.planning.looking import Lowest, Span, lowest, seen_at_once
 from p2law.records.vocabulary import TOKENS
 from p2law.result import Fit, asking
 from p2law.result.covering import WITH, apart
@@ -36,7 +38,7 @@ class Budget:
         Share of the refits that do it at all; NaN where nothing tells the noise.
     floor : float
         Loss that endless post-training would reach, in the unit of the target; where the law
-        rises again, the least that it comes down to.
+        rises again or ends, the least that it comes down to.
     level : float
         Of the interval.
     determined : bool
@@ -49,6 +51,8 @@ class Budget:
         Sentences that must be read with the number.
     rises : bool
         Whether the law does not fall all along.
+    most : float
+        Tokens beyond which the law has no value; infinite where it always has one.
     """
 
     tokens: float
@@ -62,6 +66,7 @@ class Budget:
     purpose: str
     trouble: tuple[str, ...]
     rises: bool = False
+    most: float = float("inf")
 
     def __float__(self) -> float:
         return self.tokens
@@ -79,7 +84,10 @@ class Budget:
         if self.determined:
             share = f"by {100 * self.reachable:.0f} % of the refits"
             share = "not known" if np.isnan(self.reachable) else share
-            how = "at the least, before it rises again" if self.rises else "with endless tokens"
+            how = "with endless tokens"
+            ended = np.isfinite(self.most)
+            how = f"with {number(self.most)} tokens, where the law ends" if ended else how
+            how = "at the least, before it rises again" if self.rises else how
             facts = [("reached", share), ("floor", f"{number(self.floor)} {how}")]
         facts += [("beyond", f"the records: {self.beyond}")] if self.beyond else []
         headline = f"{self.purpose}: {told if self.determined else 'not determined'}"
@@ -127,23 +135,41 @@ class Question:
         """The fit with as many refits as the level needs."""
         return self.fit.known.for_level(self.level)
 
+    @property
+    def span(self) -> Span:
+        """The tokens about which the law is asked."""
+        return Span.of(self.fit.form)
+
     def loss(self, tokens: Array) -> Array:
         """The fit and its refits, each at tokens of its own: (..., 1 + refits) as `tokens`."""
         inputs = {name: np.full((1, 1), value) for name, value in self.others.items()}
         found = self.known.curves({**inputs, TOKENS: np.atleast_2d(tokens).T})
         return found.T.reshape(tokens.shape)
 
-    def floors(self) -> tuple[Array, Array]:
-        """What endless tokens leave, of the fit and its refits, and all at every look.
-
-        Where a curve rises again it is the least seen.
-        """
-        count = 1 + self.known.refits
-        heights = seen_at_once(self.loss, count)
+    def lowest(self) -> tuple[Lowest, Array]:
+        """The least that the fit and its refits come down to, and all at every look."""
+        count, span = 1 + self.known.refits, self.span
+        heights = seen_at_once(self.loss, count, span)
         with np.errstate(all="ignore"):
-            endless = self.loss(np.full(count, np.inf))
+            endless = self.loss(np.full(count, np.inf if span.endless else span.most))
         endless = np.where(np.isfinite(endless), endless, heights[-1])
-        return np.where(falls(heights), endless, np.fmin.reduce(heights, axis=0)), heights
+        return lowest(self.loss, endless, heights, span), heights
+
+    def doublings(self) -> Span:
+        """The tokens about which twice as many can be asked, too.
+
+        Raises
+        ------
+        FitError
+            There are none.
+        """
+        span = self.span if self.span.endless else Span(self.span.least, self.span.most / 2)
+        if span.most < span.least:
+            raise FitError(
+                f"{self.fit.form.name} has a value at {number(self.span.least)} to "
+                f"{number(self.span.most)} tokens alone: no doubling lies there"
+            )
+        return span
 
     def determined(self, tokens: float) -> bool:
         """Tell whether the records determine the loss after so many tokens."""
@@ -168,11 +194,11 @@ class Question:
         self, found: Array, floor: float, purpose: str, trouble: list[str], *, rises: bool
     ) -> Budget:
         """Tokens of the fit and of its refits as an answer."""
-        found = np.where(found <= LEAST, 0.0, found)
-        sane = float(np.clip(np.nan_to_num(found[0], posinf=ENDLESS), LEAST, ENDLESS))
+        span, found = self.span, np.where(found <= LEAST, 0.0, found)
+        sane = float(np.clip(np.nan_to_num(found[0]), span.least, span.most))
         # What is there before the first token is there with the fewest on record, too.
-        first = float(self.fit.records[TOKENS].min()) if found[0] <= LEAST else sane
-        at = max(first, LEAST)
+        first = float(self.fit.records[TOKENS].min()) if found[0] <= span.least else sane
+        at = max(first, span.least)
         beyond, determined = self.beyond(at), self.determined(at)
         if not determined and np.isinf(found[0]):  # nobody asked for endless tokens
             beyond = ", ".join(name for name in beyond.split(", ") if name != TOKENS)
@@ -189,7 +215,9 @@ class Question:
         elif reachable < 1:
             trouble = [*trouble, f"{100 * (1 - reachable):.0f} % of the refits never get there"]
         if determined:
-            trouble = [*trouble, *self.fit.trouble]
+            short = not (span.endless or np.isfinite(found).all())
+            ended = [ending(self.fit.form.name, span.most)] * short
+            trouble = [*trouble, *ended, *self.fit.trouble]
         if determined or WITH not in beyond:
             trouble = [*trouble, *self.far(beyond, at)]
         return Budget(
@@ -204,13 +232,14 @@ class Question:
             purpose=purpose,
             trouble=tuple(dict.fromkeys(trouble)),
             rises=rises,
+            most=float("inf") if span.endless else span.most,
         )
 
 
 def _single(fit: Fit, columns: Mapping[str, Any]) -> dict[str, float]:
     """The inputs beside tokens, one value each."""
     form = fit.form
-    checked = asking.inputs(form, None, {**columns, TOKENS: LEAST})
+    checked = asking.inputs(form, None, {**columns, TOKENS: float(fit.records[TOKENS].max())})
     asking.check_counts(checked.drop(columns=TOKENS), fit.records)
     if len(checked) > 1:
         raise FormError("one question at a time: each input is a single number here")

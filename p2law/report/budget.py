@@ -91,7 +91,8 @@ def tables(
 
 def _checked(fit: Fit, asked: pd.DataFrame) -> pd.DataFrame:
     """Cases that a law can be asked about; more columns are not looked at."""
-    found = asking.inputs(fit.form, asked.assign(**{TOKENS: 1.0}), {})
+    held = float(fit.records[TOKENS].max())
+    found = asking.inputs(fit.form, asked.assign(**{TOKENS: held}), {})
     return found[cases.others(fit)].reset_index(drop=True)
 
 
