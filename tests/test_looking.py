@@ -15,7 +15,7 @@ LOSS = Bounds(0, None, "nat", "loss that stays")
 
 
 def law(domain, curve):
-    """Declare a law: what stays, and a multiple of a curve of the tokens in a domain."""
+    """Declare a law: what stays, and a multiple of a curve; a fault outside of its domain."""
 
     @form(linear=("floor", "scale"))
     def own(
@@ -24,6 +24,10 @@ def law(domain, curve):
         floor: Annotated[float, LOSS],
         scale: Annotated[float, Bounds(0, None, "nat", "loss that goes")],
     ):
+        known = Domain(domain)
+        assert (
+            known.contains(np.asarray(tokens)) | (np.isinf(tokens) & (known.most > 1e300))
+        ).all()
         return floor + scale * curve(tokens)
 
     return own

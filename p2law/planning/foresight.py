@@ -161,10 +161,11 @@ class Seer:
         Where it is `met`, they stand for what is there before the first token.
         """
         none = ~(tokens > 0)
-        sound = np.where(none, LEAST, tokens)
         loss = np.full((1 + self.refits, len(tokens)), np.nan)
         for part in self.parts:
-            loss[:, part[3]] = _in_blocks(_curves(part, self.table), sound[None, part[3]])
+            fit, _, _, rows = part
+            sound = np.where(none[rows], float(fit.records[TOKENS].max()), tokens[rows])
+            loss[:, rows] = _in_blocks(_curves(part, self.table), sound[None])
         loss[:, none] = np.nan
         return self._told(tokens[None], loss, none if met is None else met | none)
 

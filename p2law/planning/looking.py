@@ -123,19 +123,20 @@ def lowest(curve: Callable[[Array], Array], endless: Array, heights: Array, span
 
 def _golden(curve: Callable[[Array], Array], low: Array, high: Array) -> tuple[Array, Array]:
     """Golden sections in the logarithm: where curves are lowest between two ends, how low."""
+    tokens = _between(low, high)
     low, high = np.log(low), np.log(high)
     with np.errstate(all="ignore"):
         near, far = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
-        at_near, at_far = curve(np.exp(near)), curve(np.exp(far))
+        at_near, at_far = curve(tokens(near)), curve(tokens(far))
         for _ in range(SECTIONS):
             left = at_near <= at_far
             low, high = np.where(left, low, near), np.where(left, far, high)
             x = np.where(left, high - GOLDEN * (high - low), low + GOLDEN * (high - low))
-            at = curve(np.exp(x))
+            at = curve(tokens(x))
             near, far = np.where(left, x, far), np.where(left, near, x)
             at_near, at_far = np.where(left, at, at_far), np.where(left, at_near, at)
     left = at_near <= at_far
-    return np.exp(np.where(left, near, far)), np.where(left, at_near, at_far)
+    return tokens(np.where(left, near, far)), np.where(left, at_near, at_far)
 
 
 def reached(
@@ -200,10 +201,16 @@ def last(curve: Callable[[Array], Array], heights: Array, value: Array, span: Sp
 
 def _halved(before: Callable[[Array], Mask], low: Array, high: Array) -> Array:
     """Halve brackets in the logarithm; `before` tells which abscissae lie left of the answer."""
+    tokens = _between(low, high)
     low, high = np.log(low), np.log(high)
     with np.errstate(all="ignore"):
         for _ in range(64):
             middle = 0.5 * (low + high)
-            left = before(np.exp(middle))
+            left = before(tokens(middle))
             low, high = np.where(left, middle, low), np.where(left, high, middle)
-    return np.asarray(np.exp(high))
+    return tokens(high)
+
+
+def _between(low: Array, high: Array) -> Callable[[Array], Array]:
+    """From logarithms to tokens between two ends: rounding leads out of no domain."""
+    return lambda x: np.asarray(np.clip(np.exp(x), low, high))
