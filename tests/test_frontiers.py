@@ -174,3 +174,37 @@ def test_candidates_of_a_frontier_are_a_copy(plan_fits, table):
     mine["loss"] = 0.0
 
     assert (found.candidates["loss"] > 1).all()
+
+
+FIXED = planning.Prices(
+    peak_flops=989e12, mfu=0.37, gpu_hour=2.3, calibration_tokens=1.3e6, evaluation_tokens=1e7
+)
+BUDGETS = [("cost", 5.3), ("cost", 35), ("gpu_hours", 7), ("flops", 1e20), ("tokens", 1e9)]
+
+
+@pytest.mark.parametrize("prices", [PRICES, FIXED])
+@pytest.mark.parametrize(("what", "amount"), BUDGETS)
+def test_of_plans_that_spend_the_same_budget_only_the_best_is_on_the_frontier(
+    plan_fits, table, what, amount, prices
+):
+    """
+    What they spend is the budget itself, whatever tokens it pays for.
+    """
+    found = planning.frontier(
+        plan_fits, table, against=what, prices=prices, draws=20, **{what: amount}
+    )
+
+    assert [amount] * len(table) == found.candidates[what].tolist()
+    assert [found.candidates["loss"].min()] == found.table["loss"].tolist()
+
+
+def test_what_a_budget_takes_of_something_else_is_the_same_but_for_rounding(plan_fits, table):
+    """
+    A sum of money buys every candidate the same FLOPs.
+    """
+    sums = [float(each) for each in range(3, 60, 4)]
+
+    found = planning.frontier(plan_fits, table, against="flops", prices=FIXED, draws=20, cost=sums)
+
+    assert len(sums) < len(set(found.candidates["flops"]))
+    assert sums == found.table["cost"].tolist()

@@ -185,7 +185,11 @@ def _within(
     out = {"tokens": own, "tokens_low": own, "tokens_high": own, "reached": none, "reachable": none}
     whys = ["", OUTSIDE, TOO_LITTLE]
     why = np.select([paid, tokens >= LEAST, tokens > 0], whys, UNPAID)
-    return _columns(out, billed, seen, level, why), seen.loss, billed.of(seen.tokens)
+    filled = _columns(out, billed, seen, level, why)
+    # All of it is spent: the amount itself, not what rounding makes of the tokens it pays for.
+    for each in (what, f"{what}_low", f"{what}_high"):
+        filled[each] = filled[each].where(filled[each].isna(), amounts)
+    return filled, seen.loss, billed.of(seen.tokens)
 
 
 def _columns(

@@ -7,14 +7,14 @@ from typing import Any, Unpack
 import numpy as np
 import pandas as pd
 
-from p2law.declaring import Whole
+from p2law.declaring import Array, Whole
 from p2law.errors import PlanError
 from p2law.planning import combining
 from p2law.planning.budgeting import Asked, budget_table, one_of
 from p2law.planning.budgets import Budgets, laid_out
 from p2law.planning.choosing import NAMED
 from p2law.planning.limits import UNPRICED, Limits, checked_limits
-from p2law.planning.pricing import SPENT, STATED, Prices
+from p2law.planning.pricing import ROUNDING, SPENT, STATED, Prices
 from p2law.result import Fit
 from p2law.text.views import View
 from p2law.text.wording import got, listed, several
@@ -181,7 +181,7 @@ def of(found: Budgets, limits: Limits, against: str) -> Frontier:
     dark = whole[against].isna()
     why = [each or UNPRICED * bool(no) for each, no in zip(why, dark, strict=True)]
     plans = np.flatnonzero([not each for each in why])
-    x, y = (whole[name].to_numpy()[plans] for name in (against, found.measure))
+    x, y = (_places(whole[name].to_numpy()[plans]) for name in (against, found.measure))
     order = np.lexsort((y, x))
     lowest = np.minimum.accumulate(y[order])
     first = np.concatenate([[True], lowest[1:] < lowest[:-1]])[: len(order)]
@@ -207,6 +207,22 @@ def of(found: Budgets, limits: Limits, against: str) -> Frontier:
     )
 
 
+def _places(amounts: Array) -> Whole:
+    """Where each amount stands among all, in order; those that rounding tells apart share a place.
+
+    Examples
+    --------
+    >>> _places(np.array([5.3, 2.0, 5.300000000000001]))
+    array([1, 0, 1])
+    """
+    order = np.argsort(amounts, kind="stable")
+    held = amounts[order]
+    before = np.append(held[:1], held[:-1])
+    places = np.empty_like(order)
+    places[order] = np.cumsum(held > before + ROUNDING * np.abs(before))
+    return places
+
+
 def _all(found: Budgets, why: Sequence[str], on: Whole) -> pd.DataFrame:
     """Every candidate, with the interval of what is to be small."""
     low, high = (found.table[f"{found.measure}_{end}"] for end in ("low", "high"))
@@ -218,7 +234,7 @@ def _ties(found: Budgets, whole: pd.DataFrame, plans: Whole, row: int, against: 
     """Other candidates that take no more than a row and are as good within the noise."""
     x, y = (whole[name].to_numpy() for name in (against, found.measure))
     who = found.candidate
-    rivals = plans[(x[plans] <= x[row] * (1 + 1e-12)) & (who[plans] != who[row])]
+    rivals = plans[(x[plans] <= x[row] * (1 + ROUNDING)) & (who[plans] != who[row])]
     rivals = rivals[np.argsort(y[rivals], kind="stable")]
     # Of each candidate only the row with which it does best: more of it is never better.
     rivals = rivals[np.sort(np.unique(who[rivals], return_index=True)[1])]

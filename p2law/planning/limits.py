@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from p2law.declaring import Mask
+from p2law.declaring import Array, Mask
 from p2law.domains import is_number
 from p2law.errors import PlanError
 from p2law.planning.budgets import Budgets
-from p2law.planning.pricing import STATED
+from p2law.planning.pricing import ROUNDING, STATED
 from p2law.result import asking
 from p2law.text.views import number
 from p2law.text.wording import got, listed
@@ -92,7 +92,7 @@ class Limits:
                     f"tokens_per_second, or peak_flops and mfu, and gpu_hour for cost"
                 )
             why[table[name].isna().to_numpy() & (why == "")] = UNPRICED
-            over = (table[name] > most).to_numpy() & (why == "")
+            over = ~_within(table[name].to_numpy(), most) & (why == "")
             why[over] = f"{name} above {number(most)}"
         why[table[found.measure].isna().to_numpy() & (why == "")] = UNPRICED
         if self.loss is not None and found.asked != "loss":
@@ -102,8 +102,9 @@ class Limits:
     def _too_high(self, found: Budgets, most: float) -> Mask:
         """Which rows miss the limit of the loss."""
         if self.probability is None:
-            return np.asarray(found.losses[0] > most)
-        return np.asarray(np.mean(found.losses[1:] <= most, axis=0) < self.probability)
+            return ~_within(found.losses[0], most)
+        reached = _within(found.losses[1:], most)
+        return np.asarray(np.mean(reached, axis=0) < self.probability)
 
     @property
     def words(self) -> str:
@@ -116,6 +117,11 @@ class Limits:
         sure = self.loss is not None and self.probability is not None
         how = f" in {100 * (self.probability or 0):g} % of the refits" if sure else ""
         return f", {listed(given)}{how}" if given else ""
+
+
+def _within(amounts: Array, most: float) -> Mask:
+    """Tell which amounts are no larger than a limit, but for rounding."""
+    return np.asarray(amounts <= most * (1 + ROUNDING))
 
 
 def checked_limits(given: Any) -> Limits:

@@ -16,6 +16,9 @@ from p2law.text.wording import got
 SPENT = ("tokens", "flops", "gpu_hours", "cost")
 """What a budget may be stated in."""
 
+ROUNDING = 1e-12
+"""Amounts that differ by no more than this share are the same: only rounding tells them apart."""
+
 ANY = "pruned"
 """The method of candidates that name none."""
 
