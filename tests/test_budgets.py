@@ -102,6 +102,51 @@ def test_several_amounts_make_a_row_each(plan_fits, table):
     assert f"what {len(table)} candidates take or reach" in str(found)
 
 
+@pytest.mark.parametrize(("draws", "probability", "count"), [(300, 0.9, 270), (100, 0.55, 55)])
+def test_exactly_the_share_of_a_probability_is_enough(plan_fits, draws, probability, count):
+    """
+    For tokens to be bought as for a loss that is a limit; 0.55 * 100 is 55.00000000000001.
+    """
+    rows = planning.candidates(MODELS[1], 0.35, "2:4")
+    needed = planning.budget_table(plan_fits, rows, loss=2.3, draws=draws).values[1:, 0]
+    sure = planning.budget_table(plan_fits, rows, loss=2.3, draws=draws, probability=probability)
+    row = sure.table.iloc[0]
+    losses = np.sort(planning.budget_table(plan_fits, rows, tokens=1e9, draws=draws).losses[1:, 0])
+    limits = [
+        planning.Limits(loss=float(losses[each - 1]), probability=probability)
+        for each in (count, count - 1)
+    ]
+
+    left = [
+        len(planning.choose(plan_fits, rows, tokens=1e9, draws=draws, limits=each).table)
+        for each in limits
+    ]
+
+    assert count / draws == row["reached"] == probability
+    assert row["flops"] == pytest.approx(np.sort(needed)[count - 1])
+    assert [1, 0] == left
+
+
+def test_a_loss_that_exactly_the_asked_share_ever_reaches_is_within_reach(plan_fits):
+    """
+    The last of these refits needs tokens without end only where it is one too many.
+    """
+    rows = planning.candidates(MODELS[1], 0.35, "2:4")
+    floors = planning.budget_table(plan_fits, rows, loss=1.0, draws=100).losses[1:, 0]
+    loss = float(np.sort(floors)[55:57].mean())
+
+    share = planning.budget_table(plan_fits, rows, loss=loss, draws=100).table["reachable"].item()
+    just, more = (
+        planning.budget_table(plan_fits, rows, loss=loss, draws=100, probability=each).table
+        for each in (share, share + 0.01)
+    )
+
+    assert 0.56 == share
+    assert np.isfinite(just["tokens"].item())
+    assert "" == just["why"].item()
+    assert "the loss is out of reach" == more["why"].item()
+
+
 def test_tokens_for_a_probability_reach_the_loss_in_that_share_of_the_refits(plan_fits, table):
     """
     More than the fit itself needs, and no more than is needed.

@@ -15,7 +15,7 @@ from p2law.planning.foresight import Foresight, Seer, by_method
 from p2law.planning.inverting import LEAST
 from p2law.planning.pricing import SPENT, Bill, Prices, bill
 from p2law.result import Fit, asking
-from p2law.result.intervals import ends, share
+from p2law.result.intervals import ends, enough, share
 from p2law.text.views import number
 from p2law.text.wording import got, nearest, twice
 
@@ -143,7 +143,9 @@ def _until(
     needed = np.where(seen.tokens <= LEAST, 0.0, seen.tokens)
     chosen = needed[0]
     if probability is not None:
-        chosen = np.quantile(needed[1:], probability, axis=0, method="higher")
+        count = enough(probability, len(needed) - 1)
+        unknown = np.isnan(needed[1:]).any(axis=0)
+        chosen = np.where(unknown, np.nan, np.partition(needed[1:], count - 1, axis=0)[count - 1])
     tokens = np.where(np.isfinite(chosen), np.maximum(chosen, LEAST), np.nan)
     after = seer.after(tokens, chosen <= LEAST)
     loss = np.where(np.isfinite(chosen), after.loss, seen.loss)

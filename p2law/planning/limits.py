@@ -11,6 +11,7 @@ from p2law.errors import PlanError
 from p2law.planning.budgets import Budgets
 from p2law.planning.pricing import ROUNDING, STATED
 from p2law.result import asking
+from p2law.result.intervals import enough
 from p2law.text.views import number
 from p2law.text.wording import got, listed
 
@@ -104,7 +105,7 @@ class Limits:
         if self.probability is None:
             return ~_within(found.losses[0], most)
         reached = _within(found.losses[1:], most)
-        return np.asarray(np.mean(reached, axis=0) < self.probability)
+        return np.asarray(reached.sum(axis=0) < enough(self.probability, len(reached)))
 
     @property
     def words(self) -> str:

@@ -90,6 +90,17 @@ def share(hits: Mask, values: Array) -> Array:
     return np.where(np.isnan(values).any(axis=0), np.nan, np.mean(hits[1:], axis=0))
 
 
+def enough(asked: float, refits: int) -> int:
+    """How many of the refits are at least the asked share of them, which may be rounded.
+
+    Examples
+    --------
+    >>> enough(0.55, 100), 0.55 * 100
+    (55, 55.00000000000001)
+    """
+    return math.ceil(asked * refits * (1 - 1e-12))
+
+
 def of_coefficients(draws: pd.DataFrame, level: float) -> pd.DataFrame:
     """Ends of the intervals of coefficients: columns low and high, indexed by coefficient."""
     found = np.quantile(draws.to_numpy(), _ends(level), axis=0)
