@@ -271,12 +271,13 @@ def test_refits_of_one_fit_are_paired_and_those_of_two_are_not(p2_records):
     fit, same = (p2law.fit(records, forms.p2, fixed=held) for _ in range(2))
     rows = planning.candidates(MODELS[0], 0.25, ["depth", "width"])
 
-    one = planning.budget_table({"depth": fit, "width": fit}, rows, tokens=1e9).values
-    two = planning.budget_table({"depth": fit, "width": same}, rows, tokens=1e9).values
+    one = planning.choose({"depth": fit, "width": fit}, rows, tokens=1e9).table.iloc[1]
+    two = planning.choose({"depth": fit, "width": same}, rows, tokens=1e9).table.iloc[1]
 
-    assert np.corrcoef(one[1:].T)[0, 1] > 0.999
-    assert abs(np.corrcoef(two[1:].T)[0, 1]) < 0.2
-    np.testing.assert_allclose(np.sort(one[1:, 1]), np.sort(two[1:, 1]))
+    width = two["loss_high"] - two["loss_low"]
+    assert (1, 0, 0) == (one["chance"], one["behind_low"], one["behind_high"])
+    assert two["chance"] == pytest.approx(0.5, abs=0.01)
+    assert two["behind_high"] - two["behind_low"] == pytest.approx(2**0.5 * width, rel=0.1)
 
 
 @p2law.form("L = floor + scale * D^-0.5 + c * D", linear=("floor", "scale", "c"))

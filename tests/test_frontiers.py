@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from p2law import planning
+import p2law
+from p2law import forms, planning
 from p2law.errors import PlanError
 
 MODELS = [planning.Model(f"{size / 1e9:g}B", size, 2.0) for size in (1.5e9, 3e9, 8e9)]
@@ -208,3 +209,27 @@ def test_what_a_budget_takes_of_something_else_is_the_same_but_for_rounding(plan
 
     assert len(sums) < len(set(found.candidates["flops"]))
     assert sums == found.table["cost"].tolist()
+
+
+def test_ties_that_no_noise_is_told_of_are_not_counted(plan_fits):
+    """
+    Three rows for three coefficients: not told, as in a choice, where 0 would be an answer.
+    """
+    records = p2law.testing.design([1e9, 4e9], [0.2, 0.4], [1e8, 1e9]).iloc[[0, 3, 6]]
+    held = {"alpha": 0.4, "beta": 0.3, "gamma": -1.2, "delta": 0.0}
+    truth = held | {"N_C": 100.0, "D_C": 100.0, "E": 0.1}
+    exact = p2law.fit(p2law.testing.synthesize(forms.p2, truth, records), forms.p2, fixed=held)
+    rows = planning.candidates(MODELS[:2], 0.35, "depth")
+
+    alone = planning.frontier(exact, rows, against="params_after", tokens=1e9)
+    beside = planning.frontier(
+        {"depth": plan_fits["depth"], "width": exact},
+        planning.candidates(MODELS[:2], 0.35, ["depth", "width"]),
+        against="params_after",
+        tokens=1e9,
+    )
+
+    # The smallest plan has no other that takes no more.
+    np.testing.assert_array_equal([0, np.nan], alone.table["ties"])
+    assert beside.table["ties"].isna().all()
+    assert {"-"} == {row[-1] for row in beside.view().rows}

@@ -132,6 +132,7 @@ def budget_table(
         _loss=loss,
         _spent=spent,
         _candidate=which,
+        _fit=seer.fit,
     )
 
 

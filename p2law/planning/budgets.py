@@ -54,11 +54,17 @@ class Budgets:
     _loss: Array
     _spent: Mapping[str, Array]
     _candidate: Whole
+    _fit: Whole
 
     @property
     def candidate(self) -> Whole:
         """Which candidate each row is about, from 0 on: (rows,); read-only."""
         return _locked(self._candidate)
+
+    @property
+    def fit(self) -> Whole:
+        """Which fit tells each row, from 0 on, one of several methods once: (rows,); read-only."""
+        return _locked(self._fit)
 
     @property
     def table(self) -> pd.DataFrame:
@@ -78,7 +84,8 @@ class Budgets:
         """What is to be small, by refit: the loss, or what reaching it takes.
 
         The fit first, then its refits: (1 + refits, rows). Refits of one fit are paired; those
-        of different fits are independent of each other. Read-only.
+        of different fits (see `fit`) come from the same seeds, and there each goes with each.
+        Read-only.
         """
         return _locked(self._spent[self.measure] if self.asked == "loss" else self._loss)
 

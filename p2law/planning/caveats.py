@@ -53,7 +53,7 @@ def ending(law: str, most: float) -> str:
 def of_methods(seer: Seer) -> list[str]:
     """Notes on candidates of one known method whose fit has records of another one alone."""
     said = []
-    for fit, _, _, rows in seer.parts:
+    for fit, _, rows in seer.parts:
         kinds = {_kind(each) for each in fit.records.get("method", pd.Series([""])).unique()}
         for name in seer.table["method"].iloc[rows].unique():
             if len(kinds) == 1 and _kind(name) and kinds.isdisjoint({"", _kind(name)}):
@@ -71,10 +71,10 @@ def _unlike(seer: Seer) -> list[str]:
     """Sentences about fits whose losses cannot be compared: of other texts or measures."""
     said = []
     for name, what, alike in (("eval_text", "texts", ()), (METRIC, "measures", NATS)):
-        found = [_labels(known.records, name) for _, known, _, _ in seer.parts]
+        found = [_labels(known.records, name) for _, known, _ in seer.parts]
         held = [
             (str(seer.table["method"].iloc[rows[0]]), NATS[-1] if values in alike else values)
-            for values, (_, _, _, rows) in zip(found, seer.parts, strict=True)
+            for values, (_, _, rows) in zip(found, seer.parts, strict=True)
         ]
         if len({values for _, values in held if values}) > 1:
             each = ", ".join(f"{method} {values}" for method, values in held if values)
@@ -90,7 +90,7 @@ def _labels(records: pd.DataFrame, name: str) -> str:
 def _of_fits(seer: Seer) -> list[str]:
     """What must be read with the numbers: of the fits."""
     said = _unlike(seer)
-    for fit, _, _, rows in seer.parts:
+    for fit, _, rows in seer.parts:
         method = f"{seer.table['method'].iloc[rows[0]]}: " if len(seer.parts) > 1 else ""
         said += [f"{method}{each}" for each in fit.trouble]
         if not {"pruning_rate", "params_after"} & set(fit.form.columns):
@@ -103,7 +103,7 @@ def _of_fits(seer: Seer) -> list[str]:
 
 def _high(seer: Seer, losses: Sequence[float]) -> list[str]:
     """A sentence about losses above all that any fit has seen."""
-    most = max(float(fit.records["loss"].max()) for fit, _, _, _ in seer.parts)
+    most = max(float(fit.records["loss"].max()) for fit, _, _ in seer.parts)
     highest = max(losses, default=0.0)
     if highest <= most:
         return []
@@ -114,7 +114,7 @@ def _high(seer: Seer, losses: Sequence[float]) -> list[str]:
 def _ending(seer: Seer, filled: pd.DataFrame) -> list[str]:
     """Sentences about laws that have no value where some refits would still have to go."""
     said = []
-    for fit, _, _, rows in seer.parts:
+    for fit, _, rows in seer.parts:
         span = Span.of(fit.form)
         never = (filled["reachable"] < 1) | np.isinf(filled["tokens"])
         if not span.endless and never.iloc[rows].any():
@@ -129,7 +129,7 @@ def _uneven(seer: Seer, filled: pd.DataFrame, *, first: bool) -> list[str]:
     else:
         tokens, loss = filled["tokens"].to_numpy(), filled["loss"].to_numpy()
         looks = np.empty_like(seer.heights)
-        for fit, _, _, rows in seer.parts:
+        for fit, _, rows in seer.parts:
             looks[:, rows] = Span.of(fit.form).looks[:, None]
         before = np.where(looks < tokens, seer.heights, np.inf)
         rising = np.fmin.reduce(before, axis=0) < loss * (1 - 1e-12)
@@ -169,7 +169,7 @@ def _of_rows(seer: Seer, filled: pd.DataFrame) -> list[str]:
 def _instead(seer: Seer, filled: pd.DataFrame) -> str:
     """Recorded values at which the first candidate that is left free would be determined."""
     free = ~filled["determined"].to_numpy()
-    for fit, known, _, rows in seer.parts:
+    for fit, known, rows in seer.parts:
         asked = seer.table.iloc[rows[free[rows]]].assign(tokens=float(fit.records["tokens"].max()))
         if len(asked) and (said := known.instead(asked[list(fit.form.columns)])):
             return said
@@ -179,7 +179,7 @@ def _instead(seer: Seer, filled: pd.DataFrame) -> str:
 def _furthest(seer: Seer, tokens: pd.Series) -> str:
     """How far the outermost value of each input lies from the records of its fit."""
     found: dict[str, tuple[float, str]] = {}
-    for fit, _, _, rows in seer.parts:
+    for fit, _, rows in seer.parts:
         asked = seer.table.assign(tokens=tokens).iloc[rows]
         for name in fit.form.columns:
             held, values = fit.records[name], asked[name].to_numpy()

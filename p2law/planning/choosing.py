@@ -10,7 +10,7 @@ import pandas as pd
 from p2law.declaring import Array, Whole
 from p2law.domains import is_number
 from p2law.errors import PlanError
-from p2law.planning import combining
+from p2law.planning import combining, rivals
 from p2law.planning.budgeting import FAR, Asked, budget_table, one_of
 from p2law.planning.budgets import Budgets, digits
 from p2law.planning.choices import Choice
@@ -65,8 +65,8 @@ def choose(
     Returns
     -------
     Choice
-        Two candidates of one fit are compared by the same refits, those of different fits as
-        independent.
+        Two candidates of one fit are compared by the same refits; of different fits each refit
+        goes with each.
 
     Raises
     ------
@@ -167,24 +167,20 @@ def choice(found: Budgets, limits: Limits, dense: Sequence[Dense]) -> Choice:
 
 def behind(found: Budgets, order: Whole) -> dict[str, Any]:
     """How far rows in order lie behind the first of them, and how often they do not."""
-    values, tail = found.values[1:, order], (1 - found.level) / 2
-    best, between = values[:, :1], np.full((2, len(order)), np.nan)
-    with np.errstate(invalid="ignore"):
-        more = values - best
-        # Where neither gets there, neither is better.
-        chance = np.mean(values <= best, axis=0)
+    best = order[0] if len(order) else 0  # of no rows any is the best
+    more, chance = rivals.more(found, order, best), rivals.as_good(found, order, best)
+    between = np.full((2, len(order)), np.nan)
     # What most refits need and what each of them needs are no numbers to compare.
     sound = ~np.isnan(more).any(axis=0) & (found.probability is None)
     if sound.any():
         between[:, sound] = intervals.between(more[:, sound], found.level)
-    chance[np.isnan(values).any(axis=0) | np.isnan(best).any()] = np.nan
     own = found.table[found.measure].to_numpy()[order]
     return {
         "behind": own - own[:1],
         "behind_low": between[0],
         "behind_high": between[1],
         "chance": chance,
-        "tied": ~(chance < tail),
+        "tied": ~(chance < (1 - found.level) / 2),
     }
 
 

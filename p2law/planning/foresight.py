@@ -1,8 +1,7 @@
 """What fits and all their refits say of many candidates at once, as arrays.
 
 The refits of one fit are paired: they say how two of its candidates differ. Those of
-different fits have nothing to do with each other, and are shuffled so that they do not
-seem to; the seeds from which they come may be the same.
+different fits have nothing to do with each other, though they may come from the same seeds.
 """
 
 import functools
@@ -99,11 +98,11 @@ class Seer:
 
     Attributes
     ----------
-    parts : tuple of (Fit, Knowledge, order of its refits, rows)
+    parts : tuple of (Fit, Knowledge, rows)
     table : DataFrame
     """
 
-    parts: tuple[tuple[Fit, Knowledge, Whole, Whole], ...]
+    parts: tuple[tuple[Fit, Knowledge, Whole], ...]
     table: pd.DataFrame
 
     @classmethod
@@ -124,15 +123,12 @@ class Seer:
             raise PlanError(
                 f"no fit for {', '.join(lacking)}; there are fits for {', '.join(fits)}"
             )
-        parts: list[tuple[Fit, Knowledge, Whole, Whole]] = []
-        orders: dict[int, Whole] = {}
+        parts: list[tuple[Fit, Knowledge, Whole]] = []
         for name, fit in fits.items():
             known = fit.known.for_level(level) if draws is None else fit.known.of_refits(draws)
-            if id(fit) not in orders:
-                orders[id(fit)] = _order(known.refits, len(orders))
             rows = np.arange(len(table)) if single else np.flatnonzero(method == name)
             if len(rows):
-                parts.append((fit, known, orders[id(fit)], rows))
+                parts.append((fit, known, rows))
         return cls(tuple(parts), table)
 
     @property
@@ -140,18 +136,26 @@ class Seer:
         """How many there are of each fit."""
         return self.parts[0][1].refits
 
+    @property
+    def fit(self) -> Whole:
+        """Which fit tells each candidate, by number; one of several methods has one."""
+        numbers, found = dict[int, int](), np.empty(len(self.table), dtype=int)
+        for fit, *_, rows in self.parts:
+            found[rows] = numbers.setdefault(id(fit), len(numbers))
+        return found
+
     @functools.cached_property
     def heights(self) -> Array:
         """What the fits themselves say of each candidate, from end to end: (looks, candidates)."""
         found = np.empty((len(LOOKS), len(self.table)))
         for part in self.parts:
-            found[:, part[3]] = _heights(part, self.table)
+            found[:, part[2]] = _heights(part, self.table)
         return found
 
     def outside(self, tokens: Array) -> Mask:
         """Tell which candidates have a law without a value after given tokens, (candidates,)."""
         found = np.zeros(len(tokens), dtype=bool)
-        for fit, _, _, rows in self.parts:
+        for fit, _, rows in self.parts:
             found[rows] = ~of_tokens(fit.form).contains(tokens[rows])
         return found
 
@@ -163,7 +167,7 @@ class Seer:
         none = ~(tokens > 0)
         loss = np.full((1 + self.refits, len(tokens)), np.nan)
         for part in self.parts:
-            fit, _, _, rows = part
+            fit, _, rows = part
             sound = np.where(none[rows], float(fit.records[TOKENS].max()), tokens[rows])
             loss[:, rows] = _in_blocks(_curves(part, self.table), sound[None])
         loss[:, none] = np.nan
@@ -177,7 +181,7 @@ class Seer:
         found = np.empty((1 + self.refits, len(target)))
         loss, lowest = np.empty_like(found), np.empty(len(target))
         for part in self.parts:
-            rows = part[3]
+            rows = part[2]
             parts = _reached(part, self.table, target[rows], self.heights[:, rows])
             found[:, rows], loss[:, rows], lowest[rows] = parts
         # What is out of reach is judged where the law comes down furthest.
@@ -188,7 +192,7 @@ class Seer:
         """Add what is determined, and what lies beyond the records, at the fit's own tokens."""
         determined, beyond = np.zeros(len(self.table), dtype=bool), [""] * len(self.table)
         sane = np.nan_to_num(tokens[0], nan=LEAST, posinf=MOST)
-        for fit, known, _, rows in self.parts:
+        for fit, known, rows in self.parts:
             span = Span.of(fit.form)
             # What is there before the first token is there with the fewest on record, too.
             first = max(float(fit.records[TOKENS].min()), LEAST)
@@ -200,14 +204,6 @@ class Seer:
         return Foresight(tokens, loss, determined, beyond)
 
 
-def _order(refits: int, number: int) -> Whole:
-    """In which order the refits of the fit of this number stand, the fit itself first."""
-    if number == 0:
-        return np.arange(1 + refits)
-    shuffled = 1 + np.random.default_rng([number, refits]).permutation(refits)
-    return np.concatenate([[0], shuffled])
-
-
 def _inputs(fit: Fit, table: pd.DataFrame, tokens: Array | None = None) -> pd.DataFrame:
     """Inputs of a law, from candidates and tokens; the most on record where only others count."""
     counts = float(fit.records[TOKENS].max()) if tokens is None else tokens
@@ -215,18 +211,16 @@ def _inputs(fit: Fit, table: pd.DataFrame, tokens: Array | None = None) -> pd.Da
 
 
 def _curves(
-    part: tuple[Fit, Knowledge, Whole, Whole], table: pd.DataFrame
+    part: tuple[Fit, Knowledge, Whole], table: pd.DataFrame
 ) -> Callable[[Array, slice], Array]:
     """From tokens of some columns to the losses of a fit and its refits there."""
-    fit, known, order, rows = part
+    fit, known, rows = part
     inputs = _inputs(fit, table.iloc[rows])
     others = {name: inputs[name].to_numpy()[None] for name in fit.form.columns if name != TOKENS}
 
     def curve(tokens: Array, columns: slice) -> Array:
         own = {name: each[:, columns] for name, each in others.items()}
-        # Tokens of their own come in the shuffled order, and the refits in theirs.
-        wide = tokens if len(tokens) == 1 else tokens[np.argsort(order)]
-        return known.curves({**own, TOKENS: wide})[order]
+        return known.curves({**own, TOKENS: tokens})
 
     return curve
 
@@ -248,7 +242,7 @@ def _in_blocks(curve: Callable[[Array, slice], Array], tokens: Array) -> Array:
 
 
 def _reached(
-    part: tuple[Fit, Knowledge, Whole, Whole], table: pd.DataFrame, target: Array, looks: Array
+    part: tuple[Fit, Knowledge, Whole], table: pd.DataFrame, target: Array, looks: Array
 ) -> tuple[Array, Array, Array]:
     """Tokens that reach a loss, and the loss after endless ones: (1 + refits, columns) each.
 
@@ -282,9 +276,9 @@ def _endless(curve: Callable[[Array], Array], columns: int, span: Span) -> Array
         return np.where(np.isfinite(found), found, curve(np.full((1, columns), span.most)))
 
 
-def _heights(part: tuple[Fit, Knowledge, Whole, Whole], table: pd.DataFrame) -> Array:
+def _heights(part: tuple[Fit, Knowledge, Whole], table: pd.DataFrame) -> Array:
     """What a fit itself says of its candidates at all looks: (looks, columns)."""
-    fit, _, _, rows = part
+    fit, _, rows = part
     inputs, looks = _inputs(fit, table.iloc[rows]), Span.of(fit.form).looks
     found = np.empty((len(looks), len(rows)))
     for block in blocks(*found.shape):

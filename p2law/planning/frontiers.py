@@ -15,6 +15,7 @@ from p2law.planning.budgets import Budgets, laid_out
 from p2law.planning.choosing import NAMED
 from p2law.planning.limits import UNPRICED, Limits, checked_limits
 from p2law.planning.pricing import ROUNDING, SPENT, STATED, Prices
+from p2law.planning.rivals import as_good
 from p2law.result import Fit
 from p2law.text.views import View
 from p2law.text.wording import got, listed, several
@@ -76,7 +77,8 @@ class Frontier:
         """The plans of the frontier, by what they take; a copy.
 
         The columns of `Budgets.table`; then `ties`, how many other candidates that take no
-        more are as good within the noise, and `tied_with`, their names, the best first.
+        more are as good within the noise (NaN where nothing tells that noise), and `tied_with`,
+        their names, the best first.
         """
         return self._table.copy()
 
@@ -90,7 +92,10 @@ class Frontier:
         dearest = [each for each in SPENT[:0:-1] if self._table[each].notna().any()][:1]
         spent = {"params_after": dearest, "tokens": dearest}.get(self.against, [self.against])
         header, lines = laid_out(self._table.head(SHOWN), self.measure, spent)
-        tied = [_few(each) for each in self._table["tied_with"]]
+        tied = [
+            "-" if np.isnan(count) and not names else _few(names)
+            for count, names in zip(self._table["ties"], self._table["tied_with"], strict=True)
+        ]
         noun = "plan" if self._several else "candidate"
         facts = [("left out", f"{several(n, noun)}: {why}") for why, n in self.left_out]
         more = len(self._table) - SHOWN
@@ -187,7 +192,7 @@ def of(found: Budgets, limits: Limits, against: str) -> Frontier:
     first = np.concatenate([[True], lowest[1:] < lowest[:-1]])[: len(order)]
     on = plans[order[first]]
     chosen = whole.iloc[on].reset_index(drop=True)
-    ties = [_ties(found, whole, plans, row, against) for row in on]
+    tied = [_ties(found, whole, plans, row, against) for row in on]
     reasons = pd.Series([each for each in why if each], dtype=object).value_counts()
     words = {"params_after": "size", "gpu_hours": "GPU-hours", "flops": "FLOPs"}
     pair = " and ".join(words.get(each, each) for each in (found.measure, against))
@@ -200,7 +205,10 @@ def of(found: Budgets, limits: Limits, against: str) -> Frontier:
         level=found.level,
         trouble=found.trouble,
         notes=found.notes,
-        _table=chosen.assign(ties=[len(each) for each in ties], tied_with=[*map(tuple, ties)]),
+        _table=chosen.assign(
+            ties=[len(names) if told else np.nan for names, told in tied],
+            tied_with=[tuple(names) for names, _ in tied],
+        ),
         _candidates=_all(found, why, on),
         _currency=found.currency,
         _several=len(found.amounts) > 1,
@@ -230,19 +238,22 @@ def _all(found: Budgets, why: Sequence[str], on: Whole) -> pd.DataFrame:
     return found.table.assign(low=low, high=high, refused=[*why], chosen=chosen)
 
 
-def _ties(found: Budgets, whole: pd.DataFrame, plans: Whole, row: int, against: str) -> list[str]:
-    """Other candidates that take no more than a row and are as good within the noise."""
+def _ties(
+    found: Budgets, whole: pd.DataFrame, plans: Whole, row: int, against: str
+) -> tuple[list[str], bool]:
+    """Other candidates that take no more than a row and are as good within the noise.
+
+    And whether the noise of all that take no more is told.
+    """
     x, y = (whole[name].to_numpy() for name in (against, found.measure))
     who = found.candidate
     rivals = plans[(x[plans] <= x[row] * (1 + ROUNDING)) & (who[plans] != who[row])]
     rivals = rivals[np.argsort(y[rivals], kind="stable")]
     # Of each candidate only the row with which it does best: more of it is never better.
     rivals = rivals[np.sort(np.unique(who[rivals], return_index=True)[1])]
-    values = found.values[1:]
-    with np.errstate(invalid="ignore"):
-        chance = np.mean(values[:, rivals] <= values[:, [row]], axis=0)
+    chance = as_good(found, rivals, row)
     tied = rivals[chance >= (1 - found.level) / 2]
-    return combining.names(whole.iloc[tied])
+    return combining.names(whole.iloc[tied]), not np.isnan(chance).any()
 
 
 def _few(names: Sequence[str]) -> str:
