@@ -559,6 +559,20 @@ def test_a_single_row_continues_a_run():
     assert said(2).endswith("on the 2 rows that continue a fitted run")
 
 
+@pytest.mark.parametrize(("power", "better"), [(0.0154082, False), (0.01538, True)])
+def test_an_error_that_is_the_same_is_not_better(power, better):
+    """
+    On a single run the P² law is the power law of that run, and only rounding parts their errors.
+    """
+    rows = pd.Index(["p2", "power law of the run"])
+    table = pd.DataFrame({"rmse": [0.0154083, power], "rows": [8, 8]}, index=rows)
+
+    said = beaten(table, "nat")
+
+    assert ("rmse 0.01538 against 0.01541 nat" in "".join(said)) is better
+    assert bool(said) is better
+
+
 def test_a_law_that_does_better_than_what_needs_none_is_in_no_trouble(p2_records):
     """
     Runs that share the law to the last digit but for noise of single rows.

@@ -8,6 +8,7 @@ import numpy as np
 
 from p2law.declaring import Array, Mask
 from p2law.scoring.judging import NAIVE
+from p2law.scoring.measures import same
 from p2law.scoring.trials import Trial
 from p2law.text.views import number
 from p2law.text.wording import listed, several
@@ -18,9 +19,6 @@ LEVEL = 0.9
 ENOUGH = 5
 """Cells with which a difference can be told at all: with 4, one arrangement of signs in 8 is as
 lopsided as the one found, whatever was measured."""
-
-ALIKE = 1e-3
-"""Errors that differ by no more than this share are the same: one law in two writings."""
 
 EXACT = 12
 """Up to so many cells all arrangements of signs are tried."""
@@ -253,11 +251,6 @@ def _partial(trial: Trial, ranked: Sequence[str], winner: str | None) -> Partial
     rmse = {law: float(np.sqrt(np.mean(each[common] ** 2))) for law, each in off.items()}
     best = min(count, key=rmse.__getitem__)
     return Partial(count, len(trial.measured), best, rmse[best], rmse[winner])
-
-
-def same(one: float, other: float) -> bool:
-    """Whether two errors are the same but for a share that says nothing."""
-    return max(one, other) <= min(one, other) * (1 + ALIKE)
 
 
 def difference(one: Array, other: Array, run: Any, cell: Any = None, seed: int = 0) -> Difference:

@@ -13,7 +13,7 @@ from p2law.records.grouping import groups
 from p2law.records.vocabulary import CURVES, unit
 from p2law.result import Fit
 from p2law.scoring.baselines import Baselines, baselines
-from p2law.scoring.measures import MEASURES, Measured, measured, measures, slopes
+from p2law.scoring.measures import MEASURES, Measured, measured, measures, same, slopes
 from p2law.solving.gathering import gather
 from p2law.text.views import number
 from p2law.text.wording import several
@@ -118,6 +118,8 @@ class Judged:
 def beaten(baselines: pd.DataFrame, unit: str) -> tuple[str, ...]:
     """Sentences about what needs no law and does better than the law.
 
+    A law that is itself a power law errs on a single run as the power law of that run does.
+
     Parameters
     ----------
     baselines : DataFrame
@@ -137,6 +139,7 @@ def beaten(baselines: pd.DataFrame, unit: str) -> tuple[str, ...]:
         f"{number(law['rmse'])} {unit}, on the {several(int(row['rows']), 'row')} that "
         f"continue{'s' * (int(row['rows']) == 1)} a fitted run"
         for name, row in naive[naive["rmse"] < law["rmse"]].iterrows()
+        if not same(row["rmse"], law["rmse"])
     )
 
 

@@ -29,6 +29,9 @@ MEASURES = (
 PER = {"tokens": "token", "flops": "FLOP", "log_tokens": "factor e of tokens"}
 """What slopes may be taken against, and the unit of that."""
 
+ALIKE = 1e-3
+"""Errors that differ by no more than this share are the same: one law in two writings."""
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -99,6 +102,11 @@ def measures(rows: Measured, predicted: Array) -> dict[str, float]:
         slopes(rows, predicted).mean(),
     )
     return dict(zip(MEASURES, map(float, found), strict=True))
+
+
+def same(one: float, other: float) -> bool:
+    """Whether two errors are the same but for a share that says nothing."""
+    return max(one, other) <= min(one, other) * (1 + ALIKE)
 
 
 def slopes(rows: Measured, predicted: Array) -> pd.Series:
