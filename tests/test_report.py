@@ -5,6 +5,8 @@ import itertools
 import re
 import subprocess
 import sys
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +17,7 @@ import pytest
 import p2law
 from p2law import Bounds, Domain, cli, forms, report, testing
 from p2law.errors import FitError, FormError, MissingExtraError, RecordError
+from p2law.report import figures
 from p2law.report.contents import recipe
 from p2law.report.holding import again
 from p2law.report.planner import checked_tape, planner
@@ -23,7 +26,8 @@ from p2law.text.amounts import amount
 from p2law.text.views import together
 
 pytest.importorskip("jinja2", reason="the extra 'report' is not installed")
-pytest.importorskip("matplotlib", reason="the extra 'report' is not installed")
+mpl = pytest.importorskip("matplotlib", reason="the extra 'report' is not installed")
+style = pytest.importorskip("matplotlib.style")
 
 PLAIN = {"holdouts": (), "pictures": False}
 """What takes time is left out where a test is about something else."""
@@ -403,13 +407,25 @@ def test_a_level_that_is_none_is_refused(fit):
         report.html(fit, level=90)
 
 
-def test_without_jinja_the_extra_is_named(fit, monkeypatch):
+@pytest.mark.parametrize("package", ["jinja2", "matplotlib"])
+def test_without_a_package_the_extra_is_named_before_anything_is_fitted(fit, monkeypatch, package):
     """
-    What is missing, what needs it, and how it is installed.
+    What is missing, what needs it, and how it is installed; not after a minute of refits.
     """
-    monkeypatch.setitem(sys.modules, "jinja2", None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'p2law\[report\]'"):
-        report.html(fit, **PLAIN)
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.setattr("p2law.report.holding.tried", lambda *_: pytest.fail("fitted first"))
+    with pytest.raises(MissingExtraError, match=r"pip install 'p2law\[report\]'") as error:
+        report.html(fit)
+    assert f"a report needs the optional package '{package}'" in str(error.value)
+
+
+def test_without_matplotlib_there_is_a_page_without_pictures(fit, monkeypatch):
+    """
+    Where none are asked for.
+    """
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+
+    assert "<figure" not in report.html(fit, **PLAIN)
 
 
 def test_a_report_is_saved_where_one_says(fit, tmp_path):
@@ -473,6 +489,67 @@ def test_the_recipe_on_the_page_makes_the_fit_again(p2_records, tmp_path, monkey
     exec(recipe(first), scope)  # noqa: S102 - that is the point
 
     assert dict(first.values) == dict(scope["fit"].values)
+
+
+# -- the pictures of the page ---------------------------------------------------------
+
+
+NAME = '模 id="x"'
+"""Of a run: letters that matplotlib's font lacks, and what looks like markup."""
+
+
+@pytest.fixture(scope="module")
+def small():
+    """A law of tokens alone, whose pictures are soon drawn."""
+    table = p2law.grid(run=[NAME, "b", "c"], tokens=np.geomspace(1e6, 1e8, 5))
+    truth = {"floor": 2.0, "scale": 90.0, "beta": 0.3}
+    made = testing.synthesize(forms.token_power, truth, table, noise=0.01, seed=1)
+    return p2law.fit(made, forms.token_power)
+
+
+@pytest.fixture(scope="module")
+def drawn(small):
+    """Its pictures."""
+    return figures.pictures(small, None, 0.9)
+
+
+def test_pictures_drawn_in_threads_leave_matplotlib_as_it_was(small, drawn):
+    """
+    They are the same as those of one thread, and no setting is another one afterwards.
+    """
+    before = dict(mpl.rcParams)
+
+    with ThreadPoolExecutor(2) as pool:
+        made = list(pool.map(lambda _: figures.pictures(small, None, 0.9), range(2)))
+
+    assert [drawn] * 2 == made
+    assert before == dict(mpl.rcParams)
+
+
+def test_the_style_of_the_user_does_not_reach_the_page(small, drawn):
+    """
+    White texts for dark paper, TeX that a machine may lack, cut margins: all would spoil it.
+    """
+    other = {"text.usetex": True, "savefig.bbox": "tight", "svg.fonttype": "path"}
+
+    with style.context(["dark_background", other]):
+        styled = figures.pictures(small, None, 0.9)
+        kept = mpl.rcParams["text.usetex"]
+
+    assert drawn == styled
+    assert kept
+
+
+def test_a_name_that_no_font_and_no_markup_expects_is_a_text_of_the_pictures(small):
+    """
+    A browser has the letters that matplotlib lacks, so nobody is warned; a text is never an id.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        made, _ = figures.pictures(small, None, 0.9)
+
+    (shown,) = [each.drawing for each in made if each.caption.startswith("Measured minus")]
+    assert NAME in shown
 
 
 def luminance(colour):

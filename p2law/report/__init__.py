@@ -48,7 +48,8 @@ class Asked(TypedDict, total=False):
     losses : sequence of float
         To be reached: a second table.
     pictures : bool
-        True by default; without them the page is small, and matplotlib is not needed.
+        True by default; without them the page is small, and matplotlib is not needed. While
+        they are drawn, matplotlib's settings are those of the page, in other threads too.
     """
 
     title: str | None
@@ -90,10 +91,12 @@ def html(fit: Fit, **asked: Unpack[Asked]) -> str:
     given: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
     level = given.get("level", 0.9)
     asking.interval(level, "mean")
+    pictures = given.get("pictures", True)
+    wishes.packages("jinja2", *["matplotlib"] * pictures)
     trials = holding.tried(fit, given.get("holdouts"), given.get("held"))
     about = contents.summary(fit)
     first = next((each.score for each in trials if each.score), None)
-    drawn = figures.pictures(fit, first, level) if given.get("pictures", True) else ([], [])
+    drawn = figures.pictures(fit, first, level) if pictures else ([], [])
     return render(
         {
             "title": given.get("title") or f"{about['law']} fitted to {about['about']}",

@@ -1,14 +1,17 @@
 """The pictures of a report: those of `p2law.plotting`, as SVG that a page can hold."""
 
 import io
+import threading
+import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from p2law import plotting
-from p2law.errors import MissingExtraError, P2LawError
+from p2law.errors import P2LawError
 from p2law.records.vocabulary import TOKENS
 from p2law.report.rendering import drawing
 from p2law.result import Fit
@@ -30,6 +33,11 @@ MANY = 2_000
 """Points from which on they are drawn as one image, for a page must stay small."""
 
 STYLE = {"svg.fonttype": "none", "font.size": 10.0, "text.parse_math": False}
+"""On top of matplotlib's own: a page looks the same whatever style its maker works in."""
+
+_ALONE = threading.Lock()
+"""Settings of matplotlib and filters of warnings are those of all threads: one picture at a time
+changes them, so that each finds them as they were and leaves them so."""
 
 
 @dataclass(frozen=True)
@@ -65,27 +73,32 @@ def pictures(fit: Fit, score: Score | None, level: float) -> tuple[list[Picture]
     Returns
     -------
     list of Picture, list of str
-
-    Raises
-    ------
-    MissingExtraError
-        matplotlib is not installed.
     """
-    try:
-        import matplotlib as mpl  # noqa: PLC0415 - loads when a report is asked for
-    except ImportError as error:
-        raise MissingExtraError("matplotlib", "report", "a report") from error
     made, missing = list[Picture](), list[str]()
     for plan in _plans(fit, score, level):
-        style: Any = {**STYLE, "svg.hashsalt": plan.name}
         try:
-            with mpl.rc_context(style):
+            with _own_style(plan.name):
                 svg = _drawn(plan)
         except P2LawError as error:
             missing.append(f"{plan.name}: {first_line(error)}")
         else:
             made.append(Picture(drawing(svg, plan.name), plan.caption, plan.width == BROAD))
     return made, missing
+
+
+@contextmanager
+def _own_style(name: str) -> Iterator[None]:
+    """Settings of matplotlib for one picture, whatever they are before and after."""
+    from matplotlib import style  # noqa: PLC0415 - loads when a report is asked for
+
+    with (
+        _ALONE,
+        style.context(["default", {**STYLE, "svg.hashsalt": name}]),
+        warnings.catch_warnings(),
+    ):
+        # The page holds texts, for which a browser has other fonts.
+        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
+        yield
 
 
 def _plans(fit: Fit, score: Score | None, level: float) -> Iterator[_Plan]:

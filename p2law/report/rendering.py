@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from importlib import resources
 from typing import Any
 
-from p2law.errors import MissingExtraError
-
 SCRIPTS = ("tape.js", "predict.js", "words.js", "chart.js", "form.js")
 """Parts of the page's script, each of which uses only those before it."""
+
+TAG, IDS = re.compile("<[^>]*>"), re.compile(r'(\bid="|href="#|url\(#)')
+"""What stands between texts, and where in it an element is named."""
 
 
 def render(content: Mapping[str, Any]) -> str:
@@ -25,17 +26,10 @@ def render(content: Mapping[str, Any]) -> str:
     -------
     str
         A whole HTML page.
-
-    Raises
-    ------
-    MissingExtraError
-        Jinja2 is not installed.
     """
-    try:
-        import jinja2  # noqa: PLC0415 - loads when a report is asked for
-        from markupsafe import Markup  # noqa: PLC0415 - comes with it
-    except ImportError as error:
-        raise MissingExtraError("jinja2", "report", "a report") from error
+    import jinja2  # noqa: PLC0415 - loads when a report is asked for
+    from markupsafe import Markup  # noqa: PLC0415 - comes with it
+
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_part),
         autoescape=True,
@@ -69,7 +63,8 @@ def drawing(svg: str, name: str) -> Any:
     from markupsafe import Markup  # noqa: PLC0415 - comes with Jinja2
 
     inside = svg[svg.index("<svg") :]
-    inside = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", inside)
+    # A name of a run may hold id="x"; in attributes quotes are escaped, and so is every > in both.
+    inside = TAG.sub(lambda tag: IDS.sub(rf"\g<1>{name}-", tag[0]), inside)
     inside = re.sub(r"<metadata>.*?</metadata>", "", inside, flags=re.DOTALL)
     inside = inside.replace("<svg ", '<svg aria-hidden="true" ', 1)
     return Markup(inside)  # noqa: S704

@@ -1,5 +1,6 @@
 """What a report is asked for, checked before anything is worked out."""
 
+import importlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from p2law.domains import is_number
-from p2law.errors import FitError
+from p2law.errors import FitError, MissingExtraError
 from p2law.holdout.splitting import Split
 from p2law.text.wording import got
 
@@ -26,6 +27,21 @@ def check(asked: Mapping[str, Any]) -> None:
         fits, words = KINDS[name]
         if value is not None and not fits(value):
             raise FitError(f"{name} of a report is {words}, got {got(value)}")
+
+
+def packages(*names: str) -> None:
+    """Refuse a report that cannot be made for want of packages.
+
+    Raises
+    ------
+    MissingExtraError
+        One of them is not installed.
+    """
+    for name in names:
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            raise MissingExtraError(name, "report", "a report") from error
 
 
 def _some(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
