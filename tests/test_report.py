@@ -222,7 +222,9 @@ def test_the_page_speaks_to_readers_who_do_not_program(p2_records):
     _, open_, held = shown
 
     assert not [page for page in shown if "(fixed=)" in page or "`trouble`" in page]
+    assert not [page for page in shown if "NaN" in page]
     assert "add the runs that “Read this first” names" in open_
+    assert "come out as “not determined”; hold them yourself to have them" in shown[0]
     assert ">nan" not in held
     assert '<td class="num">0 of 80</td><td class="num">none</td>' in held
 
@@ -245,7 +247,7 @@ def test_a_hold_out_that_needs_no_law_is_among_what_must_be_read_first(p2_record
     [
         (6, "with 90 % intervals from refits that resample whole runs;"),
         (2, "with 90 % intervals from refits that resample stretches of runs (12 in all);"),
-        (1, "Coefficients, intervals unknown (NaN);"),
+        (1, "Coefficients, intervals unknown;"),
     ],
 )
 def test_the_coefficients_say_what_their_intervals_come_from(runs, words):
@@ -305,6 +307,36 @@ def test_rows_that_the_fit_has_seen_are_not_called_unseen(fit):
 
     assert f"rows given, of which the fit has seen {len(fit.records)}" in page
     assert "rows that the fit has not seen" not in page
+
+
+def test_rows_that_cannot_judge_the_fit_are_told_why(fit, p2_records):
+    """
+    Which column is missing, not only that one is.
+    """
+    page = report.html(fit, held=p2_records().drop(columns="loss"), **PLAIN)
+
+    why = re.search("not possible: (missing columns.*?)</td>", page)[1]
+    assert why.endswith("base_loss): loss: add it: loss after `tokens` tokens")
+
+
+PARTS = (
+    "The law is fitted to a part of the records and asked about the rest, which it has not seen."
+)
+GIVEN = "The fit as it stands is asked about the rows given."
+
+
+@pytest.mark.parametrize(
+    ("held", "split", "words"),
+    [(False, True, PARTS), (True, False, GIVEN), (True, True, f"{PARTS} {GIVEN}")],
+)
+def test_a_page_says_how_the_law_was_tried(fit, held, split, words):
+    """
+    Fitted anew to a part of the records, or as it stands on rows given; not what was not done.
+    """
+    splits = [p2law.holdout.last_tokens(fit.records)] * split
+    asked = {"holdouts": splits, "held": fit.records if held else None, "pictures": False}
+
+    assert f"<p>{words} Beside it stands what needs no law.</p>" in report.html(fit, **asked)
 
 
 def test_cases_tokens_and_losses_make_the_budget(fit):

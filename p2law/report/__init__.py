@@ -114,6 +114,7 @@ def html(fit: Fit, **asked: Unpack[Asked]) -> str:
             "unknowns": contents.unknowns(fit),
             "hardly": contents.hardly(fit),
             "trials": trials,
+            "tried": holding.words(len(trials) - ("held" in given), "held" in given),
             "trial_header": holding.HEADER,
             "conditions": contents.conditions(fit, level),
             "covered": contents.covered(fit),

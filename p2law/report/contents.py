@@ -14,6 +14,14 @@ from p2law.text.amounts import span
 from p2law.text.views import number, together
 from p2law.text.wording import listed, several
 
+PLAIN = {
+    "`trouble`": "“Read this first”",
+    " (fixed=)": "",
+    "come out as NaN": "come out as “not determined”",
+    " (NaN)": "",
+}
+"""Words of code, and what a page says in their place."""
+
 PACKAGES = ("numpy", "scipy", "pandas", "lmfit", "matplotlib", "jinja2")
 
 
@@ -34,7 +42,9 @@ def summary(fit: Fit) -> dict[str, str]:
 
 def plain(sentence: str) -> str:
     """The same for readers who do not program: the page's own words in place of names of code."""
-    return sentence.replace("`trouble`", "“Read this first”").replace(" (fixed=)", "")
+    for code, words in PLAIN.items():
+        sentence = sentence.replace(code, words)
+    return sentence
 
 
 def coefficients(fit: Fit, level: float) -> list[dict[str, str]]:
@@ -61,7 +71,7 @@ def caption(fit: Fit, level: float) -> str:
     """What the table of coefficients holds, and what its intervals come from."""
     of = fit.known.resampled
     if not of:
-        return "Coefficients, intervals unknown (NaN)"
+        return "Coefficients, intervals unknown"
     return f"Coefficients with {100 * level:g} % intervals from refits that resample {of}"
 
 
@@ -81,13 +91,13 @@ def unknowns(fit: Fit) -> list[tuple[str, str, str]]:
         found.append((listed(each.names), f"{moves}: {each.why}", plain(each.cure)))
     for tie in known.ties:
         names = listed(tie.exchanged) or f"the parts of {listed(tie.names)}"
-        found.append((names, str(tie), ""))
+        found.append((names, plain(str(tie)), ""))
     return found
 
 
 def hardly(fit: Fit) -> tuple[str, ...]:
     """Sentences about what is known a little, and what nothing checks."""
-    return (*fit.known.doubts, *fit.known.unchecked)
+    return tuple(map(plain, (*fit.known.doubts, *fit.known.unchecked)))
 
 
 def conditions(fit: Fit, level: float) -> list[dict[str, str]]:
@@ -106,7 +116,7 @@ def conditions(fit: Fit, level: float) -> list[dict[str, str]]:
                 "quantity": row["quantity"],
                 "found": f"{estimate}{unit} ({low} to {high})" if known else "none",
                 "verdict": row["verdict"],
-                "reason": row["reason"],
+                "reason": plain(row["reason"]),
             }
         )
     return lines

@@ -16,7 +16,7 @@ from p2law.records.vocabulary import TOKENS
 from p2law.report.rendering import drawing
 from p2law.result import Fit
 from p2law.scoring import Score
-from p2law.text.wording import first_line
+from p2law.text.wording import one_line
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -80,7 +80,7 @@ def pictures(fit: Fit, score: Score | None, level: float) -> tuple[list[Picture]
             with _own_style(plan.name):
                 svg = _drawn(plan)
         except P2LawError as error:
-            missing.append(f"{plan.name}: {first_line(error)}")
+            missing.append(f"{plan.name}: {one_line(error)}")
         else:
             made.append(Picture(drawing(svg, plan.name), plan.caption, plan.width == BROAD))
     return made, missing

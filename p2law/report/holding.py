@@ -15,7 +15,7 @@ from p2law.scoring import Score
 from p2law.scoring.judging import beaten
 from p2law.solving.gathering import WEIGHT
 from p2law.text.views import View, number
-from p2law.text.wording import first_line
+from p2law.text.wording import one_line
 
 USUAL: Mapping[str, Any] = {
     "last-tokens": holdout.last_tokens,
@@ -27,7 +27,7 @@ USUAL: Mapping[str, Any] = {
 NEEDS = {"last-tokens": "tokens", "largest-model": "params", "highest-rate": "pruning_rate"}
 
 HEADER = (
-    "held out",
+    "asked about",
     "rows",
     "rmse",
     "mean relative error",
@@ -101,6 +101,26 @@ def tried(fit: Fit, asked: Iterable[Split] | None, held: pd.DataFrame | None) ->
     return found + [_usual(fit, name) for name, needs in NEEDS.items() if needs in fit.form.columns]
 
 
+def words(holdouts: int, held: int) -> str:
+    """How the law was tried: on parts of the records, on rows given, or on both.
+
+    Parameters
+    ----------
+    holdouts, held : int
+        Numbers of trials of either kind.
+
+    Returns
+    -------
+    str
+    """
+    parts = (
+        "The law is fitted to a part of the records and asked about the rest, which it has not "
+        "seen. "
+    ) * bool(holdouts)
+    given = "The fit as it stands is asked about the rows given. " * bool(held)
+    return f"{parts}{given}Beside it stands what needs no law."
+
+
 def trouble(trials: Iterable[Trial]) -> list[str]:
     """Sentences about hold-outs in which what needs no law does better."""
     return [
@@ -122,21 +142,21 @@ def _usual(fit: Fit, name: str) -> Trial:
     try:
         return _tried(fit, USUAL[name](fit.records))
     except P2LawError as error:
-        return Trial(name.replace("-", " "), None, first_line(error))
+        return Trial(name.replace("-", " "), None, one_line(error))
 
 
 def _tried(fit: Fit, split: Split) -> Trial:
     try:
         return _scored(split.words, again(fit, split.kept), split.held)
     except P2LawError as error:
-        return Trial(split.words, None, first_line(error))
+        return Trial(split.words, None, one_line(error))
 
 
 def _scored(words: str, fit: Fit, rows: pd.DataFrame) -> Trial:
     try:
         return Trial(words, scoring.score(fit, rows))
     except P2LawError as error:
-        return Trial(words, None, first_line(error))
+        return Trial(words, None, one_line(error))
 
 
 def again(fit: Fit, records: pd.DataFrame) -> Fit:

@@ -65,5 +65,10 @@ def first_line(error: Exception) -> str:
     return lines[0][:200]
 
 
+def one_line(error: Exception) -> str:
+    """All that an error says, in a line."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 _REPR = reprlib.Repr()
 _REPR.maxother = 60
