@@ -16,7 +16,8 @@ import pytest
 
 import p2law
 from p2law import Bounds, Domain, forms, report, testing
-from p2law.report import contents
+from p2law.report import contents, rendering
+from p2law.text.views import number
 
 pytest.importorskip("jinja2", reason="the extra 'report' is not installed")
 webdriver = pytest.importorskip("selenium.webdriver", reason="the extra 'test' is not installed")
@@ -62,7 +63,18 @@ def saturating(
 @pytest.fixture(scope="module")
 def saturating_fit():
     """The user's law, fitted to an objective on logarithms."""
-    table = p2law.grid(shots=[0, 4, 16], tokens=np.geomspace(1e7, 1e9, 9))
+    return saturated(np.geomspace(1e7, 1e9, 9))
+
+
+@pytest.fixture(scope="module")
+def untrained_fit():
+    """The same with rows before the first token."""
+    return saturated([0, *np.geomspace(1e7, 1e9, 9)])
+
+
+def saturated(tokens):
+    """The user's law, fitted to rows after so many tokens."""
+    table = p2law.grid(shots=[0, 4, 16], tokens=tokens)
     table.insert(0, "run", [f"{shots} shots" for shots in table["shots"]])
     at = {"floor": 0.3, "scale": 0.4, "knee": 2e8, "gain": 0.5}
     rng = np.random.default_rng(5)
@@ -532,6 +544,43 @@ def test_what_was_measured_in_a_case_is_shown_beside_the_curve(opened, p2_fit):
     assert rows == len(drawn(browser).find_elements("css selector", ".measured circle"))
     write(browser, pruning_rate="0.26")
     assert not drawn(browser).find_elements("css selector", ".measured circle")
+
+
+def test_rows_at_no_tokens_stand_in_a_strip_of_their_own(opened):
+    """
+    A logarithmic axis has no 0: it is marked at the left, with what was measured and the answer.
+    """
+    browser = opened("untrained_fit")
+    browser.find_element("css selector", '#case option[value="0"]').click()
+
+    write(browser, tokens="0")
+
+    chart = drawn(browser)
+    measured = chart.find_elements("css selector", ".measured circle")
+    at = [float(each.get_attribute("cx")) for each in measured]
+    here = chart.find_element("css selector", ".here circle").get_attribute("cx")
+    zero, *ticks = chart.find_elements("css selector", '.axes text[text-anchor="middle"]')
+    assert 10 == len(at)
+    assert min(at) == float(here) == float(zero.get_attribute("x"))
+    assert "0" == zero.text
+    assert float(ticks[0].get_attribute("x")) > float(here) + 15
+    assert "Within the records" == part(browser, "verdict").text
+    assert [] == browser.get_log("browser")
+
+
+def test_numbers_of_the_planner_are_written_as_those_of_the_tables(opened):
+    """
+    The page's script writes what Python writes, but for the sign of minus.
+    """
+    script = rendering._part("words.js")
+    values = [21500.0, 1e5, 9999.6, 12, 1234567.0, 1e-4, 3.25e-5, -3.25e-5, -1.2, 0.0, 2e21]
+    asked = [(value, digits) for value in values for digits in (2, 3, 4, 6)]
+    expected = [number(*each).replace("-", "\N{MINUS SIGN}") for each in asked]
+
+    browser = opened("lone_fit")
+    told = f"{script}; return arguments[0].map(([value, digits]) => number(value, digits))"
+
+    assert expected == browser.execute_script(f"const TOGETHER = ''; {told}", asked)
 
 
 def test_only_what_scrolls_is_a_stop_for_keys(opened):

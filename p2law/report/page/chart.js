@@ -3,9 +3,19 @@
 const POINTS = 97;
 const EDGE = { left: 58, right: 14, top: 14, bottom: 44 };
 
+// Of a logarithmic axis, which has no 0: a strip at its left, and where in that 0 stands.
+const STRIP = { width: 36, zero: 12 };
+
 function scale(from, to, log, start, end) {
   const [a, b] = log ? [Math.log(from), Math.log(to)] : [from, to];
   return (value) => start + ((end - start) * ((log ? Math.log(value) : value) - a)) / (b - a);
+}
+
+// Where values stand along the axis; the strip is there where 0 is on record or asked about.
+function across(axis, { from, to, zero, width }) {
+  const start = EDGE.left + (zero ? STRIP.width : 0);
+  const x = scale(from, to, axis.log, start, width - EDGE.right);
+  return (value) => (zero && value <= 0 ? EDGE.left + STRIP.zero : x(value));
 }
 
 // Inputs along an axis, the ends of the records and the chosen point among them.
@@ -94,7 +104,8 @@ function axes(frame, x, y, axis, plan) {
     const at = { x: EDGE.left - 8, y: y(each) + 4, "text-anchor": "end" };
     group.append(svg("text", at, number(each, 6)));
   }
-  for (const each of ticks(from, to, axis.log, width < 480 ? 4 : 7)) {
+  const marks = ticks(from, to, axis.log, width < 480 ? 4 : 7);
+  for (const each of frame.zero ? [0, ...marks] : marks) {
     group.append(svg("line", { x1: x(each), x2: x(each), y1: bottom, y2: bottom + 5 }));
     group.append(svg("text", { x: x(each), y: bottom + 19, "text-anchor": "middle" }, amount(axis, each)));
   }
@@ -152,8 +163,9 @@ function chart(plan, box, { inputs, level, kind, along, found }) {
   image.setAttribute("aria-label", told(plan, axis, points, range));
   const [from, to] = span(axis, at);
   const [low, high] = range || [0, 1];
-  const frame = { from, to, low, high, width, height };
-  const x = scale(from, to, axis.log, EDGE.left, width - EDGE.right);
+  const zero = axis.log && Math.min(axis.records[0], at) <= 0;
+  const frame = { from, to, low, high, width, height, zero };
+  const x = across(axis, frame);
   const y = scale(low, high, false, height - EDGE.bottom, EDGE.top);
   const clip = svg("clipPath", { id: "plot-area" });
   const area = { x: EDGE.left, y: EDGE.top, width: width - EDGE.left - EDGE.right };
@@ -191,13 +203,14 @@ function dots(pairs, x, y) {
 // Where the records lie along the axis.
 function covered(axis, x, frame) {
   const [low, high] = axis.records;
-  const left = Math.max(x(Math.max(low, axis.log ? frame.from : low)), EDGE.left);
+  const strip = frame.zero && low <= 0;
+  const left = strip ? EDGE.left : Math.max(x(low), EDGE.left);
   const width = Math.max(x(high) - left, 2);
   const bottom = frame.height - EDGE.bottom;
   const group = svg("g", { class: "covered" });
   group.append(svg("rect", { x: left, y: EDGE.top, width, height: bottom - EDGE.top }));
   if (width > 80) {
-    group.append(svg("text", { x: left + 6, y: bottom - 8 }, "records"));
+    group.append(svg("text", { x: (strip ? x(frame.from) : left) + 6, y: bottom - 8 }, "records"));
   }
   return group;
 }

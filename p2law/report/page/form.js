@@ -11,7 +11,7 @@ function readNumber(text) {
 
 // The same number to the last bit, as the tables write it where that is possible.
 function exactly(each, value) {
-  const short = amount(each, value, 15).replace("−", "-");
+  const short = amount(each, value, 15).replaceAll("−", "-");
   if (readNumber(short) === value) return short;
   const [plain, power] = [String(value), value.toExponential().replace("e+", "e")];
   return power.length < plain.length && Math.abs(value) >= 1e5 ? power : plain;

@@ -1,14 +1,13 @@
 // Numbers and verdicts in words.
 
-// To so many significant digits, without a needless exponent.
+// To so many significant digits, without a needless exponent. As `p2law.text.views.number` has it.
 function number(value, digits = 4) {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? "unknown" : value > 0 ? "∞" : "−∞";
   const short = Number(value.toPrecision(digits));
-  const size = Math.abs(short);
-  if (size !== 0 && (size >= 1e5 || size < 1e-4)) {
-    return short.toExponential().replace("e+", "e").replace("-", "−");
-  }
-  return String(short).replace("-", "−");
+  const long = short.toExponential();
+  const power = Number(long.split("e")[1]);
+  const text = power < -4 || power >= Math.max(digits, 4) ? long.replace("e+", "e") : String(short);
+  return text.replaceAll("-", "−");
 }
 
 // Powers of ten that letters stand for.
