@@ -26,11 +26,11 @@ from p2law.planning.caveats import uneven
 from p2law.planning.choices import Choice
 from p2law.planning.choosing import at_size, choose
 from p2law.planning.combining import candidates
-from p2law.planning.foresight import reads_tokens
+from p2law.planning.fitted import reads_tokens
 from p2law.planning.frontiers import Frontier, frontier
 from p2law.planning.inverting import LEAST
 from p2law.planning.limits import Limits
-from p2law.planning.looking import falls, last, reached, seen_at_once
+from p2law.planning.looking import Lowest, falls, last, reached, seen_at_once
 from p2law.planning.models import Dense, Model
 from p2law.planning.pricing import Prices
 from p2law.planning.sufficing import FORM, Budget, Question
@@ -116,20 +116,20 @@ def tokens_for(fit: Fit, *, loss: float, level: float = 0.9, **columns: float) -
     """
     asked = Question.of(fit, columns, level, "loss")
     target = asking.positive("loss", loss)
-    found, floors, lowest, trouble = _reaching(asked, target)
-    purpose = f"{fit.form.target} {number(target, 6)}"
+    found, low, trouble = _reaching(asked, target)
+    purpose, lowest = f"{fit.form.target} {number(target, 6)}", float(low.tokens[0])
     if np.isinf(found[0]) and asked.determined(lowest):
-        raise _unreachable(asked, purpose, floors, found, lowest)
+        raise _unreachable(asked, purpose, low.height, found, lowest)
     highest, least = float(fit.records[fit.form.target].max()), asked.span.least
     if found[0] <= least:
-        if asked.determined(max(float(fit.records[TOKENS].min()), least)):
+        if asked.determined(*asked.doubled(0.0)):
             where = "before the first token"
             if least > LEAST:
                 where = f"with the {number(least)} tokens from which on the law has a value"
             trouble = [*trouble, f"{purpose} is met {where}"]
     elif target > highest:
         trouble = [*trouble, f"{purpose} is above all on record, up to {number(highest)}: {FORM}"]
-    return asked.budget(found, floors[0], purpose, trouble, rises=lowest < asked.span.most)
+    return asked.budget(found, low, purpose, trouble, rises=lowest < asked.span.most)
 
 
 def saturation(fit: Fit, *, gain: float, level: float = 0.9, **columns: float) -> Budget:
@@ -177,7 +177,7 @@ def saturation(fit: Fit, *, gain: float, level: float = 0.9, **columns: float) -
     some = "one token" if span.least == LEAST else f"{number(span.least)} tokens"
     none = f"no doubling above {some} buys {number(wanted)}"
     trouble = [warning] * rises + [none] * bool(found[0] <= span.least)
-    return asked.budget(found, floor, purpose, trouble, rises=rises)
+    return asked.budget(found, low, purpose, trouble, rises=rises, doubles=True)
 
 
 def marginal(
@@ -233,20 +233,19 @@ def marginal(
     return out
 
 
-def _reaching(asked: Question, target: float) -> tuple[Array, Array, float, list[str]]:
+def _reaching(asked: Question, target: float) -> tuple[Array, Lowest, list[str]]:
     """Tokens that reach a loss and the least loss, of the fit and its refits.
 
-    Then where the fit has its least, and a warning where curves do not fall all along.
+    Then a warning where curves do not fall all along.
     """
     low, heights = asked.lowest()
     falling, wanted = falls(heights), np.full(len(low.height), target)
     found = reached(asked.loss, wanted, low, heights, asked.span)
-    lowest = float(low.tokens[0])
     if falling.all():
-        return found, low.height, lowest, []
+        return found, low, []
     share = f"{100 * np.mean(~falling[1:]):.0f} % of the refits do"
     some = "the law does" if not falling[0] else share
-    return found, low.height, lowest, [uneven(some, first=True)]
+    return found, low, [uneven(some, first=True)]
 
 
 def _at(known: Knowledge, inputs: Mapping[str, Array], factor: float) -> Array:

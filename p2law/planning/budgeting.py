@@ -11,7 +11,8 @@ from p2law.domains import is_number
 from p2law.errors import PlanError
 from p2law.planning import caveats, combining
 from p2law.planning.budgets import Budgets
-from p2law.planning.foresight import Foresight, Seer, by_method
+from p2law.planning.fitted import by_method
+from p2law.planning.foresight import Foresight, Seer
 from p2law.planning.inverting import LEAST
 from p2law.planning.pricing import SPENT, Bill, Prices, bill
 from p2law.result import Fit, asking
@@ -142,6 +143,9 @@ def _until(
     """Columns for a loss to be reached; losses and what is spent, by refit."""
     seen = seer.until(target)
     needed = np.where(seen.tokens <= LEAST, 0.0, seen.tokens)
+    low, high = ends(needed, level)
+    # What refits need elsewhere tells nothing where the records leave that free.
+    needed[1:, ~(seer.sure(low) & seer.sure(high))] = np.nan
     chosen = needed[0]
     if probability is not None:
         count = enough(probability, len(needed) - 1)
@@ -150,7 +154,7 @@ def _until(
     tokens = np.where(np.isfinite(chosen), np.maximum(chosen, LEAST), np.nan)
     after = seer.after(tokens, chosen <= LEAST)
     loss = np.where(np.isfinite(chosen), after.loss, seen.loss)
-    known = seen.determined & (after.determined | ~np.isfinite(chosen))
+    known = seen.determined & (after.determined | np.isposinf(chosen))
     low, high = ends(needed, level)
     out = {
         "tokens": chosen,

@@ -14,7 +14,7 @@ from p2law.planning import combining, rivals
 from p2law.planning.budgeting import FAR, Asked, budget_table, one_of
 from p2law.planning.budgets import Budgets, digits
 from p2law.planning.choices import Choice
-from p2law.planning.foresight import by_method
+from p2law.planning.fitted import by_method
 from p2law.planning.limits import Limits, checked_limits
 from p2law.planning.models import Dense, Model, checked_dense, checked_models
 from p2law.planning.pricing import ANY, Prices
@@ -197,10 +197,11 @@ def _amount(found: Budgets, ranked: pd.DataFrame) -> str:
     """What the best reaches or takes, and how sure that is."""
     best, unit = ranked.iloc[0].to_dict(), found.unit(found.measure)
     measured, low, high = _as_known(best, found.measure)
-    if best["tokens"] == 0:
-        return f"{measured} {unit}: the loss is met before the first token"
     said = f"{measured} {unit}"
-    if found.probability is None and not np.isnan(best[f"{found.measure}_low"]):
+    if best["tokens"] == 0:
+        said += ": the loss is met before the first token"
+    sure = best[f"{found.measure}_low"] == best[f"{found.measure}_high"]
+    if found.probability is None and not (sure or np.isnan(best[f"{found.measure}_low"])):
         said += f" ({100 * found.level:g} %: {low} to {high})"
     if best["reachable"] < 1:
         missed = number(100 * (1 - best["reachable"]), 2)

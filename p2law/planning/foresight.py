@@ -7,20 +7,17 @@ different fits have nothing to do with each other, though they may come from the
 import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from p2law.declaring import Array, Mask, Whole
-from p2law.errors import FitError, PlanError
+from p2law.errors import PlanError
 from p2law.planning.inverting import LEAST, MOST
 from p2law.planning.looking import LOOKS, Span, falls, lowest, of_tokens, reached, seen
 from p2law.records.vocabulary import TOKENS
 from p2law.result import Fit, asking
 from p2law.result.knowing import Knowledge
-from p2law.text.views import number
-from p2law.text.wording import got
 
 AT_ONCE = 65_536
 """Values worked on at once, few enough for the cache."""
@@ -46,50 +43,6 @@ class Foresight:
     loss: Array
     determined: Mask
     beyond: list[str]
-
-
-def by_method(fits: Any) -> Mapping[str, Fit]:
-    """Check fits, one or one for each method; a single one stands under the empty name.
-
-    Raises
-    ------
-    PlanError
-        They are no fits, or of something else than a loss, or of tokens in billions.
-    FitError
-        A law reads no tokens.
-    """
-    found = {"": fits} if isinstance(fits, Fit) else fits
-    if not (isinstance(found, Mapping) and found):
-        raise PlanError(f"fits are one Fit, or a mapping from method to Fit, got {got(fits)}")
-    for method, fit in found.items():
-        if not isinstance(fit, Fit):
-            raise PlanError(f"the fit of {method!r} is a Fit, got {got(fit)}")
-        reads_tokens(fit)
-    return found
-
-
-def reads_tokens(fit: Any) -> None:
-    """Check that something is a fit of a law of the loss that reads tokens.
-
-    Raises
-    ------
-    FitError
-        It reads none.
-    PlanError
-        It tells what may rise with them, or its records count them in billions.
-    """
-    if not isinstance(fit, Fit) or TOKENS not in fit.form.columns:
-        name = fit.form.name if isinstance(fit, Fit) else type(fit).__name__
-        raise FitError(f"{name} reads no tokens, so no number of them can be told")
-    if fit.form.target != "loss":
-        raise PlanError(f"plans are made of losses; {fit.form.name} tells {fit.form.target}")
-    held = fit.records[TOKENS]
-    if held.max() < asking.SMALL:
-        raise PlanError(
-            f"the records of the fit hold {number(float(held.min()))} to "
-            f"{number(float(held.max()))} tokens, which looks like billions: plans are made in "
-            f"whole tokens, so multiply them by 1e9 (or 1e6) and fit again"
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,20 +141,38 @@ class Seer:
         there = np.where(np.isposinf(found[0]), lowest, found[0])
         return replace(self._told(there[None], loss, ~(there > LEAST)), tokens=found)
 
+    def sure(self, tokens: Array) -> Mask:
+        """Tell where the records determine the losses after given tokens, (candidates,)."""
+        met = ~(tokens > LEAST)
+        found = np.zeros(len(tokens), dtype=bool)
+        for fit, known, rows in self.parts:
+            for times in (1, 2) if met[rows].any() else (1,):
+                inputs = self._judged(fit, rows, tokens, met, times)
+                found[rows] = known.determines(inputs) & (found[rows] | (times == 1))
+        return found
+
     def _told(self, tokens: Array, loss: Array, met: Mask) -> Foresight:
         """Add what is determined, and what lies beyond the records, at the fit's own tokens."""
-        determined, beyond = np.zeros(len(self.table), dtype=bool), [""] * len(self.table)
-        sane = np.nan_to_num(tokens[0], nan=LEAST, posinf=MOST)
+        own = np.where(met, 0.0, tokens[0])
+        beyond = [""] * len(self.table)
         for fit, known, rows in self.parts:
-            span = Span.of(fit.form)
-            # What is there before the first token is there with the fewest on record, too.
-            first = max(float(fit.records[TOKENS].min()), LEAST)
-            judged = np.where(met[rows], first, np.clip(sane[rows], span.least, span.most))
-            inputs = _inputs(fit, self.table.iloc[rows], judged)
-            determined[rows] = known.determines(inputs)
+            inputs = self._judged(fit, rows, own, met)
             for row, names in zip(rows, known.covered.beyond(inputs), strict=True):
                 beyond[row] = names
-        return Foresight(tokens, loss, determined, beyond)
+        return Foresight(tokens, loss, self.sure(own), beyond)
+
+    def _judged(
+        self, fit: Fit, rows: Whole, tokens: Array, met: Mask, times: int = 1
+    ) -> pd.DataFrame:
+        """Where candidates of a fit are judged: at tokens that its law has a value at.
+
+        None at all are enough where it does not matter how many there are: not after the fewest
+        on record, nor after several `times` as many.
+        """
+        span = Span.of(fit.form)
+        first = times * max(float(fit.records[TOKENS].min()), LEAST)
+        judged = np.where(met[rows], first, np.nan_to_num(tokens[rows], nan=LEAST, posinf=MOST))
+        return _inputs(fit, self.table.iloc[rows], np.clip(judged, span.least, span.most))
 
 
 def _inputs(fit: Fit, table: pd.DataFrame, tokens: Array | None = None) -> pd.DataFrame:

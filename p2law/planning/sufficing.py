@@ -10,7 +10,7 @@ import pandas as pd
 from p2law.declaring import Array
 from p2law.errors import FitError, FormError
 from p2law.planning.caveats import ending
-from p2law.planning.foresight import reads_tokens
+from p2law.planning.fitted import reads_tokens
 from p2law.planning.inverting import LEAST
 from p2law.planning.looking import Lowest, Span, lowest, seen_at_once
 from p2law.records.vocabulary import TOKENS
@@ -37,7 +37,8 @@ class Budget:
     reachable : float
         Share of the refits that do it at all; NaN where nothing tells the noise.
     floor : float
-        Loss that endless post-training would reach, in the unit of the target; where the law
+        Loss that endless post-training would reach, in the unit of the target, NaN where the
+        records do not tell it; where the law
         rises again or ends, the least that it comes down to.
     level : float
         Of the interval.
@@ -79,7 +80,9 @@ class Budget:
         """The content of the text and HTML views."""
         known = figures(self.tokens, self.low, self.high)
         tokens, low, high = (number(each, known) for each in (self.tokens, self.low, self.high))
-        told = f"{tokens} tokens, {100 * self.level:g} % interval {low} to {high}"
+        reach = f"{100 * self.level:g} % interval {low} to {high}"
+        unsure = np.isnan([self.low, self.high]).any()
+        told = f"{tokens} tokens, {'interval not known' if unsure else reach}"
         facts = []
         if self.determined:
             share = f"by {100 * self.reachable:.0f} % of the refits"
@@ -88,7 +91,8 @@ class Budget:
             ended = np.isfinite(self.most)
             how = f"with {number(self.most)} tokens, where the law ends" if ended else how
             how = "at the least, before it rises again" if self.rises else how
-            facts = [("reached", share), ("floor", f"{number(self.floor)} {how}")]
+            floor = "not determined" if np.isnan(self.floor) else f"{number(self.floor)} {how}"
+            facts = [("reached", share), ("floor", floor)]
         facts += [("beyond", f"the records: {self.beyond}")] if self.beyond else []
         headline = f"{self.purpose}: {told if self.determined else 'not determined'}"
         return View(headline=headline, warnings=self.trouble, facts=facts)
@@ -171,9 +175,9 @@ class Question:
             )
         return span
 
-    def determined(self, tokens: float) -> bool:
-        """Tell whether the records determine the loss after so many tokens."""
-        return bool(self.fit.known.determines(self._inputs(tokens))[0])
+    def determined(self, *tokens: float) -> bool:
+        """Tell whether the records determine the loss after each of so many tokens."""
+        return bool(self.fit.known.determines(self._inputs(*tokens)).all())
 
     def beyond(self, tokens: float) -> str:
         """Inputs that lie outside the records after so many tokens."""
@@ -183,35 +187,63 @@ class Question:
         """A sentence on how far inputs that are beyond the records lie; none where none is."""
         if WITH in beyond:
             return [apart(beyond)]
-        said = asking.outside(self._inputs(tokens), self.fit.records, beyond)
+        endless = self.span.endless and tokens >= self.span.most
+        asked = self._inputs(np.inf if endless else tokens)
+        said = asking.outside(asked, self.fit.records, beyond)
         return [f"{said}: {FORM}"] if said else []
 
-    def _inputs(self, tokens: float) -> pd.DataFrame:
-        """The inputs of the law after so many tokens."""
-        return pd.DataFrame({**self.others, TOKENS: [tokens]})[list(self.fit.form.columns)]
+    def place(self, tokens: float) -> float:
+        """Where an answer is judged: at tokens that the law has a value at."""
+        if tokens > self.span.least:
+            return min(tokens, self.span.most)
+        # What is there before the first token is there with the fewest on record, too.
+        return max(float(self.fit.records[TOKENS].min()), self.span.least)
+
+    def doubled(self, tokens: float) -> list[float]:
+        """Where a doubling from so many tokens on is judged."""
+        return [self.place(tokens), self.place(2 * self.place(tokens))]
+
+    def _inputs(self, *tokens: float) -> pd.DataFrame:
+        """The inputs of the law after so many tokens, one row for each."""
+        return pd.DataFrame({**self.others, TOKENS: tokens})[list(self.fit.form.columns)]
 
     def budget(
-        self, found: Array, floor: float, purpose: str, trouble: list[str], *, rises: bool
+        self,
+        found: Array,
+        least: Lowest,
+        purpose: str,
+        trouble: list[str],
+        *,
+        rises: bool,
+        doubles: bool = False,
     ) -> Budget:
-        """Tokens of the fit and of its refits as an answer."""
+        """Tokens of the fit and of its refits as an answer; to a question about a doubling or not.
+
+        Nothing of it is told that rests on what the records leave free: not the floor, nor the
+        interval, where only the answer is determined.
+        """
         span, found = self.span, np.where(found <= LEAST, 0.0, found)
-        sane = float(np.clip(np.nan_to_num(found[0]), span.least, span.most))
-        # What is there before the first token is there with the fewest on record, too.
-        first = float(self.fit.records[TOKENS].min()) if found[0] <= span.least else sane
-        at = max(first, span.least)
-        beyond, determined = self.beyond(at), self.determined(at)
+        at = self.place(found[0])
+        # None at all are enough where it does not matter how many there are.
+        judged = self.doubled(found[0]) if doubles or found[0] <= span.least else [at]
+        beyond, determined = self.beyond(at), self.determined(*judged)
         if not determined and np.isinf(found[0]):  # nobody asked for endless tokens
             beyond = ", ".join(name for name in beyond.split(", ") if name != TOKENS)
         low, high = map(float, ends(found, self.level))
-        reachable = float(share(np.isfinite(found), found))
+        reachable, floor = float(share(np.isfinite(found), found)), float(least.height[0])
+        if not (determined and self.determined(float(least.tokens[0]))):
+            reachable = floor = float("nan")
         if not determined:
             why = "the answer rests on what the records leave free"
             known = self.fit.known.instead(self._inputs(at))
             there = [f"what is determined lies at {known}"] if known else []
             trouble = [*trouble, "; ".join([why, *there, *self.fit.trouble[:1]])]
             found, low, high = np.full(1, np.nan), float("nan"), float("nan")
-        elif np.isnan(reachable):
+        elif np.isnan([low, high]).any():
             trouble = [*trouble, *self.fit.known.doubts[:1]]
+        elif not self.determined(self.place(low), self.place(high)):
+            low, high = float("nan"), float("nan")
+            trouble = [*trouble, "its interval rests on what the records leave free"]
         elif reachable < 1:
             trouble = [*trouble, f"{100 * (1 - reachable):.0f} % of the refits never get there"]
         if determined:
@@ -225,7 +257,7 @@ class Question:
             low=low,
             high=high,
             reachable=reachable,
-            floor=float(floor) if determined else float("nan"),
+            floor=floor,
             level=self.level,
             determined=determined,
             beyond=beyond,
