@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -99,7 +100,7 @@ class Canvas:
     def colour_bar(self, hues: Hues) -> None:
         """Explain the colours of many values, by a bar beside all panels."""
         bar = self.figure.colorbar(hues.scale, ax=list(self.axes), aspect=30, pad=0.02)
-        lay(bar.ax.yaxis, hues.column, log=hues.log)
+        lay(bar.ax.yaxis, hues.column, log=hues.log and min(hues.values) > 0)
         bar.outline.set_visible(False)
 
     def outer_labels(self) -> None:
@@ -121,20 +122,23 @@ class Canvas:
     def say(self, warnings: Sequence[str], missing: Sequence[str], key: Sequence[str]) -> None:
         """Write what must be read above the panels, what is missing and what is what below.
 
-        On axes of a figure that belongs to somebody else only the first two are written, inside.
+        On axes of a figure that belongs to somebody else only the first two are written, inside;
+        there stands also what would replace a title of the figure.
         """
         urgent = [f"! {each}" for each in dict.fromkeys(warnings)]
         rest = ["; ".join(dict.fromkeys(missing if not self.own else [*missing, *key]))]
         rest = [each for each in rest if each]
-        if not self.own:
-            say_inside(self.axes[0], [*urgent, *rest], WARNING if urgent else GREY)
-            return
+        # A figure may have a title of its own, or a name below, which stay.
+        above = self.own and not self.figure.get_suptitle()
+        below = self.own and not self.figure.get_supxlabel()
         wide = self.figure.bbox.width / self.figure.dpi
         how: dict[str, Any] = {"x": 0.01, "ha": "left", "fontsize": NOTE, **AS_IT_IS}
-        if urgent:
+        if urgent and above:
             self.figure.suptitle(wrapped(urgent, wide), color=WARNING, **how)
-        if rest:
+        if rest and below:
             self.figure.supxlabel(wrapped(rest, wide), color=GREY, **how)
+        inside = [*urgent * (not above), *rest * (not below)]
+        say_inside(self.axes[0], inside, WARNING if urgent and not above else GREY)
 
 
 def canvas(ax: Place, wanted: int, *, size: tuple[float, float] = SIZE, **shared: Any) -> Canvas:
@@ -156,7 +160,7 @@ def canvas(ax: Place, wanted: int, *, size: tuple[float, float] = SIZE, **shared
     Raises
     ------
     PlotError
-        `ax` is none of these.
+        `ax` is none of these, or a figure that holds axes.
     """
     if ax is None:
         import matplotlib.pyplot as plt  # noqa: PLC0415 - only a figure of its own needs pyplot
@@ -167,6 +171,11 @@ def canvas(ax: Place, wanted: int, *, size: tuple[float, float] = SIZE, **shared
         )
         return Canvas(_filled(figure, wanted, **shared), own=True)
     if isinstance(ax, (Figure, SubFigure)):
+        if ax.axes:
+            raise PlotError(
+                f"ax is a {type(ax).__name__} that holds {len(ax.axes)} Axes, and new "
+                f"ones would lie over them; give the Axes, or an empty Figure or SubFigure"
+            )
         if isinstance(ax, Figure) and not ax.axes and ax.get_layout_engine() is None:
             ax.set_layout_engine("constrained")
         return Canvas(_filled(ax, wanted, **shared), own=True)
@@ -203,9 +212,9 @@ def checked_panels(panels: Any) -> int:
     PlotError
         It is none.
     """
-    if isinstance(panels, bool) or not isinstance(panels, int) or panels < 1:
+    if isinstance(panels, bool) or not isinstance(panels, Integral) or panels < 1:
         raise PlotError(f"panels is a number of panels, at least 1, got {got(panels)}")
-    return panels
+    return int(panels)
 
 
 def grid(count: int) -> tuple[int, int]:

@@ -44,6 +44,9 @@ TWO_LINES = 19.0
 UNDER_NOTES = 0.75
 """The share of a panel that notes inside it leave."""
 
+UPRIGHT = 2
+"""Letters up to which the names below the correlation stand upright."""
+
 DARK = 0.6
 """From this correlation on numbers are white on the dark cell."""
 
@@ -263,7 +266,8 @@ def _correlation(axes: Axes, draws: pd.DataFrame) -> None:
         text = "-" if np.isnan(found[i, j]) else f"{found[i, j]:.2f}"
         axes.text(j, i, text, ha="center", va="center", fontsize="x-small", color=colour)
     places = range(len(found))
-    axes.set_xticks(places, [*draws.columns], fontsize="small", rotation=90)
+    long = max(map(len, draws.columns)) > UPRIGHT
+    axes.set_xticks(places, [*draws.columns], fontsize="small", rotation=90 * long)
     axes.set_yticks(places, [*draws.columns], fontsize="small")
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)

@@ -7,10 +7,10 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Colormap, LogNorm, Normalize, to_hex
+from matplotlib.colors import Colormap, LogNorm, Normalize, SymLogNorm, to_hex
 from matplotlib.lines import Line2D
 
-from p2law.plotting.quantities import apart, is_log
+from p2law.plotting.quantities import apart, from_zero, is_log
 
 BLUE, ORANGE, GREEN, VERMILION = "#0072b2", "#e69f00", "#009e73", "#d55e00"
 PURPLE, SKY, BLACK = "#cc79a7", "#56b4e9", "#000000"
@@ -77,7 +77,7 @@ class Hues:
         if len(self.values) < 2:
             return BLUE
         if self.many:
-            return to_hex(colour_map()(float(self._norm(value))))
+            return to_hex(colour_map()(float(self.norm(value))))
         return to_hex(colour_map()(self._place(value) / (len(self.values) - 1)))
 
     def marker(self, value: float) -> str:
@@ -88,7 +88,7 @@ class Hues:
     @property
     def scale(self) -> ScalarMappable:
         """What a colour bar shows."""
-        return ScalarMappable(self._norm, colour_map())
+        return ScalarMappable(self.norm, colour_map())
 
     def handles(self) -> list[Line2D]:
         """Entries of a legend; none where there is nothing to tell apart, or too much."""
@@ -107,9 +107,12 @@ class Hues:
         ]
 
     @property
-    def _norm(self) -> Normalize:
-        """From values to places on the colour map."""
+    def norm(self) -> Normalize:
+        """From values to places on the colour map; zero stands a decade below the others."""
         ends = (min(self.values), max(self.values))
+        if self.log and ends[0] <= 0:
+            least = from_zero(np.array(self.values))
+            return SymLogNorm(least, vmin=ends[0], vmax=ends[1])
         return LogNorm(*ends) if self.log else Normalize(*ends)
 
     def _place(self, value: float) -> int:

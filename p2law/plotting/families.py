@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from p2law.declaring import Array, Mask
 from p2law.errors import PlotError
 from p2law.plotting.colours import BLACK
+from p2law.plotting.quantities import title
 from p2law.records.vocabulary import TOKENS
 from p2law.result import Fit, asking
 from p2law.result.verdicts import Status
@@ -201,8 +202,8 @@ def draw(
             axes.plot(x, np.where(part, y, np.nan), **{**how, **look})
 
 
-def dots(axes: Axes, x: Array, y: Array, *, log: bool, **look: Any) -> int:
-    """Measured rows; on a logarithmic axis those at zero stand hollow at its left edge.
+def dots(axes: Axes, x: Array, y: Array, *, log: bool, log_up: bool = False, **look: Any) -> int:
+    """Measured rows; on a logarithmic axis those at zero stand hollow at its lower end.
 
     Returns
     -------
@@ -210,19 +211,26 @@ def dots(axes: Axes, x: Array, y: Array, *, log: bool, **look: Any) -> int:
         How many stand there.
     """
     look = {"linestyle": "none", **look}
-    edge = ~(x > 0) if log else np.zeros(len(x), dtype=bool)
+    left, low = log & ~(x > 0), log_up & ~(y > 0)
+    edge = left | low
     axes.plot(x[~edge], y[~edge], **look)
-    if edge.any():
-        hollow = {"markerfacecolor": "none", "clip_on": False, "alpha": 0.8}
-        hollow |= {"markeredgewidth": 0.8, "markeredgecolor": look.get("color", BLACK)}
-        where = axes.get_yaxis_transform()
-        axes.plot(0 * y[edge], y[edge], transform=where, **{**look, **hollow})
+    hollow = {"markerfacecolor": "none", "clip_on": False, "alpha": 0.8}
+    hollow |= {"markeredgewidth": 0.8, "markeredgecolor": look.get("color", BLACK)}
+    for part, where in (
+        (left & ~low, axes.get_yaxis_transform()),
+        (low & ~left, axes.get_xaxis_transform()),
+        (left & low, axes.transAxes),
+    ):
+        if part.any():
+            at = np.where(left, 0.0, x)[part], np.where(low, 0.0, y)[part]
+            axes.plot(*at, transform=where, **{**look, **hollow})
     return int(edge.sum())
 
 
-def at_edge(count: int) -> list[str]:
-    """A remark on rows at the left edge."""
-    return [f"hollow at the left edge: before the first token ({count})"] if count else []
+def at_edge(count: int, column: str = TOKENS, edge: str = "left") -> list[str]:
+    """A remark on rows at an edge."""
+    why = "before the first token" if column == TOKENS else f"{title(column)} 0"
+    return [f"hollow at the {edge} edge: {why} ({count})"] if count else []
 
 
 @contextlib.contextmanager
@@ -257,6 +265,11 @@ def first(trouble: Sequence[str]) -> list[str]:
     """The first of some sentences of trouble, and how many more there are."""
     more = f" (+{len(trouble) - 1} more)" if len(trouble) > 1 else ""
     return [f"{each}{more}" for each in trouble[:1]]
+
+
+def band(told: pd.DataFrame, level: float) -> str:
+    """What is said of the band beside lines; nothing where there is none."""
+    return f" with its {100 * level:g} % band" if told["low"].notna().any() else ""
 
 
 def doubts(fit: Fit, told: pd.DataFrame) -> list[str]:

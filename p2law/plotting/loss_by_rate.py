@@ -25,6 +25,7 @@ from p2law.plotting.canvas import (
 from p2law.plotting.colours import FEW, GREY, Hues, evenly
 from p2law.plotting.families import (
     CURVE,
+    band,
     checked_fit,
     doubts,
     draw,
@@ -163,6 +164,8 @@ class _Picture:
         place.say(doubts(self.fit, told), self._missing(shown), self._key(told))
         ends = told.groupby(CURVE)[self.fit.form.target].agg(["first", "last"])
         corner = "left" if (ends["first"] <= ends["last"]).mean() >= HALF else "right"
+        if self.hues.many:
+            place.colour_bar(self.hues)
         place.legend(self.hues.handles(), title(self.hues.column), f"upper {corner}")
 
     def _laws(self, records: pd.DataFrame, key: Any) -> pd.DataFrame:
@@ -187,10 +190,10 @@ class _Picture:
         """The measured rows of a curve, of each run the nearest."""
         if not self.hues.column:
             return records
-        there = records[self.hues.column].clip(lower=np.finfo(float).tiny)
-        off: pd.Series = (np.log(there) - np.log(value)).abs()
+        there = records[self.hues.column]
         if self.hues.column != TOKENS:
-            return records[off < EQUAL]
+            return records[np.isclose(there, value, rtol=EQUAL, atol=0)]
+        off: pd.Series = (np.log(there.clip(lower=np.finfo(float).tiny)) - np.log(value)).abs()
         near = records[off <= np.log1p(NEAR)]
         nearest = near.loc[off[near.index].sort_values(kind="stable").index]
         kept: pd.DataFrame = nearest.drop_duplicates(["run", RATE])
@@ -220,7 +223,7 @@ class _Picture:
 
     def _key(self, told: pd.DataFrame) -> list[str]:
         """What is what."""
-        out = [f"lines the law with its {100 * self.level:g} % band"]
+        out = [f"lines the law{band(told, self.level)}"]
         if self.hues.column == TOKENS:
             out.append(f"points measured within {100 * NEAR:g} % of these tokens")
         out += ["dashed beyond the records"] if (told["beyond"] != "").any() else []

@@ -12,9 +12,9 @@ from p2law.declaring import Array, Mask
 from p2law.errors import PlotError
 from p2law.plotting.canvas import Canvas, Place, canvas
 from p2law.plotting.colours import BLACK, MANY, colour_map
-from p2law.plotting.families import at_edge, checked_fit, dots, doubts
+from p2law.plotting.families import at_edge, checked_fit, dots, doubts, varies
 from p2law.plotting.line_values import write_values
-from p2law.plotting.quantities import is_log, lay, named, target_title
+from p2law.plotting.quantities import digits_of, is_log, lay, named, target_title
 from p2law.records.vocabulary import TOKENS
 from p2law.result import Fit, asking
 from p2law.text.views import number
@@ -26,6 +26,9 @@ CELLS = 61
 
 LEVELS = 9
 """At most so many steps of loss."""
+
+EQUAL, FLAT = 1e-9, 1e-3
+"""Losses within this share of each other are one; steps go so far around it, as a share."""
 
 ROOM = 0.2
 """How far beyond the records the map goes, as a share of their range, in log where that is log."""
@@ -65,12 +68,14 @@ def contour(
     FormError, RecordError
         `columns` are not what the law reads.
     """
-    column = _other(checked_fit(fit), x) if y is None else y
-    _check_inputs(fit, x, column)
+    _input(checked_fit(fit), "x", x)
+    column = _other(fit, x) if y is None else _input(fit, "y", y)
+    if x == column:
+        raise PlotError(f"x and y are two inputs, got {x} twice")
     picture = _Picture(fit, x, column, _setting(fit, (x, column), columns))
     place = canvas(ax, 1, size=SIZE)
     told = picture.draw(place)
-    place.say(_warnings(fit, told), *picture.remarks(told))
+    place.say(picture.warnings(told), *picture.remarks(told))
     return place.axes[0]
 
 
@@ -97,22 +102,36 @@ class _Picture:
         known = np.isfinite(loss)
         axes.set(xlim=(along[0], along[-1]), ylim=(up[0], up[-1]))
         place.head(axes, ", ".join(named(v, n) for n, v in self.setting.items()))
-        if known.any(axis=0).sum() > 1 and known.any(axis=1).sum() > 1:
+        if self.is_map(told):
             self._map(place, (along, up), loss, loss[known & ~beyond])
             self._veil(axes, (along, up), beyond & known)
         self._points(axes)
         axes.spines[["top", "right"]].set_visible(False)
         return told
 
+    def warnings(self, told: pd.DataFrame) -> list[str]:
+        """What must be read: a status that is not sound, and what is left white."""
+        lacking = ~told["determined"].to_numpy()
+        white = f"{100 * lacking.mean():.0f} % of the map, which the records do not determine"
+        if not self.is_map(told):
+            white = "all of the map, which the records do not determine except on a line at most"
+        return doubts(self.fit, told[~lacking]) + ([f"white: {white}"] if lacking.any() else [])
+
+    def is_map(self, told: pd.DataFrame) -> bool:
+        """Whether the law is known on more than a line."""
+        known = told[np.isfinite(told[self.fit.form.target])]
+        return len(known) > 0 and all(varies(known[each]) for each in (self.x, self.y))
+
     def remarks(self, told: pd.DataFrame) -> tuple[list[str], list[str]]:
         """What is not where it belongs, and what is what."""
-        zero = int((self.fit.records[self.x] == 0).sum()) if self._log(self.x) else 0
+        records = self.fit.records
+        zero = [self._log(each) * int((records[each] == 0).sum()) for each in (self.x, self.y)]
         key = ["dots: rows of the fit in this setting"]
-        others = len(self.fit.records) - int(self._here.sum())
+        others = len(records) - int(self._here.sum())
         key += [f"hollow: {several(others, 'row')} of other settings"] if others else []
         beyond = told["determined"] & (told["beyond"] != "")
-        key += ["hatched: beyond the records"] if beyond.any() else []
-        return at_edge(zero), key
+        key += ["hatched: beyond the records"] if beyond.any() and self.is_map(told) else []
+        return [*at_edge(zero[0], self.x), *at_edge(zero[1], self.y, "lower")], key
 
     def _map(self, place: Canvas, at: tuple[Array, Array], loss: Array, inside: Array) -> None:
         """Filled steps of loss, and lines with their values between them.
@@ -121,14 +140,20 @@ class _Picture:
         """
         (axes,) = place.axes
         ends = inside if len(inside) > 1 else loss[np.isfinite(loss)]
-        steps = MaxNLocator(LEVELS, steps=[1, 2, 2.5, 5, 10]).tick_values(ends.min(), ends.max())
+        low, high = ends.min(), ends.max()
+        # Where all losses are equal, steps of rounding errors would say nothing.
+        room = FLAT * max(abs(low), abs(high)) if high - low <= EQUAL * abs(high) else 0.0
+        locator = MaxNLocator(LEVELS, steps=[1, 2, 2.5, 5, 10])
+        steps = locator.tick_values(low - room, high + room)
         shades: dict[str, Any] = {"cmap": colour_map().reversed(), "extend": "both"}
         filled = axes.contourf(*at, loss, steps, **shades)
         lines = axes.contour(*at, loss, steps, colors="white", linewidths=0.8)
         dots = self.fit.records[[self.x, self.y]].to_numpy(dtype=float)
-        write_values(axes, lines, lambda value: number(value, 4), dots[(dots > 0).all(axis=1)], 5)
+        digits = digits_of(steps)
+        shown = dots[(dots > 0).all(axis=1)]
+        write_values(axes, lines, lambda value: number(value, digits), shown, 5)
         bar = place.figure.colorbar(filled, ax=axes, aspect=30, pad=0.02)
-        bar.set_ticks(list(steps), labels=[number(each, 4) for each in steps])
+        bar.set_ticks(list(steps), labels=[number(each, digits) for each in steps])
         bar.set_label(target_title(self.fit))
 
     def _veil(self, axes: Axes, at: tuple[Array, Array], beyond: Mask) -> None:
@@ -140,15 +165,16 @@ class _Picture:
             drawn.set_linewidth(0.0)
 
     def _points(self, axes: Axes) -> None:
-        """Rows of the fit; zero stands at the left edge of a logarithmic axis."""
+        """Rows of the fit; zero stands at the edge of a logarithmic axis."""
         records, here = self.fit.records, self._here.to_numpy()
         x, y = records[self.x].to_numpy(), records[self.y].to_numpy()
         look: dict[str, Any] = {"marker": "o", "color": BLACK, "markeredgewidth": 0.6, "zorder": 4}
-        log, raster = self._log(self.x), {"rasterized": len(records) > MANY}
+        look |= {"rasterized": len(records) > MANY}
+        log, log_up = self._log(self.x), self._log(self.y)
         other = {"markersize": 3, "alpha": 0.6, "markerfacecolor": "none"}
-        dots(axes, x[~here], y[~here], log=log, **raster, **look, **other)
+        dots(axes, x[~here], y[~here], log=log, log_up=log_up, **look, **other)
         own = {"markersize": 4, "markeredgecolor": "white"}
-        dots(axes, x[here], y[here], log=log, **raster, **look, **own)
+        dots(axes, x[here], y[here], log=log, log_up=log_up, **look, **own)
 
     @property
     def _here(self) -> pd.Series:
@@ -165,16 +191,19 @@ class _Picture:
 
     def _places(self, column: str) -> Array:
         """Places along an axis, somewhat beyond the records, inside the law's domain."""
-        values = self.fit.records[column].to_numpy()
-        if self._log(column):
-            low, high = np.log(values[values > 0].min()), np.log(values.max())
-            return np.exp(np.linspace(low - ROOM * (high - low), high + ROOM * (high - low), CELLS))
+        values, log = self.fit.records[column].to_numpy(), self._log(column)
+        spread = np.geomspace if log else np.linspace
+        values = values[values > 0] if log else values
         low, high = values.min(), values.max()
         room = ROOM * (high - low) or 0.25 * abs(high) or 1.0
-        places = np.linspace(low - room, high + room, CELLS)
+        ends = (low - room, high + room)
+        if log:
+            ends = (low * (low / high) ** ROOM, high * (high / low) ** ROOM)
+        places = spread(*ends, CELLS)
         domain = next(each.domain for each in self.fit.form.inputs if each.name == column)
         inside = places[domain.contains(places)]
-        return np.linspace(inside[0], inside[-1], CELLS)
+        # Records at the very end of the domain stand on the map too.
+        return spread(min(inside[0], low), max(inside[-1], high), CELLS)
 
 
 def _other(fit: Fit, x: str) -> str:
@@ -185,14 +214,12 @@ def _other(fit: Fit, x: str) -> str:
     return next((name for name in AFTER if name in names), names[0])
 
 
-def _check_inputs(fit: Fit, x: str, y: str) -> None:
-    """Refuse what is no input, or one input twice."""
-    for name, value in (("x", x), ("y", y)):
-        if value not in fit.form.columns:
-            allowed = ", ".join(fit.form.columns)
-            raise PlotError(f"{name} is an input of {fit.form.name} ({allowed}), got {got(value)}")
-    if x == y:
-        raise PlotError(f"x and y are two inputs, got {x} twice")
+def _input(fit: Fit, name: str, value: Any) -> str:
+    """An input of a law by its name; what is none is refused."""
+    if not isinstance(value, str) or value not in fit.form.columns:
+        allowed = ", ".join(fit.form.columns)
+        raise PlotError(f"{name} is an input of {fit.form.name} ({allowed}), got {got(value)}")
+    return value
 
 
 def _setting(fit: Fit, drawn: tuple[str, str], columns: dict[str, Any]) -> dict[str, float]:
@@ -210,10 +237,3 @@ def _setting(fit: Fit, drawn: tuple[str, str], columns: dict[str, Any]) -> dict[
     commonest = records.groupby(left).size().idxmax() if left else ()
     told = dict(zip(left, np.atleast_1d(np.asarray(commonest, dtype=float)), strict=True))
     return {name: float(columns[name]) if name in columns else float(told[name]) for name in others}
-
-
-def _warnings(fit: Fit, told: pd.DataFrame) -> list[str]:
-    """What must be read: a status that is not sound, and what is left white."""
-    lacking = ~told["determined"].to_numpy()
-    white = [f"white: {100 * lacking.mean():.0f} % of the map, which the records do not determine"]
-    return doubts(fit, told[~lacking]) + (white if lacking.any() else [])

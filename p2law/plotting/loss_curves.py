@@ -25,6 +25,7 @@ from p2law.plotting.families import (
     CURVE,
     Family,
     at_edge,
+    band,
     checked_fit,
     checked_until,
     dots,
@@ -206,7 +207,7 @@ class _Picture:
             return [int(order.index[k]) for k in evenly(len(order), CURVES)]
         order = order.sort_values(hues.column, kind="stable")
         place = order[hues.column].to_numpy(dtype=float)
-        place = np.log(place) if hues.log else place
+        place = np.asarray(hues.norm(place))
         if place[0] == place[-1]:
             return [int(order.index[k]) for k in evenly(len(order), CURVES)]
         wanted = np.linspace(place[0], place[-1], CURVES)
@@ -269,7 +270,7 @@ class _Picture:
 
     def key(self, told: pd.DataFrame, level: float) -> list[str]:
         """What is what."""
-        out = [f"points measured, lines the law with its {100 * level:g} % band"]
+        out = [f"points measured, lines the law{band(told, level)}"]
         out += ["dashed beyond the records"] if (told["beyond"] != "").any() else []
         out += ["dotted: the loss before pruning"] * (self.panels.hues.many and self._has_base)
         return out

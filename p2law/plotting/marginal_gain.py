@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from p2law import planning
+from p2law.errors import PlotError
 from p2law.planning.sufficing import Budget
 from p2law.plotting.canvas import LONE, Canvas, Place, canvas, plain
 from p2law.plotting.colours import GREY, MARKERS, Hues, evenly
@@ -92,12 +93,14 @@ def gain(
     Raises
     ------
     PlotError
-        The law reads no tokens, `ax` is of the wrong kind, or `until` lies before all records.
+        The law reads no tokens, `columns` do, `ax` is no place, or `until` lies before all records.
     FitError, FormError, RecordError
         As in `planning.saturation`.
     """
     reads(checked_fit(fit), TOKENS, "so no number of them can be drawn")
     asking.interval(level, "mean")
+    if TOKENS in columns:
+        raise PlotError("tokens= is no setting here: the picture is drawn over tokens, see until=")
     least, why = _usual(fit) if gain is None else (asking.positive("gain", gain), "")
     groups = _alike(fit, _settings(fit, columns), level)
     place = canvas(ax, 1, size=LONE)
@@ -176,16 +179,11 @@ class _Picture:
 
     def legend(self, place: Canvas, points: list[Budget]) -> None:
         """Settings, and, beside an own figure, where each is saturated."""
-        handles = [
-            Line2D(
-                [],
-                [],
-                color=self._colour(k),
-                marker=MARKERS[k % len(MARKERS)],
-                label=f"{self.names[k]}\n  {_words(point)}" if place.own else self.names[k],
-            )
-            for k, point in enumerate(points)
-        ]
+        handles = []
+        for k, point in enumerate(points):
+            label = f"{self.names[k]}\n  {_words(point)}" if place.own else self.names[k]
+            look: dict[str, Any] = {"color": self._colour(k), "marker": MARKERS[k % len(MARKERS)]}
+            handles.append(Line2D([], [], label=label, **look))
         # On somebody else's axes it only names them, below curves that fall.
         level = f"{number(self.worth, 3)} {self.fit.unit}"
         title = f"until a doubling wins less\nthan {level}" if place.own else f"line: {level}"
@@ -193,7 +191,8 @@ class _Picture:
 
     def key(self, told: pd.DataFrame, points: list[Budget], why: str) -> list[str]:
         """What is what."""
-        out = [f"band: {100 * self.level:g} % interval of the law"]
+        bands = told["low"].notna().any()
+        out = [f"band: {100 * self.level:g} % interval of the law"] if bands else []
         out += [f"level: {number(self.worth, 3)} {self.fit.unit}, {why}"] if why else []
         if (told["beyond"] != "").any():
             out.append("dashed: the doubling ends beyond the records")
@@ -246,7 +245,7 @@ def _alike(fit: Fit, settings: pd.DataFrame, level: float) -> list[pd.DataFrame]
     told = planning.marginal(fit, asked, level=level)[["gain", "low", "high"]].to_numpy()
     rows = told.reshape(len(settings), -1)
     # Ends of bands near zero are differences of equal losses; so digits count from the gain on.
-    digits = np.round(rows / np.nanmax(np.abs(rows), initial=0.0), EQUAL)
+    digits = np.round(rows / (np.nanmax(np.abs(rows), initial=0.0) or 1.0), EQUAL)
     # What is not determined is like nothing else.
     keys = [str(row if np.isfinite(row[0]) else k) for k, row in enumerate(digits.tolist())]
     return [group for _, group in settings.groupby(np.array(keys), sort=False)]

@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axis import Axis, XAxis
 from matplotlib.font_manager import FontProperties
 from matplotlib.ticker import (
+    AutoLocator,
     FuncFormatter,
     Locator,
     LogLocator,
@@ -20,12 +22,19 @@ from p2law.declaring import Array
 from p2law.result import Fit
 from p2law.scoring import Score
 from p2law.text.amounts import COUNTS, DIGITS, SHARES, amount
+from p2law.text.views import number
 
 SHORT = {"params_after": "left", "pruning_rate": "pruned", "nominal_rate": "pruned"}
 """What a title says in place of the name of an axis."""
 
 MOST_DIGITS = 9
 """Of values that are told apart."""
+
+STEP_DIGITS, MOST_OF_STEPS = 4, 15
+"""Of the steps of a map, at least and at most."""
+
+LETTER = 0.6
+"""Width of a letter of a number, as a share of its size."""
 
 MOST = 9
 """Labels of an axis that has much room."""
@@ -44,6 +53,23 @@ def apart(values: Sequence[float], column: str) -> list[str]:
         if len(set(texts)) == len(set(values)):
             break
     return texts
+
+
+def digits_of(steps: Sequence[float]) -> int:
+    """Digits in which steps of one width are written as they are, at least four.
+
+    Examples
+    --------
+    >>> digits_of([2.1, 2.2]), digits_of([11.025, 11.05]), digits_of([2.00005, 2.0001])
+    (4, 5, 6)
+    """
+    least = 1e-6 * (steps[1] - steps[0])  # of a step: what is left of rounding
+    return next(
+        digits
+        for digits in range(STEP_DIGITS, MOST_OF_STEPS + 1)
+        if digits == MOST_OF_STEPS
+        or all(abs(float(number(each, digits)) - each) <= least for each in steps)
+    )
 
 
 def named(value: float, column: str, told: str = "") -> str:
@@ -76,6 +102,11 @@ def is_log(column: str, values: Array) -> bool:
     return column in COUNTS and len(positive) > 0 and bool(positive.max() > 3 * positive.min())
 
 
+def from_zero(values: Array) -> float:
+    """Where a scale that holds zero beside amounts becomes logarithmic: the decade of the least."""
+    return float(10.0 ** np.floor(np.log10(values[values > 0].min())))
+
+
 def lay(axis: Axis, column: str, *, log: bool) -> None:
     """Give an axis its scale, its name and ticks in plain words."""
     set_scale = axis.axes.set_xscale if isinstance(axis, XAxis) else axis.axes.set_yscale
@@ -102,6 +133,31 @@ def plain_ticks(axis: Axis, column: str) -> None:
     axis.set_minor_locator(minor)
     axis.set_major_formatter(_labels(axis, column))
     axis.set_minor_formatter(NullFormatter())
+
+
+class RoomyLocator(AutoLocator):
+    """Ticks below a linear axis, fewer than usual where their labels would touch."""
+
+    def __call__(self) -> Any:
+        """Ticks for the panel as it is when it is drawn."""
+        axis: Any = self.axis
+        for bins in ("auto", 5, 4, 3, 2):
+            self.set_params(nbins=bins)
+            ticks = super().__call__()
+            low, high = sorted(axis.get_view_interval())
+            texts = axis.get_major_formatter().format_ticks(ticks)
+            shown = [text for at, text in zip(ticks, texts, strict=True) if low <= at <= high]
+            apart = axis.axes.bbox.width * (ticks[1] - ticks[0]) / (high - low)
+            if len(shown) < 2 or apart >= LETTER * (max(map(len, shown)) + 0.5) * _em(axis):
+                break
+        return ticks
+
+
+def _em(axis: Axis) -> float:
+    """Size of the letters of an axis's labels, in dots."""
+    size = mpl.rcParams["xtick.labelsize" if isinstance(axis, XAxis) else "ytick.labelsize"]
+    points: float = FontProperties(size=size).get_size_in_points()
+    return points / 72 * axis.axes.figure.dpi
 
 
 def _labels(axis: Axis, column: str) -> FuncFormatter:
@@ -142,13 +198,11 @@ def _is_power(value: float) -> bool:
 def _touch(axis: Axis, column: str, ticks: list[float]) -> bool:
     """Tell whether labels at these ticks would touch."""
     along = isinstance(axis, XAxis)
-    size = FontProperties(size=mpl.rcParams["xtick.labelsize" if along else "ytick.labelsize"])
-    letter = size.get_size_in_points() / 72 * axis.axes.figure.dpi
     span = axis.get_transform().transform(np.array([*ticks, *axis.get_view_interval()]))
     whole = axis.axes.bbox.width if along else axis.axes.bbox.height
     places = whole * span[:-2] / abs(span[-1] - span[-2])
     wide = [0.66 * len(amount(each, column)) + 0.5 if along else 1.3 for each in ticks]
-    needed = 0.5 * letter * (np.array(wide[1:]) + np.array(wide[:-1]))
+    needed = 0.5 * _em(axis) * (np.array(wide[1:]) + np.array(wide[:-1]))
     return bool((np.abs(np.diff(places)) < needed).any())
 
 

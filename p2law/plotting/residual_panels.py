@@ -23,7 +23,7 @@ from p2law.plotting.colours import (
 )
 from p2law.plotting.families import at_edge, checked_fit, dots, status
 from p2law.plotting.notes import AS_IT_IS
-from p2law.plotting.quantities import is_log, lay, plain_ticks, target_title, title
+from p2law.plotting.quantities import RoomyLocator, is_log, lay, plain_ticks, target_title, title
 from p2law.plotting.run_names import labels
 from p2law.records.vocabulary import TOKENS
 from p2law.result import Fit
@@ -66,14 +66,15 @@ def residuals(fit: Fit, *, against: str | None = None, ax: Place = None) -> Pane
         `fit` is no fit, `against` nothing that the law reads, or `ax` not two Axes.
     """
     rows = checked_fit(fit).residuals()
-    below = against or (TOKENS if TOKENS in fit.form.columns else PREDICTED)
-    if below not in (*fit.form.columns, PREDICTED):
-        allowed = ", ".join((*fit.form.columns, PREDICTED))
-        raise PlotError(f"against is one of {allowed}, got {got(against)}")
+    usual = TOKENS if TOKENS in fit.form.columns else PREDICTED
+    below, allowed = usual if against is None else against, (*fit.form.columns, PREDICTED)
+    if not isinstance(below, str) or below not in allowed:
+        raise PlotError(f"against is one of {', '.join(allowed)}, got {got(against)}")
     count = rows["run"].nunique()
     place = exactly(ax, 2, size=(4.2, min(7.0, max(2.8, 0.8 + 0.17 * count))))
     means = rows.groupby("run", sort=False)["residual"].mean().sort_values(kind="stable")
-    worst = means.abs().nlargest(min(WORST, len(means) - 1)).index
+    far = means.abs().nlargest(min(WORST, len(means) - 1))
+    worst = far[far > 0].index
     by_run, along = place.axes
     names = dict(zip(means.index, labels(means.index), strict=True))
     _by_run(by_run, rows, names, means, worst)
@@ -88,7 +89,7 @@ def residuals(fit: Fit, *, against: str | None = None, ax: Place = None) -> Pane
     remarks = [f"grey: one rmse, {number(rmse, 3)} {fit.unit}", *several_each]
     if len(worst):
         remarks.append(f"diamonds, furthest off: {', '.join(names[run] for run in worst)}")
-    place.say(status(fit), at_edge(zero), remarks)
+    place.say(status(fit), at_edge(zero, below), remarks)
     return place.array
 
 
@@ -112,6 +113,7 @@ def _by_run(
         axes.set_yticks([])
         axes.set_ylabel("runs, in the order of their means")
     axes.set_ylim(-0.7, len(means) - 0.3, auto=None)
+    axes.xaxis.set_major_locator(RoomyLocator())
     axes.set_title(f"by run ({len(means)})", fontsize="medium", loc="left")
     plain(axes)
     axes.grid(visible=named, axis="y")
