@@ -53,7 +53,8 @@ def predicted(
     Raises
     ------
     PlotError
-        `shown` or `held` is none of the above, or `ax` of the wrong kind.
+        `shown` or `held` is none of the above, `held` is a score of another law or target, or
+        `ax` of the wrong kind.
     RecordError, FitError
         The records cannot be used, or `level` is no probability.
 
@@ -120,11 +121,28 @@ def _sides(shown: Any, held: Any, level: float) -> tuple[pd.DataFrame | None, Sc
         raise PlotError(f"this picture is of a Fit or a Score, got {got(shown)}")
     rows = shown.residuals()
     rows = rows.assign(measured=rows[shown.form.target])
-    if held is None or isinstance(held, Score):
+    if held is None:
+        return rows, None
+    if isinstance(held, Score):
+        _check_alike(shown, held)
         return rows, held
     if not isinstance(held, pd.DataFrame):
         raise PlotError(f"held is a Score or a table of records, got {got(held)}")
     return rows, score(shown, held, level=level)
+
+
+def _check_alike(shown: Fit, held: Score) -> None:
+    """Refuse a score of another law, or of another target, than those of a fit."""
+    fits, scored = (shown.form.name, shown.form.target), (held.law, held.target)
+    if fits != scored or shown.unit != held.unit:
+        theirs, own = (
+            f"{law} ({what}, {unit})"
+            for (law, what), unit in ((scored, held.unit), (fits, shown.unit))
+        )
+        raise PlotError(
+            f"held is a score of {theirs}, and the fit is of {own}; give the score of this law, "
+            f"or draw the score alone"
+        )
 
 
 def _held(axes: Axes, rows: pd.DataFrame, told: Score) -> None:

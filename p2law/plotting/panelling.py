@@ -56,19 +56,19 @@ def panelling(found: Family, by: Any) -> Panelling:
         The records of the fit have no such column.
     """
     records = found.records
+    there = [n for n in records.columns if n not in (found.fit.form.target, found.along)]
+    if not isinstance(by, str) or by not in (AUTO, ALL, *there):
+        raise PlotError(f"by is 'auto', 'all' or one of {', '.join(there)}, got {got(by)}")
     if by == AUTO:
         by = _usual(found)
     if by == ALL:
         values, rows = (ALL,), pd.Series(ALL, records.index)
     else:
-        there = [n for n in records.columns if n not in (found.fit.form.target, found.along)]
-        if by not in there:
-            raise PlotError(f"by is 'auto', 'all' or one of {', '.join(there)}, got {got(by)}")
         rows = records[by]
         distinct = rows.unique().tolist()
         values = tuple(sorted(distinct) if by in found.others else distinct)
     fullest = int(found.code.groupby(rows.to_numpy()).nunique().max())
-    return Panelling(str(by), values, rows, _hues(found, str(by), fullest), fullest)
+    return Panelling(by, values, rows, _hues(found, by, fullest), fullest)
 
 
 def _usual(found: Family) -> str:

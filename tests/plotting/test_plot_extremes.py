@@ -4,6 +4,7 @@ import itertools
 from typing import Annotated
 
 import numpy as np
+import pandas as pd
 import pytest
 
 pytest.importorskip("matplotlib", reason="the extra 'plot' is not installed")
@@ -326,3 +327,57 @@ def test_short_names_below_the_correlation_stand_upright(cost_fit, p2_fit):
     ]
 
     assert [{0.0}, {90.0}] == turned
+
+
+# -- wishes that are refused -----------------------------------------------------------
+
+
+def test_tokens_are_no_setting_of_the_gain(p2_fit):
+    """
+    The picture is drawn along them; nothing is dropped in silence.
+    """
+    setting = {"params": 5e8, "pruning_rate": 0.2, "base_loss": 2.0}
+    with pytest.raises(PlotError, match=r"tokens= is no setting here: .* see until="):
+        plotting.gain(p2_fit, tokens=2e9, **setting)
+
+
+def test_a_number_of_panels_of_numpy_is_one(p2_fit, figure):
+    """
+    It comes out of a table as often as not.
+    """
+    assert 2 == len(plotting.curves(p2_fit, panels=np.int64(2), ax=figure))
+    with pytest.raises(PlotError, match="panels is a number of panels"):
+        plotting.curves(p2_fit, panels=np.True_)
+
+
+def test_an_array_is_no_column(p2_fit):
+    """
+    It is refused in words, wherever a column is asked for.
+    """
+    several = np.array(["params", "tokens"])
+    with pytest.raises(PlotError, match=r"by is 'auto', 'all' or one of .*, got array"):
+        plotting.curves(p2_fit, by=several)
+    with pytest.raises(PlotError, match=r"x is an input of p2 \(.*\), got array"):
+        plotting.contour(p2_fit, x=several)
+    with pytest.raises(PlotError, match=r"against is one of .*, got array"):
+        plotting.residuals(p2_fit, against=several)
+
+
+def test_a_map_of_something_else_is_refused_whatever_else_is_asked_for():
+    """
+    An axis that was asked for does not hide that there is no fit.
+    """
+    with pytest.raises(PlotError, match=r"what p2law.fit returns, got None"):
+        plotting.contour(None, y="tokens")
+
+
+def test_a_score_of_another_law_or_target_is_refused_beside_a_fit(p2_fit, one_run, retention_fit):
+    """
+    Losses do not belong on an axis of scores.
+    """
+    score = p2law.score(one_run, pd.DataFrame({"tokens": [2e9, 4e9], "loss": [2.1, 2.0]}))
+
+    with pytest.raises(PlotError, match=r"score of token_power \(loss, nat\), .* is of p2 \(loss"):
+        plotting.predicted(p2_fit, score)
+    with pytest.raises(PlotError, match=r"the fit is of retention \(score"):
+        plotting.predicted(retention_fit, score)
