@@ -6,18 +6,23 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.transforms import ScaledTranslation
 
 from p2law.errors import PlotError
 from p2law.planning import combining
+from p2law.planning.budgets import BEYOND
 from p2law.planning.frontiers import Frontier
 from p2law.plotting.canvas import Place, canvas, plain
 from p2law.plotting.colours import BLACK, FAINT, GREY, MARKERS, PALETTE
-from p2law.plotting.quantities import is_log, lay, title
+from p2law.plotting.quantities import from_zero, is_log, lay, title
 from p2law.records.vocabulary import TOKENS
 from p2law.text.amounts import amount
 from p2law.text.wording import got, several
 
 SIZE = (7.4, 4.4)
+
+STAR = (0.08, 0.08)
+"""How far right of a point and above it a star stands, in inches."""
 
 LISTED = 12
 """Plans of the frontier that are named."""
@@ -68,6 +73,7 @@ def frontier(found: Frontier, *, ax: Place = None) -> Axes:
             [], [], marker="o", linestyle="none", label="as good within the noise", **look
         )
         handles.append(ring)
+    _stars(axes, there[there["beyond"] != ""], x, y)
     _scales(axes, there, found)
     plain(axes)
     key = [found.purpose, f"strokes: {100 * found.level:g} % intervals"]
@@ -127,6 +133,14 @@ def _front(axes: Axes, front: pd.DataFrame, x: str, y: str) -> list[Line2D]:
     return [Line2D([], [], color=BLACK, marker="o", markersize=7, label="frontier")]
 
 
+def _stars(axes: Axes, beyond: pd.DataFrame, x: str, y: str) -> None:
+    """Mark what lies beyond the records as warnings say, beside the point."""
+    beside = axes.transData + ScaledTranslation(*STAR, axes.figure.dpi_scale_trans)
+    look: dict[str, Any] = {"color": BLACK, "markersize": 4, "markeredgewidth": 0.3}
+    look |= {"linestyle": "none", "marker": f"${BEYOND}$", "transform": beside, "zorder": 7}
+    axes.plot(beyond[x], beyond[y], **look)
+
+
 def _tied(there: pd.DataFrame, found: Frontier) -> pd.DataFrame:
     """The rows that are as good as a plan within the noise: of each candidate its best."""
     names = np.array(combining.names(there), dtype=object)
@@ -142,10 +156,18 @@ def _tied(there: pd.DataFrame, found: Frontier) -> pd.DataFrame:
 
 
 def _scales(axes: Axes, there: pd.DataFrame, found: Frontier) -> None:
-    """Logarithmic where amounts span more than a few times; names with units."""
+    """Logarithmic where amounts span more than a few times; names with units.
+
+    Where a plan takes nothing, zero stands a decade below the others.
+    """
     for axis, column in ((axes.xaxis, found.against), (axes.yaxis, found.measure)):
         values = there[column].to_numpy(dtype=float)
-        lay(axis, column, log=is_log(column, values))
+        log = is_log(column, values)
+        zero = log and values.min() <= 0
+        if zero:
+            set_scale = axes.set_xscale if axis is axes.xaxis else axes.set_yscale
+            set_scale("symlog", linthresh=from_zero(values))
+        lay(axis, column, log=log and not zero)
         axis.set_label_text(_named(found, column))
 
 
@@ -160,8 +182,9 @@ def _key(found: Frontier, front: pd.DataFrame) -> str:
     names = combining.names(front)
     lines = []
     for k, (name, (_, row)) in enumerate(zip(names, front.iterrows(), strict=True), start=1):
+        star = BEYOND * bool(row["beyond"])
         spent = "" if found.against == TOKENS else f", {amount(row[TOKENS])} tokens"
-        lines.append(f"{k}  {name}{spent}")
+        lines.append(f"{k}  {name}{star}{spent}")
     more = len(lines) - LISTED
     return "\n".join(
         [*lines[:LISTED], *([f"{several(more, 'plan')} more in .table"] if more > 0 else [])]

@@ -12,7 +12,7 @@ pytest.importorskip("matplotlib", reason="the extra 'plot' is not installed")
 from matplotlib.figure import Figure
 
 import p2law
-from p2law import Bounds, Domain, form, forms, plotting, testing
+from p2law import Bounds, Domain, form, forms, planning, plotting, testing
 from p2law.errors import PlotError
 
 
@@ -165,6 +165,28 @@ def test_a_map_of_counts_ends_where_the_law_does(figure):
     assert 5e7 == plotting.contour(fit, ax=figure).get_xlim()[0]
 
 
+def test_plans_that_take_nothing_are_drawn(from_zero, figure):
+    """
+    At zero, a decade below the least of the others.
+    """
+    models = [planning.Model("a", params=1e9, base_loss=2.0)]
+    rates = [0.2, 0.25, 0.3, 0.4, 0.5]
+    asked = planning.candidates(models, rates=rates, methods=["m"])
+    loss = float(
+        from_zero.predict(asked[asked["pruning_rate"] == 0.3].assign(tokens=0))["loss"].iloc[0]
+    )
+    found = planning.frontier(from_zero, asked, loss=loss + 0.01, against="tokens")
+    axes = plotting.frontier(found, ax=figure)
+    figure.draw_without_rendering()
+
+    rows = found.candidates
+    assert (rows["tokens"] == 0).sum() >= 2
+    panel = axes.get_window_extent()
+    for line in (each for each in axes.get_lines() if each.get_marker() == "o"):
+        places = line.get_transform().transform(line.get_xydata())
+        assert ((panel.x0 <= places[:, 0]) & (places[:, 0] <= panel.x1)).all()
+
+
 # -- losses that lie close together ----------------------------------------------------
 
 
@@ -260,6 +282,25 @@ def test_more_amounts_of_tokens_than_a_legend_holds_have_a_colour_bar(p2_fit, fi
     assert count + 1 == len(figure.axes)
     assert "tokens" == figure.axes[-1].get_ylabel()
     assert (2e7, 1e9) == pytest.approx(figure.axes[-1].get_ylim())
+
+
+def test_plans_beyond_the_records_have_the_star_that_the_warning_speaks_of(
+    plan_fits, candidates, figure, said
+):
+    """
+    In the panel and in the list; the others have none.
+    """
+    found = planning.frontier(plan_fits, candidates, tokens=[1e8, 1e12], against="params_after")
+    axes = plotting.frontier(found, ax=figure)
+
+    rows = found.candidates
+    beyond = rows[rows["beyond"] != ""]
+    (stars,) = [each for each in axes.get_lines() if each.get_marker() == "$*$"]
+    assert 0 < len(beyond) < len(rows)
+    assert len(beyond) == len(stars.get_xdata())
+    listed = figure.legends[0].get_title().get_text().splitlines()
+    assert [bool(each) for each in found.table["beyond"]] == ["*" in each for each in listed]
+    assert "those with *" in said(figure)
 
 
 # -- what belongs to somebody else -----------------------------------------------------
