@@ -141,11 +141,12 @@ def _until(
     seer: Seer, billed: Bill, target: Array, probability: float | None, level: float
 ) -> tuple[pd.DataFrame, Array, Mapping[str, Array]]:
     """Columns for a loss to be reached; losses and what is spent, by refit."""
-    seen = seer.until(target)
+    seen, lowest = seer.until(target)
     needed = np.where(seen.tokens <= LEAST, 0.0, seen.tokens)
     low, high = ends(needed, level)
     # What refits need elsewhere tells nothing where the records leave that free.
-    needed[1:, ~(seer.sure(low) & seer.sure(high))] = np.nan
+    far = np.where(np.isposinf(high), lowest, high)
+    needed[1:, ~(seer.sure(low) & seer.sure(far))] = np.nan
     chosen = needed[0]
     if probability is not None:
         count = enough(probability, len(needed) - 1)

@@ -126,10 +126,11 @@ class Seer:
         loss[:, none] = np.nan
         return self._told(tokens[None], loss, none if met is None else met | none)
 
-    def until(self, target: Array) -> Foresight:
+    def until(self, target: Array) -> tuple[Foresight, Array]:
         """Foresee the tokens that bring each candidate down to a loss, (candidates,).
 
-        Where the tokens are infinite the loss is that after endless ones.
+        Where the tokens are infinite the loss is that after endless ones. Then the tokens after
+        which each is lowest, by the fit itself.
         """
         found = np.empty((1 + self.refits, len(target)))
         loss, lowest = np.empty_like(found), np.empty(len(target))
@@ -139,7 +140,8 @@ class Seer:
             found[:, rows], loss[:, rows], lowest[rows] = parts
         # What is out of reach is judged where the law comes down furthest.
         there = np.where(np.isposinf(found[0]), lowest, found[0])
-        return replace(self._told(there[None], loss, ~(there > LEAST)), tokens=found)
+        told = self._told(there[None], loss, ~(there > LEAST))
+        return replace(told, tokens=found), lowest
 
     def sure(self, tokens: Array) -> Mask:
         """Tell where the records determine the losses after given tokens, (candidates,)."""

@@ -230,6 +230,7 @@ class Question:
         if not determined and np.isinf(found[0]):  # nobody asked for endless tokens
             beyond = ", ".join(name for name in beyond.split(", ") if name != TOKENS)
         low, high = map(float, ends(found, self.level))
+        far = high if np.isfinite(high) else float(least.tokens[0])
         reachable, floor = float(share(np.isfinite(found), found)), float(least.height[0])
         if not (determined and self.determined(float(least.tokens[0]))):
             reachable = floor = float("nan")
@@ -241,7 +242,7 @@ class Question:
             found, low, high = np.full(1, np.nan), float("nan"), float("nan")
         elif np.isnan([low, high]).any():
             trouble = [*trouble, *self.fit.known.doubts[:1]]
-        elif not self.determined(self.place(low), self.place(high)):
+        elif not self.determined(self.place(low), self.place(far)):
             low, high = float("nan"), float("nan")
             trouble = [*trouble, "its interval rests on what the records leave free"]
         elif reachable < 1:
