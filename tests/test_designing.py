@@ -13,6 +13,7 @@ import pytest
 
 import p2law
 from p2law import forms, planning, testing
+from p2law.designing import searching
 from p2law.designing.informing import added, components, ground, variances
 from p2law.designing.offers import offers
 from p2law.designing.searching import Search
@@ -131,6 +132,62 @@ def test_exchange_finds_what_trying_every_set_finds(prior):
     numbers = range(len(table))
     sets = itertools.chain.from_iterable(itertools.combinations(numbers, k) for k in range(1, 9))
     assert found.after <= 1.02 * min(after(rows) for rows in sets if full(rows))
+
+
+@pytest.fixture(scope="module")
+def sized():
+    """A fit to runs of which whole curves differ much more than checkpoints do."""
+    truth = {"E": 1.7, "A": 400.0, "B": 2000.0, "alpha": 0.34, "beta": 0.37}
+    design = testing.design(params=[1e8, 2e8, 4e8, 8e8, 2e9, 4e9], pruning_rate=[0.0])
+    table = testing.synthesize(forms.chinchilla, truth, design, noise=0.002, run_noise=0.02)
+    return p2law.fit(table, forms.chinchilla)
+
+
+def by_flops(params, tokens):
+    """Runs of every size and length, at the cost of their FLOPs."""
+    table = p2law.grid(params=params, tokens=tokens)
+    return table.assign(cost=6 * table["params"] * table["tokens"])
+
+
+def test_runs_that_narrow_only_together_are_found_in_any_order(sized):
+    """
+    From a set of four on, every single further run would widen the interval, and all nine runs
+    narrow it by 7 %; the budget pays for them.
+    """
+    offered = by_flops([1e8, 1e9, 1e10], [1e9, 1e10, 1e11])
+    wanted = p2law.grid(params=1e10, tokens=1e12)
+
+    found = planning.next_runs(sized, offered, wanted, budget=1e22)
+    other = planning.next_runs(sized, offered.iloc[::-1], wanted, budget=1e22)
+
+    assert 9 == len(found.chosen)
+    assert found.after < 0.0252
+    assert found.after == pytest.approx(other.after, rel=1e-9)
+    assert found.chosen["cost"].tolist() == other.chosen["cost"].tolist()
+
+
+def test_the_sets_weighed_grow_with_the_square_of_the_candidates(sized, monkeypatch):
+    """
+    Less than twice the square, where a third of the candidates is chosen.
+    """
+    weighed, real = [], searching.variances
+
+    def counted(known, slopes):
+        found = real(known, slopes)
+        weighed.append(found.size / guesses)
+        return found
+
+    monkeypatch.setattr(searching, "variances", counted)
+    guesses, wanted = 2, p2law.grid(params=1e10, tokens=1e12)
+    for count in (10, 20):
+        weighed.clear()
+        offered = by_flops(np.geomspace(1e8, 1e10, count), np.geomspace(1e9, 1e11, 10))
+        budget = offered["cost"].sum() / 20
+
+        found = planning.next_runs(sized, offered, wanted, budget=budget, guesses=guesses)
+
+        assert len(found.chosen) > len(offered) / 5
+        assert sum(weighed) < 1.75 * len(offered) ** 2
 
 
 @pytest.mark.parametrize("decades", [1, 5, 7])

@@ -52,8 +52,8 @@ def next_runs(
     cost : str
         Column of costs, in any unit.
     budget : float, optional
-        To be spent at most; without one the single run that pays best is chosen. Where no
-        run narrows the interval none is, and `trouble` says why.
+        To be spent at most; without one the single run that pays best is chosen. Where
+        none that is found narrows the interval none is, and `trouble` says why.
     level : float
         Of the interval.
     guesses : int

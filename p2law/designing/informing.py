@@ -105,15 +105,31 @@ def added(slopes: Array, noise: float, run_noise: float, weight: Array | float =
 
 
 def variances(known: Array, slopes: Array) -> Array:
-    """Variances of predictions with derivatives (guesses, free, targets): (..., targets).
+    """Variances of predictions with derivatives (free, targets, ...): (targets, ...).
 
-    `known` is (2, ..., guesses, free, free).
+    `known` is (2, free, free, ...), symmetric: what stands below the diagonal is not read. Each
+    step of the elimination is one for all these matrices. Diagonals are raised by a trifle, so
+    that hardly anything told divides by no zero.
     """
-    whole, spread = known
-    size = np.sqrt(np.diagonal(whole, axis1=-2, axis2=-1))[..., :, None]
-    unit = whole / (size * np.swapaxes(size, -1, -2)) + 1e-12 * np.eye(whole.shape[-1])
-    weights = np.linalg.solve(unit, slopes / size) / size
-    return np.asarray(np.maximum(np.sum(weights * (spread @ weights), axis=-2), 0.0))
+    free = range(len(slopes))
+    whole = [known[0, k, k:].copy() for k in free]
+    spread = [known[1, k, k:] for k in free]
+    shape = np.broadcast_shapes(slopes.shape[1:], whole[0].shape[1:])
+    weights = np.array(np.broadcast_to(slopes, (len(slopes), *shape)))
+    for row in whole:
+        row[0] *= 1 + 1e-12
+    for k in free:
+        share = whole[k][1:] / whole[k][0]
+        for i in free[k + 1 :]:
+            whole[i] -= share[i - k - 1] * whole[k][i - k :]
+        weights[k + 1 :] -= share[:, None] * weights[k]
+    found = np.zeros(shape)
+    for k in reversed(free):
+        weights[k] -= np.sum(whole[k][1:, None] * weights[k + 1 :], axis=0)
+        weights[k] /= whole[k][0]
+        beside = 2 * np.sum(spread[k][1:, None] * weights[k + 1 :], axis=0)
+        found += weights[k] * (beside + spread[k][0] * weights[k])
+    return np.maximum(found, 0.0)
 
 
 def ground(source: Fit | Prior, inputs: pd.DataFrame, guesses: int) -> Ground:
