@@ -676,6 +676,71 @@ def test_counts_in_billions_are_refused_wherever_they_stand(plan_fits):
             asked()
 
 
+def at_counts(records, *tokens):
+    """The records at so many tokens alone."""
+    return records[np.isclose(records["tokens"].to_numpy()[:, None], tokens).any(axis=1)]
+
+
+def test_what_rests_on_a_held_exponent_is_not_told_of_a_plan_either(p2_records):
+    """
+    With two token counts the loss is known there alone: not the floor, nor how many tokens more a
+    refit would need, nor what a doubling buys.
+    """
+    fit = p2law.fit(at_counts(p2_records(noise=0.003), 2e7, 1e9))
+    here = {"params": 3e9, "pruning_rate": 0.25, "base_loss": 2.0}
+    loss = fit.predict(tokens=1e9, **here)["loss"].item()
+    table = planning.candidates(planning.Model("3B", 3e9, 2.0), 0.25, "depth")
+
+    found = p2law.tokens_for(fit, loss=loss, **here)
+    listed = planning.budget_table(fit, table, loss=loss).table.iloc[0]
+
+    assert found.tokens == pytest.approx(1e9)
+    assert found.determined
+    assert np.isnan([found.low, found.high, found.floor, found.reachable]).all()
+    assert "its interval rests on what the records leave free" in found.trouble
+    assert "1e9 tokens, interval not known" in str(found)
+    assert "floor    not determined" in str(found)
+    assert listed["tokens"] == pytest.approx(1e9)
+    assert listed[["tokens_low", "tokens_high", "reached", "reachable"]].isna().all()
+    assert not planning.saturation(fit, gain=0.005, **here).determined
+
+
+def test_a_term_that_is_held_at_zero_makes_no_answer_of_no_tokens(p2_records):
+    """
+    One token count tells nothing of what tokens do.
+    """
+    fit = p2law.fit(at_counts(p2_records(noise=0.003), 1e9))
+    here = {"params": 3e9, "pruning_rate": 0.25, "base_loss": 2.0}
+    table = planning.candidates(planning.Model("3B", 3e9, 2.0), 0.25, "depth")
+
+    asked = [planning.saturation(fit, gain=0.005, **here), p2law.tokens_for(fit, loss=2.9, **here)]
+    listed = planning.budget_table(fit, table, loss=2.9).table
+
+    assert fit.values["D_C"] == 0
+    for found in asked:
+        assert not found.determined
+        assert np.isnan(found.tokens)
+        assert not any("token buys" in each or "first token" in each for each in found.trouble)
+    assert not listed["determined"].any()
+
+
+def test_a_choice_says_how_many_refits_never_get_to_what_the_fit_has_at_once():
+    """
+    Without transient damage the loss is what it is; some of the refits have some.
+    """
+    truth = {"alpha": 0.4, "beta": 0.3, "gamma": -1.2, "delta": 0.2}
+    truth |= {"N_C": 7.5e4, "D_C": 0.0, "E": 19.0}
+    design = testing.design([1e9, 2e9, 3e9, 8e9], [0.15, 0.25, 0.5], np.geomspace(2e7, 1e9, 10))
+    fit = p2law.fit(testing.synthesize(forms.p2, truth, design, noise=0.01, seed=1), forms.p2)
+    table = planning.candidates(planning.Model("8B", 8e9, 2.0), 0.25, "depth")
+    loss = fit.predict(params=8e9, pruning_rate=0.25, base_loss=2.0, tokens=1e9)["loss"].item()
+
+    said = planning.choose(fit, table, loss=loss).verdict
+
+    assert "the loss is met before the first token (90 %: 0 to inf), and in" in said
+    assert "% of the refits never gets there" in said
+
+
 def test_tokens_that_were_fitted_in_billions_make_no_plan(p2_records):
     """
     One of their units is a billion tokens: every plan would come out as none at all.

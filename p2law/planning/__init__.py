@@ -176,7 +176,8 @@ def saturation(fit: Fit, *, gain: float, level: float = 0.9, **columns: float) -
     warning = uneven("the law does", first=False)
     some = "one token" if span.least == LEAST else f"{number(span.least)} tokens"
     none = f"no doubling above {some} buys {number(wanted)}"
-    trouble = [warning] * rises + [none] * bool(found[0] <= span.least)
+    at_once = bool(found[0] <= span.least) and asked.determined(*asked.doubled(0.0))
+    trouble = [warning] * rises + [none] * at_once
     return asked.budget(found, low, purpose, trouble, rises=rises, doubles=True)
 
 
