@@ -249,6 +249,7 @@ def _picture(fit: Fit, tokens: Any, level: float) -> _Picture:
             fit, "", Hues.of(column, chosen) if column else Hues("", (), log=False), level
         )
     asked = _middle(records) if tokens is None else _amounts(tokens)
+    asking.check_counts(pd.DataFrame({TOKENS: asked}), records)
     return _Picture(fit, sizes[0] if sizes else "", Hues.of(TOKENS, asked), level)
 
 

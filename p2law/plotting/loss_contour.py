@@ -228,7 +228,10 @@ def _setting(fit: Fit, drawn: tuple[str, str], columns: dict[str, Any]) -> dict[
     twice = [name for name in columns if name in drawn]
     if twice:
         raise PlotError(f"{', '.join(twice)} is on an axis already; give x= or y= another input")
-    asking.inputs(fit.form, fit.records.iloc[:1], columns)
+    if many := [name for name, value in columns.items() if np.ndim(value)]:
+        raise PlotError(f"a map has one value of {many[0]}, got {got(columns[many[0]])}")
+    checked = asking.inputs(fit.form, fit.records.iloc[:1], columns)
+    asking.check_counts(checked.reset_index(drop=True), fit.records)
     records = fit.records
     for name, value in columns.items():
         close = np.isclose(records[name], float(value), rtol=1e-9, atol=0)

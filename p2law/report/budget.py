@@ -127,8 +127,9 @@ def _after(fit: Fit, table: pd.DataFrame, tokens: Sequence[float], level: float)
     lines = tuple(
         (amount(each, digits=4), tuple(cells[k :: len(amounts)])) for k, each in enumerate(amounts)
     )
+    unit = "" if plain_unit(fit) == fit.form.target else f" ({plain_unit(fit)})"
     return Table(
-        f"{fit.form.target.capitalize()} ({plain_unit(fit)}) after so many tokens, with "
+        f"{fit.form.target.capitalize()}{unit} after so many tokens, with "
         f"{100 * level:g} % intervals of the law",
         "tokens",
         _header(table),

@@ -9,6 +9,7 @@ import pytest
 
 pytest.importorskip("matplotlib", reason="the extra 'plot' is not installed")
 
+import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 import p2law
@@ -380,6 +381,23 @@ def test_tokens_are_no_setting_of_the_gain(p2_fit):
     setting = {"params": 5e8, "pruning_rate": 0.2, "base_loss": 2.0}
     with pytest.raises(PlotError, match=r"tokens= is no setting here: .* see until="):
         plotting.gain(p2_fit, tokens=2e9, **setting)
+
+
+def test_what_is_refused_leaves_no_empty_figure(p2_fit):
+    """
+    Counts in billions, and several values where a map has one.
+    """
+    before = plt.get_fignums()
+
+    for words, draw in {
+        "tokens = 1 .* looks like": lambda: plotting.rates(p2_fit, tokens=1.0),
+        "tokens = 0.3 .* looks like": lambda: plotting.contour(p2_fit, x="params", tokens=0.3),
+        "one value of base_loss, got": lambda: plotting.contour(p2_fit, base_loss=[2.0, 2.1]),
+    }.items():
+        with pytest.raises(p2law.P2LawError, match=words):
+            draw()
+
+    assert before == plt.get_fignums()
 
 
 def test_a_number_of_panels_of_numpy_is_one(p2_fit, figure):
