@@ -127,6 +127,40 @@ or a case that is made from its number, which `tests/test_hostile.py` runs again
   (`test_what_is_exchanged_is_seen_in_any_order_of_rows`)
 - a budget of runs that was overspent
   (`test_whatever_runs_cost_the_budget_is_kept_and_no_run_stands_twice`)
+- runs that narrow an interval only together, which were not found
+  (`test_runs_that_narrow_only_together_are_found_in_any_order`)
+- gigabytes for the weights of very many runs (`test_very_many_runs_are_weighed_in_groups`)
+
+**Plans**
+
+- plans of fits to tokens in billions, all of no tokens
+  (`test_tokens_that_were_fitted_in_billions_make_no_plan`)
+- the best plan, refused because rounding puts it above the budget that it spends
+  (`test_no_plan_is_above_what_the_budget_that_it_spends_comes_to`)
+- plans of one cost to the last digit, two of them on one frontier
+  (`test_of_plans_that_spend_the_same_budget_only_the_best_is_on_the_frontier`)
+- the least of a law that rises again, looked for at eight places a decade
+  (`test_a_law_that_rises_again_comes_down_to_its_least_exactly`)
+- tokens that a law has no value at
+  (`test_what_takes_more_tokens_than_a_law_knows_is_out_of_reach`,
+  `test_a_law_that_begins_late_is_planned_with`)
+- floors, intervals and no tokens at all that rest on what is held
+  (`test_what_rests_on_a_held_exponent_is_not_told_of_a_plan_either`,
+  `test_a_term_that_is_held_at_zero_makes_no_answer_of_no_tokens`)
+- ties that hung on the order in which fits are named
+  (`test_how_fits_are_named_changes_nothing_of_a_choice_nor_of_a_frontier`)
+
+**Pictures and pages**
+
+- lines of a map that four digits do not tell apart
+  (`test_values_of_lines_are_those_of_their_steps`)
+- records at the end of a domain, and zeros, that a picture left out without a word
+  (`test_a_map_reaches_to_records_at_the_end_of_the_domain`,
+  `test_points_at_zero_of_another_input_stand_beside_their_curve`)
+- a count of zero among colours, which ended in an error
+  (`test_zero_among_counts_has_a_colour_of_its_own`)
+- pages made in threads, which changed matplotlib's settings for good
+  (`test_pictures_drawn_in_threads_leave_matplotlib_as_it_was`)
 
 **Texts and labels**
 
