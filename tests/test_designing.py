@@ -210,6 +210,34 @@ def test_whatever_runs_cost_the_budget_is_kept_and_no_run_stands_twice(falling, 
         assert math.fsum(cost[chosen]) <= budget * (1 + 1e-12)
 
 
+@pytest.mark.parametrize("seed", [0, 1, 34, 71])
+def test_of_few_candidates_no_other_set_that_the_budget_pays_for_is_better(sized, seed):
+    """
+    Each of all sets, weighed one by one; of sets that are as good the cheapest is named.
+    """
+    rng = np.random.default_rng(seed)
+    offered = by_flops(10 ** rng.uniform(8, 10.5, 4), 10 ** rng.uniform(9, 11, 2))
+    wanted = p2law.grid(params=3e10, tokens=1e12)
+    budget = float(offered["cost"].sum() * rng.uniform(0.05, 0.7))
+    listed = offers(forms.chinchilla, offered, "cost")
+    search = Search.of(ground(sized, pd.concat(listed.rows), 24), listed, wanted)
+
+    found = search.best(budget)
+
+    paid = [
+        list(some)
+        for count in range(len(offered) + 1)
+        for some in itertools.combinations(range(len(offered)), count)
+        if listed.cost[list(some)].sum() <= budget
+    ]
+    best = min(search.having(some).width for some in paid)
+    assert listed.cost[found].sum() <= budget
+    assert search.having(found).width == pytest.approx(best, rel=1e-8)
+    for some in paid:
+        if search.having(some).width <= best * (1 + 1e-10):
+            assert listed.cost[found].sum() <= listed.cost[some].sum() * (1 + 1e-12)
+
+
 def test_a_pilot_run_beside_a_dear_one_is_chosen_once_and_both_are_paid_by_the_budget(falling):
     """
     The budget pays for the two of them to the last digit, and not for a second dear one.

@@ -1,4 +1,4 @@
-"""The set of runs that narrows an interval most: grown or pruned, then exchanged."""
+"""The set of runs that narrows an interval most: of few any, of many grown, then exchanged."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +14,9 @@ from p2law.designing.picks import NextRuns
 
 ROUNDS = 10
 """Rounds of exchange at most; two or three are enough as a rule."""
+
+FEW, AT_ONCE = 12, 512
+"""Of so few candidates every set is weighed, so many at a time."""
 
 LEFT_OUT = 0.05
 """Share of a set that is left out at once while the budget does not pay for it."""
@@ -117,15 +120,31 @@ class Search:
         return np.asarray(np.log(before) - np.log(after))
 
     def best(self, budget: float) -> list[int]:
-        """The best of some sets, each exchanged.
+        """The best of all sets of few candidates; of many the best of some, each exchanged.
 
         Three grow, by narrowing per cost, per its root, and alone. One is what is left of all that
         can be paid for: where runs widen each by itself and narrow together, nothing grows.
         """
+        if len(self.offered.cost) <= FEW:
+            return self.best_of_all(budget)
         begun = [self.grown(self.having([]), budget, power) for power in (1.0, 0.5, 0.0)]
         begun.append(self.pruned(budget))
         apart = {frozenset(each.runs): each for each in begun}.values()
         return min((self.exchanged(each, budget) for each in apart), key=lambda it: it.width).runs
+
+    def best_of_all(self, budget: float) -> list[int]:
+        """The best of all sets that the budget pays for; of such as are as good the cheapest."""
+        runs = np.arange(len(self.offered.cost))
+        sets = np.arange(2 ** len(runs))[:, None] >> runs & 1
+        cost = sets @ self.offered.cost
+        sets, cost = sets[paid := cost <= budget * (1 + 1e-12)], cost[paid]
+        widths = [
+            self.widths(self.before + np.tensordot(self.parts, some, (3, 1)).swapaxes(-1, -2))
+            for some in np.split(sets, range(AT_ONCE, len(sets), AT_ONCE))
+        ]
+        found = np.nan_to_num(np.concatenate(widths), nan=np.inf)
+        good = np.flatnonzero(found <= found.min() * (1 + 1e-9))
+        return np.flatnonzero(sets[good[np.argmin(cost[good])]]).tolist()
 
     def grown(self, chosen: Chosen, budget: float, power: float) -> Chosen:
         """Add what narrows most per cost to a power, while the budget lasts and it narrows."""
