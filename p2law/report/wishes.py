@@ -1,6 +1,6 @@
 """What a report is asked for, checked before anything is worked out."""
 
-import importlib
+import importlib.util
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -38,10 +38,8 @@ def packages(*names: str) -> None:
         One of them is not installed.
     """
     for name in names:
-        try:
-            importlib.import_module(name)
-        except ImportError as error:
-            raise MissingExtraError(name, "report", "a report") from error
+        if importlib.util.find_spec(name) is None:
+            raise MissingExtraError(name, "report", "a report")
 
 
 def _some(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
