@@ -38,7 +38,8 @@ def next_runs(
 
     Widths are to first order, around the fit or the draws of the prior. A fit to few runs
     promises too much: after six runs intervals came out a third wider than announced, or more.
-    Of up to twelve candidates every set is weighed, of more the best of some grown ones is named.
+    Of few candidates (14 for one wanted prediction, 12 for four) every set is weighed, of more the
+    best of some grown ones is named.
 
     Parameters
     ----------

@@ -15,8 +15,8 @@ from p2law.designing.picks import NextRuns
 ROUNDS = 10
 """Rounds of exchange at most; two or three are enough as a rule."""
 
-FEW, AT_ONCE = 12, 512
-"""Of so few candidates every set is weighed, so many at a time."""
+EVERY, AT_ONCE = 2**14, 512
+"""Every set is weighed where there are no more, times wanted predictions; so many at a time."""
 
 LEFT_OUT = 0.05
 """Share of a set that is left out at once while the budget does not pay for it."""
@@ -125,7 +125,7 @@ class Search:
         Three grow, by narrowing per cost, per its root, and alone. One is what is left of all that
         can be paid for: where runs widen each by itself and narrow together, nothing grows.
         """
-        if len(self.offered.cost) <= FEW:
+        if 2 ** len(self.offered.cost) * self.slopes.shape[1] <= EVERY:
             return self.best_of_all(budget)
         begun = [self.grown(self.having([]), budget, power) for power in (1.0, 0.5, 0.0)]
         begun.append(self.pruned(budget))
@@ -138,9 +138,10 @@ class Search:
         sets = np.arange(2 ** len(runs))[:, None] >> runs & 1
         cost = sets @ self.offered.cost
         sets, cost = sets[paid := cost <= budget * (1 + 1e-12)], cost[paid]
+        step = max(1, AT_ONCE // self.slopes.shape[1])
         widths = [
             self.widths(self.before + np.tensordot(self.parts, some, (3, 1)).swapaxes(-1, -2))
-            for some in np.split(sets, range(AT_ONCE, len(sets), AT_ONCE))
+            for some in np.split(sets, range(step, len(sets), step))
         ]
         found = np.nan_to_num(np.concatenate(widths), nan=np.inf)
         good = np.flatnonzero(found <= found.min() * (1 + 1e-9))
