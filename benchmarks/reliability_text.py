@@ -162,6 +162,12 @@ or a case that is made from its number, which `tests/test_hostile.py` runs again
 - pages made in threads, which changed matplotlib's settings for good
   (`test_pictures_drawn_in_threads_leave_matplotlib_as_it_was`)
 
+**Logs**
+
+- two counts of tokens in one log, of which the order of names or the seed of hashes chose
+  (`test_tokens_of_a_trainer_are_the_same_whatever_the_seed_of_hashes`,
+  `test_of_two_counts_of_tokens_in_groups_one_must_be_named`)
+
 **Texts and labels**
 
 - a path with a zero byte (`test_files_that_are_none_are_refused`)

@@ -4,7 +4,10 @@ import ast
 import gzip
 import json
 import math
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +19,7 @@ from hypothesis import strategies as st
 import p2law
 from p2law import cli, logs
 from p2law.errors import P2LawError, RecordError
-from p2law.logs import events, smoothing, thinning, unpacking
+from p2law.logs import events, smoothing, tensorboard, thinning, unpacking
 from p2law.logs.options import Options
 from p2law.logs.units import in_nats
 
@@ -1085,6 +1088,112 @@ def test_what_follows_the_last_member_of_a_gzip_is_not_passed_over(tmp_path):
         assert [3.0, 2.9] == log.records["loss"].tolist()
     path.write_bytes(spoilt)
     assert "nothing can be read before it" in str(refusal(logs.read_csv, path, **how))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "_step,tokens,train/tokens,eval/loss\n1,2e6,1e6,2.5\n",
+        "_step,train/tokens,tokens,eval/loss\n1,1e6,2e6,2.5\n",
+    ],
+)
+def test_the_very_name_goes_before_one_in_a_group_in_any_order(tmp_path, text):
+    """
+    Both count tokens by their names; the account says which was taken.
+    """
+    log = logs.read_wandb(table(tmp_path, text), loss="eval")
+
+    assert [2e6] == log.records["tokens"].tolist()
+    assert said(log, "tokens as logged in 'tokens'")
+
+
+def test_tokens_of_a_trainer_are_the_same_whatever_the_seed_of_hashes(tmp_path):
+    """
+    An entry holds its own count of tokens and that of a group.
+    """
+    entries = [
+        {**each, "tokens": 1e4 * each["step"], "train_tokens": 1e3 * each["step"]}
+        for each in evaluated(LOSSES)
+    ]
+    code = (
+        "import sys; from p2law import logs; "
+        "print(logs.read_trainer_state(sys.argv[1], loss='eval').records['tokens'].tolist())"
+    )
+    command = [sys.executable, "-c", code, state(tmp_path, entries)]
+
+    for seed in "0123":
+        environment = os.environ | {"PYTHONHASHSEED": seed}
+        told = subprocess.run(  # noqa: S603 - our own interpreter and package
+            command, env=environment, capture_output=True, text=True, check=True
+        )
+        assert [1e6, 2e6, 3e6, 4e6] == json.loads(told.stdout)
+
+
+def test_of_two_counts_of_tokens_in_groups_one_must_be_named(tmp_path):
+    """
+    Neither is more the count of tokens than the other, in whatever log they stand.
+    """
+    entry = {"step": 100, "train_tokens": 1e6, "perf/tokens": 1e5, "eval_loss": 2.5}
+    history = table(tmp_path, "_step,train_tokens,perf/tokens,eval/loss\n100,1e6,1e5,2.5\n")
+    words = "holds several counts of tokens: 'train_tokens', 'perf/tokens'; name one: tokens="
+
+    for read, path in (
+        (logs.read_trainer_state, state(tmp_path, [entry])),
+        (logs.read_wandb, history),
+    ):
+        assert words in str(refusal(read, path, loss="eval"))
+        log = read(path, loss="eval", tokens="train_tokens")
+        assert [1e6] == log.records["tokens"].tolist()
+        assert said(log, "tokens as logged in 'train_tokens'")
+
+
+def test_of_two_tags_of_tokens_in_groups_one_must_be_named(tmp_path, monkeypatch):
+    """
+    As in all other logs.
+    """
+    tags = {"eval/loss": 2.5, "train/tokens": 1e6, "perf/tokens": 1e5}
+    found = [events.Scalar(k, 100, tag, value) for k, (tag, value) in enumerate(tags.items())]
+    monkeypatch.setattr(tensorboard, "scalars", lambda _: (found, ""))
+    path = table(tmp_path, "", "events.out.tfevents.1")
+
+    error = refusal(logs.read_tensorboard, path, loss="eval")
+    log = logs.read_tensorboard(path, loss="eval", tokens="perf/tokens")
+
+    assert "several counts of tokens: 'train/tokens', 'perf/tokens'; name one" in str(error)
+    assert [1e5] == log.records["tokens"].tolist()
+    assert said(log, "tokens as logged in 'perf/tokens'")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["_step,train/step,eval/loss\n7,100,2.5\n", "train/step,_step,eval/loss\n100,7,2.5\n"],
+)
+def test_the_trainers_step_goes_before_that_of_wandb_in_any_order(tmp_path, text):
+    """
+    The account says which was taken; W&B's own must be asked for.
+    """
+    path = table(tmp_path, text)
+
+    log = logs.read_wandb(path, loss="eval", tokens_per_step=1000)
+    own = logs.read_wandb(path, loss="eval", tokens_per_step=1000, step="_step")
+
+    assert [100_000] == log.records["tokens"].tolist()
+    assert said(log, "steps are 'train/step'")
+    assert not said(log, "counts calls of wandb.log")
+    assert [7000] == own.records["tokens"].tolist()
+
+
+def test_wandbs_step_is_named_as_such_where_it_is_counted_by_beside_tokens(tmp_path):
+    """
+    Tokens per step go before the count of tokens: then the steps matter.
+    """
+    path = table(tmp_path, "_step,num_tokens,eval/loss\n100,1e6,2.5\n")
+
+    steps = logs.read_wandb(path, loss="eval", tokens_per_step=1000)
+    tokens = logs.read_wandb(path, loss="eval")
+
+    assert said(steps, "counts calls of wandb.log")
+    assert not said(tokens, "counts calls of wandb.log")
 
 
 def test_counts_of_one_step_are_not_taken_for_tokens_seen(tmp_path):

@@ -31,6 +31,8 @@ class Curve:
         What was noticed when reading.
     averaged : bool
         The log is known to hold means over the steps since the row before.
+    tokens : str
+        Name of the count of tokens in the log, where there is one.
     cure : str
         How this log's tokens per step are found, for the message that asks for them.
     """
@@ -41,6 +43,7 @@ class Curve:
     loss: str
     notes: tuple[str, ...] = ()
     averaged: bool = False
+    tokens: str = ""
     cure: str = ""
 
     @property

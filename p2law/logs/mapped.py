@@ -53,11 +53,12 @@ def curves_of(
     read = {column for column, _ in chosen.values()}
     if unread := [name for name in table.columns if name and name not in read]:
         notes.append(f"columns not read: {', '.join(unread)}")
+    loss, tokens = chosen["loss"][0], chosen.get("tokens", ("",))[0]
     if "run" not in rows:
         name = path.name.split(".")[0]
-        return [Curve(name, path, rows, chosen["loss"][0])], notes
+        return [Curve(name, path, rows, loss, tokens=tokens)], notes
     parts = rows.drop(columns="run").groupby(rows["run"], sort=False)
-    return [Curve(str(run), path, part, chosen["loss"][0]) for run, part in parts], notes
+    return [Curve(str(run), path, part, loss, tokens=tokens) for run, part in parts], notes
 
 
 def _chosen(columns: Mapping[str, Any], table: Sheet) -> dict[str, tuple[str, float]]:

@@ -76,18 +76,46 @@ def chosen(loss: str, names: Iterable[str], where: str) -> str:
     raise RecordError(f"{where}holds {what}; it holds {listed}; name one of these: loss=...")
 
 
-def first(known: Sequence[str], names: Iterable[str]) -> str:
-    """The name that comes first in a list of usual ones, alone or in a usual group; or none.
+def first(known: Sequence[str], names: Iterable[str], where: str = "") -> str:
+    """The name that comes first in a list of usual ones, alone or else in a usual group; or none.
+
+    Parameters
+    ----------
+    known : sequence of str
+        `STEPS` or `TOKENS`.
+    names : iterable of str
+        What the log holds.
+    where : str
+        Put before the message.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    RecordError
+        Several can be meant, as ``train/tokens`` and ``perf/tokens``; the text lists them.
 
     Examples
     --------
     >>> first(STEPS, ["epoch", "_step", "train/global_step"])
     'train/global_step'
-    >>> first(TOKENS, ["train/tokens_per_second"])
-    ''
+    >>> first(TOKENS, ["train/tokens", "tokens"]), first(TOKENS, ["train/tokens_per_second"])
+    ('tokens', '')
     """
-    held = {_GROUP.sub("", plain(each)): each for each in names}
-    return next((held[usual] for usual in known if usual in held), "")
+    held = list(dict.fromkeys(names))
+    for usual in known:
+        grouped = [each for each in held if _GROUP.sub("", plain(each)) == usual]
+        found = [each for each in grouped if plain(each) == usual] or grouped
+        if len(found) > 1:
+            what, several = "step" if known is STEPS else "tokens", ", ".join(map(repr, found))
+            raise RecordError(
+                f"{where}holds several counts of {what}: {several}; name one: {what}=..."
+            )
+        if found:
+            return found[0]
+    return ""
 
 
 def one_of(name: str, names: Iterable[str], where: str) -> str:

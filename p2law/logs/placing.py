@@ -75,7 +75,7 @@ def _tokens(curve: Curve, table: pd.DataFrame, options: Options) -> tuple[Array,
     missing = "missing here though logged elsewhere"
     refuse(curve, table, "tokens", ~np.isfinite(tokens), missing, "pass tokens_per_step=")
     refuse(curve, table, "tokens", np.r_[False, np.diff(tokens) <= 0], "that do not rise", _BACK)
-    return tokens, "tokens as logged"
+    return tokens, f"tokens as logged in {curve.tokens!r}"
 
 
 def _two_counts(table: pd.DataFrame, tokens: Array, options: Options) -> list[str]:

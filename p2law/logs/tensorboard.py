@@ -45,13 +45,13 @@ def curves_of(source: Path, options: Options) -> tuple[list[Curve], list[str]]:
     where = f"{source}: "
     tags = [scalar.tag for placed in runs.values() for _, scalar in placed]
     loss = chosen(options.loss, tags, where)
-    tokens = one_of(options.tokens, tags, where) if options.tokens else first(TOKENS, tags)
+    tokens = one_of(options.tokens, tags, where) if options.tokens else first(TOKENS, tags, where)
     tables = {folder: _table(placed, loss, tokens) for folder, placed in runs.items()}
     without = [_name(source, folder) for folder, table in tables.items() if not len(table)]
     if without:
         notes.append(f"without {loss!r} and not read: {', '.join(without)}")
     curves = [
-        Curve(_name(source, folder), folder, table, loss)
+        Curve(_name(source, folder), folder, table, loss, tokens=tokens)
         for folder, table in tables.items()
         if len(table)
     ]

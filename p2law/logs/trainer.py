@@ -49,15 +49,19 @@ def curve_of(source: Path, options: Options) -> Curve:
     entries, state, fault = _entries(path)
     notes += cut(fault, len(entries), "entries of log_history", partial=options.partial)
     where = f"{path}: "
-    names = [name for each in entries for name in each if name not in ("step", "epoch")]
-    loss = _loss(options.loss, names, where)
+    names = list(dict.fromkeys(name for each in entries for name in each))
+    loss = _loss(options.loss, [each for each in names if each not in ("step", "epoch")], where)
     notes += [f"{WHOLE} is {_OF_THE_RUN}"] if loss == WHOLE else []
-    table, more = _table(entries, loss, options, where)
+    step = one_of(options.step, names, where) if options.step else "step"
+    tokens = one_of(options.tokens, names, where) if options.tokens else first(TOKENS, names, where)
+    wanted = {"step": step, "loss": loss} | ({"tokens": tokens} if tokens else {})
+    table, more = _table(entries, wanted, where, partial=options.partial)
     notes += more
     size = state.get("train_batch_size")
     cure = f"; this run had {short(size)} sequences a device and micro-step" if size else ""
     notes += _replaced(entries, loss)
-    return Curve(_run(path), path, table, loss, tuple(notes), averaged=loss == "loss", cure=cure)
+    averaged = loss == "loss"
+    return Curve(_run(path), path, table, loss, tuple(notes), averaged, tokens, cure)
 
 
 def _loss(asked: str, names: Sequence[str], where: str) -> str:
@@ -144,14 +148,10 @@ def _salvaged(text: str) -> list[Any]:
 
 
 def _table(
-    entries: Entries, loss: str, options: Options, where: str
+    entries: Entries, wanted: Mapping[str, str], where: str, *, partial: bool
 ) -> tuple[pd.DataFrame, Sequence[str]]:
     """Loss, step and tokens of the entries that hold the loss; a note where some were left."""
-    names = {name for each in entries for name in each}
-    tokens = one_of(options.tokens, names, where) if options.tokens else first(TOKENS, names)
-    step = one_of(options.step, names, where) if options.step else "step"
-    wanted = {"step": step, "loss": loss} | ({"tokens": tokens} if tokens else {})
-    held = [k for k, each in enumerate(entries) if loss in each]
+    held = [k for k, each in enumerate(entries) if wanted["loss"] in each]
     wrong = [(k, name) for k in held for name in wanted.values() if _is_text(entries[k].get(name))]
     notes: Sequence[str] = ()
     if wrong:
@@ -160,7 +160,7 @@ def _table(
         held = held[: held.index(k)]
         notes = cut(
             f"{where}{fault}", len(held), "entries with a loss",
-            partial=options.partial, places=list(dict.fromkeys(f"entry {k}" for k, _ in wrong)),
+            partial=partial, places=list(dict.fromkeys(f"entry {k}" for k, _ in wrong)),
         )  # fmt: skip
     columns = {
         column: [_said(entries[k].get(name)) for k in held] for column, name in wanted.items()

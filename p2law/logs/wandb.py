@@ -15,6 +15,8 @@ from p2law.logs.sheets import Sheet, sheet
 
 BETWEEN = " - "
 """Stands between run and metric in the columns of a panel."""
+OWN = "_step"
+"""W&B's own count, in the columns of a history."""
 SAMPLED = 500
 """Rows that `run.history()` draws where it is not told otherwise."""
 _RANGE = re.compile(r"__(MIN|MAX)$")
@@ -105,7 +107,8 @@ def _of_panel(table: Sheet, x: str, run: str, loss: str, options: Options) -> Cu
     if run.startswith("Group: "):
         notes.append("a mean over the runs of a group; its runs are not told apart")
     found = pd.DataFrame({kind: at, "loss": losses})
-    return Curve(run, table.path, found, loss, tuple(notes))
+    tokens = along if kind == "tokens" else ""
+    return Curve(run, table.path, found, loss, tuple(notes), tokens=tokens)
 
 
 def _along(table: Sheet, x: str, run: str, options: Options) -> tuple[str, str, list[str]]:
@@ -146,20 +149,29 @@ def _averages(table: Sheet, column: str) -> list[str]:
     return [f"{apart} {what} of several points that W&B made (__MIN and __MAX differ)"]
 
 
+def _step(names: Sequence[str], options: Options, where: str) -> tuple[str, list[str]]:
+    """The column of steps, W&B's own only where there is no other, and what to say of it."""
+    if options.step:
+        return one_of(options.step, names, where), []
+    found = first(STEPS, [each for each in names if each != OWN], where)
+    step = found or (OWN if OWN in names else "")
+    own = step == OWN or (plain(step) == "step" and OWN not in names)
+    return step, [_COUNTS] if own else [f"steps are {step!r}"] if step else []
+
+
 def _of_history(
     table: Sheet, names: Sequence[str], loss: str, options: Options
 ) -> tuple[list[Curve], list[str]]:
     """Runs of a table with one row a call of wandb.log."""
     where = f"{table.path}: "
-    tokens = one_of(options.tokens, names, where) if options.tokens else first(TOKENS, names)
-    step = one_of(options.step, names, where) if options.step else first(STEPS, names)
+    tokens = one_of(options.tokens, names, where) if options.tokens else first(TOKENS, names, where)
+    step, more = _step(names, options, where)
     if not (tokens or step):
         raise RecordError(f"{where}no column counts steps or tokens; name one: step= or tokens=")
     columns = {kind: name for kind, name in (("step", step), ("tokens", tokens)) if name}
     own = table.sound([*columns.values(), loss], partial=options.partial)
-    notes = list(own.notes[len(table.notes) :])
-    if plain(step) == "step" and not (options.step or tokens):
-        notes.append(_COUNTS)
+    counted = bool(tokens) and options.tokens_per_step is None
+    notes = [*own.notes[len(table.notes) :], *([] if counted else more)]
     if len(table.lines) == SAMPLED:
         notes.append(
             f"exactly {SAMPLED} rows: run.history() draws so many at random unless told "
@@ -171,7 +183,7 @@ def _of_history(
     run = next((each for each in ("run", "run_name", "name") if each in names), "")
     if not run:
         name = table.path.name.split(".")[0]
-        return [Curve(name, table.path, rows, loss)], notes
+        return [Curve(name, table.path, rows, loss, tokens=tokens)], notes
     labels = pd.Series(own.columns[run], index=own.places).reindex(rows.index)
     parts = rows.groupby(labels, sort=False)
-    return [Curve(str(name), table.path, part, loss) for name, part in parts], notes
+    return [Curve(str(name), table.path, part, loss, tokens=tokens) for name, part in parts], notes
