@@ -910,7 +910,8 @@ def test_any_table_is_read_by_a_map_of_its_columns(tmp_path):
         ("step,l\n100,2.5\n", "nothing named 'loss'; it holds 'step', 'l'"),
         ("step,loss\n-5,2.5\n", "line 2 (step -5): step = -5"),
         ("step,loss\n100,-2.5\n", "turn the sign of log-likelihoods"),
-        ("step,loss\n100,\n", "no loss is a number"),
+        ("step,loss\n100,NaN\n", "no loss is a number"),
+        ("step,loss\n100,\n", "all 1 cells of 'loss' are empty"),
     ],
     ids=str,
 )
@@ -955,6 +956,108 @@ def test_what_stands_before_any_damage_is_offered(tmp_path, rest, words):
     assert "2 rows before it can be read: partial=True takes what there is" in str(error)
     assert [3.0, 2.9] == log.records["loss"].tolist()
     assert said(log, "the 2 rows before it were taken (partial=True)")
+
+
+LIGHTNING = """epoch,step,train_loss_epoch,train_loss_step,val_loss
+0,49,,2.30,
+0,99,,2.10,
+0,99,,,2.05
+0,99,2.20,,
+1,149,,2.00,
+1,199,,1.95,
+1,199,,,1.94
+1,199,1.97,,
+"""
+"""metrics.csv of Lightning: a row a call, so that several rows have one step."""
+
+
+@pytest.mark.parametrize("how", [{}, {"missing": "leave out"}, {"repeats": "last"}], ids=str)
+@pytest.mark.parametrize(
+    ("loss", "steps", "losses"),
+    [
+        ("val_loss", [99, 199], [2.05, 1.94]),
+        ("train_loss_epoch", [99, 199], [2.2, 1.97]),
+        ("train_loss_step", [49, 99, 149, 199], [2.3, 2.1, 2.0, 1.95]),
+    ],
+)
+def test_a_row_without_the_loss_takes_no_measurement_away(tmp_path, loss, steps, losses, how):
+    """
+    Whatever else was logged at its step, before or after; the rows are counted.
+    """
+    path = table(tmp_path, LIGHTNING, "metrics.csv")
+
+    log = logs.read_csv(path, {"loss": loss}, tokens_per_step=1e5, **how)
+
+    assert steps == log.records["step"].tolist()
+    assert losses == log.records["loss"].tolist()
+    assert said(log, f"{8 - len(steps)} of 8 rows have an empty '{loss}' and were left out: line")
+    assert not said(log, "went back")
+
+
+def test_a_loss_that_is_nan_is_no_empty_cell(tmp_path):
+    """
+    A run that diverged is refused, and beside empty cells too.
+    """
+    path = table(tmp_path, LIGHTNING.replace("1.94", "nan"), "metrics.csv")
+
+    error = refusal(logs.read_csv, path, {"loss": "val_loss"}, tokens_per_step=1e5)
+
+    assert ["line 8"] == error.rows
+    assert "1 of 2 rows have loss that is no number" in str(error)
+
+
+def test_empty_losses_of_a_history_of_wandb_are_counted(tmp_path):
+    """
+    `to_csv` leaves NaN empty: the account says where that may have been.
+    """
+    path = table(tmp_path, "_step,num_tokens,eval/loss\n1,1e6,2.5\n2,2e6,\n3,3e6,2.3\n")
+
+    log = logs.read_wandb(path, loss="eval")
+
+    assert [2.5, 2.3] == log.records["loss"].tolist()
+    assert said(log, "1 of 3 rows have an empty 'eval/loss' and were left out: line 3; nothing")
+    assert said(log, "unless pandas wrote the table")
+
+
+RUNS = "run,num_tokens,loss\na,1e6,2.5\nb,1e6,\na,2e6,2.4\n"
+
+
+@pytest.mark.parametrize(
+    ("read", "asked"),
+    [
+        (logs.read_wandb, {"loss": "train"}),
+        (logs.read_csv, {"columns": {"run": "run", "tokens": "num_tokens"}}),
+    ],
+)
+def test_a_run_of_a_table_that_never_has_the_loss_is_named(tmp_path, read, asked):
+    """
+    It does not vanish with its rows.
+    """
+    log = read(table(tmp_path, RUNS), **asked)
+
+    assert ["a", "a"] == log.records["run"].tolist()
+    assert said(log, "without 'loss' and not read: b")
+
+
+@pytest.mark.parametrize(
+    ("read", "asked"),
+    [
+        (logs.read_wandb, {"loss": "train"}),
+        (logs.read_csv, {"columns": {"run": "run", "tokens": "num_tokens"}}),
+    ],
+)
+def test_a_loss_of_no_run_is_refused_by_line(tmp_path, read, asked):
+    """
+    An empty name is no run; where there is no loss, none is needed.
+    """
+    path = table(tmp_path, RUNS.replace("a,2e6", ",2e6").replace("b,", " ,"))
+
+    error = refusal(read, path, **asked)
+
+    assert ["line 4"] == error.rows
+    assert "1 of 2 rows with a loss are of no run, their cell of 'run' is empty: line 4" in str(
+        error
+    )
 
 
 def test_a_last_line_without_an_end_is_said(tmp_path):
@@ -1652,6 +1755,7 @@ LAYERS = (
     "tensorboard",
     "unpacking",
     "sheets",
+    "parting",
     "wandb",
     "mapped",
     "guessing",

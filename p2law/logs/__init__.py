@@ -168,6 +168,7 @@ def read_csv(
         From names of records to columns, or to a column and a factor:
         ``{"tokens": ("Tokens (B)", 1e9), "loss": "val ppl", "run": "name"}``.
         ``"loss"``, and ``"tokens"`` or ``"step"``, must be among them, or columns of the table.
+        Rows in which the loss is empty are left out and counted.
         `unit` is also that of ``"base_loss"`` and ``"train_loss"``.
     facts : mapping, optional
         Columns to add; a value may be a mapping from runs to values.

@@ -12,6 +12,7 @@ from p2law.errors import RecordError
 from p2law.logs.curves import Curve
 from p2law.logs.naming import one_of
 from p2law.logs.options import Options
+from p2law.logs.parting import parted
 from p2law.logs.sheets import Sheet, sheet, texts
 from p2law.logs.units import LOSSES
 from p2law.records import LABELS
@@ -49,16 +50,15 @@ def curves_of(
     rows = pd.DataFrame(
         {name: _values(table, name, *each) for name, each in chosen.items()}, index=table.places
     )
-    notes = [*table.notes, *(_scaled(name, *each) for name, each in chosen.items() if each[1] != 1)]
+    loss, tokens = chosen["loss"][0], chosen.get("tokens", ("",))[0]
+    held = table.holding(loss)
+    notes = [*held.notes, *(_scaled(name, *each) for name, each in chosen.items() if each[1] != 1)]
     read = {column for column, _ in chosen.values()}
     if unread := [name for name in table.columns if name and name not in read]:
         notes.append(f"columns not read: {', '.join(unread)}")
-    loss, tokens = chosen["loss"][0], chosen.get("tokens", ("",))[0]
-    if "run" not in rows:
-        name = path.name.split(".")[0]
-        return [Curve(name, path, rows, loss, tokens=tokens)], notes
-    parts = rows.drop(columns="run").groupby(rows["run"], sort=False)
-    return [Curve(str(run), path, part, loss, tokens=tokens) for run, part in parts], notes
+    runs = rows.pop("run").rename(chosen["run"][0]) if "run" in rows else None
+    curves, more = parted(path, rows.loc[held.places], runs, loss, tokens)
+    return curves, notes + more
 
 
 def _chosen(columns: Mapping[str, Any], table: Sheet) -> dict[str, tuple[str, float]]:

@@ -88,6 +88,38 @@ class Sheet:
         columns = {name: own[: rows[0]] for name, own in self.columns.items()}
         return Sheet(self.path, columns, self.lines[: rows[0]], (*self.notes, *notes))
 
+    def holding(self, name: str) -> "Sheet":
+        """The rows in which one column is not empty; the notes count the others.
+
+        Parameters
+        ----------
+        name : str
+            Of the loss: loggers leave it empty where they log something else.
+
+        Returns
+        -------
+        Sheet
+
+        Raises
+        ------
+        RecordError
+            It is empty everywhere.
+        """
+        held = [bool(cell.strip()) for cell in self.columns[name]]
+        kept = [k for k, each in enumerate(held) if each]
+        left = [place for place, each in zip(self.places, held, strict=True) if not each]
+        if not left:
+            return self
+        if not kept:
+            raise RecordError(f"{self.path}: all {len(left)} cells of {name!r} are empty", left)
+        note = (
+            f"{len(left)} of {len(held)} rows have an empty {name!r} and were left out: "
+            f"{', '.join(left[:5])}{' ...' if len(left) > 5 else ''}; nothing was measured there, "
+            f"unless pandas wrote the table, which leaves NaN empty, too"
+        )
+        columns = {each: [own[k] for k in kept] for each, own in self.columns.items()}
+        return Sheet(self.path, columns, [self.lines[k] for k in kept], (*self.notes, note))
+
     def numbers(self, name: str) -> pd.Series:
         """One column as numbers: NaN where NaN was written, and nothing where nothing was.
 

@@ -11,6 +11,7 @@ from p2law.errors import RecordError
 from p2law.logs.curves import Curve
 from p2law.logs.naming import STEPS, TOKENS, chosen, first, one_of, plain
 from p2law.logs.options import Options
+from p2law.logs.parting import parted
 from p2law.logs.sheets import Sheet, sheet
 
 BETWEEN = " - "
@@ -169,7 +170,8 @@ def _of_history(
     if not (tokens or step):
         raise RecordError(f"{where}no column counts steps or tokens; name one: step= or tokens=")
     columns = {kind: name for kind, name in (("step", step), ("tokens", tokens)) if name}
-    own = table.sound([*columns.values(), loss], partial=options.partial)
+    whole = table.sound([*columns.values(), loss], partial=options.partial)
+    own = whole.holding(loss)
     counted = bool(tokens) and options.tokens_per_step is None
     notes = [*own.notes[len(table.notes) :], *([] if counted else more)]
     if len(table.lines) == SAMPLED:
@@ -177,13 +179,9 @@ def _of_history(
             f"exactly {SAMPLED} rows: run.history() draws so many at random unless told "
             "otherwise; run.scan_history() gives all"
         )
-    losses = own.numbers(loss)
-    known = {kind: own.numbers(name) for kind, name in columns.items()}
-    rows = pd.DataFrame({**known, "loss": losses}).reindex(losses.index)
+    read = {kind: own.column(name) for kind, name in (*columns.items(), ("loss", loss))}
+    rows = pd.DataFrame(read, index=own.places)
     run = next((each for each in ("run", "run_name", "name") if each in names), "")
-    if not run:
-        name = table.path.name.split(".")[0]
-        return [Curve(name, table.path, rows, loss, tokens=tokens)], notes
-    labels = pd.Series(own.columns[run], index=own.places).reindex(rows.index)
-    parts = rows.groupby(labels, sort=False)
-    return [Curve(str(name), table.path, part, loss, tokens=tokens) for name, part in parts], notes
+    runs = pd.Series(whole.columns[run], whole.places, name=run) if run else None
+    curves, more = parted(table.path, rows, runs, loss, tokens)
+    return curves, notes + more
