@@ -167,8 +167,9 @@ or a case that is made from its number, which `tests/test_hostile.py` runs again
 - two counts of tokens in one log, of which the order of names or the seed of hashes chose
   (`test_tokens_of_a_trainer_are_the_same_whatever_the_seed_of_hashes`,
   `test_of_two_counts_of_tokens_in_groups_one_must_be_named`)
-- empty cells of a table that took the place of losses measured at the same step
-  (`test_a_row_without_the_loss_takes_no_measurement_away`)
+- empty cells, and NaN, that took the place of losses measured at the same step
+  (`test_a_row_without_the_loss_takes_no_measurement_away`,
+  `test_what_is_no_number_takes_no_measurement_at_its_step_away`)
 
 **Texts and labels**
 

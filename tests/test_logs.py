@@ -1006,6 +1006,53 @@ def test_a_loss_that_is_nan_is_no_empty_cell(tmp_path):
     assert "1 of 2 rows have loss that is no number" in str(error)
 
 
+NANS = "_step,num_tokens,eval/loss\n1,1e6,2.5\n1,1e6,NaN\n2,2e6,NaN\n2,2e6,2.4\n3,3e6,NaN\n"
+
+
+@pytest.mark.parametrize("repeats", ["refuse", "last"])
+def test_what_is_no_number_takes_no_measurement_at_its_step_away(tmp_path, repeats):
+    """
+    A table in which NaN is written for what was not logged; each that was left out is counted.
+    """
+    path = table(tmp_path, NANS)
+
+    error = refusal(logs.read_wandb, path, loss="eval")
+    log = logs.read_wandb(path, loss="eval", missing="leave out", repeats=repeats)
+
+    assert "missing='leave out' leaves out what is no number beside a loss" in str(error)
+    assert [2.5, 2.4] == log.records["loss"].tolist()
+    assert said(log, "2 rows left out: no number, beside a loss at the same step")
+    assert said(log, "1 of 3 losses are no number and were left out: line 6")
+
+
+def test_a_run_that_was_taken_up_again_and_failed_does_not_get_its_old_losses_back(tmp_path):
+    """
+    Steps went back: what was measured there before belonged to the part that was lost.
+    """
+    path = table(tmp_path, "step,loss\n1,2.5\n2,2.4\n3,2.3\n2,NaN\n3,NaN\n")
+    how = {"tokens_per_step": 1e5, "missing": "leave out", "repeats": "last"}
+
+    log = logs.read_csv(path, {}, **how)
+
+    assert [2.5] == log.records["loss"].tolist()
+
+
+@pytest.mark.parametrize("how", [{}, {"repeats": "last"}], ids=str)
+def test_a_loss_without_a_step_is_refused_as_such(tmp_path, how):
+    """
+    Two missing steps are no repeated one.
+    """
+    text = "train/step,eval/loss,_step\n100,2.5,1\n,2.4,2\n,2.3,3\n"
+
+    error = refusal(
+        logs.read_wandb, table(tmp_path, text), loss="eval", tokens_per_step=1000, **how
+    )
+
+    assert ["line 3", "line 4"] == error.rows
+    assert "2 of 3 rows have step that is missing" in str(error)
+    assert "name a count that stands beside every loss: step=..." in str(error)
+
+
 def test_empty_losses_of_a_history_of_wandb_are_counted(tmp_path):
     """
     `to_csv` leaves NaN empty: the account says where that may have been.

@@ -30,6 +30,8 @@ _OPTIONS = {
     "step='": "--step NAME",
     "step= or tokens=": "--step NAME or --tokens NAME",
     "loss=...": "--loss NAME",
+    "step=...": "--step NAME",
+    "tokens=...": "--tokens NAME",
     "averaged=True": "--averaged",
     "repeats='last'": "--repeats last",
     "missing='leave out'": "--missing 'leave out'",

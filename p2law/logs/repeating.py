@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from p2law.domains import Mask
 from p2law.logs.curves import Curve, refuse
 from p2law.logs.options import Options
 
@@ -12,6 +13,8 @@ _CURE = (
     "a restarted run, or two runs in one log? repeats='last' lets the later rows win: where "
     "steps go back, what was logged before from there on is left out"
 )
+_BESIDE = "; missing='leave out' leaves out what is no number beside a loss at the same {noun}"
+_UNPLACED = "which {noun} was it? name a count that stands beside every loss: {by}=..."
 
 
 def settled(curve: Curve, options: Options) -> tuple[pd.DataFrame, list[str]]:
@@ -19,7 +22,9 @@ def settled(curve: Curve, options: Options) -> tuple[pd.DataFrame, list[str]]:
 
     A step that says the same twice is no contradiction and is merged. Otherwise, on
     request, the later rows win: where steps go back, everything logged before at that
-    step or after it belonged to the part of the run that was lost.
+    step or after it belonged to the part of the run that was lost. Where losses that are no
+    number are to be left out, they win over none that was measured at the same step, but for
+    steps that went back in between.
 
     Parameters
     ----------
@@ -35,32 +40,56 @@ def settled(curve: Curve, options: Options) -> tuple[pd.DataFrame, list[str]]:
     Raises
     ------
     RecordError
-        Steps go back or are repeated with another loss, and `repeats` is ``"refuse"``.
+        A step is missing, or steps go back or are repeated with another loss, and `repeats` is
+        ``"refuse"``.
     """
-    by = "step" if "step" in curve.table.columns else "tokens"
-    return (_latest if options.repeats == "last" else _merged)(curve, by)
+    table = curve.table
+    by = "step" if "step" in table.columns else "tokens"
+    unplaced = _UNPLACED.format(noun=_NOUNS[by], by=by)
+    refuse(curve, table, by, table[by].isna().to_numpy(), "that is missing", unplaced)
+    spare, notes, cure = _spare(table, by), [], _CURE
+    if options.missing == "leave out":
+        what = f"left out: no number, beside a loss at the same {_NOUNS[by]}"
+        table, notes = table.loc[~spare], _counted(spare.sum(), what)
+    elif spare.any():
+        cure += _BESIDE.format(noun=_NOUNS[by])
+    if options.repeats == "last":
+        table, more = _latest(table, by)
+    else:
+        table, more = _merged(curve, table, by, cure)
+    return table, notes + more
 
 
-def _merged(curve: Curve, by: str) -> tuple[pd.DataFrame, list[str]]:
+def _spare(table: pd.DataFrame, by: str) -> Mask:
+    """Rows that are no number beside one that is, at one step and with no way back between."""
+    numbers = pd.Series(np.isfinite(table["loss"].to_numpy(dtype=float)), index=table.index)
+    part = (table[by].diff() < 0).cumsum()
+    spare: Mask = (numbers.groupby([part, table[by]]).transform("any") & ~numbers).to_numpy()
+    return spare
+
+
+def _merged(
+    curve: Curve, table: pd.DataFrame, by: str, cure: str
+) -> tuple[pd.DataFrame, list[str]]:
     """Every step once, if none contradicts itself."""
     noun = _NOUNS[by]
-    same = curve.table.duplicated([by, "loss"]).to_numpy() & curve.table["loss"].notna().to_numpy()
-    table = curve.table.loc[~same]
+    same = table.duplicated([by, "loss"]).to_numpy() & table["loss"].notna().to_numpy()
+    table = table.loc[~same]
     again = table[by].duplicated().to_numpy()
-    refuse(curve, table, "loss", again, f"at a {noun} that came before with another", _CURE)
+    refuse(curve, table, "loss", again, f"at a {noun} that came before with another", cure)
     at = table[by].to_numpy(dtype=float)
     notes = _counted(same.sum(), f"merged: an earlier {noun} has the same loss")
     notes += _counted((np.diff(at) < 0).sum(), f"put in order: {noun}s went back")
     return table.iloc[np.argsort(at, kind="stable")], notes
 
 
-def _latest(curve: Curve, by: str) -> tuple[pd.DataFrame, list[str]]:
+def _latest(table: pd.DataFrame, by: str) -> tuple[pd.DataFrame, list[str]]:
     """The rows that no later one overtakes."""
-    at = curve.table[by].to_numpy(dtype=float)
+    at = table[by].to_numpy(dtype=float)
     later = np.minimum.accumulate(np.r_[at, np.inf][::-1])[::-1][1:]
     lost = at >= later
     why = f"left out because the run went back to an earlier {_NOUNS[by]} (repeats='last')"
-    return curve.table.loc[~lost], _counted(lost.sum(), why)
+    return table.loc[~lost], _counted(lost.sum(), why)
 
 
 def _counted(count: int, what: str) -> list[str]:
