@@ -170,6 +170,8 @@ or a case that is made from its number, which `tests/test_hostile.py` runs again
 - empty cells, and NaN, that took the place of losses measured at the same step
   (`test_a_row_without_the_loss_takes_no_measurement_away`,
   `test_what_is_no_number_takes_no_measurement_at_its_step_away`)
+- a Trainer's checkpoint of a branch that was given up, read because it went furthest
+  (`test_a_state_of_a_run_that_was_given_up_is_not_taken_for_the_run`)
 
 **Texts and labels**
 

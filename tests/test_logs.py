@@ -71,13 +71,13 @@ def refused_state(folder, entries, **how):
 
 def test_a_real_trainers_evaluations_become_records():
     """
-    A run's folder gives its newest state; the evaluation repeated at the restart is merged.
+    A folder gives the state that went furthest; the evaluation repeated at the restart is merged.
     """
     log = logs.read_trainer_state(REAL / "trainer", loss="eval", tokens_per_step=STEP)
 
     assert [0, 1280, 2560, 3840, 5120, 6400, 7680] == log.records["tokens"].tolist()
     assert {"trainer"} == set(log.records["run"])
-    assert said(log, "the newest of 2 states")
+    assert said(log, "the one of 2 states that went furthest")
     assert said(log, "1 row merged: an earlier step has the same loss")
     assert said(log, "tokens = step x 128")
     assert list(log.notes) == log.records.attrs["p2law"]
@@ -827,6 +827,37 @@ def test_the_states_of_a_folder_are_compared_by_their_steps(tmp_path):
     assert 3 == len(logs.read_trainer_state(tmp_path, **how).records)
     state(tmp_path, evaluated([3.0]), global_step=100)
     assert 2 == len(logs.read_trainer_state(tmp_path, **how).records)
+
+
+def test_a_state_of_a_run_that_was_given_up_is_not_taken_for_the_run(tmp_path):
+    """
+    A run went to step 400, was taken up again at 100 and ended at 300: which is meant must be said.
+    """
+    old = state(tmp_path / "checkpoint-400", evaluated([3.0, 2.6, 2.4, 2.3]), global_step=400)
+    new = state(tmp_path, evaluated([3.0, 2.5, 2.2]), global_step=300)
+    how = {"loss": "eval", "tokens_per_step": 1000}
+
+    error = refusal(logs.read_trainer_state, tmp_path, **how)
+
+    assert f"{old} and {new} tell of two runs: at step 200 eval_loss is 2.6 and 2.5" in str(error)
+    assert "name the file that is meant" in str(error)
+    assert [3.0, 2.5, 2.2] == logs.read_trainer_state(new, **how).records["loss"].tolist()
+
+
+def test_states_that_hold_the_same_or_nothing_are_no_two_runs(tmp_path):
+    """
+    NaN is NaN, and a damaged state beside the one that is read says nothing of it.
+    """
+    whole = [*evaluated([3.0, math.nan]), {"step": 300, "eval_loss": 2.4}]
+    state(tmp_path / "checkpoint-200", whole[:2], global_step=200)
+    (tmp_path / "checkpoint-100").mkdir()
+    table(tmp_path / "checkpoint-100", "no JSON", "trainer_state.json")
+    state(tmp_path / "checkpoint-300", whole, global_step=300)
+
+    log = logs.read_trainer_state(tmp_path, loss="eval", tokens_per_step=1000, missing="leave out")
+
+    assert [3.0, 2.4] == log.records["loss"].tolist()
+    assert said(log, "the one of 3 states that went furthest")
 
 
 # -- tables --------------------------------------------------------------------------

@@ -44,7 +44,8 @@ def read_trainer_state(
     Parameters
     ----------
     path : str or Path
-        A `trainer_state.json`, a checkpoint, or a run's folder: the newest of its states.
+        A `trainer_state.json`, a checkpoint, or a run's folder: the one of its states that
+        went furthest.
     loss : str
         ``"eval"``, ``"train"``, or the name as logged (``"eval_wiki_loss"``).
     facts : mapping, optional
@@ -62,7 +63,7 @@ def read_trainer_state(
     ------
     RecordError
         The file is damaged, does not hold the loss, or the losses cannot become records;
-        or a keyword or a fact is misspelt.
+        states of a folder contradict each other; or a keyword or a fact is misspelt.
 
     Examples
     --------

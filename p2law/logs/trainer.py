@@ -45,12 +45,14 @@ def curve_of(source: Path, options: Options) -> Curve:
     RecordError
         There is no such file, it is damaged, or does not hold the loss.
     """
-    path, notes = _newest(source)
+    path, others = _furthest(source)
+    notes = [f"the one of {len(others) + 1} states that went furthest"] if others else []
     entries, state, fault = _entries(path)
     notes += cut(fault, len(entries), "entries of log_history", partial=options.partial)
     where = f"{path}: "
     names = list(dict.fromkeys(name for each in entries for name in each))
     loss = _loss(options.loss, [each for each in names if each not in ("step", "epoch")], where)
+    _check_one_story(path, entries, others, loss)
     notes += [f"{WHOLE} is {_OF_THE_RUN}"] if loss == WHOLE else []
     step = one_of(options.step, names, where) if options.step else "step"
     tokens = one_of(options.tokens, names, where) if options.tokens else first(TOKENS, names, where)
@@ -77,8 +79,8 @@ def _loss(asked: str, names: Sequence[str], where: str) -> str:
         raise RecordError(f"{error}{more}") from None
 
 
-def _newest(source: Path) -> tuple[Path, list[str]]:
-    """The state that went furthest, and which that is where there was a choice."""
+def _furthest(source: Path) -> tuple[Path, list[Path]]:
+    """The state that went furthest, and all others that there are."""
     if source.exists() and not source.is_dir():
         return source, []
     found = {source / STATE: _steps(source / STATE)} if (source / STATE).is_file() else {}
@@ -89,7 +91,34 @@ def _newest(source: Path) -> tuple[Path, list[str]]:
         raise RecordError(f"{source}: no {STATE} here nor in a checkpoint-* folder below")
     # The state beside the checkpoints is written last, at the end of a run.
     best = max(found, key=lambda path: (found[path], path.parent == source))
-    return best, [f"the newest of {len(found)} states"] if len(found) > 1 else []
+    return best, sorted(each for each in found if each != best)
+
+
+def _check_one_story(path: Path, entries: Entries, others: Sequence[Path], loss: str) -> None:
+    """Refuse states that tell of one step differently: one of them was given up.
+
+    Which one, no step and no date of a file tells: a run may be taken up again at an earlier
+    step, and files that are copied have the date of the copy.
+    """
+    mine = _told(entries, loss)
+    for other in others:
+        try:
+            theirs = _told(_entries(other)[0], loss)
+        except RecordError:
+            continue  # not the state that is read
+        apart = [step for step, said in theirs.items() if mine.get(step, said) != said]
+        if apart:
+            step = min(apart)
+            raise RecordError(
+                f"{path} and {other} tell of two runs: at step {step:g} {loss} is "
+                f"{mine[step][:20]} and {theirs[step][:20]}; where a run was taken up again at an "
+                f"earlier step, one of them was given up: name the file that is meant"
+            )
+
+
+def _told(entries: Entries, loss: str) -> dict[float, str]:
+    """What is said of the loss at each step, the last time, as text: NaN is NaN."""
+    return {float(each["step"]): repr(each[loss]) for each in entries if loss in each}
 
 
 def _steps(path: Path) -> int:
