@@ -1708,6 +1708,21 @@ def test_a_log_is_never_written_over(tmp_path, capsys, source):
     assert before == output.read_bytes()
 
 
+def test_no_account_is_written_over_a_log(tmp_path, capsys):
+    """
+    A log may have the very name that the account of its records would get.
+    """
+    path = table(tmp_path, "tokens,loss\n1e6,3.0\n2e6,2.9\n", "q.csv.account.txt")
+    before = path.read_bytes()
+
+    words = ["import-log", path, "--kind", "csv", "-o", tmp_path / "q.csv"]
+    assert 2 == cli.main(list(map(str, words)))
+
+    assert "account of -o" in capsys.readouterr().err
+    assert before == path.read_bytes()
+    assert not (tmp_path / "q.csv").exists()
+
+
 def test_a_failure_to_write_leaves_what_stood_there(command, monkeypatch):
     """
     A full disk leaves the former records, and no draft beside them.

@@ -71,7 +71,9 @@ def add_command(commands: Any) -> None:
 def _add_numbers(parser: argparse.ArgumentParser) -> None:
     """What the numbers in the log mean."""
     parser.add_argument("--loss", help="eval, train, or the name as logged (needed but for csv)")
-    parser.add_argument("--tokens-per-step", type=float, help="sequence x batch x devices")
+    parser.add_argument(
+        "--tokens-per-step", type=float, help="sequence length x batch x accumulation x devices"
+    )
     parser.add_argument("--step", default="", metavar="NAME", help="column or tag of steps")
     parser.add_argument("--tokens", default="", metavar="NAME", help="column or tag of tokens")
     parser.add_argument("--unit", choices=logs.UNITS, default="nat", help="of all logged losses")
@@ -138,6 +140,7 @@ def main(asked: argparse.Namespace) -> str:
     """
     every = asked.log if asked.base_log is None else [*asked.log, asked.base_log]
     check_output("-o", asked.output, _files(every))
+    check_output("account of -o", _beside(asked.output), _files(every))
     _check_ending(asked.output)
     names = asked.run or [None] * len(asked.log)
     if len(names) != len(asked.log):
@@ -175,11 +178,16 @@ def _check_ending(output: Path) -> None:
         raise RecordError(f"-o {output}: records are written as CSV; end the name in .csv")
 
 
+def _beside(output: Path) -> Path:
+    """Where the account of records stands."""
+    return output.with_name(f"{output.name}.account.txt")
+
+
 def _account(output: Path, log: logs.Log) -> Path | None:
     """Write what was done to the records beside them, as the table cannot hold it."""
     if not output.is_file():
         return None
-    path = output.with_name(f"{output.name}.account.txt")
+    path = _beside(output)
     write_whole(path, f"{log}\n")
     return path
 
