@@ -327,6 +327,20 @@ def test_the_loss_of_a_mapped_table_stands_in_its_columns(tmp_path):
     assert "columns= names the loss" in str(error)
 
 
+def test_steps_and_tokens_that_were_not_named_are_both_read(tmp_path):
+    """
+    Where both stand there: tokens per step go before, and steps may be left out by their count.
+    """
+    path = table(tmp_path, "tokens,loss,step\n1e6,3.0,1\n2e6,2.9,2\n")
+
+    counted = logs.read_csv(path, {}, tokens_per_step=5e5)
+    logged = logs.read_csv(path, {}, drop_first_steps=2)
+
+    assert [5e5, 1e6] == counted.records["tokens"].tolist()
+    assert said(counted, "the log counts 2000000 tokens at line 3, tokens_per_step 1000000")
+    assert [2e6] == logged.records["tokens"].tolist()
+
+
 # -- units, facts, base loss ---------------------------------------------------------
 
 

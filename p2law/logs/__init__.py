@@ -168,7 +168,8 @@ def read_csv(
     columns : mapping
         From names of records to columns, or to a column and a factor:
         ``{"tokens": ("Tokens (B)", 1e9), "loss": "val ppl", "run": "name"}``.
-        ``"loss"``, and ``"tokens"`` or ``"step"``, must be among them, or columns of the table.
+        ``"loss"``, and ``"tokens"`` or ``"step"``, must be among them, or columns of the table:
+        where neither of the two is named, both are read that stand there.
         Rows in which the loss is empty are left out and counted.
         `unit` is also that of ``"base_loss"`` and ``"train_loss"``.
     facts : mapping, optional

@@ -82,9 +82,9 @@ def _chosen(columns: Mapping[str, Any], table: Sheet) -> dict[str, tuple[str, fl
 def _plain(columns: Mapping[str, Any], table: Sheet) -> dict[str, str]:
     """What must be read and was not named, where columns of just these names hold it."""
     needed = [names for names in (("loss",), ("tokens", "step")) if not {*names} & {*columns}]
-    found = [next(filter(table.columns.__contains__, names), "") for names in needed]
+    found = [[each for each in names if each in table.columns] for names in needed]
     if all(found):
-        return dict(zip(found, found, strict=True))
+        return {each: each for names in found for each in names}
     lacking = [name for names in needed for name in names]
     meant = [
         f" (did you mean {close[0]!r} by {given!r}?)"
