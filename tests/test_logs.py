@@ -1807,6 +1807,7 @@ def test_compressed_records_read_back(tmp_path):
     [
         ("step,loss\n1,3\n1,2\n", (), "--repeats last"),
         ("step,loss\n1,3\n2,nan\n", (), "--missing 'leave out'"),
+        ("step,loss\n1,3\n,2\n", (), "--step NAME (csv: --column step=NAME)"),
         ("step,loss\n1,3\n2,x\n", (), "--partial"),
         ("step,loss\n1,3\n2,2\n", ("--base-log", "dense.csv"), "--base-at first or last"),
         ("step,loss\n1,3\n2,2\n", ("twin.csv",), "--run NAME ..., one a log"),

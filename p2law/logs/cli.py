@@ -30,8 +30,8 @@ _OPTIONS = {
     "step='": "--step NAME",
     "step= or tokens=": "--step NAME or --tokens NAME",
     "loss=...": "--loss NAME",
-    "step=...": "--step NAME",
-    "tokens=...": "--tokens NAME",
+    "step=...": "--step NAME (csv: --column step=NAME)",
+    "tokens=...": "--tokens NAME (csv: --column tokens=NAME)",
     "averaged=True": "--averaged",
     "repeats='last'": "--repeats last",
     "missing='leave out'": "--missing 'leave out'",
@@ -55,7 +55,8 @@ def add_command(commands: Any) -> None:
         "import-log",
         allow_abbrev=False,
         help="turn logs of trainers into records",
-        epilog="A fact is one value for all runs, or RUN=VALUE for each of them.",
+        epilog="A fact with an option of its own is one value for all runs, or RUN=VALUE for each "
+        "of them; one of --fact is for all runs.",
     )
     parser.add_argument("log", nargs="+", help="files or folders")
     parser.add_argument("--kind", choices=logs.KINDS, help="of log (guessed, and said)")
@@ -113,11 +114,13 @@ def _add_facts(parser: argparse.ArgumentParser) -> None:
     for name in FACTS:
         parser.add_argument(f"--{name}", metavar="VALUE", **many)
     parser.add_argument("--run", metavar="NAME", help="names of the runs, one a log", **many)
-    parser.add_argument("--fact", metavar="COLUMN=VALUE", help="any other fact", **many)
+    parser.add_argument(
+        "--fact", metavar="COLUMN=VALUE", help="any other fact, for all runs", **many
+    )
     base = parser.add_mutually_exclusive_group()
     told = "loss before pruning, nat/token whatever the --unit of the log"
     base.add_argument("--base-loss", metavar="VALUE", help=told, **many)
-    base.add_argument("--base-log", help="log of the model before pruning")
+    base.add_argument("--base-log", help="log of the model before pruning, of the same --kind")
     parser.add_argument("--base-at", choices=("first", "last"), default="", help="which loss of it")
 
 

@@ -14,7 +14,10 @@ _CURE = (
     "steps go back, what was logged before from there on is left out"
 )
 _BESIDE = "; missing='leave out' leaves out what is no number beside a loss at the same {noun}"
-_UNPLACED = "which {noun} was it? name a count that stands beside every loss: {by}=..."
+_UNPLACED = (
+    "which {noun} was it? name a count that stands beside every loss: {by}=..., of any CSV "
+    "in columns"
+)
 
 
 def settled(curve: Curve, options: Options) -> tuple[pd.DataFrame, list[str]]:
