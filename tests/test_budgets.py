@@ -170,6 +170,49 @@ def test_a_loss_out_of_reach_stands_beside_the_floor(plan_fits, table):
     assert {"the loss is out of reach"} == set(found["why"])
     assert (found["loss"] > 2.01).all()
     assert (found["loss_low"] < found["loss"]).all()
+    assert {0.0} == set(found["reached"])
+
+
+def test_what_is_out_of_reach_does_not_lie_beyond_the_records_in_tokens(plan_fits, table):
+    """
+    Nobody asked for endless tokens.
+    """
+    found = planning.budget_table(plan_fits, table, loss=2.01)
+
+    assert not found.table["beyond"].str.contains("tokens").any()
+    assert not [each for each in found.trouble if "lie beyond the records" in each]
+
+
+def test_a_probability_without_rows_to_spare_has_its_reason_in_the_table():
+    """
+    No loss of endless tokens stands there for one that nobody can tell.
+    """
+    held = {"alpha": 0.4, "beta": 0.3, "gamma": -1.2, "delta": 0.0}
+    rows = testing.design([1e9, 4e9], [0.2, 0.4], [1e8, 1e9]).iloc[[0, 3, 6]]
+    made = testing.synthesize(forms.p2, held | {"N_C": 100.0, "D_C": 100.0, "E": 0.1}, rows)
+    fit = p2law.fit(made, forms.p2, fixed=held)
+    one = planning.candidates(MODELS[:1], 0.25, "pruned")
+
+    row = planning.budget_table(fit, one, loss=2.3, probability=0.9).table.iloc[0]
+
+    assert np.isnan(row[["tokens", "loss"]].astype(float)).all()
+    assert "too few rows tell how sure its loss is" == row["why"]
+
+
+def test_a_budget_in_billions_is_refused_beside_rows_without_tokens():
+    """
+    What was measured after none at all says nothing of the unit.
+    """
+    truth = {"alpha": 0.4, "beta": 0.3, "gamma": -1.2, "delta": 0.2, "N_C": 7.5e4, "D_C": 9.5e3}
+    rows = testing.design()
+    rows = pd.concat([rows[rows["tokens"] == rows["tokens"].min()].assign(tokens=0.0), rows])
+    records = testing.synthesize(
+        forms.p2_rectified, truth | {"E": 19.0, "D_0": 1e7}, rows.reset_index(drop=True), noise=0.01
+    )
+    fit = p2law.fit(records, forms.p2_rectified)
+
+    with pytest.raises(PlanError, match=r"a budget of tokens is 8, which looks like billions"):
+        planning.budget_table(fit, planning.candidates(MODELS[:1], 0.25, "pruned"), tokens=8)
 
 
 def test_a_loss_that_is_met_before_the_first_token_takes_none(plan_fits, table):

@@ -265,3 +265,162 @@ def test_what_is_met_where_a_law_begins_takes_the_tokens_from_there():
     assert words in found.trouble
     table = planning.budget_table(fit, planning.candidates(MODELS, 0.25, "depth"), loss=5.0).table
     assert 1e6 == table["tokens"].iloc[0]
+
+
+# -- laws that begin late and rise again, and laws that fall without end ---------------
+
+
+@form("L = floor + scale * D^-1 + c * D", linear=("floor", "scale", "c"))
+def late_vee(
+    tokens: Annotated[float, Domain(">= 9e7", symbol="D", unit="token")],
+    *,
+    floor: Annotated[float, LOSS],
+    scale: Annotated[float, Bounds(0, None, "nat token", "loss that goes")],
+    c: Annotated[float, Bounds(0, None, "nat token^-1", "loss that comes")],
+):
+    """As `vee`, and it has no value before 9e7 tokens."""
+    return floor + scale / tokens + c * tokens
+
+
+def test_a_law_that_begins_just_before_its_least_comes_down_to_it():
+    """
+    Between where it begins and the next look: there is its least, and what lies above it.
+    """
+    fit = fitted(late_vee, least=9e7, floor=1.0, scale=0.47e8, c=0.5 / 0.94e8)
+    own, *refits = leasts(fit)
+
+    with pytest.raises(UnreachableLossError) as error:
+        planning.tokens_for(fit, loss=1.5)
+    found = planning.tokens_for(fit, loss=own + 2e-4)
+
+    assert error.value.floor == pytest.approx(own, rel=1e-12)
+    assert fit.predict(tokens=float(found))["loss"].iloc[0] == pytest.approx(own + 2e-4, rel=1e-12)
+    assert np.mean(np.array(refits) <= own + 2e-4) == found.reachable
+
+
+def test_out_of_reach_of_a_law_that_rises_again_is_known_to_be(rising):
+    """
+    By the fit and by all its refits; asking for a probability changes nothing of it.
+    """
+    table = planning.candidates(MODELS, 0.25, "depth")
+
+    for probability in (None, 0.9):
+        row = planning.budget_table(rising, table, loss=1.5, probability=probability).table.iloc[0]
+        limits = planning.Limits(probability=probability)
+        choice = planning.choose(rising, table, loss=1.5, limits=limits)
+
+        told = row[["tokens", "tokens_low", "tokens_high", "reached", "reachable"]]
+        assert [np.inf, np.inf, np.inf, 0.0, 0.0] == told.tolist()
+        assert "the loss is out of reach" == row["why"]
+        assert (("the loss is out of reach", 1),) == choice.left_out
+        assert "the lowest loss within reach is 2" in choice.verdict
+
+
+@pytest.fixture(scope="module", params=[0.1, 0.3, 1.0])
+def sinking(request):
+    """A law that falls by a power of the tokens, without end, and that power."""
+    own = law("> 0", lambda tokens: -((tokens / 1e9) ** request.param))
+    return fitted(own, floor=2.5, scale=0.5), request.param
+
+
+def test_a_law_that_falls_without_end_is_turned_round_amid_the_records(sinking):
+    """
+    By itself and by its refits: of heights above its end no digit is left.
+    """
+    fit, power = sinking
+    loss = float(fit.predict(tokens=3e8)["loss"].iloc[0])
+    at = fit.draws[list(fit.values)]
+    refits = 1e9 * ((at["floor"] - loss) / at["scale"]) ** (1 / power)
+    table = planning.candidates(MODELS, 0.25, "depth")
+
+    found = planning.tokens_for(fit, loss=loss)
+    row = planning.budget_table(fit, table, loss=loss).table.iloc[0]
+
+    assert float(found) == pytest.approx(3e8, rel=1e-9)
+    ends = np.quantile(refits, [0.05, 0.95])
+    np.testing.assert_allclose([found.low, found.high], ends, rtol=1e-6)
+    np.testing.assert_allclose(row[["tokens_low", "tokens_high"]].astype(float), ends, rtol=1e-6)
+    assert "takes least" in planning.choose(fit, table, loss=loss).verdict
+
+
+def test_a_gain_from_a_law_that_falls_without_end_is_seen(sinking):
+    """
+    The rounding of a loss is that of losses on record, not of an end that is never seen.
+    """
+    fit, _ = sinking
+
+    planning.saturation(fit, gain=0.01)
+
+    with pytest.raises(FitError, match=r"the rounding of losses about 2\.\d+ leaves to be seen"):
+        planning.saturation(fit, gain=1e-14)
+
+
+@form(linear=("floor", "scale", "c"))
+def either(
+    tokens: Annotated[float, Domain("> 0", symbol="D", unit="token")],
+    *,
+    floor: Annotated[float, LOSS],
+    scale: Annotated[float, Bounds(0, None, "nat", "loss that goes")],
+    c: Annotated[float, Bounds(None, None, "nat token^-1", "loss that comes or goes")],
+):
+    """A law whose refits fall without end or rise again, as noise will have it."""
+    return floor + scale * (tokens / 1e8) ** -0.5 + c * tokens
+
+
+def test_refits_that_fall_without_end_beside_others_that_rise_are_all_turned_round():
+    """
+    Each where it first comes down, as looking closely shows it.
+    """
+    fit = fitted(either, floor=1.5, scale=0.3, c=0.0)
+    tokens = np.geomspace(1e7, 1e14, 20001)
+    at = fit.draws[["floor", "scale", "c"]].to_numpy().T[..., None]
+    loss = 1.54
+    below = at[0] + at[1] * (tokens / 1e8) ** -0.5 + at[2] * tokens <= loss
+    first = np.where(below.any(axis=1), tokens[below.argmax(axis=1)], np.inf)
+
+    found = planning.tokens_for(fit, loss=loss)
+    table = planning.candidates(MODELS, 0.25, "depth")
+    row = planning.budget_table(fit, table, loss=loss).table.iloc[0]
+
+    assert 0 < (at[2] > 0).mean() < 1
+    assert np.isfinite(first).mean() == found.reachable == row["reachable"]
+    low, high = (np.quantile(first, share, method="nearest") for share in (0.05, 0.95))
+    for ours in (found.low, row["tokens_low"]):
+        assert ours == pytest.approx(low, rel=0.02)
+    for ours in (found.high, row["tokens_high"]):
+        assert ours == pytest.approx(high, rel=0.05)
+
+
+def test_a_probability_of_what_the_refits_leave_free_is_left_free():
+    """
+    The tokens that so many of them need are no answer, and the reason is not the price.
+    """
+
+    @form(linear=("floor", "scale", "c"))
+    def own(
+        tokens: Annotated[float, Domain("> 0", symbol="D", unit="token")],
+        *,
+        floor: Annotated[float, LOSS],
+        scale: Annotated[float, LOSS],
+        c: Annotated[float, Bounds(0, None, "nat token^-1", "loss that comes")],
+    ):
+        return floor + scale * (tokens / 1e8) ** -0.5 + c * tokens
+
+    rows = p2law.grid(run=list("abcdefgh"), tokens=np.geomspace(1e7, 1e9, 12))
+    noise = np.random.default_rng(0).normal(0, 0.003, len(rows))
+    truth = {"floor": 1.5, "scale": 0.3, "c": 0.0}
+    fit = p2law.fit(rows.assign(loss=own(rows["tokens"].to_numpy(), **truth) + noise), own)
+    table = planning.candidates(MODELS, 0.25, "depth")
+    words = "the records leave this free"
+
+    plain = planning.budget_table(fit, table, loss=1.55).table.iloc[0]
+    sure = planning.budget_table(fit, table, loss=1.55, probability=0.9).table.iloc[0]
+    limits = planning.Limits(probability=0.9)
+
+    assert plain["tokens"] > 0
+    assert np.isnan(plain["tokens_high"])
+    assert np.isnan(sure[["tokens", "loss", "loss_high"]].astype(float)).all()
+    assert words == sure["why"]
+    assert ((words, 1),) == planning.choose(fit, table, loss=1.55, limits=limits).left_out
+    frontier = planning.frontier(fit, table, loss=1.55, limits=limits, against="params_after")
+    assert ((words, 1),) == frontier.left_out

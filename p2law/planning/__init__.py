@@ -22,7 +22,7 @@ from p2law.designing.prior import Prior
 from p2law.errors import FitError, UnreachableLossError
 from p2law.planning.budgeting import budget_table
 from p2law.planning.budgets import Budgets
-from p2law.planning.caveats import uneven
+from p2law.planning.caveats import uneven, without_tokens
 from p2law.planning.choices import Choice
 from p2law.planning.choosing import at_size, choose
 from p2law.planning.combining import candidates
@@ -37,7 +37,7 @@ from p2law.planning.sufficing import FORM, Budget, Question
 from p2law.records.vocabulary import TOKENS
 from p2law.result import Fit, asking
 from p2law.result.falling import fall
-from p2law.result.intervals import ends, share
+from p2law.result.intervals import ends
 from p2law.result.knowing import Knowledge
 from p2law.text.views import number
 
@@ -119,10 +119,10 @@ def tokens_for(fit: Fit, *, loss: float, level: float = 0.9, **columns: float) -
     found, low, trouble = _reaching(asked, target)
     purpose, lowest = f"{fit.form.target} {number(target, 6)}", float(low.tokens[0])
     if np.isinf(found[0]) and asked.determined(lowest):
-        raise _unreachable(asked, purpose, low.height, found, lowest)
+        raise _unreachable(asked, purpose, low, found)
     highest, least = float(fit.records[fit.form.target].max()), asked.span.least
     if found[0] <= least:
-        if asked.determined(*asked.doubled(0.0)):
+        if asked.sure(found[0]):
             where = "before the first token"
             if least > LEAST:
                 where = f"with the {number(least)} tokens from which on the law has a value"
@@ -148,8 +148,8 @@ def saturation(fit: Fit, *, gain: float, level: float = 0.9, **columns: float) -
     Returns
     -------
     Budget
-        Tokens after which no doubling buys so much any more; zero where none above one
-        token does.
+        Tokens after which no doubling buys so much any more; where none does, zero, or the
+        tokens from which on the law has a value.
 
     Raises
     ------
@@ -163,20 +163,23 @@ def saturation(fit: Fit, *, gain: float, level: float = 0.9, **columns: float) -
         return asked.loss(tokens) - asked.loss(2 * tokens)
 
     low, heights = asked.lowest()
-    floor, count = low.height[0], len(low.height)
-    if wanted < (least := BLUR * abs(floor)):
+    count, highest = len(low.height), float(fit.records[fit.form.target].max())
+    # A law that falls without end has a floor that no loss comes near.
+    about = min(abs(low.height[0]), highest)
+    if wanted < (least := BLUR * about):
         raise FitError(
             f"gain = {number(wanted)} is below what the rounding of losses about "
-            f"{number(floor)} leaves to be seen; ask for {number(2 * least, 1)} or more"
+            f"{number(about)} leaves to be seen; ask for {number(2 * least, 1)} or more"
         )
     span = asked.doublings()
     found = last(bought, seen_at_once(bought, count, span), np.full(count, wanted), span)
+    found = np.where(found <= LEAST, 0.0, found)
     purpose = f"a doubling buys less than {number(wanted)}"
     rises = bool(~falls(heights)[0])
     warning = uneven("the law does", first=False)
     some = "one token" if span.least == LEAST else f"{number(span.least)} tokens"
     none = f"no doubling above {some} buys {number(wanted)}"
-    at_once = bool(found[0] <= span.least) and asked.determined(*asked.doubled(0.0))
+    at_once = bool(found[0] <= span.least) and asked.sure(found[0], doubles=True)
     trouble = [warning] * rises + [none] * at_once
     return asked.budget(found, low, purpose, trouble, rises=rises, doubles=True)
 
@@ -242,6 +245,7 @@ def _reaching(asked: Question, target: float) -> tuple[Array, Lowest, list[str]]
     low, heights = asked.lowest()
     falling, wanted = falls(heights), np.full(len(low.height), target)
     found = reached(asked.loss, wanted, low, heights, asked.span)
+    found = np.where(found <= LEAST, 0.0, found)
     if falling.all():
         return found, low, []
     share = f"{100 * np.mean(~falling[1:]):.0f} % of the refits do"
@@ -255,18 +259,20 @@ def _at(known: Knowledge, inputs: Mapping[str, Array], factor: float) -> Array:
 
 
 def _unreachable(
-    asked: Question, purpose: str, floors: Array, found: Array, lowest: float
+    asked: Question, purpose: str, furthest: Lowest, found: Array
 ) -> UnreachableLossError:
     """The error, with all that must be read with the floor."""
+    floors, lowest = furthest.height, float(furthest.tokens[0])
     low, high = map(float, ends(floors, asked.level))
-    reachable = float(share(np.isfinite(found), found))
-    beyond = ", ".join(name for name in asked.beyond(lowest).split(", ") if name != TOKENS)
+    *_, reachable = asked.reached(found, lowest)
+    beyond = without_tokens(asked.beyond(lowest))
     least, most = "endless post-training would end at", number(asked.span.most)
     if not asked.span.endless:
         least = f"the law, which has no value beyond {most} tokens, comes down at the least to"
     if lowest < asked.span.most:
         least = "the law, which rises again, comes down at the least to"
-    some = "" if np.isnan(reachable) else f"{100 * reachable:.0f} % of the refits get there; "
+    reach = f"{number(100 * reachable, 2)} % of the refits get there; "
+    some = "" if np.isnan(reachable) else reach
     trouble = [*asked.fit.trouble, *asked.far(beyond, lowest)]
     return UnreachableLossError(
         f"{purpose} is out of reach: {least} {number(floors[0], 6)} "

@@ -31,6 +31,9 @@ FAR = "the loss is out of reach"
 
 TOO_LITTLE = "the budget does not pay for one token"
 
+UNSURE = "too few rows tell how sure its loss is"
+"""Why a candidate is no plan where a probability is asked for and there are no refits."""
+
 OUTSIDE = "the law has no value after so many tokens"
 
 UNPAID = "the budget does not pay for calibration and evaluation"
@@ -145,31 +148,34 @@ def _until(
     needed = np.where(seen.tokens <= LEAST, 0.0, seen.tokens)
     low, high = ends(needed, level)
     # What refits need elsewhere tells nothing where the records leave that free.
-    far = np.where(np.isposinf(high), lowest, high)
-    needed[1:, ~(seer.sure(low) & seer.sure(far))] = np.nan
+    low, high = (np.where(np.isposinf(each), lowest, each) for each in (low, high))
+    known, free = seen.determined, ~(seer.sure(low) & seer.sure(high))
+    needed[1:, free] = np.nan
     chosen = needed[0]
     if probability is not None:
         count = enough(probability, len(needed) - 1)
         unknown = np.isnan(needed[1:]).any(axis=0)
         chosen = np.where(unknown, np.nan, np.partition(needed[1:], count - 1, axis=0)[count - 1])
+        known = known & ~free
     tokens = np.where(np.isfinite(chosen), np.maximum(chosen, LEAST), np.nan)
     after = seer.after(tokens, chosen <= LEAST)
-    loss = np.where(np.isfinite(chosen), after.loss, seen.loss)
-    known = seen.determined & (after.determined | np.isposinf(chosen))
+    never = np.isposinf(chosen)
+    loss = np.where(never, seen.loss, after.loss)
+    known = known & (after.determined | never)
     low, high = ends(needed, level)
     out = {
         "tokens": chosen,
         "tokens_low": np.minimum(low, chosen),
         "tokens_high": np.maximum(high, chosen),
-        "reached": share(needed <= chosen, needed),
+        "reached": share((needed <= chosen) & np.isfinite(needed), needed),
         "reachable": share(np.isfinite(needed), needed),
     }
     beyond = [
-        a if np.isfinite(t) else b
+        a if np.isfinite(t) else caveats.without_tokens(b)
         for a, b, t in zip(after.beyond, seen.beyond, chosen, strict=True)
     ]
     both = Foresight(chosen[None], loss, known, beyond)
-    why = np.where(np.isinf(chosen), FAR, "")
+    why = np.select([never, np.isnan(chosen)], [FAR, UNSURE], "")
     spent = billed.of(needed)
     return _columns(out, billed, both, level, why), loss, spent
 
@@ -255,7 +261,7 @@ def one_of(asked: Mapping[str, Any]) -> tuple[str, Array]:
 def _check_counts(fits: Mapping[str, Fit], what: str, amounts: Array) -> None:
     """Refuse a budget in billions."""
     if what == "tokens":
-        held = [fit.records["tokens"].min() for fit in fits.values()]
+        held = [fit.records["tokens"].max() for fit in fits.values()]
         asking.plain_count("a budget of tokens", amounts.min(), held)
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from p2law.planning.budgets import BEYOND
 from p2law.planning.foresight import Seer
 from p2law.planning.looking import Span, falls
-from p2law.records.vocabulary import METRIC, NATS
+from p2law.records.vocabulary import METRIC, NATS, TOKENS
 from p2law.result import asking
 from p2law.result.covering import SLACK
 from p2law.text.views import number
@@ -48,6 +48,11 @@ def uneven(who: str, *, first: bool) -> str:
 def ending(law: str, most: float) -> str:
     """A sentence about a law whose domain of tokens ends."""
     return f"{law} has no value beyond {number(most)} tokens: what takes more is out of reach"
+
+
+def without_tokens(beyond: str) -> str:
+    """Inputs that lie outside the records, of an answer of endless tokens: nobody asked for any."""
+    return ", ".join(name for name in beyond.split(", ") if name != TOKENS)
 
 
 def of_methods(seer: Seer) -> list[str]:
@@ -124,18 +129,15 @@ def _ending(seer: Seer, filled: pd.DataFrame) -> list[str]:
 
 def _uneven(seer: Seer, filled: pd.DataFrame, *, first: bool) -> list[str]:
     """Sentences about laws that do not fall all along: by given tokens, or wherever one looks."""
-    if first:
-        rising = ~falls(seer.heights)
-    else:
-        tokens, loss = filled["tokens"].to_numpy(), filled["loss"].to_numpy()
-        looks = np.empty_like(seer.heights)
-        for fit, _, rows in seer.parts:
-            looks[:, rows] = Span.of(fit.form).looks[:, None]
-        before = np.where(looks < tokens, seer.heights, np.inf)
-        rising = np.fmin.reduce(before, axis=0) < loss * (1 - 1e-12)
-    said = []
-    for *_, rows in seer.parts:
-        if not (count := int(rising[rows].sum())):
+    tokens, loss, said = filled["tokens"].to_numpy(), filled["loss"].to_numpy(), []
+    for (fit, _, rows), heights in zip(seer.parts, seer.heights, strict=True):
+        if first:
+            rising = ~falls(heights)
+        else:
+            passed = Span.of(fit.form).looks[:, None] < tokens[rows]
+            before = np.fmin.reduce(np.where(passed, heights, np.inf), axis=0)
+            rising = before < loss[rows] * (1 - 1e-12)
+        if not (count := int(rising.sum())):
             continue
         method = f"{seer.table['method'].iloc[rows[0]]}: " if len(seer.parts) > 1 else ""
         some = f", for {count} of {len(rows)}," if count < len(rows) else ""

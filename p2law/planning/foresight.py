@@ -13,8 +13,8 @@ import pandas as pd
 
 from p2law.declaring import Array, Mask, Whole
 from p2law.errors import PlanError
-from p2law.planning.inverting import LEAST, MOST
-from p2law.planning.looking import LOOKS, Span, falls, lowest, of_tokens, reached, seen
+from p2law.planning.inverting import LEAST
+from p2law.planning.looking import Span, falls, lowest, near, of_tokens, reached, seen
 from p2law.records.vocabulary import TOKENS
 from p2law.result import Fit, asking
 from p2law.result.knowing import Knowledge
@@ -98,12 +98,9 @@ class Seer:
         return found
 
     @functools.cached_property
-    def heights(self) -> Array:
-        """What the fits themselves say of each candidate, from end to end: (looks, candidates)."""
-        found = np.empty((len(LOOKS), len(self.table)))
-        for part in self.parts:
-            found[:, part[2]] = _heights(part, self.table)
-        return found
+    def heights(self) -> tuple[Array, ...]:
+        """What each fit itself says of its candidates, from end to end: (looks, rows) each."""
+        return tuple(_heights(part, self.table) for part in self.parts)
 
     def outside(self, tokens: Array) -> Mask:
         """Tell which candidates have a law without a value after given tokens, (candidates,)."""
@@ -134,9 +131,9 @@ class Seer:
         """
         found = np.empty((1 + self.refits, len(target)))
         loss, lowest = np.empty_like(found), np.empty(len(target))
-        for part in self.parts:
+        for part, looks in zip(self.parts, self.heights, strict=True):
             rows = part[2]
-            parts = _reached(part, self.table, target[rows], self.heights[:, rows])
+            parts = _reached(part, self.table, target[rows], looks)
             found[:, rows], loss[:, rows], lowest[rows] = parts
         # What is out of reach is judged where the law comes down furthest.
         there = np.where(np.isposinf(found[0]), lowest, found[0])
@@ -145,11 +142,11 @@ class Seer:
 
     def sure(self, tokens: Array) -> Mask:
         """Tell where the records determine the losses after given tokens, (candidates,)."""
-        met = ~(tokens > LEAST)
+        none = ~(tokens > 0)
         found = np.zeros(len(tokens), dtype=bool)
         for fit, known, rows in self.parts:
-            for times in (1, 2) if met[rows].any() else (1,):
-                inputs = self._judged(fit, rows, tokens, met, times)
+            for times in (1, 2) if none[rows].any() else (1,):
+                inputs = self._judged(fit, rows, tokens, times)
                 found[rows] = known.determines(inputs) & (found[rows] | (times == 1))
         return found
 
@@ -158,23 +155,16 @@ class Seer:
         own = np.where(met, 0.0, tokens[0])
         beyond = [""] * len(self.table)
         for fit, known, rows in self.parts:
-            inputs = self._judged(fit, rows, own, met)
+            inputs = self._judged(fit, rows, own)
             for row, names in zip(rows, known.covered.beyond(inputs), strict=True):
                 beyond[row] = names
         return Foresight(tokens, loss, self.sure(own), beyond)
 
-    def _judged(
-        self, fit: Fit, rows: Whole, tokens: Array, met: Mask, times: int = 1
-    ) -> pd.DataFrame:
-        """Where candidates of a fit are judged: at tokens that its law has a value at.
-
-        None at all are enough where it does not matter how many there are: not after the fewest
-        on record, nor after several `times` as many.
-        """
-        span = Span.of(fit.form)
-        first = times * max(float(fit.records[TOKENS].min()), LEAST)
-        judged = np.where(met[rows], first, np.nan_to_num(tokens[rows], nan=LEAST, posinf=MOST))
-        return _inputs(fit, self.table.iloc[rows], np.clip(judged, span.least, span.most))
+    def _judged(self, fit: Fit, rows: Whole, tokens: Array, times: int = 1) -> pd.DataFrame:
+        """Where candidates of a fit are judged; see `Span.place`."""
+        fewest = float(fit.records[TOKENS].min())
+        judged = Span.of(fit.form).place(tokens[rows], fewest, times)
+        return _inputs(fit, self.table.iloc[rows], judged)
 
 
 def _inputs(fit: Fit, table: pd.DataFrame, tokens: Array | None = None) -> pd.DataFrame:
@@ -221,7 +211,7 @@ def _reached(
 
     Then the tokens after which the fit itself is lowest, (columns,). A law falls all along or does
     not: refits are looked at all along only where the fit itself, seen from end to end, does not,
-    or where there are tokens that the law has no value at.
+    or one of them rises or falls without end, or the law has no value at some tokens.
     """
     curve, count, span = _curves(part, table), 1 + part[1].refits, Span.of(part[0].form)
     found, floors = np.empty((count, len(target))), np.empty((count, len(target)))
@@ -232,12 +222,20 @@ def _reached(
         def own(tokens: Array, block: slice = block) -> Array:
             return curve(tokens, block)
 
-        wanted = np.broadcast_to(target[block], shape)
-        heights = looks[:, None, block] if straight else seen(own, shape, span)
-        low = lowest(own, _endless(own, shape[1], span), heights, span)
+        wanted, endless = np.broadcast_to(target[block], shape), _endless(own, shape[1], span)
+        alike = straight and _fall(own, endless, wanted)
+        heights = looks[:, None, block] if alike else seen(own, shape, span)
+        low = lowest(own, endless, heights, span)
         found[:, block] = reached(own, wanted, low, heights, span)
         floors[:, block], where[block] = low.height, low.tokens[0]
     return found, floors, where
+
+
+def _fall(curve: Callable[[Array], Array], endless: Array, value: Array) -> bool:
+    """Whether curves fall from end to end, and have an end that heights can be measured from."""
+    with np.errstate(all="ignore"):
+        rising = endless > curve(np.full((1, value.shape[1]), LEAST))
+    return bool((near(endless, value) & ~rising).all())
 
 
 def _endless(curve: Callable[[Array], Array], columns: int, span: Span) -> Array:

@@ -8,6 +8,7 @@ import numpy as np
 from p2law.declaring import Array, Mask
 from p2law.domains import is_number
 from p2law.errors import PlanError
+from p2law.planning.budgeting import UNSURE
 from p2law.planning.budgets import Budgets
 from p2law.planning.pricing import ROUNDING, STATED
 from p2law.result import asking
@@ -20,9 +21,6 @@ COUNTED = ("params_after", "tokens")
 
 UNPRICED = "nothing tells its cost"
 """Why a candidate is no plan of which what is limited or compared is not known."""
-
-UNSURE = "too few rows tell how sure its loss is"
-"""Why a candidate is no plan where a probability is asked for and there are no refits."""
 
 
 @dataclass(frozen=True)

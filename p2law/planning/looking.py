@@ -15,6 +15,9 @@ from p2law.records.vocabulary import TOKENS
 LOOKS = np.concatenate([np.geomspace(LEAST, 1e20, 161), np.geomspace(1e30, MOST, 28)])
 """Where curves are looked at that may not fall all along."""
 
+FAR = 1e6
+"""Above a floor so many times as far from zero as a value, heights have lost digits of it."""
+
 GOLDEN = (5**0.5 - 1) / 2
 
 SECTIONS = 50
@@ -52,8 +55,18 @@ class Span:
 
     @property
     def looks(self) -> Array:
-        """`LOOKS`, those outside moved to the ends."""
-        return np.asarray(np.clip(LOOKS, self.least, self.most))
+        """`LOOKS` inside, from end to end, each once."""
+        return np.unique(np.clip(LOOKS, self.least, self.most))
+
+    def place(self, tokens: Array, fewest: float, times: int = 1) -> Array:
+        """Where answers are judged: at tokens that the law has a value at.
+
+        None at all are enough where it does not matter how many there are: not after the
+        `fewest` on record, nor after several `times` as many. NaN stands for none.
+        """
+        none = times * max(fewest, LEAST)
+        there = np.where(tokens > 0, np.nan_to_num(tokens, posinf=MOST), none)
+        return np.asarray(np.clip(there, self.least, self.most))
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +105,14 @@ def falls(heights: Array) -> Mask:
     with np.errstate(all="ignore"):
         rises = np.diff(heights, axis=0) > 1e-12 * np.abs(heights[:-1])
     return np.asarray(~rises.any(axis=0))
+
+
+def near(floor: Array, value: Array) -> Mask:
+    """Tell which floors are near enough to a value that the heights above them tell it.
+
+    What falls without end has none such, and is asked for by looks.
+    """
+    return np.asarray(np.abs(floor) <= FAR * np.abs(value))
 
 
 def lowest(curve: Callable[[Array], Array], endless: Array, heights: Array, span: Span) -> Lowest:
@@ -160,11 +181,13 @@ def reached(
         The least of the span where a curve is down there already, infinite where it never comes
         down.
     """
-    falling = falls(heights)
-    if span.whole and falling.all():
+    straight = falls(heights) & near(low.height, value) & span.whole
+    if straight.all():
         return crossing(curve, low.height, value)
     found = _first(curve, value, low, heights, span.looks)
-    return np.where(falling, crossing(curve, low.height, value), found) if span.whole else found
+    if not straight.any():
+        return found
+    return np.where(straight, crossing(curve, low.height, value), found)
 
 
 def _first(

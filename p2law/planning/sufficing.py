@@ -9,9 +9,8 @@ import pandas as pd
 
 from p2law.declaring import Array
 from p2law.errors import FitError, FormError
-from p2law.planning.caveats import ending
+from p2law.planning.caveats import ending, without_tokens
 from p2law.planning.fitted import reads_tokens
-from p2law.planning.inverting import LEAST
 from p2law.planning.looking import Lowest, Span, lowest, seen_at_once
 from p2law.records.vocabulary import TOKENS
 from p2law.result import Fit, asking
@@ -35,11 +34,11 @@ class Budget:
     low, high : float
         Interval; `high` is infinite where some refits never do it.
     reachable : float
-        Share of the refits that do it at all; NaN where nothing tells the noise.
+        Share of the refits that do it at all; NaN where the interval is.
     floor : float
         Loss that endless post-training would reach, in the unit of the target, NaN where the
-        records do not tell it; where the law
-        rises again or ends, the least that it comes down to.
+        records do not tell it; where the law rises again or ends, the least that it comes
+        down to.
     level : float
         Of the interval.
     determined : bool
@@ -85,7 +84,7 @@ class Budget:
         told = f"{tokens} tokens, {'interval not known' if unsure else reach}"
         facts = []
         if self.determined:
-            share = f"by {100 * self.reachable:.0f} % of the refits"
+            share = f"by {number(100 * self.reachable, 3)} % of the refits"
             share = "not known" if np.isnan(self.reachable) else share
             how = "with endless tokens"
             ended = np.isfinite(self.most)
@@ -192,16 +191,37 @@ class Question:
         said = asking.outside(asked, self.fit.records, beyond)
         return [f"{said}: {FORM}"] if said else []
 
-    def place(self, tokens: float) -> float:
-        """Where an answer is judged: at tokens that the law has a value at."""
-        if tokens > self.span.least:
-            return min(tokens, self.span.most)
-        # What is there before the first token is there with the fewest on record, too.
-        return max(float(self.fit.records[TOKENS].min()), self.span.least)
+    def place(self, tokens: float, times: int = 1) -> float:
+        """Where an answer is judged; see `Span.place`."""
+        fewest = float(self.fit.records[TOKENS].min())
+        return float(self.span.place(np.array(tokens), fewest, times))
 
-    def doubled(self, tokens: float) -> list[float]:
-        """Where a doubling from so many tokens on is judged."""
-        return [self.place(tokens), self.place(2 * self.place(tokens))]
+    def sure(self, tokens: float, *, doubles: bool = False) -> bool:
+        """Tell whether the records determine an answer, to a question about a doubling or not."""
+        judged = [self.place(tokens)]
+        # None at all are enough where it does not matter how many there are.
+        judged += [self.place(tokens, 2)] if not tokens > 0 else []
+        judged += [self.place(2 * tokens)] if doubles and tokens > 0 else []
+        return self.determined(*judged)
+
+    def reached(self, found: Array, lowest: float) -> tuple[float, float, float]:
+        """The interval of tokens of the fit and its refits, and the share that get there.
+
+        Parameters
+        ----------
+        found : ndarray of shape (1 + refits,)
+        lowest : float
+            Tokens after which the fit is lowest: what is out of reach is judged there.
+
+        Returns
+        -------
+        low, high, share : float
+            NaN where nothing tells the noise, or where the records leave the interval free.
+        """
+        low, high = map(float, ends(found, self.level))
+        if not all(self.sure(lowest if np.isinf(each) else each) for each in (low, high)):
+            return float("nan"), float("nan"), float("nan")
+        return low, high, float(share(np.isfinite(found), found))
 
     def _inputs(self, *tokens: float) -> pd.DataFrame:
         """The inputs of the law after so many tokens, one row for each."""
@@ -222,31 +242,28 @@ class Question:
         Nothing of it is told that rests on what the records leave free: not the floor, nor the
         interval, where only the answer is determined.
         """
-        span, found = self.span, np.where(found <= LEAST, 0.0, found)
-        at = self.place(found[0])
-        # None at all are enough where it does not matter how many there are.
-        judged = self.doubled(found[0]) if doubles or found[0] <= span.least else [at]
-        beyond, determined = self.beyond(at), self.determined(*judged)
+        span, lowest = self.span, float(least.tokens[0])
+        # A loss that is out of reach is judged where the law comes down furthest.
+        there = lowest if np.isinf(found[0]) and not doubles else found[0]
+        at, determined = self.place(there), self.sure(there, doubles=doubles)
+        beyond = self.beyond(at)
         if not determined and np.isinf(found[0]):  # nobody asked for endless tokens
-            beyond = ", ".join(name for name in beyond.split(", ") if name != TOKENS)
-        low, high = map(float, ends(found, self.level))
-        far = high if np.isfinite(high) else float(least.tokens[0])
-        reachable, floor = float(share(np.isfinite(found), found)), float(least.height[0])
-        if not (determined and self.determined(float(least.tokens[0]))):
-            reachable = floor = float("nan")
+            beyond = without_tokens(beyond)
+        low, high, reachable = self.reached(found, lowest)
+        floor = float(least.height[0]) if determined and self.determined(lowest) else float("nan")
         if not determined:
             why = "the answer rests on what the records leave free"
             known = self.fit.known.instead(self._inputs(at))
             there = [f"what is determined lies at {known}"] if known else []
             trouble = [*trouble, "; ".join([why, *there, *self.fit.trouble[:1]])]
-            found, low, high = np.full(1, np.nan), float("nan"), float("nan")
-        elif np.isnan([low, high]).any():
+            found, low, high, reachable = np.full(1, np.nan), *(float("nan"),) * 3
+        elif np.isnan(found).any():
             trouble = [*trouble, *self.fit.known.doubts[:1]]
-        elif not self.determined(self.place(low), self.place(far)):
-            low, high = float("nan"), float("nan")
+        elif np.isnan(reachable):
             trouble = [*trouble, "its interval rests on what the records leave free"]
         elif reachable < 1:
-            trouble = [*trouble, f"{100 * (1 - reachable):.0f} % of the refits never get there"]
+            missed = number(100 * (1 - reachable), 2)
+            trouble = [*trouble, f"{missed} % of the refits never get there"]
         if determined:
             short = not (span.endless or np.isfinite(found).all())
             ended = [ending(self.fit.form.name, span.most)] * short
