@@ -11,6 +11,7 @@ import pytest
 import p2law
 from p2law import Bounds, Domain, form, forms, planning, testing
 from p2law.errors import FitError, FormError, PlanError, RecordError, UnreachableLossError
+from p2law.report import budget
 from p2law.text.views import number
 
 Tokens = Annotated[float, Domain("> 0", symbol="D", unit="token")]
@@ -760,9 +761,113 @@ def test_tokens_that_were_fitted_in_billions_make_no_plan(p2_records):
     ):
         with pytest.raises(PlanError, match=words):
             asked()
-    page = p2law.report.html(fit, holdouts=(), pictures=False)
+    page = p2law.report.html(fit, holdouts=(), pictures=False, losses=[2.3])
     assert "after so many tokens" in page
     assert "Where more stops paying" not in page
+    assert "Tokens that reach a loss are not told: the records of the fit hold 0.02 to 1" in page
+
+
+TRUTH = {"alpha": 0.4, "beta": 0.3, "gamma": -1.2, "delta": 0.2} | {
+    "N_C": 7.5e4,
+    "D_C": 9.5e3,
+    "E": 19.0,
+}
+
+
+@pytest.mark.parametrize(
+    ("tokens", "unit"),
+    [
+        pytest.param(np.geomspace(2e7, 3e12, 10), 1e9, id="billions up to thousands"),
+        pytest.param(np.geomspace(2e7, 3e12, 10), 1e6, id="millions, some below a thousand"),
+        pytest.param(np.geomspace(2e7, 3e9, 10), 1e6, id="millions up to thousands"),
+        pytest.param(1e6 * np.array([20, 50, 100, 500, 3000]), 1e6, id="whole millions"),
+    ],
+)
+def test_long_runs_in_billions_or_millions_make_no_plan_either(tokens, unit):
+    """
+    However large their last counts are: most are small, or not whole.
+    """
+    records = testing.synthesize(forms.p2, TRUTH, testing.design(tokens=tokens))
+    records["tokens"] /= unit
+    fit = p2law.fit(p2law.load(records, accept=("tokens",)))
+
+    with pytest.raises(PlanError, match="which looks like billions"):
+        p2law.tokens_for(fit, loss=2.3, params=3e9, pruning_rate=0.25, base_loss=2.0)
+
+
+@pytest.mark.parametrize("early", [[64, 640], [1, 8, 512]])
+def test_early_checkpoints_after_few_whole_tokens_are_planned_with(early):
+    """
+    Beside others after millions, and taken by `load` without a word.
+    """
+    tokens = np.array([*early, *np.geomspace(2e7, 1e9, 8)])
+    table = testing.design(tokens=tokens)
+    records = testing.synthesize(forms.p2, TRUTH, table, noise=0.003)
+    fit = p2law.fit(p2law.load(records))
+
+    found = p2law.tokens_for(fit, loss=2.3, params=3e9, pruning_rate=0.25, base_loss=2.0)
+
+    assert found.determined
+    assert found.low < found.tokens < found.high
+
+
+def test_records_without_a_token_leave_plans_free_and_are_no_billions():
+    """
+    Words, not a unit that nobody got wrong; a page tells what is known at no tokens.
+    """
+    rows = testing.design()
+    rows = rows[rows["tokens"] == rows["tokens"].min()].assign(tokens=0.0)
+    made = TRUTH | {"D_0": 1e7}
+    records = testing.synthesize(forms.p2_rectified, made, rows, noise=0.01)
+    fit = p2law.fit(records, forms.p2_rectified)
+    here = {"params": 3e9, "pruning_rate": 0.25, "base_loss": 2.0}
+
+    found = p2law.tokens_for(fit, loss=2.1, **here)
+    after, reaching, _ = budget.tables(fit, None, None, [2.1], 0.9)
+
+    assert not found.determined
+    assert "what is determined lies at tokens 0" in " ".join(found.trouble)
+    assert ["0"] == [label for label, _ in after.rows]
+    assert {"sound"} == {each.verdict for each in after.rows[0][1]}
+    assert {"free"} == {each.verdict for each in reaching.rows[0][1]}
+
+
+def test_few_refits_are_counted_in_two_figures():
+    """
+    One of 300 is not none of them.
+    """
+    records = p2law.grid(run=list("abcdef"), tokens=np.geomspace(1e7, 1e9, 10))
+    noise = np.random.default_rng(0).normal(0, 0.004, len(records))
+    fit = p2law.fit(
+        records.assign(loss=1.5 + 300 * records["tokens"] ** -0.4 + noise), forms.token_power
+    )
+    floors = np.sort(fit.draws["floor"])
+
+    most = p2law.tokens_for(fit, loss=float(floors[-2:].mean()))
+
+    assert "0.33 % of the refits never get there" in most.trouble
+    assert "by 99.7 % of the refits" in str(most)
+    with pytest.raises(UnreachableLossError, match=r"; 0\.33 % of the refits get there"):
+        p2law.tokens_for(fit, loss=float(floors[:2].mean()))
+
+
+def test_what_the_floor_leaves_free_is_reached_by_as_many_refits_as_a_table_says():
+    """
+    How many get there is known wherever the interval is.
+    """
+    records = p2law.grid(run=list("abcdef"), tokens=np.geomspace(1e8, 3e8, 40))
+    noise = np.random.default_rng(0).normal(0, 1e-4, len(records))
+    loss = 1.5 + 1.2 * (records["tokens"] / 1e8) ** -0.02 + noise
+    fit = p2law.fit(records.assign(loss=loss), forms.token_power)
+    table = planning.candidates(planning.Model("3B", 3e9, 2.0), 0.25, "depth")
+
+    found = p2law.tokens_for(fit, loss=2.66)
+
+    assert np.isnan(found.floor)
+    assert 1.0 == found.reachable
+    assert "reached  by 100 % of the refits" in str(found)
+    row = planning.budget_table(fit, table, loss=2.66).table.iloc[0]
+    assert row["reachable"] == found.reachable
 
 
 def test_the_next_runs_say_what_lies_beyond_the_records(plan_fits):

@@ -94,7 +94,8 @@ def rates(
     Raises
     ------
     PlotError
-        The law reads no pruning rate, or `panels` or `ax` is of the wrong kind.
+        The law reads no pruning rate, `panels` or `ax` is of the wrong kind, or no tokens are
+        on record and none asked for.
     FitError, RecordError
         `level` is no probability; `tokens` are no such numbers, or the law reads none.
     """
@@ -271,8 +272,19 @@ def _amounts(tokens: Any) -> Array:
 
 
 def _middle(records: pd.DataFrame) -> list[float]:
-    """The least, a middle and the largest of the tokens on record."""
+    """The least, a middle and the largest of the tokens on record.
+
+    Raises
+    ------
+    PlotError
+        There are none.
+    """
     there = np.unique(records[TOKENS][records[TOKENS] > 0])
+    if not len(there):
+        raise PlotError(
+            f"all rows of the fit lie at {TOKENS} = 0; say after how many the law is to be drawn, "
+            f"as in {TOKENS}=1e9"
+        )
     wanted = np.geomspace(there[0], there[-1], LINES)
     # Of two that are equally near but for rounding, the smaller.
     off = np.round(np.abs(np.log(there / wanted[:, None])), 9)

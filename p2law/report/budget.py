@@ -10,6 +10,7 @@ import pandas as pd
 
 from p2law import planning
 from p2law.errors import UnreachableLossError
+from p2law.planning.fitted import unplanned
 from p2law.records.vocabulary import TOKENS
 from p2law.report import cases
 from p2law.result import Fit, asking
@@ -78,15 +79,15 @@ def tables(
     -------
     list of Table
         Of a law that reads no tokens, one with its predictions; of one that tells no loss,
-        or was fitted to tokens in billions, none of tokens that are enough.
+        or was fitted to tokens in billions, none of tokens that are enough; where losses are
+        asked for, theirs says why.
     """
     if TOKENS not in fit.form.columns:
         return [_plainly(fit, cases.recorded(fit, MANY) if asked is None else asked, level)]
     table = cases.recorded(fit, CASES) if asked is None else _checked(fit, asked)
     found = [_after(fit, table, _amounts(fit) if tokens is None else tokens, level)]
     found += [_reaching(fit, table, losses, level)] if losses is not None else []
-    planned = fit.form.target == "loss" and fit.records[TOKENS].max() >= asking.SMALL
-    return [*found, _enough(fit, table, level)] if planned else found
+    return found if unplanned(fit) else [*found, _enough(fit, table, level)]
 
 
 def _checked(fit: Fit, asked: pd.DataFrame) -> pd.DataFrame:
@@ -112,6 +113,8 @@ def _plainly(fit: Fit, table: pd.DataFrame, level: float) -> Table:
 def _amounts(fit: Fit) -> list[float]:
     """Round token counts from the fewest on record to well beyond the most."""
     records = fit.records[TOKENS]
+    if not records.any():
+        return [0.0]
     low, high = np.log10([records[records > 0].min(), records.max() * 30])
     steps = [m * 10.0**k for k in range(math.floor(low), int(high) + 1) for m in (1, 3)]
     inside = [each for each in steps if 10**low <= each <= 10**high]
@@ -195,11 +198,14 @@ def _count(tokens: float) -> str:
 
 
 def _reaching(fit: Fit, table: pd.DataFrame, losses: Sequence[float], level: float) -> Table:
-    lines = []
+    lines, why, none = [], unplanned(fit), Cell("not told", "", "unknown")
     for loss in losses:
-        cells = [_reached(fit, loss, case, level) for case in table.to_dict("records")]
+        cells = [
+            none if why else _reached(fit, loss, case, level) for case in table.to_dict("records")
+        ]
         lines.append((f"{number(float(loss), 6)}", tuple(cells)))
     caption = f"Tokens that reach a {fit.form.target}, with {100 * level:g} % intervals"
+    caption = f"Tokens that reach a {fit.form.target} are not told: {why}" if why else caption
     return Table(caption, fit.form.target, _header(table), tuple(lines))
 
 

@@ -10,7 +10,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 import p2law
-from p2law import forms, plotting
+from p2law import forms, plotting, testing
 from p2law.errors import FitError, PlotError
 
 DASHED = "--"
@@ -383,6 +383,21 @@ def test_tokens_that_are_no_numbers_are_refused(p2_fit, wrong):
     """
     with pytest.raises(PlotError, match="tokens is a positive number, or a list of these, got"):
         plotting.rates(p2_fit, tokens=wrong)
+
+
+def test_rates_of_a_fit_without_a_token_ask_after_how_many():
+    """
+    None of those on record can be drawn.
+    """
+    truth = {"alpha": 0.4, "beta": 0.3, "gamma": -1.2, "delta": 0.2, "N_C": 7.5e4, "D_C": 9.5e3}
+    rows = testing.design()
+    rows = rows[rows["tokens"] == rows["tokens"].min()].assign(tokens=0.0)
+    made = truth | {"E": 19.0, "D_0": 1e7}
+    records = testing.synthesize(forms.p2_rectified, made, rows, noise=0.01)
+    fit = p2law.fit(records, forms.p2_rectified)
+
+    with pytest.raises(PlotError, match=r"all rows of the fit lie at tokens = 0; say after how"):
+        plotting.rates(fit)
 
 
 def test_rates_of_laws_without_rates_or_tokens_are_refused(dense_fit, retention_fit):
