@@ -413,12 +413,14 @@ def test_a_probability_of_what_the_refits_leave_free_is_left_free():
     table = planning.candidates(MODELS, 0.25, "depth")
     words = "the records leave this free"
 
-    plain = planning.budget_table(fit, table, loss=1.55).table.iloc[0]
+    plain = planning.budget_table(fit, table, loss=1.55).table
     sure = planning.budget_table(fit, table, loss=1.55, probability=0.9).table.iloc[0]
     limits = planning.Limits(probability=0.9)
 
-    assert plain["tokens"] > 0
-    assert np.isnan(plain["tokens_high"])
+    assert plain["tokens"].iloc[0] > 0
+    assert np.isnan(plain["tokens_high"].iloc[0])
+    said = "the interval of 1 of 1 rests on what the records leave free"
+    assert said in planning.choose(fit, table, loss=1.55).trouble
     assert np.isnan(sure[["tokens", "loss", "loss_high"]].astype(float)).all()
     assert words == sure["why"]
     assert ((words, 1),) == planning.choose(fit, table, loss=1.55, limits=limits).left_out

@@ -26,7 +26,8 @@ def of(seer: Seer, filled: pd.DataFrame, losses: Sequence[float]) -> tuple[str, 
     ----------
     seer : Seer
     filled : DataFrame
-        What was found of each candidate: tokens, loss, reachable, determined and beyond.
+        What was found of each candidate: tokens and loss with their intervals, reachable,
+        determined and beyond.
     losses : sequence of float
         To be reached; none where a budget is asked for.
     """
@@ -151,6 +152,9 @@ def _of_rows(seer: Seer, filled: pd.DataFrame) -> list[str]:
     if free := int((~filled["determined"]).sum()):
         where = f"; what is determined lies at {known}" if (known := _instead(seer, filled)) else ""
         said.append(f"{free} of {count} rest on what the records leave free, and are NaN{where}")
+    open_ = filled["tokens_low"].isna() & filled["tokens"].notna() & filled["loss_low"].notna()
+    if unsure := int(open_.sum()):
+        said.append(f"the interval of {unsure} of {count} rests on what the records leave free")
     if part := int(((filled["reachable"] > 0) & (filled["reachable"] < 1)).sum()):
         said.append(
             f"the loss is reached in only part of the refits by {part} of {count}, and never in "

@@ -15,7 +15,7 @@ from p2law.records.vocabulary import TOKENS
 LOOKS = np.concatenate([np.geomspace(LEAST, 1e20, 161), np.geomspace(1e30, MOST, 28)])
 """Where curves are looked at that may not fall all along."""
 
-FAR = 1e6
+FAR = 1e3
 """Above a floor so many times as far from zero as a value, heights have lost digits of it."""
 
 GOLDEN = (5**0.5 - 1) / 2
