@@ -254,8 +254,8 @@ class Question:
         if not determined:
             why = "the answer rests on what the records leave free"
             known = self.fit.known.instead(self._inputs(at))
-            there = [f"what is determined lies at {known}"] if known else []
-            trouble = [*trouble, "; ".join([why, *there, *self.fit.trouble[:1]])]
+            instead = [f"what is determined lies at {known}"] if known else []
+            trouble = [*trouble, "; ".join([why, *instead, *self.fit.trouble[:1]])]
             found, low, high, reachable = np.full(1, np.nan), *(float("nan"),) * 3
         elif np.isnan(found).any():
             trouble = [*trouble, *self.fit.known.doubts[:1]]
