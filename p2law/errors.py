@@ -40,7 +40,8 @@ class UnreachableLossError(P2LawError, ValueError):
     Attributes
     ----------
     floor : float
-        Loss that endless post-training would reach, in nats.
+        Loss that endless post-training would reach, in the unit of the records; of a law that
+        rises again, or ends, the least that it comes down to.
     low, high : float
         Its interval.
     reachable : float

@@ -647,6 +647,18 @@ def test_conditions_are_judged_by_the_intervals_of_the_table(fit, level):
     assert (told["low"], told["high"]) == pytest.approx((found["low"], found["high"]), rel=1e-12)
 
 
+def test_records_without_any_training_leave_open_what_tokens_do(p2_records):
+    """
+    All rows at 0 tokens, where the middle of the tokens is none of their logarithms.
+    """
+    records = p2_records().groupby("run").head(1).assign(tokens=0.0)
+
+    fit = p2law.fit(records, forms.p2_rectified)
+
+    assert "not known" == conditions(fit).loc["more tokens never hurt", "verdict"]
+    assert not any("billions" in each for each in fit.notes)
+
+
 def test_a_law_as_it_should_be_satisfies_all_conditions(fit):
     """
     Made with gamma -1.2, delta 0.2 and tokens that pay.

@@ -100,7 +100,7 @@ def repeats(table: pd.DataFrame, used: Mask, reads: Sequence[str]) -> list[str]:
 
 def _billions(table: pd.DataFrame) -> Iterator[str]:
     for name in ("params", "tokens"):
-        if name in table and table[name].to_numpy().max() < 1000:
+        if name in table and 0 < table[name].to_numpy().max() < 1000:
             yield f"{name} look like billions, but `{name}` is a plain count"
 
 

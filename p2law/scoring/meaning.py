@@ -79,7 +79,10 @@ def _positive(fit: Fit, level: float) -> dict[str, Any]:
 
 
 def _tokens(fit: Fit, level: float) -> dict[str, Any]:
-    middle = [np.exp(np.mean(np.log(each[each > 0]))) for each in _inputs(fit)]
+    # Where all is 0, as tokens before any training, so is the middle.
+    middle = [
+        np.exp(np.mean(np.log(each[each > 0]))) if each.any() else 0.0 for each in _inputs(fit)
+    ]
     tokens = middle[fit.form.columns.index("tokens")]
 
     def gain(at: Mapping[str, float]) -> float:
