@@ -117,6 +117,8 @@ or a case that is made from its number, which `tests/test_hostile.py` runs again
 
 - sizes that take turns in a large table, of which refits saw few
   (`test_sizes_that_take_turns_leave_intervals_as_wide_as_they_are`)
+- a saved fit read with a law of other bounds, at which all its refits stood
+  (`test_a_law_with_other_bounds_is_refused`)
 - an interval that was narrower at a higher level
   (`test_no_end_moves_inwards_as_the_level_rises`)
 - a coefficient at its bound that no refit of a large table moved

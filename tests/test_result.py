@@ -8,6 +8,7 @@ import pickle
 import subprocess
 import sys
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import p2law
-from p2law import forms
+from p2law import forms, testing
 from p2law.errors import FormError, RecordError, SavedFitError
 from p2law.text.views import number
 
@@ -267,6 +268,48 @@ def test_a_law_with_other_coefficients_is_refused(dense_records):
 
     with pytest.raises(SavedFitError, match="has coefficients E, A, B, alpha, beta, but the law"):
         p2law.Fit.from_json(text, forms=(chinchilla,))
+
+
+def power(low, high):
+    """A law of one's own whose exponent lies between these."""
+
+    def mine(tokens, *, a, b: Annotated[float, p2law.Bounds(low, high)]):
+        return a * tokens**-b
+
+    return p2law.form(linear=("a",))(mine)
+
+
+@pytest.mark.parametrize(
+    ("fitted", "now", "words"),
+    [
+        (
+            (0.1, 2.0),
+            (0.4, 2.0),
+            r"b = 0\.3\d* of the saved fit lies outside the bounds 0\.4\.\.2 of",
+        ),
+        (
+            (0.1, 2.0),
+            (0.01, 0.2),
+            r"b = 0\.3\d* of the saved fit lies outside the bounds 0\.01\.\.0\.2",
+        ),
+        (
+            (0.4, 2.0),
+            (0.1, 2.0),
+            "ended at a bound of the law mine, and no coefficient is at one now",
+        ),
+    ],
+)
+def test_a_law_with_other_bounds_is_refused(fitted, now, words):
+    """
+    Beyond a bound refits would all stand at it: intervals would have no width.
+    """
+    table = testing.design([1e9], [0.1, 0.2, 0.3], np.geomspace(1e7, 1e9, 8))
+    records = testing.synthesize(power(0.1, 2.0), {"a": 300.0, "b": 0.3}, table, noise=0.01)
+    text = p2law.fit(records, power(*fitted)).to_json()
+
+    assert p2law.Fit.from_json(text, forms=(power(*fitted),)).to_json() == text
+    with pytest.raises(SavedFitError, match=words + ".*hand over the law that was fitted"):
+        p2law.Fit.from_json(text, forms=(power(*now),))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pandas as pd
 from p2law.declaring import Array, Form
 from p2law.errors import SavedFitError
 from p2law.records.vocabulary import unit
-from p2law.result import asking, intervals, saving, tabling, telling
+from p2law.result import asking, intervals, matching, saving, tabling, telling
 from p2law.result.knowing import Knowledge
 from p2law.result.searched import Search
 from p2law.result.verdicts import Status
@@ -270,11 +270,11 @@ class Fit:
         Raises
         ------
         SavedFitError
-            The text is no saved fit, or its law is neither built in nor handed over.
+            The text is no saved fit, or its law is neither built in nor handed over, or another.
         """
         content, table = saving.decode(text)
         try:
-            form = saving.find_form(content["form"], list(content["values"]), forms)
+            form = matching.find_form(content["form"], list(content["values"]), forms)
             found = cls(
                 form=form,
                 values={name: float(content["values"][name]) for name in form.names},
@@ -284,9 +284,10 @@ class Fit:
                 _notes=tuple(content["notes"]),
                 settings=Settings(**content["settings"]),
                 search=Search.read(content["search"]),
-                _records=saving.kept(table, form),
+                _records=matching.kept(table, form),
             )
-            saving.check_asked(found.settings, found.values, found.held, table)
+            matching.check_bounds(form, found.values, found.status)
+            matching.check_asked(found.settings, found.values, found.held, table)
             found.known.check_sum(found.search.objective)
             found.known.determines(found.records.iloc[:1])
         except SavedFitError:

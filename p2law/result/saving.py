@@ -8,12 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from p2law.declaring import Form
 from p2law.errors import SavedFitError
-from p2law.forms import builtin
-from p2law.solving.gathering import KEPT, WEIGHT
 from p2law.solving.labelling import is_plain
-from p2law.solving.settings import Settings
 from p2law.text.wording import got, half, short
 
 Test = Callable[[Any], bool]
@@ -230,69 +226,3 @@ CONTENT: dict[str, tuple[Test, str]] = {
     "records": (_by_name(_list(_plain)), "columns of plain values"),
 }
 """What `encode` writes, and what a text must therefore hold to be read."""
-
-
-def find_form(name: str, coefficients: Sequence[str], handed: Sequence[Form]) -> Form:
-    """Find the law of a saved fit among those handed over and those built in.
-
-    Raises
-    ------
-    SavedFitError
-        There is none, or it has other coefficients, or what was handed over is no law.
-    """
-    if not isinstance(handed, (list, tuple)) or not all(isinstance(f, Form) for f in handed):
-        raise SavedFitError(f"forms are laws, as (my_law,), got {got(handed)}")
-    laws: list[Form] = [*handed, *builtin]
-    for each in laws:
-        if each.name != name:
-            continue
-        if set(each.names) == set(coefficients):
-            return each
-        raise SavedFitError(
-            f"the saved fit has coefficients {', '.join(coefficients)}, "
-            f"but the law {name} has {', '.join(each.names)}"
-        )
-    raise SavedFitError(
-        f"the saved fit is of a law {name!r}, which is not built in; hand it over: forms=({name},)"
-    )
-
-
-def check_asked(
-    settings: Settings,
-    values: Mapping[str, float],
-    held: Mapping[str, str],
-    table: pd.DataFrame,
-) -> None:
-    """Check that a saved fit holds what its settings asked for.
-
-    Raises
-    ------
-    SavedFitError
-        A coefficient is not held that was to be, or at another value; or rows are weighted
-        that were not to be, or the other way round.
-    """
-    free = [name for name in (*settings.fixed, *settings.tied) if name not in held]
-    free += [name for name, value in settings.fixed.items() if values.get(name) != value]
-    said = f"{free[0]} was to be held (fixed=, tied=) and is not" if free else ""
-    if (settings.weight is None) == (WEIGHT in table):
-        had = "weighted" if WEIGHT in table else "not weighted"
-        said = f"its weight is {short(settings.weight)}, but its records are {had}"
-    if said:
-        raise SavedFitError(f"not a whole saved fit: {said}; something in it was changed")
-
-
-def kept(table: pd.DataFrame, form: Form) -> pd.DataFrame:
-    """The columns of a fit's records, numbers as float64.
-
-    Raises
-    ------
-    SavedFitError
-        A row belongs to no run.
-    """
-    if (lost := np.flatnonzero(table["run"].isna())).size:
-        raise SavedFitError(f"not a whole saved fit: row {lost[0]} of its records names no run")
-    labels = table.columns.intersection([*KEPT]).difference([*form.columns, form.target])
-    numeric = [*form.columns, form.target, *table.columns.intersection([WEIGHT])]
-    return table[list(dict.fromkeys(["run", *numeric, *labels]))].astype(
-        dict.fromkeys(numeric, np.float64)
-    )
