@@ -312,6 +312,23 @@ def test_a_law_with_other_bounds_is_refused(fitted, now, words):
         p2law.Fit.from_json(text, forms=(power(*now),))
 
 
+def test_a_namesake_of_the_law_is_not_blamed_on_the_file(dense_records):
+    """
+    The law handed over may be the one that was changed.
+    """
+
+    def named(factor):
+        def mine(tokens, *, a, b=0.5):
+            return factor * a * tokens**-b
+
+        return p2law.form(linear=("a",))(mine)
+
+    text = p2law.fit(dense_records, named(1.0)).to_json()
+
+    with pytest.raises(SavedFitError, match="was changed, or mine is not the law that was fitted"):
+        p2law.Fit.from_json(text, forms=(named(2.0),))
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "{", "[]", "null", "{}", '{"format": "p2law fit 1"}', '{"format": 3}', "[" * 10_000],
@@ -374,6 +391,17 @@ def changed(fit, where, value):
         (["index", "levels"], [], "records are not columns of one length"),
         (["index"], [], "index must be labels of rows"),
         (["held", "beta"], True, "held must be a reason for each coefficient"),
+        (
+            ["held", "beta"],
+            "so",
+            "'beta' is held, which neither fixed= nor tied= nor its value exp",
+        ),
+        (
+            ["held", "zeta"],
+            "so",
+            "'zeta' is held, which neither fixed= nor tied= nor its value exp",
+        ),
+        (["status"], "FINE", "status must be one of CONVERGED, AT_BOUND, NOT_IDENTIFIED, STOPPED"),
         (["search", "evaluations"], -1, "search must be how the coefficients were found"),
         (["settings", "seed"], 0.5, "settings must be what the fit was asked for"),
     ],

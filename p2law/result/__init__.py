@@ -287,7 +287,7 @@ class Fit:
                 _records=matching.kept(table, form),
             )
             matching.check_bounds(form, found.values, found.status)
-            matching.check_asked(found.settings, found.values, found.held, table)
+            matching.check_asked(form, found.settings, found.values, found.held, table)
             found.known.check_sum(found.search.objective)
             found.known.determines(found.records.iloc[:1])
         except SavedFitError:

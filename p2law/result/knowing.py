@@ -60,7 +60,7 @@ class Knowledge:
         loose = {*self.held, *self.directions.idle, *itertools.chain(*groups)}
         fitted = [name for name in self.form.names if name not in loose]
         return (
-            *intervals.assumption(self._codes, self._units, self.problem.spare(self._q)),
+            *intervals.assumption(self.codes, self._units, self.problem.spare(self._q)),
             *self._carried_alone(),
             *intervals.given_up(self.drawn),
             *intervals.hardly_known(self.form, self.draws, fitted),
@@ -68,7 +68,7 @@ class Knowledge:
 
     def _carried_alone(self) -> list[str]:
         """Sentences about runs without which the others would leave coefficients free."""
-        if not np.array_equal(self._codes, self._units):
+        if not np.array_equal(self.codes, self._units):
             return []
         lone = np.flatnonzero(resampling.alone(self.problem, self._q, self._units))
         by_names: dict[tuple[str, ...], list[str]] = {}
@@ -223,7 +223,8 @@ class Knowledge:
         if not (found < np.inf and abs(found - stated) <= 1e-6 * abs(stated) + problem.rounding):
             raise SavedFitError(
                 f"not a whole saved fit: its objective is {stated:.6g}, but its coefficients "
-                f"give {found:.6g} on its records; something in it was changed"
+                f"give {found:.6g} on its records; something in it was changed, or "
+                f"{self.form.name} is not the law that was fitted"
             )
 
     @functools.cached_property
@@ -241,7 +242,7 @@ class Knowledge:
     @property
     def resampled(self) -> str:
         """What intervals come from, in words; empty where there are none."""
-        return intervals.resampled(self._codes, self._units) if self.tells_noise else ""
+        return intervals.resampled(self.codes, self._units) if self.tells_noise else ""
 
     @property
     def tells_noise(self) -> bool:
@@ -275,16 +276,16 @@ class Knowledge:
         return self.problem.surface.coordinates(self.values)
 
     @functools.cached_property
-    def _codes(self) -> Whole:
+    def codes(self) -> Whole:
         """Which run each row belongs to, from 0 on, by what the runs hold."""
         return ordering.numbered(self.records["run"], self._content)
 
     @functools.cached_property
     def _units(self) -> Whole:
         """What is resampled together."""
-        if int(self._codes.max(initial=-1)) + 1 >= resampling.FEW:
-            return self._codes
-        return resampling.units(self._codes, ordering.within(self._codes, self._content))
+        if int(self.codes.max(initial=-1)) + 1 >= resampling.FEW:
+            return self.codes
+        return resampling.units(self.codes, ordering.within(self.codes, self._content))
 
     @property
     def _content(self) -> list[Array]:

@@ -44,6 +44,7 @@ def find_form(name: str, coefficients: Sequence[str], handed: Sequence[Form]) ->
 
 
 def check_asked(
+    form: Form,
     settings: Settings,
     values: Mapping[str, float],
     held: Mapping[str, str],
@@ -54,12 +55,18 @@ def check_asked(
     Raises
     ------
     SavedFitError
-        A coefficient is not held that was to be, or at another value; or rows are weighted
-        that were not to be, or the other way round.
+        A coefficient is not held that was to be, or at another value, or one is held that no
+        fit would hold there; or rows are weighted that were not to be, or the other way round.
     """
-    free = [name for name in (*settings.fixed, *settings.tied) if name not in held]
+    asked = [*settings.fixed, *settings.tied]
+    free = [name for name in asked if name not in held]
     free += [name for name, value in settings.fixed.items() if values.get(name) != value]
     said = f"{free[0]} was to be held (fixed=, tied=) and is not" if free else ""
+    for name in held:
+        # What the records cannot tell is held where its term is nothing, or at its default.
+        usual = name in form.names and values[name] in (0.0, form.coefficient(name).start)
+        if name not in asked and not usual:
+            said = f"{short(name)} is held, which neither fixed= nor tied= nor its value explain"
     if (settings.weight is None) == (WEIGHT in table):
         had = "weighted" if WEIGHT in table else "not weighted"
         said = f"its weight is {short(settings.weight)}, but its records are {had}"

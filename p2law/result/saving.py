@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from p2law.errors import SavedFitError
+from p2law.result.verdicts import Status
 from p2law.solving.labelling import is_plain
 from p2law.text.wording import got, half, short
 
@@ -187,6 +188,10 @@ def _count(value: Any) -> bool:
     return _number(value) and isinstance(value, int) and value >= 0
 
 
+def _status(value: Any) -> bool:
+    return _text(value) and value in Status.__members__
+
+
 def _reason(value: Any) -> bool:
     """Why rows were left out, and how many."""
     return isinstance(value, list) and len(value) == 2 and _text(value[0]) and _count(value[1])
@@ -196,7 +201,7 @@ CONTENT: dict[str, tuple[Test, str]] = {
     "form": (_text, "the name of a law"),
     "values": (_by_name(_number), "a number for each coefficient"),
     "held": (_by_name(_text), "a reason for each coefficient that was held"),
-    "status": (_text, "a word"),
+    "status": (_status, f"one of {', '.join(Status.__members__)}"),
     "trouble": (_list(_text), "a list of sentences"),
     "notes": (_list(_text), "a list of sentences"),
     "settings": (
