@@ -283,7 +283,7 @@ def test_of_many_checkpoints_some_are_enough(law):
     assert 190 < len(run.curve) <= 201
     assert 10_000 == len(run.curve) + run.thinned
     assert run.last == tokens[-1]
-    assert "checkpoints between these are not used" in str(run)
+    assert "checkpoints between these not used" in str(run)
     other = planning.continue_run(law, few, **HERE).predict(1e11)
     assert run.predict(1e11)["loss"].item() == pytest.approx(other["loss"].item(), abs=1e-3)
 
@@ -602,6 +602,74 @@ def test_what_the_records_leave_free_is_not_forecast(p2_records):
     assert not told["determined"].item()
     assert np.isnan(told[["loss", "low", "high"]].to_numpy()).all()
     assert any("do not determine the law here" in each for each in run.trouble)
+
+
+def test_a_run_is_not_held_against_a_law_that_the_records_leave_free(p2_records):
+    """
+    It lies off nothing: no law, no level, no speed, neither as numbers nor in the view.
+    """
+    fit = p2law.fit(p2_records(params=(0.5e9, 3e9), noise=0.003, run_noise=0.01))
+    seen = pd.DataFrame({"tokens": [1e8, 2e8, 4e8], "loss": [2.9, 2.7, 2.6]})
+
+    run = planning.continue_run(fit, seen, params=1e10, pruning_rate=0.25, base_loss=2.0)
+
+    told = [run.predict(1e9)["law"].item(), *run.level, *run.speed, run.strange]
+    assert np.isnan(told).all()
+    assert not run.unlike
+    text = str(run)
+    for words in ("level", "speed", "unlike"):
+        assert words not in text
+    assert "do not determine the law here" in text
+    assert {"nan"} == {each for row in run.view().rows for each in row[1:]}
+
+
+def test_a_view_repeats_no_row_and_shows_no_empty_line():
+    """
+    Twice no tokens are no tokens; a run of a law of tokens alone has no other inputs.
+    """
+    grid = p2law.grid(rate=[0.1, 0.2, 0.4], tokens=[0.0, 1e6, 4e6, 2e7, 1e8])
+    grid["run"] = grid["rate"].astype(str)
+
+    @p2law.form(linear=("floor", "scale"))
+    def begun(tokens, *, floor, scale, beta=0.4):
+        return floor + scale * (1 + tokens / 1e6) ** -beta
+
+    truth = {"floor": 2.0, "scale": 3.0, "beta": 0.5}
+    fit = p2law.fit(testing.synthesize(begun, truth, grid, noise=0.01), begun)
+    seen = pd.DataFrame({"tokens": [0.0], "loss": [5.0]})
+
+    view = planning.continue_run(fit, seen).view()
+
+    assert 1 == len(view.rows)
+    assert "run" not in dict(view.facts)
+
+
+@pytest.mark.parametrize("ratio", [0, -1, 0.5, float("nan"), "4"])
+def test_forecasts_are_tried_ahead(law, ratio):
+    """
+    Not at fewer tokens than were shown.
+    """
+    with pytest.raises(FitError, match="ratio is"):
+        planning.continue_run(law, curve(4), **HERE).tried(ratio)
+
+
+def test_a_forecast_does_not_hang_on_the_order_of_many_records():
+    """
+    Of more than sixty runs some are looked at: the same ones however they are listed and named.
+    """
+    grid = p2law.grid(params=np.geomspace(1e8, 1e10, 70), tokens=np.geomspace(1e9, 1e11, 4))
+    grid["run"] = grid["params"].astype(str)
+    records = testing.synthesize(forms.chinchilla, TRUTH, grid, noise=0.002, run_noise=0.02)
+    mixed = records.sample(frac=1, random_state=1)
+    renamed = {name: str(k) for k, name in enumerate(mixed["run"].unique())}
+
+    ends = [
+        planning.continue_run(p2law.fit(each, forms.chinchilla), curve(5), **HERE).predict(1e11)
+        for each in (records, mixed, mixed.assign(run=mixed["run"].map(renamed)))
+    ]
+
+    for each in ends[1:]:
+        np.testing.assert_allclose(each.iloc[:, :5], ends[0].iloc[:, :5], rtol=1e-8)
 
 
 def test_inputs_may_stand_in_the_curve(law):

@@ -74,6 +74,11 @@ class Conditioned:
         """How far the checkpoints lie from the law."""
         return np.asarray(self.curve[self.fit.form.target].to_numpy() - self.seen.law)
 
+    @functools.cached_property
+    def known(self) -> bool:
+        """Whether the records determine the law at all checkpoints."""
+        return not len(self.off) or bool(self.fit.known.determines(self._table).all())
+
     def _refits(self, along: Along) -> Array:
         """How far each refit lies from the fit: (refits, rows)."""
         shape = along.ln_tokens.shape
@@ -167,8 +172,11 @@ class Conditioned:
     def share(self, cross: Array, size: float) -> tuple[float, float]:
         """Mean and standard deviation of a deviation, of this size before any checkpoint.
 
-        `cross` is its covariance with the checkpoints, as for the fitted runs.
+        `cross` is its covariance with the checkpoints, as for the fitted runs. NaN where the
+        law is not known at these: they lie off nothing.
         """
+        if not self.known:
+            return np.nan, np.nan
         cross, size = self.wider**2 * cross, self.wider * size
         if not len(self.off):
             return 0.0, size

@@ -3,11 +3,11 @@
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from p2law.continuing import telling
 from p2law.continuing.checkpoints import Checkpoints
 from p2law.continuing.conditioning import Conditioned
 from p2law.continuing.deviations import Along, Deviations, Strayed, tried, widening
@@ -16,8 +16,8 @@ from p2law.errors import FitError
 from p2law.records.vocabulary import TOKENS
 from p2law.result import Fit, asking
 from p2law.result.falling import fall
-from p2law.text.views import View, alike, give_or_take, number
-from p2law.text.wording import several
+from p2law.text.views import View
+from p2law.text.wording import got, several
 
 AT_ONCE = 64
 """Rows forecast at once: what each has to do with the others is worked out, and not asked for."""
@@ -96,9 +96,9 @@ class Continuation:
         DataFrame
             tokens; the forecast under the target's name with `low` and `high`; `law`, what
             the law alone predicts; `determined`, False where the fit leaves the law free
-            there (forecast and interval are NaN then). The interval alone is NaN where the
-            fit has no rows to spare, and where the forecast lies far above a loss that was
-            measured earlier.
+            there (all of these are NaN then). The interval alone is NaN where the fit has no
+            rows to spare, and where the forecast lies far above a loss that was measured
+            earlier.
 
         Raises
         ------
@@ -116,8 +116,9 @@ class Continuation:
         half[self._points.deny(counts, mean - half, self.sizes.noise)] = np.nan
         sure = self.fit.known.determines(table)
         told = {self.fit.form.target: mean, "low": mean - half, "high": mean + half}
+        told["law"] = asked.law
         shown = {name: np.where(sure, each, np.nan) for name, each in told.items()}
-        return pd.DataFrame({TOKENS: counts, **shown, "law": asked.law, "determined": sure})
+        return pd.DataFrame({TOKENS: counts, **shown, "determined": sure})
 
     def gain(self, tokens: float | None = None, *, level: float = 0.9) -> pd.DataFrame:
         """Fall of the loss with the next doubling of tokens, noise of checkpoints left out.
@@ -175,7 +176,10 @@ class Continuation:
 
     @property
     def level(self) -> tuple[float, float]:
-        """By how much this run lies above the law, and its standard deviation."""
+        """By how much this run lies above the law, and its standard deviation.
+
+        NaN, as speed and strangeness, where the records leave the law free at its checkpoints.
+        """
         return self._run.share(np.full(len(self.curve), self.sizes.level**2), self.sizes.level)
 
     @property
@@ -190,6 +194,8 @@ class Continuation:
     @property
     def strange(self) -> float:
         """Mean square deviation of the checkpoints from the law, in expected ones."""
+        if not self._run.known:
+            return np.nan
         return float(self._alike.off @ self._alike.pull / max(len(self._alike.off), 1))
 
     @property
@@ -231,7 +237,14 @@ class Continuation:
             Mean relative error of their last checkpoint.
         wider : float
             Factor by which intervals must be wider for nine in ten to hold; at least 1.
+
+        Raises
+        ------
+        FitError
+            `ratio` is no number from 1 on.
         """
+        if asking.positive("ratio", ratio) < 1:
+            raise FitError(f"ratio is 1 or more: tokens asked over those shown, got {got(ratio)}")
         return tried(self._runs, self.sizes, ratio)
 
     # -- how it looks ----------------------------------------------------------------
@@ -239,23 +252,17 @@ class Continuation:
     def view(self) -> View:
         """The content of the text and HTML views."""
         count = len(self.curve)
-        facts = [
-            ("run", ", ".join(f"{name} {number(each)}" for name, each in self.inputs.items())),
-            ("prior", f"{self.fit.form.name} fitted to {several(self.sizes.runs, 'run')}"),
-        ]
+        prior = f"{self.fit.form.name} fitted to {several(self.sizes.runs, 'run')}"
+        facts = [*telling.run(self.inputs), ("prior", prior)]
         if self.thinned:
-            facts.append(("thinned", f"{self.thinned} checkpoints between these are not used"))
+            facts.append(
+                ("thinned", f"{several(self.thinned, 'checkpoint')} between these not used")
+            )
         rows = []
         if count:
-            shift, spread = self.level
-            factor, log_spread = self.speed
-            level, give = give_or_take(shift, spread)
-            speed, _ = give_or_take(factor, factor * log_spread)
-            sign = "+" * (shift >= 0)
-            facts.append(("level", f"{sign}{level} ± {give} {self.fit.unit} against the law"))
-            facts.append(("speed", f"its tokens count {speed} times (ln ± {log_spread:.2g})"))
-            ahead = self.predict(self.last * np.array([1.0, 2.0, 4.0]))
-            rows = [_row(each, self.fit.form.target) for each in ahead.to_dict("records")]
+            facts += telling.strayed(self.level, self.speed, self.fit.unit)
+            ahead = self.predict(np.unique(self.last * np.array([1.0, 2.0, 4.0])))
+            rows = telling.rows(ahead, self.fit.form.target)
         runs, error, _ = self.tried(4.0)
         if runs:
             told = f"{several(runs, 'fitted run')}, each shown to a quarter of its end"
@@ -292,9 +299,3 @@ class Continuation:
     @functools.cached_property
     def _widening(self) -> tuple[Array, Array]:
         return widening(self._runs, self.sizes)
-
-
-def _row(told: Mapping[Any, Any], target: str) -> tuple[str, ...]:
-    """Tokens, forecast, interval and the law alone, in as many digits as are known."""
-    known = told[target], told["low"], told["high"]
-    return (number(told[TOKENS], 5), *alike((*known, told["law"]), *known))

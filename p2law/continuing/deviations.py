@@ -175,14 +175,15 @@ def _law(fit: Fit, inputs: dict[str, Array], factor: float) -> Array:
 
 def strayed(fit: Fit) -> list[Strayed]:
     """The fitted runs, each with its residuals; of many runs and rows a spread-out choice."""
-    table = fit.residuals()
+    table, code = fit.residuals(), fit.known.codes
     along = Along.of(fit, {name: table[name].to_numpy() for name in fit.form.columns})
     off, out = table["residual"].to_numpy(), []
-    groups = [np.asarray(each) for each in table.groupby("run", sort=False).indices.values()]
-    for rows in _some(groups, MOST_RUNS):
-        ordered = rows[np.argsort(along.ln_tokens[rows], kind="stable")]
-        few = ordered[spread(len(ordered), MOST_ROWS)]
-        ways = fit.known.ways(few) * np.sqrt(len(ordered) / len(few))
+    # Which runs and rows are chosen must not hang on how the records list them.
+    order = np.lexsort([table[fit.form.target].to_numpy(), along.ln_tokens, code])
+    groups = np.split(order, np.flatnonzero(np.diff(code[order])) + 1)
+    for rows in (groups[k] for k in scattered(len(groups), MOST_RUNS)):
+        few = rows[spread(len(rows), MOST_ROWS)]
+        ways = fit.known.ways(few) * np.sqrt(len(rows) / len(few))
         level = np.full(len(few), len(few) ** -0.5)
         followed = min(float(np.sum((ways @ level) ** 2)), 1.0)
         out.append(Strayed(along.at(few), off[few], freed(off[few], ways), followed))
@@ -282,8 +283,3 @@ def widening(runs: Sequence[Strayed], sizes: Deviations) -> tuple[Array, Array]:
     ahead = np.arange(0.0, longest + 1e-9, np.log(2))
     wider = [tried(runs, sizes, float(np.exp(each)))[2] for each in ahead]
     return ahead, np.maximum.accumulate(wider)
-
-
-def _some(groups: list[Whole], most: int) -> list[Whole]:
-    """At most so many of the groups."""
-    return [groups[k] for k in scattered(len(groups), most)]
