@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import p2law
-from p2law import forms, testing
+from p2law import forms, logs, testing
 from p2law.errors import FitError, FormError
 
 torch = pytest.importorskip("torch", reason="the Trainer needs torch")
@@ -63,11 +63,10 @@ def trainer(folder, callback, loss=falling, steps=40, **settings):
         max_steps=steps,
         per_device_train_batch_size=1,
         eval_steps=2,
-        logging_steps=2,
         report_to=[],
         use_cpu=True,
         disable_tqdm=True,
-        **{"save_strategy": "no", "eval_strategy": "steps", **settings},
+        **{"logging_steps": 2, "save_strategy": "no", "eval_strategy": "steps", **settings},
     )
     return transformers.Trainer(
         Paced(loss), arguments, train_dataset=data, eval_dataset=data[:1], callbacks=[callback]
@@ -262,6 +261,41 @@ def test_a_resumed_run_goes_on_where_it_was(law, in_one_go, tmp_path):
     assert in_one_go[1][10:] == parts
 
 
+def test_a_mean_training_loss_stands_in_the_middle_of_its_steps(law, tmp_path):
+    """
+    Where `p2law.logs` puts it, too; there, a run on the law of others is forecast rightly.
+    """
+    end, lines = falling(4e4), {}
+    settings = {"logging_nan_inf_filter": False, "save_strategy": "steps", "save_steps": 40}
+    for metric in ("loss", "eval_loss"):
+        callback = watch(law, metric=metric)
+        trainer(tmp_path / metric, callback, **settings, logging_steps=8).train()
+        lines[metric] = written(tmp_path / metric)[-1]
+    read = logs.read_trainer_state(
+        tmp_path / "loss", tokens_per_step=PER_STEP, loss="train"
+    ).records
+
+    assert [each["tokens"] for each in written(tmp_path / "loss")] == read["tokens"].tolist()
+    assert [3500, 11_500, 19_500, 27_500, 35_500] == read["tokens"].tolist()
+    assert lines["loss"]["final_loss"] == pytest.approx(end, abs=0.003)
+    assert lines["loss"]["final_loss"] == pytest.approx(lines["eval_loss"]["final_loss"], abs=0.003)
+
+
+def test_a_resumed_mean_is_over_the_steps_since_the_checkpoint(law, tmp_path):
+    """
+    Readings before it stay where they were; the Trainer forgets losses that it had not logged.
+    """
+    settings = {"logging_nan_inf_filter": False, "save_strategy": "steps", "save_steps": 10}
+    trainer(tmp_path, watch(law, metric="loss"), **settings, logging_steps=4, steps=24).train()
+    again = watch(law, metric="loss")
+    trainer(tmp_path, again, **settings, logging_steps=4, steps=24).train(
+        resume_from_checkpoint=str(tmp_path / "checkpoint-10")
+    )
+
+    # Steps 1 to 4, 5 to 8, then 11 and 12 alone, and 13 to 16.
+    assert [1500, 5500, 10_500, 13_500] == again.curve()["tokens"].tolist()[:4]
+
+
 def test_tokens_are_counted_by_the_trainer_where_nobody_says(law, tmp_path):
     """
     A tiny Llama trained for six steps: tokens are those of its batches.
@@ -283,7 +317,8 @@ def test_tokens_are_counted_by_the_trainer_where_nobody_says(law, tmp_path):
     callback = StopWhenSaturated(law, gain=0.01, inputs={}, metric="loss")
     transformers.Trainer(llama(), arguments, train_dataset=data, callbacks=[callback]).train()
 
-    assert [512.0 * k for k in range(1, 7)] == callback.curve()["tokens"].tolist()
+    # The loss of a step is that of the model before it.
+    assert [512.0 * k for k in range(6)] == callback.curve()["tokens"].tolist()
     assert 6 == len(written(tmp_path))
     assert callback.latest["final_tokens"] == 6 * 512
 

@@ -12,15 +12,14 @@ import json
 import logging
 import math
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from p2law.continuing.readings import Readings
 from p2law.continuing.watching import Watch
 from p2law.errors import FitError, MissingExtraError
-from p2law.records.vocabulary import TOKENS
 from p2law.result import Fit, asking
 from p2law.text.wording import first_line, got, nearest
 
@@ -66,7 +65,8 @@ class StopWhenSaturated(TrainerCallback):
         below `gain`; otherwise only say so.
     metric : str
         What is read from the Trainer's log: ``"eval_loss"``, or ``"loss"``, the mean training
-        loss since the last log, whose noise the interval knows nothing of.
+        loss since the last log, whose noise the interval knows nothing of; it stands at the
+        tokens in the middle of its steps.
     tokens_per_step : float, optional
         Tokens in one optimiser step; where not given, the Trainer must count them
         (``include_num_input_tokens_seen``).
@@ -114,7 +114,7 @@ class StopWhenSaturated(TrainerCallback):
         # Whatever is wrong is said before training.
         for each in self.watch.doubts():
             LOG.warning("%s: forecasts will be unknown (NaN), and nothing stops", each)
-        self.seen: list[list[float]] = []
+        self.readings = Readings(metric == "loss")
         self.latest: dict[str, Any] = {}
         self._begin({})
 
@@ -149,8 +149,9 @@ class StopWhenSaturated(TrainerCallback):
                 f"{self.metric} never comes: eval_strategy is 'no' in the TrainingArguments; set "
                 f"'steps' there, or read metric='loss'"
             )
-        self.seen = list(self._logged(state))
         step = state.global_step
+        self.readings = self._logged(state)
+        self.readings.begin(step, self._tokens(state))
         self._begin({"resumed_from": step} if step else {"training_begins": True})
 
     def on_log(
@@ -167,7 +168,7 @@ class StopWhenSaturated(TrainerCallback):
         if value is None:
             self._miss(logs or {}, state.global_step)
             return control
-        self.seen.append([float(state.global_step), self._tokens(state), float(value)])
+        self.readings.add(state.global_step, self._tokens(state), value)
         told = self.watch.read(self.curve(), self._end(state))
         plain, told["said"] = told["said"], _sentence(told["said"], told["trouble"])
         self.latest = told
@@ -218,8 +219,7 @@ class StopWhenSaturated(TrainerCallback):
 
     def curve(self) -> pd.DataFrame:
         """The readings so far: tokens and the target."""
-        target = self.watch.fit.form.target
-        return pd.DataFrame(self.seen, columns=["step", TOKENS, target])[[TOKENS, target]]
+        return self.readings.curve(self.watch.fit.form.target)
 
     def _tell(self, said: str, trouble: list[str]) -> None:
         """Log a reading; a trouble that the reading before had too, with other numbers, once."""
@@ -228,13 +228,15 @@ class StopWhenSaturated(TrainerCallback):
         self.doubted = frozenset(alike)
         LOG.log(logging.WARNING if new else logging.INFO, "%s", _sentence(said, new))
 
-    def _logged(self, state: TrainerState) -> Iterator[list[float]]:
+    def _logged(self, state: TrainerState) -> Readings:
         """Readings in the Trainer's own log, which its checkpoints keep."""
+        found = Readings(self.readings.means)
         for line in state.log_history:
             step, counted = line.get("step", 0), line.get("num_input_tokens_seen")
             tokens = counted if self.tokens_per_step is None else self.tokens_per_step * step
             if self.metric in line and tokens is not None and step <= state.global_step:
-                yield [float(step), float(tokens), float(line[self.metric])]
+                found.add(step, tokens, line[self.metric])
+        return found
 
     def _tokens(self, state: TrainerState) -> float:
         """Tokens so far."""
