@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import p2law
 from p2law import forms, testing
-from p2law.errors import FormError, RecordError
+from p2law.errors import FitError, FormError, RecordError
 from p2law.testing import formulas
 
 EACH_FORM = pytest.mark.parametrize("law", forms.builtin, ids=lambda law: law.name)
@@ -365,6 +365,124 @@ def test_records_need_the_inputs_of_the_law(dense_records):
 
     with pytest.raises(FormError, match="chinchilla reads params, tokens; missing: tokens"):
         testing.check_form(forms.chinchilla, table)
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "words"),
+    [
+        ({"noise": -1}, FitError, r"noise is a number from 0 on, got -1 \(int\)"),
+        ({"noise": float("nan")}, FitError, "noise is a number from 0 on, got nan"),
+        ({"run_noise": None}, FitError, "run_noise is a number from 0 on, got None"),
+        ({"seed": 1.5}, FitError, "seed is a whole number from 0 on, got 1.5"),
+        ({"coefficients": ["a", "b"]}, FormError, r"are numbers by name, got \['a', 'b'\]"),
+        (
+            {"coefficients": {"a": "1", "b": 0.3}},
+            FormError,
+            "coefficient a of mine is a number, got",
+        ),
+        (
+            {"coefficients": {"a": np.nan, "b": 0.3}},
+            FormError,
+            "coefficient a of mine is a number, g",
+        ),
+        (
+            {"coefficients": {"a": 1.0, "b": -99}},
+            RecordError,
+            "mine is not finite at tokens = 1e9 wi",
+        ),
+        (
+            {"table": pd.DataFrame({"tokens": [1.0], "run": [None]})},
+            RecordError,
+            "row 0 names no run",
+        ),
+    ],
+)
+def test_records_are_made_of_numbers_alone(given, error, words):
+    """
+    What would make NaN of them, or end in an error of numpy's, is named.
+    """
+
+    @p2law.form(linear=("a",))
+    def mine(tokens: POSITIVE, *, a, b=0.5):
+        return a * tokens**-b
+
+    asked = {
+        "coefficients": {"a": 1.0, "b": 0.3},
+        "table": pd.DataFrame({"tokens": [1e9]}),
+        **given,
+    }
+
+    with pytest.raises(error, match=words):
+        testing.synthesize(mine, **asked)
+
+
+def test_a_law_is_checked_on_one_row_and_on_none_it_is_not(dense_records):
+    """
+    A table without rows would tell nothing.
+    """
+    one = dense_records.head(1)
+
+    testing.check_form(forms.chinchilla, one)
+    for use in (testing.check_form, testing.some_coefficients):
+        with pytest.raises(RecordError, match="the table has no rows; chinchilla is tried on one"):
+            use(forms.chinchilla, one.head(0))
+    with pytest.raises(FitError, match="seed is a whole number from 0 on, got -1"):
+        testing.some_coefficients(forms.chinchilla, one, seed=-1)
+
+
+def test_a_law_of_too_few_values_is_told_how_many():
+    """
+    One for each row, and a number for a number, whoever calls it.
+    """
+
+    @p2law.form(linear=("a",))
+    def mine(tokens: POSITIVE, *, a, b=0.5):
+        return (a * np.atleast_1d(tokens) ** -b)[:3]
+
+    with pytest.raises(FormError, match="gives 3 values for 24 rows; it must give one a row"):
+        testing.check_form(mine)
+    with pytest.raises(FormError, match="gives 1 value for a single number"):
+        testing.check_form(mine, pd.DataFrame({"tokens": [1e8, 1e9]}))
+    with pytest.raises(FormError, match="gives 3 values for 4 rows"):
+        testing.synthesize(mine, {"a": 1.0, "b": 0.5}, pd.DataFrame({"tokens": [1e9] * 4}))
+
+
+@pytest.mark.parametrize(
+    ("symbols", "words"),
+    [
+        ({"a": "x"}, r"a is no number: 'x' \(str\)"),
+        ({"a": 10**400}, "a is no number"),
+        ({"a": None}, "a is no number: None"),
+        ([1.0], r"symbols are numbers by name, as \{'a': 1.0\}, got \[1.0\]"),
+    ],
+)
+def test_symbols_are_numbers(symbols, words):
+    """
+    Texts would be put together, lists too; a list of numbers is an array.
+    """
+    with pytest.raises(FormError, match=words):
+        testing.evaluate("a + a", symbols)
+    assert [2.0, 4.0] == testing.evaluate("a + a", {"a": [1, 2]}).tolist()
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"params": -1}, "`params`: parameters of the model before pruning; it is > 0"),
+        ({"pruning_rate": 2}, r"1 of 1 records has pruning_rate outside \[0, 1\)"),
+        ({"params": "many"}, "params = 'many'"),
+        ({"tokens": [1e8, 1e9, 1e8]}, "tokens holds 1e8 twice; give each value once"),
+        ({"base_loss": [1, 2, 3, 4]}, r"base_loss = \[1, 2, 3, 4\]"),
+        ({"base_loss": None}, "base_loss missing or infinite"),
+        ({"params": 1e9, "base_loss": {1e9: -1}}, "base_loss that is not > 0"),
+    ],
+)
+def test_a_design_is_made_of_numbers_that_its_columns_can_hold(given, words):
+    """
+    Each once: a row that stood there twice would count twice.
+    """
+    with pytest.raises(RecordError, match=words):
+        testing.design(**given)
 
 
 def test_a_design_needs_a_base_loss_for_every_size():

@@ -59,11 +59,23 @@ def settings(objective: Any, weight: Any, fixed: Any, tied: Any, seed: Any) -> S
             f"weight is the name of a column, or 'run', got {got(weight)}; "
             f"write weights into a column of the records"
         )
+    whole = checked_seed(seed)
+    return Settings(
+        str(objective), weight and str(weight), _fixed(fixed), _tied(tied), whole, __version__
+    )
+
+
+def checked_seed(seed: Any) -> int:
+    """Check that something is a seed.
+
+    Raises
+    ------
+    FitError
+        It is no whole number from 0 on.
+    """
     if isinstance(seed, (bool, np.bool_)) or not isinstance(seed, Integral) or seed < 0:
         raise FitError(f"seed is a whole number from 0 on, got {got(seed)}; write for instance 0")
-    return Settings(
-        str(objective), weight and str(weight), _fixed(fixed), _tied(tied), int(seed), __version__
-    )
+    return int(seed)
 
 
 def checked_form(form: Any) -> Form:

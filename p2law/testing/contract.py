@@ -1,19 +1,17 @@
 """The contract of a law: what the fitter takes for granted, checked, in words."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from p2law.declaring import Array, Form
 from p2law.errors import FormError
-from p2law.result import asking
 from p2law.solving.settings import checked_form
 from p2law.solving.surface import Surface
 from p2law.testing.formulas import evaluate
-from p2law.testing.synthesis import some_coefficients
-from p2law.text.wording import got
+from p2law.testing.synthesis import some_coefficients, some_inputs
+from p2law.testing.valuing import unbounded, value
 
 
 def check_form(form: Form, table: pd.DataFrame | None = None) -> None:
@@ -29,14 +27,14 @@ def check_form(form: Form, table: pd.DataFrame | None = None) -> None:
     ----------
     form : Form
     table : DataFrame, optional
-        Inputs on which to check; made from the domains where not given.
+        Inputs on which to check, at least one row; made from the domains where not given.
 
     Raises
     ------
     FormError
-        The first breach, in words; or `form` is no law.
+        The first breach, in words; or `form` is no law, or `table` lacks an input.
     RecordError
-        `table` holds no inputs of the law.
+        `table` has no rows, an input is not a number, or the law has no value there.
 
     Examples
     --------
@@ -44,7 +42,7 @@ def check_form(form: Form, table: pd.DataFrame | None = None) -> None:
     >>> testing.check_form(forms.p2)
     """
     checked_form(form)
-    inputs = _inputs(form) if table is None else asking.inputs(form, table, {})
+    inputs = _inputs(form) if table is None else some_inputs(form, table)
     columns = [np.array(inputs[name], dtype=float) for name in form.columns]
     if words := _pure(form, columns, {each.name: each.start for each in form.coefficients}):
         raise FormError(f"{form.name}: {words}")
@@ -79,35 +77,14 @@ def _inputs(form: Form) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _value(form: Form, columns: Sequence[Any], at: Mapping[str, Any]) -> Array:
-    try:
-        with np.errstate(all="ignore"):
-            answer = form.function(*columns, **at)
-            found = np.asarray(answer)
-    except Exception as error:  # a user's law may raise anything; it is said
-        raise FormError(
-            f"{form.name}: its function raises {type(error).__name__}: {error}; it must take "
-            f"arrays and numbers, as np.where does in place of if"
-        ) from error
-    if found.dtype.kind not in "bifuc":
-        raise FormError(f"{form.name}: its function gives {got(answer)}; it must give numbers")
-    return found
-
-
 def _finite(form: Form, columns: Sequence[Array], at: Mapping[str, float]) -> str:
-    found = np.broadcast_to(_value(form, columns, at), columns[0].shape)
-    if np.isfinite(found).all():
-        return ""
-    row = int(np.argmin(np.isfinite(found)))
-    where = ", ".join(
-        f"{name} = {column[row]:.4g}" for name, column in zip(form.columns, columns, strict=True)
-    )
-    return f"is not finite at {where}; narrow the domain or mend the function"
+    words = unbounded(form, columns, value(form, columns, at))
+    return words and f"{words}; narrow the domain or mend the function"
 
 
 def _pure(form: Form, columns: Sequence[Array], at: Mapping[str, float]) -> str:
     copies = [each.copy() for each in columns]
-    first, second = _value(form, copies, at), _value(form, copies, at)
+    first, second = value(form, copies, at), value(form, copies, at)
     if any(not np.array_equal(a, b) for a, b in zip(copies, columns, strict=True)):
         return "changes its inputs; work on copies"
     same = np.array_equal(first, second, equal_nan=True)
@@ -116,18 +93,17 @@ def _pure(form: Form, columns: Sequence[Array], at: Mapping[str, float]) -> str:
 
 def _rowwise(form: Form, columns: Sequence[Array], at: Mapping[str, float]) -> str:
     order = np.random.default_rng(3).permutation(len(columns[0]))
-    straight = np.broadcast_to(_value(form, columns, at), columns[0].shape)
-    permuted = np.broadcast_to(
-        _value(form, [each[order] for each in columns], at), columns[0].shape
-    )
+    straight = value(form, columns, at)
+    permuted = value(form, [each[order] for each in columns], at)
     if np.allclose(permuted, straight[order], rtol=1e-12, atol=0):
         return ""
     return "lets one row depend on another; a prediction may only use its own row"
 
 
 def _scalars(form: Form, columns: Sequence[Array], at: Mapping[str, float]) -> str:
-    arrays = np.broadcast_to(_value(form, columns, at), columns[0].shape)
-    singles = [float(_value(form, [float(each[k]) for each in columns], at)) for k in range(3)]
+    arrays = value(form, columns, at)
+    few = range(min(3, len(arrays)))
+    singles = [float(value(form, [float(each[k]) for each in columns], at)) for k in few]
     if np.allclose(arrays[:3], singles, rtol=1e-12, atol=0):
         return ""
     return "answers single numbers otherwise than arrays"
@@ -137,10 +113,10 @@ def _used(form: Form, columns: Sequence[Array], at: Mapping[str, float]) -> str:
     for each in form.coefficients:
         if each.name in form.linear:
             continue
-        value = at[each.name]
-        tried = (value, each.bounds.low, each.bounds.high, 2 * value, value + 1)
+        own = at[each.name]
+        tried = (own, each.bounds.low, each.bounds.high, 2 * own, own + 1)
         found = [
-            _value(form, columns, {**at, each.name: one})
+            value(form, columns, {**at, each.name: one})
             for one in tried
             if one is not None and np.isfinite(one)
         ]
@@ -153,7 +129,7 @@ def _linear(form: Form, columns: Sequence[Array], at: Mapping[str, float]) -> st
     for name in form.linear:
         # Where its term is worth nothing beside the others any coefficient looks linear.
         for size in (at[name], *10.0 ** np.arange(-12, 13, 3)):
-            zero, one, three = (_value(form, columns, {**at, name: k * size}) for k in (0, 1, 3))
+            zero, one, three = (value(form, columns, {**at, name: k * size}) for k in (0, 1, 3))
             with np.errstate(all="ignore"):
                 once, thrice = one - zero, three - zero
                 room = 1e-9 * np.abs(one).max()
@@ -185,7 +161,7 @@ def _rescaled(form: Form, columns: Sequence[Array], at: Mapping[str, float]) -> 
         }
         surface = Surface(form, dict(zip(form.columns, moved, strict=True)))
         terms = surface.terms([np.asarray(theta[each]) for each in surface.nonlinear])
-        wanted = _value(form, columns, at) - terms[0]
+        wanted = value(form, columns, at) - terms[0]
         length = np.linalg.norm(terms[1:], axis=1, keepdims=True)
         basis = (terms[1:] / np.where(length > 0, length, 1.0)).T  # a term may vanish here
         left = (
@@ -201,6 +177,6 @@ def _formula(form: Form, columns: Sequence[Array], at: Mapping[str, float]) -> s
         return ""
     symbols = {each.symbol: column for each, column in zip(form.inputs, columns, strict=True)}
     said = evaluate(form.formula, {**at, **symbols})
-    if np.allclose(said, _value(form, columns, at), rtol=1e-12, atol=0):
+    if np.allclose(said, value(form, columns, at), rtol=1e-12, atol=0):
         return ""
     return f"does not compute what its formula says: {form.formula}"

@@ -29,7 +29,7 @@ def evaluate(formula: str, symbols: Mapping[str, Any]) -> Array:
     ----------
     formula : str
         ``"L = ..."`` or the right side alone.
-    symbols : mapping of str to float or ndarray
+    symbols : mapping of str to float or array of numbers
 
     Returns
     -------
@@ -38,10 +38,12 @@ def evaluate(formula: str, symbols: Mapping[str, Any]) -> Array:
     Raises
     ------
     FormError
-        The text holds anything else.
+        The text holds anything else, or a symbol is no number.
     """
     if not isinstance(formula, str):
         raise FormError(f"a formula is a text such as 'L = a + b * D^-c', got {got(formula)}")
+    if not isinstance(symbols, Mapping):
+        raise FormError(f"symbols are numbers by name, as {{'a': 1.0}}, got {got(symbols)}")
     text = formula.split("=", 1)[-1].strip().replace("^", "**")
 
     try:
@@ -74,7 +76,9 @@ def _value(node: ast.AST, symbols: Mapping[str, Any]) -> Any:
                 )
             return _FUNCTIONS[name](*(_value(each, symbols) for each in args))
         case ast.Name(id=name) if name in symbols:
-            return symbols[name]
+            if (found := np.asarray(symbols[name])).dtype.kind not in "bifuc":
+                raise FormError(f"{name} is no number: {got(symbols[name])}")
+            return found
         case ast.Constant(value=int() | float() as number):
             return np.float64(number)  # whole numbers would be taken to any length
     raise FormError(f"it holds {ast.unparse(node)!r}, which is no arithmetic")
