@@ -332,6 +332,7 @@ def test_what_is_not_determined_is_null_and_explained(place, run, p2_records):
     found = json.loads(run("predict", "one.json", *INPUTS, "--json")[1], parse_constant=pytest.fail)
     assert found[0]["loss"] is None
     assert found[0]["determined"] is False
+    assert [f"! {each}" for each in found[0]["trouble"]] == out.splitlines()[:-2]
 
 
 @pytest.mark.usefixtures("place")

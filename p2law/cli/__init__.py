@@ -193,13 +193,14 @@ def _predict(asked: argparse.Namespace, words: Sequence[str]) -> str:
     inputs = p2law.grid(**_inputs(asked, words, found.form))
     with blaming(f"{asked.fit} is damaged, or its law fails at these inputs"):
         table = found.predict(inputs, level=asked.level, kind=asked.kind)
-    if asked.json:
-        return as_json(table.to_dict("records"))
     free = not table["determined"].all()
-    said = [f"! {each}" for each in found.trouble] if free else []
+    said = [*found.trouble] if free else []
     known = found.known.instead(inputs) if free else ""
-    said += [f"! what is determined lies at {known}"] if known else []
-    return "\n".join([*said, table.to_string(index=False)])
+    said += [f"what is determined lies at {known}"] if known else []
+    if asked.json:
+        rows = table.to_dict("records")
+        return as_json([row if row["determined"] else {**row, "trouble": said} for row in rows])
+    return "\n".join([*(f"! {each}" for each in said), table.to_string(index=False)])
 
 
 def _inputs(asked: argparse.Namespace, words: Sequence[str], form: Form) -> dict[str, list[float]]:
