@@ -143,6 +143,10 @@ or a case that is made from its number, which `tests/test_hostile.py` runs again
   (`test_of_plans_that_spend_the_same_budget_only_the_best_is_on_the_frontier`)
 - the least of a law that rises again, looked for at eight places a decade
   (`test_a_law_that_rises_again_comes_down_to_its_least_exactly`)
+- laws that fall without end, of which inversions lost all digits
+  (`test_a_law_that_falls_without_end_is_turned_round_amid_the_records`)
+- one question with two answers, by itself and in a table
+  (`test_a_table_says_of_one_candidate_what_a_single_question_does`)
 - tokens that a law has no value at
   (`test_what_takes_more_tokens_than_a_law_knows_is_out_of_reach`,
   `test_a_law_that_begins_late_is_planned_with`)
