@@ -115,8 +115,8 @@ class Continuation:
             mean[rows], half[rows] = self._measured(asked.at(rows), level)
         half[self._points.deny(counts, mean - half, self.sizes.noise)] = np.nan
         sure = self.fit.known.determines(table)
-        told = {self.fit.form.target: mean, "low": mean - half, "high": mean + half}
-        told["law"] = asked.law
+        target, low, high = self.fit.form.target, mean - half, mean + half
+        told = {target: mean, "low": low, "high": high, "law": asked.law}
         shown = {name: np.where(sure, each, np.nan) for name, each in told.items()}
         return pd.DataFrame({TOKENS: counts, **shown, "determined": sure})
 
@@ -253,11 +253,7 @@ class Continuation:
         """The content of the text and HTML views."""
         count = len(self.curve)
         prior = f"{self.fit.form.name} fitted to {several(self.sizes.runs, 'run')}"
-        facts = [*telling.run(self.inputs), ("prior", prior)]
-        if self.thinned:
-            facts.append(
-                ("thinned", f"{several(self.thinned, 'checkpoint')} between these not used")
-            )
+        facts = [*telling.run(self.inputs), ("prior", prior), *telling.thinned(self.thinned)]
         rows = []
         if count:
             facts += telling.strayed(self.level, self.speed, self.fit.unit)

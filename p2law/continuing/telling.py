@@ -7,6 +7,7 @@ import pandas as pd
 
 from p2law.records.vocabulary import TOKENS
 from p2law.text.views import alike, give_or_take, number
+from p2law.text.wording import several
 
 Fact = tuple[str, str]
 
@@ -15,6 +16,11 @@ def run(inputs: Mapping[str, float]) -> list[Fact]:
     """Which run it is; nothing where the law reads tokens alone."""
     said = ", ".join(f"{name} {number(each)}" for name, each in inputs.items())
     return [("run", said)] if said else []
+
+
+def thinned(count: int) -> list[Fact]:
+    """How many checkpoints were left out because others tell the same."""
+    return [("thinned", f"{several(count, 'checkpoint')} between these not used")] if count else []
 
 
 def strayed(level: tuple[float, float], speed: tuple[float, float], unit: str) -> list[Fact]:
