@@ -85,7 +85,7 @@ def check_counts(asked: pd.DataFrame, records: pd.DataFrame) -> None:
         A count would lie with the records if it were in billions or millions, and is below
         1,000 or tiny beside all of them.
     """
-    for name in COUNTS & set(asked.columns):
+    for name in sorted(COUNTS & set(asked.columns)):
         values, held = asked[name].to_numpy(), records[name].to_numpy()
         least, most = held.min(), held.max()
         for unit, word in ((1e9, "billions"), (1e6, "millions")):
