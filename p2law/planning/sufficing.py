@@ -251,25 +251,11 @@ class Question:
             beyond = without_tokens(beyond)
         low, high, reachable = self.reached(found, lowest)
         floor = float(least.height[0]) if determined and self.determined(lowest) else float("nan")
-        if not determined:
-            why = "the answer rests on what the records leave free"
-            known = self.fit.known.instead(self._inputs(at))
-            instead = [f"what is determined lies at {known}"] if known else []
-            trouble = [*trouble, "; ".join([why, *instead, *self.fit.trouble[:1]])]
-            found, low, high, reachable = np.full(1, np.nan), *(float("nan"),) * 3
-        elif np.isnan(found).any():
-            trouble = [*trouble, *self.fit.known.doubts[:1]]
-        elif np.isnan(reachable):
-            trouble = [*trouble, "its interval rests on what the records leave free"]
-        elif reachable < 1:
-            missed = number(100 * (1 - reachable), 2)
-            trouble = [*trouble, f"{missed} % of the refits never get there"]
-        if determined:
-            short = not (span.endless or np.isfinite(found).all())
-            ended = [ending(self.fit.form.name, span.most)] * short
-            trouble = [*trouble, *ended, *self.fit.trouble]
+        said = [*trouble, *self._doubts(found, at, reachable, determined=determined)]
         if determined or WITH not in beyond:
-            trouble = [*trouble, *self.far(beyond, at)]
+            said += self.far(beyond, at)
+        if not determined:
+            found, low, high, reachable = np.full(1, np.nan), *(float("nan"),) * 3
         return Budget(
             tokens=float(found[0]),
             low=low,
@@ -280,10 +266,28 @@ class Question:
             determined=determined,
             beyond=beyond,
             purpose=purpose,
-            trouble=tuple(dict.fromkeys(trouble)),
+            trouble=tuple(dict.fromkeys(said)),
             rises=rises,
             most=float("inf") if span.endless else span.most,
         )
+
+    def _doubts(self, found: Array, at: float, reachable: float, *, determined: bool) -> list[str]:
+        """What an answer rests on that is not known, in sentences."""
+        if not determined:
+            why = "the answer rests on what the records leave free"
+            known = self.fit.known.instead(self._inputs(at))
+            instead = [f"what is determined lies at {known}"] if known else []
+            return ["; ".join([why, *instead, *self.fit.trouble[:1]])]
+        said = list[str]()
+        if np.isnan(found).any():
+            said += self.fit.known.doubts[:1]
+        elif np.isnan(reachable):
+            said += ["its interval rests on what the records leave free"]
+        elif reachable < 1:
+            said += [f"{number(100 * (1 - reachable), 2)} % of the refits never get there"]
+        short = not (self.span.endless or np.isfinite(found).all())
+        ended = [ending(self.fit.form.name, self.span.most)] * short
+        return [*said, *ended, *self.fit.trouble]
 
 
 def _single(fit: Fit, columns: Mapping[str, Any]) -> dict[str, float]:
