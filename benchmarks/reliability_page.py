@@ -27,6 +27,7 @@ PARTS = (
                 "what is spoiled": ("target", ""),
                 "cases": ("cases", ","),
                 **OUTCOMES,
+                "run again": ("again", ","),
                 **SLOWEST,
             }
         },

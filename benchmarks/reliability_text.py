@@ -14,7 +14,8 @@ above it, on the day and of the commit named there; `python benchmarks/all.py` r
 
 FUZZ = """Spoiled files, tables, logs, saved fits, sweep files, commands and laws, each case made
 from its number. It must end in a result or in a refusal with words: no other exception, no
-warning of numpy's, no more than 5 s and 1 GiB. Anything else counts as unexplained."""
+warning of numpy's, no more than 5 s and 1 GiB. Anything else counts as unexplained. What
+took longer while other cases ran was run again at the end, alone, and counts as it did then."""
 
 COVERAGE = """Inputs that reach new branches of the library are kept and changed further. "At
 first" are the branches that the first inputs reach, "in all" those that were reached at the end."""

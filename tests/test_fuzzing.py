@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.hostile.worst import answers, hogs
+from tests.hostile.worst import answers, hogs, tarries
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 if not BENCHMARKS.is_dir():
@@ -127,4 +127,40 @@ def test_fuzzing_counts_a_case_that_takes_too_much(fuzz, file, capsys):
     done = json.loads(file.read_text(encoding="utf-8"))
     assert {"answers: result": 1, "hogs: unexplained": 1} == done["2"]["counts"]
     assert [3, "hogs"] == done["2"]["unexplained"][0][:2]
-    assert "answers | 3 | 3 | 0 | 0 | 0.5" in capsys.readouterr().out
+    assert "answers | 3 | 3 | 0 | 0 | 0 | 0.5" in capsys.readouterr().out
+
+
+def late():
+    """A part with a case that took too long."""
+    found = fuzzed(result=1)
+    found["counts"]["hogs: unexplained"] = 1
+    found["unexplained"] = [[1, "hogs", "TookTooLong in x.py:1: more than 5 s"]]
+    return found
+
+
+def test_a_case_that_took_too_long_beside_others_counts_as_it_does_alone(
+    fuzz, script, tmp_path, monkeypatch
+):
+    """
+    And the page says how many were run again.
+    """
+    monkeypatch.setattr(script, "TARGETS", {"answers": answers, "hogs": answers})
+    saved = tmp_path / "fuzz.json"
+
+    fuzz("--cases", "2", "--save", str(saved), held={"0": late()})
+
+    row = script.keeping.read(saved)["tables"]["targets"][1]
+    assert {"cases": 1, "results": 1, "unexplained": 0, "again": 1}.items() <= row.items()
+
+
+def test_a_case_that_takes_too_long_alone_stays_unexplained(fuzz, script, monkeypatch):
+    """
+    However often the command is given: no third run excuses it.
+    """
+    monkeypatch.setattr(script, "TARGETS", {"answers": answers, "hogs": tarries})
+    with pytest.raises(SystemExit, match="1 cases stay unexplained"):
+        fuzz("--cases", "2", held={"0": late()})
+
+    monkeypatch.setattr(script, "TARGETS", {"answers": answers, "hogs": answers})
+    with pytest.raises(SystemExit, match="1 cases stay unexplained"):
+        fuzz("--cases", "2")

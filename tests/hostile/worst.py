@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from tests.hostile.running import TookTooLong
+
 
 def answers(_rng: Any, _folder: Path) -> None:
     """Nothing hostile."""
@@ -32,3 +34,8 @@ def hangs(_rng: Any, _folder: Path) -> None:
 def hogs(_rng: Any, _folder: Path) -> None:
     """Take more than a GiB."""
     np.ones(2**28)
+
+
+def tarries(_rng: Any, _folder: Path) -> None:
+    """Be stopped, as after too many seconds."""
+    raise TookTooLong("more than 5 s")
