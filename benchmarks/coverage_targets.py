@@ -108,7 +108,7 @@ TARGETS: dict[str, tuple[Work, Callable[[], list[bytes]]]] = {
         file("events.out.tfevents.1", lambda path: logs.read_tensorboard(path, **LOG)),
         lambda: [p.read_bytes() for p in (others.LOGS / "tensorboard").rglob("events*")],
     ),
-    "from_json, text": (saved, lambda: [each.encode() for each in others._saved()]),  # noqa: SLF001
+    "from_json, text": (saved, lambda: [each.encode() for each in others.saved_fits()]),
     "from_json, choices": (by_choices(likely.saved_fit), lambda: [bytes(range(64))]),
     "sweep file, text": (file("sweep.toml", sweep), lambda: [others.SWEEP.read_bytes()]),
     "sweep file, choices": (by_choices(others.sweep_file), lambda: [bytes(range(64))]),

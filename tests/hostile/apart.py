@@ -9,7 +9,16 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
-from tests.hostile.running import SECONDS, TARGETS, Makers, Outcome, case, limit_memory, target_of
+from tests.hostile.running import (
+    SECONDS,
+    TARGETS,
+    Makers,
+    Outcome,
+    case,
+    limit_memory,
+    prepare,
+    target_of,
+)
 
 PATIENCE = 20 * SECONDS
 """Seconds by the clock after which a case that no signal stops is killed."""
@@ -68,6 +77,7 @@ def _end_with_parent() -> None:
 
 def _timed(number: int, makers: Makers, patience: float) -> tuple[Outcome, float]:
     """What becomes of a case in this process, and the seconds of the processor that it took."""
+    prepare(number, makers)
     begun = time.process_time()
     faulthandler.dump_traceback_later(patience, exit=True)
     try:

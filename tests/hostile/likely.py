@@ -104,7 +104,7 @@ def saved_fit(rng: Generator, folder: Path) -> Any:
     """A saved fit with one leaf spoiled, or spoiled anywhere."""
     if rng.random() < 0.5:
         return others.saved_fit(rng, folder)
-    tree = json.loads(pick(rng, others._saved()))
+    tree = json.loads(pick(rng, others.saved_fits()))
     leaves = _leaves(tree)
     # Most leaves are numbers of records; what else there is must have its turn.
     kinds = {name: list(part) for name, part in itertools.groupby(leaves, lambda each: each[0])}
@@ -161,7 +161,7 @@ def _to_come(folder: Path) -> Sequence[Path]:
 
 def _folder(rng: Generator, folder: Path) -> None:
     """Write the files that commands are about."""
-    (folder / "fit.json").write_text(others._saved()[0], encoding="utf-8")
+    (folder / "fit.json").write_text(others.saved_fits()[0], encoding="utf-8")
     records = tables.table(rng)
     records.to_csv(folder / "records.csv", index=False)
     records.assign(run=[f"new {k}" for k in range(len(records))], cost=1e19).head(6).to_csv(

@@ -106,7 +106,8 @@ def _tensorboard(rng: Generator, folder: Path, options: dict[str, Any]) -> logs.
 
 
 @functools.cache
-def _saved() -> tuple[str, ...]:
+def saved_fits() -> tuple[str, ...]:
+    """Fits that cases spoil or ask, made once in a process."""
     rng = np.random.default_rng(0)
     dense = testing.design((1e8, 1e9, 1e10), (0.0,), np.geomspace(1e9, 1e11, 4))
     truth = {"E": 1.7, "A": 400.0, "B": 2000.0, "alpha": 0.34, "beta": 0.37}
@@ -118,7 +119,7 @@ def _saved() -> tuple[str, ...]:
 
 def saved_fit(rng: Generator, folder: Path) -> Any:
     """A spoiled saved fit: read, asked and shown."""
-    text = pick(rng, _saved())
+    text = pick(rng, saved_fits())
     kind = int(rng.integers(4))
     if kind == 0:
         text = spoiled_bytes(text.encode(), rng).decode("utf-8", "replace")
@@ -257,7 +258,7 @@ WORDS = (
 
 def command_line(rng: Generator, folder: Path) -> Any:
     """Any words after `p2law`."""
-    (folder / "fit.json").write_text(pick(rng, _saved()), encoding="utf-8")
+    (folder / "fit.json").write_text(pick(rng, saved_fits()), encoding="utf-8")
     tables.table(rng).to_csv(folder / "t.csv", index=False)
     (folder / "broken.csv").write_bytes(spoiled_bytes((folder / "t.csv").read_bytes(), rng))
     files = [str(folder / n) for n in ("fit.json", "t.csv", "broken.csv", "none.csv", "out.json")]
