@@ -117,7 +117,9 @@ def task(kind: str, number: int, guesses: int, overhead: float) -> dict[str, obj
     before = [] if kind == "prior" else [STARTED]
 
     def left(chosen: pd.DataFrame) -> float:
-        return width(at, pd.concat([*before, chosen], ignore_index=True), wanted, number)
+        # Every row is a run of its own, whatever it was called among the candidates.
+        rows = pd.concat([*before, chosen.drop(columns="run", errors="ignore")], ignore_index=True)
+        return width(at, rows, wanted, number)
 
     chosen = left(found.chosen)
     random = float(np.median([left(anything(offered, budget, rng)) for _ in range(5)]))
