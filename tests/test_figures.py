@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
@@ -173,6 +174,19 @@ def shown(script, keeping, monkeypatch, tmp_path):
         return pages.section(part)
 
     return show
+
+
+@pytest.mark.parametrize("known", ["prior", "pilot"])
+def test_sets_of_runs_are_compared_before_and_after_the_first_records(script, monkeypatch, known):
+    """
+    Runs that are there have other names than those that are chosen: each is a run of its own.
+    """
+    study = script("next_runs")
+    monkeypatch.setattr(study, "REPEATS", 20)
+
+    found = study.task(known, number=0, guesses=2, overhead=1.0)
+
+    assert all(0 < found[name] < np.inf for name in ("chosen", "random", "grid", "promised"))
 
 
 def test_a_page_says_command_and_commit_of_each_table_where_they_differ(shown):
