@@ -1,7 +1,10 @@
 """Whatever comes in, out comes an answer or a refusal in words."""
 
+import signal
+
 import pytest
 
+from tests.hostile import others
 from tests.hostile.apart import outcomes
 from tests.hostile.running import FORMER, TARGETS, case
 from tests.hostile.worst import answers, dies, hangs, hogs, leaves
@@ -81,3 +84,20 @@ def test_a_case_that_kills_its_process_is_named_and_the_others_go_on():
     assert died == hung
     assert "SystemExit" in left
     assert "MemoryError" in hogged
+
+
+def test_what_a_case_begins_with_is_made_before_its_time_runs(monkeypatch):
+    """
+    The fit that it spoils is not its doing, nor is what making that imports.
+    """
+    running, made = list[bool](), others.saved_fits
+
+    def saved_fits():
+        running.append(signal.getitimer(signal.ITIMER_PROF)[0] > 0)
+        return made()
+
+    monkeypatch.setattr(others, "saved_fits", saved_fits)
+
+    case([*TARGETS].index("from_json"))
+
+    assert [False, True] == running

@@ -43,16 +43,24 @@ def fitted(own, least=1e7, most=1e9, **truth):
 # -- laws that rise again --------------------------------------------------------------
 
 
-@form("L = floor + scale * D^-1 + c * D", linear=("floor", "scale", "c"))
-def vee(
-    tokens: Annotated[float, Domain("> 0", symbol="D", unit="token")],
-    *,
-    floor: Annotated[float, LOSS],
-    scale: Annotated[float, Bounds(0, None, "nat token", "loss that goes")],
-    c: Annotated[float, Bounds(0, None, "nat token^-1", "loss that comes")],
-):
+def vee_where(tokens_are):
     """A law whose least can be written down: floor + 2 sqrt(scale c), at sqrt(scale / c)."""
-    return floor + scale / tokens + c * tokens
+
+    @form("L = floor + scale * D^-1 + c * D", linear=("floor", "scale", "c"))
+    def vee(
+        tokens: Annotated[float, Domain(tokens_are, symbol="D", unit="token")],
+        *,
+        floor: Annotated[float, LOSS],
+        scale: Annotated[float, Bounds(0, None, "nat token", "loss that goes")],
+        c: Annotated[float, Bounds(0, None, "nat token^-1", "loss that comes")],
+    ):
+        return floor + scale / tokens + c * tokens
+
+    return vee
+
+
+vee = vee_where("> 0")
+late_vee = vee_where(">= 9e7")
 
 
 @pytest.fixture(scope="module", params=[1.0e8, 1.1e8, 1.2e8, 1.3e8], ids="{:g}".format)
@@ -268,18 +276,6 @@ def test_what_is_met_where_a_law_begins_takes_the_tokens_from_there():
 
 
 # -- laws that begin late and rise again, and laws that fall without end ---------------
-
-
-@form("L = floor + scale * D^-1 + c * D", linear=("floor", "scale", "c"))
-def late_vee(
-    tokens: Annotated[float, Domain(">= 9e7", symbol="D", unit="token")],
-    *,
-    floor: Annotated[float, LOSS],
-    scale: Annotated[float, Bounds(0, None, "nat token", "loss that goes")],
-    c: Annotated[float, Bounds(0, None, "nat token^-1", "loss that comes")],
-):
-    """As `vee`, and it has no value before 9e7 tokens."""
-    return floor + scale / tokens + c * tokens
 
 
 def test_a_law_that_begins_just_before_its_least_comes_down_to_it():
