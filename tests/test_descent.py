@@ -82,6 +82,18 @@ def test_the_end_is_a_minimum(problem):
     assert np.abs(end.slope).max() <= 1e-4 * end.size.max()
 
 
+def test_at_its_end_a_descent_stops_at_once(problem):
+    """
+    What is left to gain there is rounding, which no shorter step tells from nothing.
+    """
+    there = descend(problem, start(problem), gain=1e-15).q
+
+    again = descend(problem, there, gain=1e-12, damping=1e-9)
+
+    assert again.steps <= 2
+    assert again.q == pytest.approx(there, rel=1e-6)
+
+
 @pytest.mark.parametrize(
     ("objective", "nowhere"),
     [(squared(log=True), [1.35, -0.13, 0.64]), (huber(1e-2, log=True), [0.98, -0.24, 0.74])],

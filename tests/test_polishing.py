@@ -175,3 +175,33 @@ def test_the_work_of_coming_near_leaves_less_for_the_rest(monkeypatch):
     polishing.polish(problem_of(rows=300), np.array([1.0, 1.0, 5.0]), most=3)
 
     assert walked == []
+
+
+@either
+@pytest.mark.parametrize("telling", [1, 600], ids=["one row", "every other row"])
+def test_few_steps_over_very_many_rows_reach_the_end_that_many_do(objective, telling, monkeypatch):
+    """
+    Some rows bring the steps near, also where what one row alone tells is not among them.
+    """
+    rng, rows = np.random.default_rng(0), 1200
+    sizes = np.full(rows, 1e9)
+    sizes[5 : 5 + 2 * telling : 2] = 3e8
+    columns = {"params": sizes, "tokens": rng.permutation(np.geomspace(1e8, 1e11, rows))}
+    surface = Surface(forms.chinchilla, columns, fixed={"alpha": 0.34})
+    target = surface.predict(surface.generic_point()) * rng.lognormal(0, 0.001, rows)
+    problem = Problem(surface, target, np.ones(rows), objective or squared())
+    start = surface.generic_point() * [1.2, 0.9, 1.1, 1.1]
+    monkeypatch.setattr(polishing, "LMFIT_ROWS", 1000)
+    monkeypatch.setattr(polishing, "SOME_ROWS", rows)
+    best = polishing.polish(problem, start)
+    monkeypatch.setattr(polishing, "SOME_ROWS", 300)
+    passes, tangents = [], Problem.tangents
+    monkeypatch.setattr(
+        Problem, "tangents", lambda self, q: passes.append(self.surface.rows) or tangents(self, q)
+    )
+
+    found = polishing.polish(problem, start)
+
+    assert passes.count(rows) <= 6
+    assert found.cost == pytest.approx(best.cost, rel=1e-9)
+    assert surface.predict(found.q) == pytest.approx(surface.predict(best.q), rel=1e-7)

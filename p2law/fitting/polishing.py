@@ -16,6 +16,7 @@ from p2law.declaring import Array, Mask
 from p2law.solving import projection
 from p2law.solving.descent import descend
 from p2law.solving.problem import End, Problem
+from p2law.solving.spreading import scattered
 from p2law.solving.valley import walk
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ ROUNDING = 1e-7
 
 LMFIT_ROWS = 200_000
 """With more rows block-wise steps go all the way: they need no memory for all derivatives."""
+
+SOME_ROWS = 50_000
+"""So many stand for them at first."""
 
 PATIENCE = 30
 """Steps that lmfit may take: the last digits need few, a long narrow valley thousands."""
@@ -143,10 +147,20 @@ def rebuild(
 def _come_near(problem: Problem, q: Array, pinned: Mask) -> tuple[Array, int]:
     """Come close with cheap steps where lmfit's are dear (many rows) or stray (Huber)."""
     rows, straight = problem.surface.rows, problem.objective.delta is None
-    if rows > LMFIT_ROWS or (straight and rows <= projection.DESCENT_ROWS):
+    if rows > LMFIT_ROWS:
+        return _by_some(problem, q, pinned)
+    if straight and rows <= projection.DESCENT_ROWS:
         return q, 0
     found = descend(problem, q, held=pinned, gain=1e-9)
     return found.q, found.evaluations
+
+
+def _by_some(problem: Problem, q: Array, pinned: Mask) -> tuple[Array, int]:
+    """Come close by some of very many rows, which leaves all of them few steps to go."""
+    some = problem.at_rows(scattered(problem.surface.rows, SOME_ROWS))
+    found = descend(some, q, held=pinned, gain=1e-9)
+    nearer = problem.cost(found.q) < problem.cost(q)
+    return found.q if nearer else q, found.evaluations + 2
 
 
 def _move(problem: Problem, q: Array, free: Mask, *, patient: bool) -> tuple[Array, int, bool]:
@@ -157,7 +171,7 @@ def _move(problem: Problem, q: Array, free: Mask, *, patient: bool) -> tuple[Arr
     if not free.any():
         return q, 0, True
     if problem.surface.rows > LMFIT_ROWS:
-        found = descend(problem, q, held=~free, gain=1e-13)
+        found = descend(problem, q, held=~free, gain=1e-13, damping=1e-9)
         return found.q, found.evaluations, True
     run = _Run(problem, q, free)
     try:

@@ -33,6 +33,7 @@ def descend(
     held: Mask | None = None,
     gain: float,
     most: int = 100,
+    damping: float = 1e-3,
 ) -> Descent:
     """Minimise the objective from a start, inside the bounds.
 
@@ -47,6 +48,8 @@ def descend(
         The end is where a step gains less than this share of the objective.
     most : int
         Steps at most.
+    damping : float
+        Of the first step, beside a curvature of 1: little where the end is known to be near.
 
     Returns
     -------
@@ -54,7 +57,7 @@ def descend(
     """
     low, high = problem.surface.box
     fixed = np.zeros(len(q), dtype=bool) if held is None else held
-    damping, share = 1e-3, 0.25
+    share = 0.25
     cost, steps, evaluations = problem.cost(q), 0, 1
     few, kept = problem.surface.rows <= TOGETHER, None
     while steps < most and damping <= 1e8:
@@ -78,6 +81,8 @@ def descend(
             damping, share = max(damping / 8, 1e-12), max(share / 4, 1e-5)
             if small:
                 break
+        elif -slope @ step <= gain * abs(cost):
+            break  # what is left to gain is less than rounding: no shorter step gains it
         else:
             damping, share = damping * 8, min(share * 16, 1.0)
     return Descent(q, steps, evaluations)
