@@ -17,6 +17,7 @@ from pathlib import Path
 
 import environments
 import keeping
+from fuzz import KINDS
 from options import parser_of
 
 HERE = Path(__file__).parent
@@ -69,9 +70,6 @@ def fuzzed(target: str, minutes: float, python: Path) -> Row:
     }
 
 
-KINDS = {"results": "result", "refused": "refused", "unexplained": "unexplained"}
-
-
 def main() -> None:
     """Fuzz the targets that were not done yet, one after the other, and print a row for each."""
     parser = parser_of(__doc__)
@@ -80,7 +78,7 @@ def main() -> None:
     parser.add_argument("--other-commit", action="store_true", help="go on from another commit")
     parser.add_argument("--save", type=Path)
     asked = parser.parse_args()
-    rows, commit = before(asked.save, asked.other_commit)
+    rows, commit = keeping.before(asked.save, "targets", other=asked.other_commit)
     done, python = {each["target"] for each in rows}, environments.python_of("atheris")
     for target in [each for each in asked.targets if each not in done]:
         rows.append(fuzzed(target, asked.minutes, python))
@@ -90,15 +88,6 @@ def main() -> None:
             keeping.keep(part, {"targets": rows}, ["pyarrow"], commit=commit)
     if asked.save:
         keeping.finish(asked.save)
-
-
-def before(file: Path | None, other: bool) -> tuple[list[Row], str]:  # noqa: FBT001 - an option
-    """Rows that a file holds, and the commits that they and this run are of."""
-    held = keeping.so_far(file)
-    if file is None or not held["tables"]:
-        return [], keeping.COMMIT
-    commits = keeping.stamp_of(held, "targets")["commit"].split(" and ")
-    return list(held["tables"]["targets"]), keeping.joined(keeping.held_in(file), commits, other)
 
 
 if __name__ == "__main__":

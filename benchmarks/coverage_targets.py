@@ -41,9 +41,6 @@ with atheris.instrument_imports(include=["p2law"]):
 Work = Callable[[bytes, Path], Any]
 
 LOG: dict[str, Any] = {"loss": "eval", "tokens_per_step": 128}
-PLAN = b'loss = 2.2\nrates = [0.25]\n[fits]\ndepth = "fit.json"\n[[models]]\nname = "8B"\n'
-PLAN += b"params = 8e9\nbase_loss = 2.05\n[prices]\npeak_flops = 1e15\nmfu = 0.4\n"
-PLAN += b"[limits]\nparams_after = 4e9\n"
 RECORDS = tables.table(np.random.default_rng(0))
 
 
@@ -112,7 +109,7 @@ TARGETS: dict[str, tuple[Work, Callable[[], list[bytes]]]] = {
     "from_json, choices": (by_choices(likely.saved_fit), lambda: [bytes(range(64))]),
     "sweep file, text": (file("sweep.toml", sweep), lambda: [others.SWEEP.read_bytes()]),
     "sweep file, choices": (by_choices(others.sweep_file), lambda: [bytes(range(64))]),
-    "plan file": (file("plan.toml", planfile.read), lambda: [PLAN]),
+    "plan file": (file("plan.toml", planfile.read), lambda: [likely.PLAN.encode()]),
     "command line": (by_choices(likely.command_line), lambda: [bytes(range(64))]),
     "law, choices": (by_choices(others.law), lambda: [bytes(range(64))]),
     "law, formula": (formula, lambda: [forms.token_power.formula.encode()]),

@@ -91,7 +91,8 @@ def main() -> int:
     asked = parser.parse_args()
     os.environ["CUDA_VISIBLE_DEVICES"] = ""
     os.nice(10)
-    rows, commit = before(asked.save, asked.other_commit)
+    held, commit = keeping.before(asked.save, "faults", other=asked.other_commit)
+    rows = {each["fault"]: each for each in held}
     folder, studies = Path(tempfile.mkdtemp()), dict[str, Study]()
     for name in lacking(rows, asked.only, asked.faults):
         kind = FAULTS[name].study
@@ -113,16 +114,6 @@ def main() -> int:
     if good:
         shutil.rmtree(folder)
     return 0 if good and not untried else 1
-
-
-def before(file: Path | None, other: bool) -> tuple[dict[str, Row], str]:  # noqa: FBT001 - an option
-    """Rows that a file holds by fault, and the commits that they and this run are of."""
-    held = keeping.so_far(file)
-    if file is None or not held["tables"]:
-        return {}, keeping.COMMIT
-    commits = keeping.stamp_of(held, "faults")["commit"].split(" and ")
-    rows = {each["fault"]: each for each in held["tables"]["faults"]}
-    return rows, keeping.joined(keeping.held_in(file), commits, other)
 
 
 def lacking(rows: Mapping[str, Row], names: Iterable[str], most: int) -> list[str]:

@@ -188,6 +188,15 @@ def held_in(file: Path) -> Path:
     return part_of(file) if part_of(file).exists() else file
 
 
+def before(file: Path | None, table: str, *, other: bool) -> tuple[list[dict[str, Any]], str]:
+    """Rows of a table that a run goes on from, and the commits that they and this run are of."""
+    held = so_far(file)
+    if file is None or not held["tables"]:
+        return [], COMMIT
+    commits = stamp_of(held, table)["commit"].split(" and ")
+    return list(held["tables"][table]), joined(held_in(file), commits, other)
+
+
 def finish(file: Path) -> None:
     """Call whole what was kept bit by bit."""
     if part_of(file).exists():

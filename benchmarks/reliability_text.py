@@ -92,24 +92,27 @@ nothing is sent anywhere. What is promised, what is not, and where to report a w
 
 DEFECTS = """## Defects that were found
 
-All are mended. In brackets stands what holds each: a test, which `python -m pytest -k NAME` runs,
-or a case that is made from its number, which `tests/test_hostile.py` runs again.
+All are mended. In brackets stand the tests that hold each; `python -m pytest -k NAME` runs one.
 
 **Numbers**
 
-- residuals whose squares are beyond double precision (case 25229)
+- residuals whose squares are beyond double precision
+  (`test_residuals_whose_squares_are_no_numbers_are_told`)
 - refits of a log objective beyond double precision (`test_what_is_shifted_far_stays_a_number`)
 - a loss of 1e308 in a saved fit (`test_a_changed_fit_is_told_from_a_saved_one`)
-- tokens beyond double precision in a log (case 28513)
-- whole numbers in a sweep file that no float holds (case 59056)
+- tokens beyond double precision in a log
+  (`test_steps_whose_tokens_are_beyond_all_numbers_are_refused`)
+- whole numbers in a sweep file that no float holds (`test_what_no_sweep_holds_is_refused_in_words`)
 
 **Laws**
 
 - a law that gives complex numbers (`test_a_function_that_fails_is_named_by_the_check`)
-- steps of the search towards a law without a value (case 11089)
+- steps of the search towards a law without a value
+  (`test_a_law_without_a_value_where_all_the_weight_lies_is_refused_for_that`)
 - a valley without end (`test_the_work_in_a_valley_without_end_is_bounded`)
 - a law that overflows at a few records
-  (`test_rows_where_a_law_overflows_do_not_hide_what_matters`)
+  (`test_rows_where_a_law_overflows_do_not_hide_what_matters`,
+  `test_a_rate_at_which_the_law_overflows_is_refused_when_a_saved_fit_is_asked`)
 - curvature that is rounding alone, of which a solver found no eigenvalues
   (`test_a_saddle_without_curvature_of_its_own_has_a_finite_step`)
 - formulas that would take forever to compute (`test_a_tower_of_powers_is_no_endless_work`)

@@ -104,19 +104,18 @@ def test_nothing_goes_on_from_another_commit_unless_asked(keeping):
     assert keeping.COMMIT == keeping.joined(Path("x.json"), [keeping.COMMIT], other=False)
 
 
-@pytest.mark.usefixtures("keeping")
-def test_guided_fuzzing_goes_on_with_the_targets_that_are_missing(script, tmp_path):
+def test_what_a_file_holds_is_gone_on_from_where_it_is_of_the_same_commit(keeping, tmp_path):
     """
-    Those that a file holds are not run again, and only where they are of the same commit.
+    Its rows, that is; a file that is not there holds none.
     """
-    fuzz, file = script("coverage_fuzz"), tmp_path / "found.json"
-    fuzz.keeping.keep(file, {"targets": [{"target": "plan file"}]}, commit="ccccccccc")
+    file = tmp_path / "found.json"
+    keeping.keep(file, {"targets": [{"target": "plan file"}]}, commit="ccccccccc")
 
-    assert ([{"target": "plan file"}], "ccccccccc") == fuzz.before(file, other=False)
-    assert ([], "ccccccccc") == fuzz.before(None, other=False)
-    fuzz.keeping.keep(file, {"targets": [{"target": "plan file"}]}, commit="aaaaaaaaa")
+    assert ([{"target": "plan file"}], "ccccccccc") == keeping.before(file, "targets", other=False)
+    assert ([], "ccccccccc") == keeping.before(None, "targets", other=False)
+    keeping.keep(file, {"targets": [{"target": "plan file"}]}, commit="aaaaaaaaa")
     with pytest.raises(SystemExit, match="of commit aaaaaaaaa"):
-        fuzz.before(file, other=False)
+        keeping.before(file, "targets", other=False)
 
 
 def test_measuring_again_goes_on_from_nothing(script, monkeypatch, tmp_path):

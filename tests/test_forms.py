@@ -254,6 +254,28 @@ def test_a_law_without_complex_steps_is_told_why():
     assert "central differences instead of complex step" in breach(law)
 
 
+def test_a_coefficient_that_has_no_value_to_try_is_passed_on():
+    """
+    Neither a bound nor a default that is finite; what is wrong with that is told further on.
+    """
+
+    def law(tokens: POSITIVE, *, a, b=np.inf):
+        return a * tokens**-b
+
+    assert "central differences instead of complex step" in breach(law, linear=("a",))
+
+
+def test_a_coefficient_is_not_linear_where_the_law_loses_its_value():
+    """
+    The root of a - c has none where c is three times as large.
+    """
+
+    def law(tokens: POSITIVE, *, a, c, b=0.4):
+        return np.sqrt(a - c) * tokens**b
+
+    assert "the prediction is not linear in it" in breach(law, linear=("a", "c"))
+
+
 def test_a_false_rescaling_is_caught():
     """
     A law with a fixed unit inside cannot be rescaled.

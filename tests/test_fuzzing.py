@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.hostile.running import Outcome
 from tests.hostile.worst import answers, hogs, tarries
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
@@ -142,15 +143,29 @@ def test_a_case_that_took_too_long_beside_others_counts_as_it_does_alone(
     fuzz, script, tmp_path, monkeypatch
 ):
     """
-    And the page says how many were run again.
+    And the page says how many were run again, and the seconds that they then took.
     """
     monkeypatch.setattr(script, "TARGETS", {"answers": answers, "hogs": answers})
+    alone = Outcome(1, "hogs", "result")
+    monkeypatch.setattr(script, "outcomes", lambda *_: [(alone, 1.5)])
     saved = tmp_path / "fuzz.json"
 
     fuzz("--cases", "2", "--save", str(saved), held={"0": late()})
 
     row = script.keeping.read(saved)["tables"]["targets"][1]
     assert {"cases": 1, "results": 1, "unexplained": 0, "again": 1}.items() <= row.items()
+    assert 1.5 == row["slowest_cpu_s"]
+
+
+def test_the_seconds_at_which_a_case_was_stopped_are_not_those_that_it_takes(script, monkeypatch):
+    """
+    They hang on what else ran, and it runs again.
+    """
+    stopped = Outcome(1, "hogs", "unexplained", "TookTooLong in x.py:1: more than 5 s")
+    found = [(Outcome(0, "answers", "result"), 0.5), (stopped, 5.1)]
+    monkeypatch.setattr(script, "outcomes", lambda *_: found)
+
+    assert {"answers": 0.5, "hogs": 0.0} == script.step(0)["slowest"]
 
 
 def test_a_case_that_takes_too_long_alone_stays_unexplained(fuzz, script, monkeypatch):

@@ -49,21 +49,17 @@ def test_guided_fuzzing_that_was_stopped_leaves_no_file_that_looks_whole(
     assert ["found.json"] == [each.name for each in tmp_path.iterdir()]
 
 
-@pytest.mark.parametrize("name", ["coverage_fuzz", "faults"])
-def test_what_was_stopped_at_another_commit_is_refused_by_the_name_of_its_file(
-    script, tmp_path, name
-):
+def test_what_was_stopped_at_another_commit_is_refused_by_the_name_of_its_file(script, tmp_path):
     """
     That is the one to remove, not the figures that were whole before.
     """
-    pytest.importorskip("torch")
-    made, keeping, file = script(name), script("keeping"), tmp_path / "found.json"
-    tables = {"targets": [{"target": "a"}], "faults": [{"fault": "a"}]}
+    keeping, file = script("keeping"), tmp_path / "found.json"
+    tables = {"targets": [{"target": "a"}]}
     keeping.keep(file, tables)
     keeping.keep(keeping.part_of(file), tables, commit="aaaaaaaaa")
 
     with pytest.raises(SystemExit, match=r"json\.part holds outcomes of commit aaaaaaaaa"):
-        made.before(file, other=False)
+        keeping.before(file, "targets", other=False)
 
 
 @pytest.fixture

@@ -877,6 +877,19 @@ def test_states_that_hold_the_same_or_nothing_are_no_two_runs(tmp_path):
 # -- tables --------------------------------------------------------------------------
 
 
+def test_steps_whose_tokens_are_beyond_all_numbers_are_refused(tmp_path):
+    """
+    The line is named, and what the step was multiplied by.
+    """
+    path = table(tmp_path, "train/global_step,a - eval/loss\n40,1.5\n1e308,1.4\n")
+
+    error = refusal(logs.read_wandb, path, loss="eval", tokens_per_step=128)
+
+    assert "1 of 2 rows have step beyond all counts" in str(error)
+    assert "line 3 (step 1e+308): step = 1e+308" in str(error)
+    assert "at 128 tokens per step no tokens are left to count" in str(error)
+
+
 def test_a_panel_whose_axis_is_neither_steps_nor_tokens_is_refused(tmp_path):
     """
     Epochs and times are no tokens; the run's own step is taken where the panel has it.

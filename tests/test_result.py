@@ -414,6 +414,22 @@ def test_a_changed_fit_is_told_from_a_saved_one(fits, where, value, words):
         p2law.Fit.from_json(changed(fits["converged"], where, value))
 
 
+def test_a_rate_at_which_the_law_overflows_is_refused_when_a_saved_fit_is_asked():
+    """
+    Reading and showing it ends in no warning, whatever one row holds.
+    """
+    records = p2law.grid(params=[3e8, 1e9, 8e9], pruning_rate=0.1, tokens=[1e7, 1e9])
+    records["base_loss"] = np.repeat([2.333, 2.1, 2.012], 2)
+    records["loss"] = [2.362, 2.354, 2.13, 2.114, 2.036, 2.027]
+    fit = p2law.fit(records.assign(run=records["params"].map(str)))
+
+    found = p2law.Fit.from_json(changed(fit, ["records", "pruning_rate", 5], 1e299))
+
+    assert "pruning_rate 0.1..1e299" in str(found)
+    with pytest.raises(p2law.P2LawError, match=r"1 of 6 records has pruning_rate outside \[0, 1\)"):
+        found.predict(found.records)
+
+
 # -- frozen ------------------------------------------------------------------------------
 
 

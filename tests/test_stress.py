@@ -446,6 +446,33 @@ def test_a_target_whose_square_is_no_number_is_refused_for_that(factor):
         p2law.fit(cut(np.array([0.3, 0.2, 0.1, 0.1]) * factor), forms.retention)
 
 
+def test_a_law_without_a_value_where_all_the_weight_lies_is_refused_for_that():
+    """
+    The squares of its weight are beyond double precision, at whatever coefficients.
+    """
+    records = pd.DataFrame({"run": "a", "tokens": [1e7, 1e8, 1e308], "loss": [2.36, 2.355, 2.35]})
+    records = records.assign(pruning_rate=0.1, base_loss=2.3)
+
+    with pytest.raises(p2law.P2LawError, match="compression has no finite value anywhere in"):
+        p2law.fit(
+            records, forms.compression, objective=p2law.huber(1e-3, log=True), weight="tokens"
+        )
+
+
+@pytest.mark.parametrize("objective", [p2law.huber(0.01), p2law.huber(1e-3, log=True)], ids=str)
+def test_residuals_whose_squares_are_no_numbers_are_told(objective):
+    """
+    Losses of 2, base losses of 2e300: the fit is far off, and says by how much.
+    """
+    records = testing.design((1e8, 1e9), (0.1, 0.25, 0.5), (1e9,))
+    records = records.assign(base_loss=2e300, loss=[3.03, 3.08, 3.19, 2.13, 2.18, 2.29])
+
+    fit = p2law.fit(records, objective=objective)
+
+    assert "rmse 2e300 nat, worst 2e300 nat" in str(fit)
+    assert np.isfinite(fit.predict(records)[["loss", "low", "high"]].to_numpy()).all()
+
+
 # -- designs that say little ---------------------------------------------------------
 
 

@@ -336,11 +336,12 @@ def test_values_of_another_type_or_size_are_refused(refusal, old, new, words):
         ("[0.25, 0.5]", "[" * 3_000 + "]" * 3_000, "nested too deeply"),
         ('"llama"', "[1]", "model_type"),
         ("intermediate_size = 88", "intermediate_size = 9223372036854775807", "no model has more"),
+        ("= 3e-3", f"= {10**400}", "(number); it must be a number below 1.8e308"),
     ],
 )
 def test_what_no_sweep_holds_is_refused_in_words(refusal, old, new, words):
     """
-    Brackets without end, a list for a word, sizes that no memory holds.
+    Brackets without end, a list for a word, sizes and numbers that nothing holds.
     """
     assert words in refusal((old, new))
 

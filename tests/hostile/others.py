@@ -22,6 +22,7 @@ from tests.hostile.spoiling import (
     Generator,
     pick,
     spoiled_bytes,
+    spoiled_cell,
     spoiled_text,
     spoiled_tree,
 )
@@ -82,12 +83,7 @@ def _table_of_log(rng: Generator) -> bytes:
     source = LOGS / "wandb" / pick(rng, ("panel.csv", "history.csv"))
     text = source.read_text(encoding="utf-8").replace('"', "")
     for _ in range(int(rng.integers(1, 4))):
-        lines = text.split("\n")
-        at = int(rng.integers(len(lines)))
-        cells = lines[at].split(",")
-        cells[int(rng.integers(len(cells)))] = pick(rng, CELLS)
-        lines[at] = ",".join(cells)
-        text = "\n".join(lines)
+        text = spoiled_cell(text, rng)
     if rng.random() < 0.05:  # a column twice
         text = "\n".join(line + "," + line.split(",")[-1] for line in text.split("\n"))
     content = _encoded(text, rng)
@@ -191,23 +187,6 @@ def _spoiled_toml(text: str, rng: Generator) -> str:
 
 # -- the command line ----------------------------------------------------------------
 
-COMMANDS = (
-    "fit",
-    "predict",
-    "score",
-    "compare",
-    "tokens",
-    "saturation",
-    "plan",
-    "import-log",
-    "collect plan",
-    "collect status",
-    "collect gather",
-    "collect prune",
-    "--version",
-    "nonsense",
-    "",
-)
 WORDS = (
     "--json",
     "--form",
@@ -254,18 +233,6 @@ WORDS = (
     "--help",
     "--",
 )
-
-
-def command_line(rng: Generator, folder: Path) -> Any:
-    """Any words after `p2law`."""
-    (folder / "fit.json").write_text(pick(rng, saved_fits()), encoding="utf-8")
-    tables.table(rng).to_csv(folder / "t.csv", index=False)
-    (folder / "broken.csv").write_bytes(spoiled_bytes((folder / "t.csv").read_bytes(), rng))
-    files = [str(folder / n) for n in ("fit.json", "t.csv", "broken.csv", "none.csv", "out.json")]
-    command = pick(rng, COMMANDS).split(" ")
-    said = [pick(rng, (*files, *WORDS, *CELLS)) for _ in range(int(rng.integers(1, 8)))]
-    first = {"fit": 1, "score": 0, "compare": 1, "predict": 0, "tokens": 0, "saturation": 0}
-    return answered([*command, *([files[first[command[0]]]] if command[0] in first else []), *said])
 
 
 def answered(words: list[str]) -> str:

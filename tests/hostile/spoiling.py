@@ -1,5 +1,7 @@
 """Ways to spoil a text, bytes, a value or a nested mapping."""
 
+import csv
+import io
 from typing import Any
 
 import numpy as np
@@ -142,6 +144,27 @@ def spoiled_text(text: str, rng: Generator) -> str:
         words[int(rng.integers(len(words)))] = pick(rng, CELLS)
         lines[at] = " ".join(words)
     return "\n".join(lines)
+
+
+def spoiled_cell(text: str, rng: Generator) -> str:
+    """A table of commas with one cell replaced, quoted as CSV asks for in every second place.
+
+    Which place that is takes no choice of its own: quoted and bare cells come with the others.
+    """
+    lines = text.split("\n")
+    row = int(rng.integers(len(lines)))
+    cells = lines[row].split(",")
+    cell = pick(rng, CELLS)
+    column = int(rng.integers(len(cells)))
+    cells[column] = cell
+    lines[row] = _joined(cells) if (row + column) % 2 else ",".join(cells)
+    return "\n".join(lines)
+
+
+def _joined(cells: list[str]) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(cells)
+    return line.getvalue()
 
 
 def spoiled_tree(tree: Any, rng: Generator) -> Any:

@@ -12,7 +12,14 @@ import pandas as pd
 
 import p2law
 from p2law import forms
-from tests.hostile.spoiling import CELLS, VALUES, Generator, pick, spoiled_bytes, spoiled_text
+from tests.hostile.spoiling import (
+    VALUES,
+    Generator,
+    pick,
+    spoiled_bytes,
+    spoiled_cell,
+    spoiled_text,
+)
 
 COLUMNS = ("params", "tokens", "pruning_rate", "base_loss", "loss", "run", "seed", "eval_text")
 NAMES = ("", " loss", "Loss", "lоss", "loss", "N0", "tokens", "a\nb", "__len__", "0", "unnamed: 0")
@@ -102,11 +109,7 @@ def _spoiled_csv(text: str, rng: Generator) -> str:
         return text.replace(".", ",")
     if kind in (5, 6):
         return spoiled_text(text, rng)
-    at = int(rng.integers(len(lines)))
-    cells = lines[at].split(",")
-    cells[int(rng.integers(len(cells)))] = pick(rng, CELLS)
-    lines[at] = ",".join(cells)
-    return "\n".join(lines)
+    return spoiled_cell(text, rng)
 
 
 def _jsonl(whole: pd.DataFrame, rng: Generator, folder: Path) -> Path:
@@ -212,7 +215,7 @@ def _spoiled_frame(made: pd.DataFrame, rng: Generator) -> pd.DataFrame:
     name = pick(rng, COLUMNS)
     name = name if name in made.columns else made.columns[0]
     kind = int(rng.integers(12))
-    if not len(made):
+    if not len(made) or not isinstance(made[name], pd.Series):  # two columns of one name
         return made
     if kind <= 3:
         column = made[name].astype(object)
@@ -234,12 +237,9 @@ def _spoiled_frame(made: pd.DataFrame, rng: Generator) -> pd.DataFrame:
     if kind == 7:
         return pd.concat([made, made]) if rng.integers(2) else made.iloc[:0]
     if kind == 8:
-        first = made[name].iloc[0]  # a row, where two columns have one name
-        return made if isinstance(first, pd.Series) else made.assign(**{str(name): first})
+        return made.assign(**{str(name): made[name].iloc[0]})
     if kind == 9:
         factor = pick(rng, (0.0, -1.0, 1e-300, 1e-12, 1e12, 1e300, np.nan))
-        if not isinstance(made[name], pd.Series):  # two columns of one name
-            return made
         numeric = pd.to_numeric(made[name], errors="coerce")
         with np.errstate(all="ignore"):
             return made.assign(**{str(name): numeric * factor})
