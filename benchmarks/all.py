@@ -23,6 +23,8 @@ from options import parser_of
 
 HERE = Path(__file__).parent
 PAGES = ("performance_page.py", "reliability_page.py", "coverage_page.py")
+OF_DATA = ("../docs/which_law.py", "../docs/p2_on_real_models.py")
+"""Pages that are made of `data/` at once, in minutes, where everything is asked for."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,8 @@ def main() -> int:
         done.append(run(name))
     keeping.show({"benchmarks": done})
     bad = [str(each["figures"]) for each in done if each["ended"] != "well"]
-    bad += [page for page in PAGES if _run([str(HERE / page)])]
+    pages = PAGES + (OF_DATA if asked.only == list(JOBS) else ())
+    bad += [page for page in pages if _run([str(HERE / page)])]
     if bad:
         print(f"ended badly: {', '.join(bad)}")
     return int(bool(bad))

@@ -54,6 +54,7 @@ DENSE = ("chinchilla",)
 TOOLS = {
     "p2law": Tool("", "ours", robust=True),
     "lmfit, expert": Tool("lmfit", "lmfit_expert", robust=True),
+    "lmfit, 30 random starts": Tool("lmfit", "lmfit_starts", robust=True),
     "lmfit, beginner": Tool("lmfit", "lmfit_beginner"),
     "curve_fit, expert": Tool("scipy", "scipy_expert", robust=True),
     "curve_fit, beginner": Tool("scipy", "scipy_beginner"),

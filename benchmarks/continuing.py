@@ -33,6 +33,9 @@ SHARE = 0.25
 FROM = 20_000
 """Tokens from which the byte-level runs are fitted: before, the learning rate warms up."""
 
+EVERY = "all with checkpoints to go by"
+"""The row of all runs that anything calibrates; the others have no naive forecast to be beside."""
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -195,12 +198,11 @@ def main() -> None:
         print(line(trial.name, every[-1]), flush=True)
     # Runs of the byte tables that were forecast from their own family count once.
     whole = pd.concat([each for each in every if not each["trial"].iloc[0].endswith("family")])
-    print(line("all", whole))
-    print(line("all with checkpoints to go by", whole[whole["power law, later"].notna()]))
+    later = whole[whole["power law, later"].notna()]
+    print(line(EVERY, later))
     if asked.save:
         rows = [row(str(own["trial"].iloc[0]), own) for own in every]
-        later = whole[whole["power law, later"].notna()]
-        rows += [row("all", whole), row("all with checkpoints to go by", later)]
+        rows.append(row(EVERY, later))
         keeping.keep(asked.save, {"ends": rows})
 
 

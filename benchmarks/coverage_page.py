@@ -45,6 +45,7 @@ are few enough to be refitted as they are: the same four predictions, and the fo
 rows are independent four times as many should leave half the width; where runs are shifted as a
 whole more rows of them tell no more."""
 
+HELD = [f"{rows}, {what}" for rows in ("all", "thinned") for what in ("predictions", "exponents")]
 TABLES = [f"{noise}, {objective}" for noise in NOISES for objective in OBJECTIVES]
 
 
@@ -80,6 +81,14 @@ def in_sum(tables: dict[str, list[dict[str, Any]]]) -> list[str]:
     return [told]
 
 
+def of_large(tables: dict[str, list[dict[str, Any]]]) -> list[str]:
+    """How much less than they promise the worst hold."""
+    row = min(tables["cells"], key=lambda row: min(row[name] for name in HELD))
+    worst = min(row[name] for name in HELD)
+    where = f"{row['design']} ({row['noise']})"
+    return [f"The least is {worst:.1%} of {where}, where {LEVEL:.0%} are promised."]
+
+
 PARTS = (
     Part(
         "interval_coverage",
@@ -104,6 +113,7 @@ PARTS = (
                 "width, all rows beside every fourth": ("width", ".2f"),
             }
         },
+        of_large,
     ),
 )
 

@@ -109,7 +109,7 @@ def stamp(packages: Sequence[str] = (), commit: str = COMMIT) -> dict[str, objec
         "command": shlex.join(["python", f"benchmarks/{name}", *_without_files(sys.argv[1:])]),
         "date": datetime.now(UTC).date().isoformat(),
         "commit": commit,
-        "machine": f"{os.cpu_count()} cores, {platform.machine()}, {_memory()}",
+        "machine": f"{os.cpu_count()} cores, {_processor()}, {_memory()}",
         "load": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
         "python": platform.python_version(),
         "versions": {each: _version(each) for each in (*PACKAGES, *packages)},
@@ -231,6 +231,14 @@ def _version(package: str) -> str:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return "not installed"
+
+
+def _processor() -> str:
+    """Its name, where the system tells it."""
+    told = Path("/proc/cpuinfo")
+    lines = told.read_text(encoding="utf-8").splitlines() if told.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
 
 
 def _memory() -> str:

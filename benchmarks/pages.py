@@ -72,8 +72,10 @@ def table(rows: Sequence[Row], columns: Columns) -> str:
 def _where(stamp: Row) -> str:
     """Day, commit and machine."""
     commit = "commit not kept" if stamp["commit"] == UNKNOWN else f"commit {stamp['commit']}"
-    told = f"{stamp['date']}, {commit}, {stamp['machine']}, Python {stamp['python']}"
-    return f"{told}." if stamp["load"] is None else f"{told}, load {stamp['load']:g} at the end."
+    told = [stamp["date"], commit, stamp["machine"], f"Python {stamp['python']}"]
+    told += [f"{name} {version}" for name, version in stamp["versions"].items() if name != "p2law"]
+    told += [] if stamp["load"] is None else [f"load {stamp['load']:g} at the end"]
+    return f"{', '.join(told)}."
 
 
 def _idle(stamp: Row) -> bool:

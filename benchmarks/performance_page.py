@@ -22,16 +22,16 @@ PARTS = (
                 "tool": ("tool", ""),
                 "excess of the objective": ("excess", ".2e"),
                 "CPU ms": ("cpu_ms", ",.1f"),
-                "times p2law": ("times_p2law", ",.2f"),
+                "CPU time / p2law's": ("times_p2law", ",.2f"),
             },
             "draws": {
                 "240 points with 1,000 draws": ("tool", ""),
                 "CPU s": ("cpu_s", ".2f"),
-                "times p2law": ("times_p2law", ".1f"),
+                "CPU time / p2law's": ("times_p2law", ".1f"),
                 "random problems": ("problems", ""),
                 "true losses held": ("held", ".1%"),
                 "at ten times the tokens": ("held_longer", ".1%"),
-                "width, times p2law": ("width", ".2f"),
+                "width / p2law's": ("width", ".2f"),
             },
             "random": {
                 "law": ("law", ""),
@@ -58,7 +58,7 @@ PARTS = (
                 "rows": ("rows", ","),
                 "tool": ("tool", ""),
                 "CPU s": ("cpu_s", ".3g"),
-                "times p2law": ("times_p2law", ".2f"),
+                "CPU time / p2law's": ("times_p2law", ".2f"),
                 "excess of the objective": ("excess", ".1e"),
                 "peak, MiB": ("peak_mb", ",.0f"),
                 "records alone, MiB": ("columns_mb", ",.1f"),
@@ -102,17 +102,17 @@ PARTS = (
                 "refits": ("refits", ","),
                 "CPU s": ("cpu_s", ".2f"),
                 "the expert's, CPU s": ("expert_cpu_s", ".2f"),
-                "times p2law": ("times_p2law", ".1f"),
-                "from the same one by one, nat": ("nat", ".0e"),
+                "CPU time / p2law's": ("times_p2law", ".1f"),
+                "worst excess": ("excess", ".0e"),
+                "the expert's": ("expert_excess", ".0e"),
             },
             "interval": {"fit and an interval": ("problem", ""), "CPU s": ("cpu_s", ".2f")},
             "import": {
                 "import": ("module", ""),
                 "seconds": ("wall_s", ".2f"),
-                "times pandas": ("times_pandas", ".2f"),
+                "wall time / p2law's": ("times_p2law", ".2f"),
             },
         },
-        text.of_speed,
         wall=("seconds",),
     ),
     Part(
@@ -145,44 +145,6 @@ PARTS = (
                 "above 1.05": ("grid, above 1.05", ""),
                 "promised": ("promised, median", ".2f"),
                 "a choice, CPU s": ("CPU s, median", ".1f"),
-            }
-        },
-    ),
-    Part(
-        "round_trips",
-        "There and back",
-        text.ROUND_TRIPS,
-        {
-            "round trips": {
-                "law": ("law", ""),
-                "fits": ("fits", ","),
-                "no answer": ("without an answer", ""),
-                "loss within, nat": ("loss within, nat", ".0e"),
-                "steep enough": ("where the slope allows 1e-6", ","),
-                "tokens within": ("tokens within", ".0e"),
-            }
-        },
-    ),
-    Part(
-        "ends",
-        "Ends of real curves",
-        text.ENDS,
-        {
-            "ends": {
-                "curves": ("curves", ""),
-                "runs": ("runs", ""),
-                **{
-                    name: (name, ".2f")
-                    for name in (
-                        "calibrated",
-                        "worst",
-                        "law alone",
-                        "last value",
-                        "power law",
-                        "calibrated / naive",
-                    )
-                },
-                "held, %": ("held", ".0f"),
             }
         },
     ),

@@ -127,6 +127,44 @@ PARTS = (
         },
     ),
     Part(
+        "round_trips",
+        "There and back",
+        text.ROUND_TRIPS,
+        {
+            "round trips": {
+                "law": ("law", ""),
+                "fits": ("fits", ","),
+                "no answer": ("without an answer", ""),
+                "loss within, nat": ("loss within, nat", ".0e"),
+                "steep enough": ("where the slope allows 1e-6", ","),
+                "tokens within": ("tokens within", ".0e"),
+            }
+        },
+    ),
+    Part(
+        "ends",
+        "Ends of real curves",
+        text.ENDS,
+        {
+            "ends": {
+                "curves": ("curves", ""),
+                "runs": ("runs", ""),
+                **{
+                    name: (name, ".2f")
+                    for name in (
+                        "calibrated",
+                        "worst",
+                        "law alone",
+                        "last value",
+                        "power law",
+                        "calibrated / naive",
+                    )
+                },
+                "held, %": ("held", ".0f"),
+            }
+        },
+    ),
+    Part(
         "versions",
         "Versions",
         text.VERSIONS,

@@ -200,7 +200,8 @@ def test_the_count_is_the_same_a_second_time(cases, work, name):
 
 def test_the_count_is_the_same_in_another_process(work, tmp_path):
     """
-    Nor on the order of sets, which each process chooses anew.
+    Nor on the order of sets, which each process chooses anew. What other tests have loaded and
+    cached may spare, or add, a call of a thousand into numpy and Python.
     """
     names = ["p2, 1,800 rows", "records, a folder of nine", "a fit as HTML", "a frontier"]
     code = "import json, sys, pathlib, standard_work as s, test_counted_work as t\n"
@@ -216,7 +217,9 @@ def test_the_count_is_the_same_in_another_process(work, tmp_path):
     )
 
     again = json.loads(done.stdout)
-    assert {n: {**again[n], "peak": 0} for n in names} == {n: {**work[n], "peak": 0} for n in names}
+    for name in names:
+        near = {"asked": pytest.approx(work[name]["asked"], rel=1e-3), "peak": again[name]["peak"]}
+        assert again[name] == work[name] | near
 
 
 def test_a_search_done_twice_is_noticed(cases, work, monkeypatch):

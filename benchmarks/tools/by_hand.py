@@ -29,6 +29,13 @@ STARTS = {
         "delta": 0.2,
     },
 }
+RANGES = {
+    "chinchilla": {"alpha": (0.1, 1.0), "beta": (0.1, 1.0)},
+    "p2": {"alpha": (0.1, 1.0), "beta": (0.1, 1.0), "gamma": (-3.0, 0.0), "delta": (0.0, 1.0)},
+}
+"""Of exponents in random starts."""
+TERMS = (np.log(0.03), np.log(1.0))
+"""Logarithms of the least and the most of every term in random starts, in nat, at the middle of the records."""
 IN_LOGS = {"chinchilla": ("E", "A", "B"), "p2": ("N_C", "D_C")}
 
 
@@ -54,6 +61,13 @@ class Model:
         found = self.derivatives(q)
         return (found / self.predict(q) if self.log else found).T
 
+    def cost(self, q: Array, delta: float | None) -> float:
+        """Sum of squares, or of Huber's function of the logarithms."""
+        off = np.abs(self.residuals(q))
+        if delta is None:
+            return float(np.sum(off**2))
+        return float(np.sum(np.where(off <= delta, off**2 / 2, delta * (off - delta / 2))))
+
     def values(self, q: Array) -> dict[str, float]:
         """Coefficients in plain counts."""
         at = dict(zip(self.names, q, strict=True))
@@ -78,6 +92,25 @@ def model(problem: "Problem") -> Model:
         derivatives,
         problem.loss,
         problem.delta is not None,
+    )
+
+
+def random_start(problem: "Problem", rng: np.random.Generator) -> Array:
+    """Coordinates of random exponents and of terms that are random at the middle of the records."""
+    at = {name: rng.uniform(*ends) for name, ends in RANGES[problem.law].items()}
+    unit = BILLION if problem.law == "p2" else 1.0
+    size, tokens = (np.mean(np.log(problem.columns[x] / unit)) for x in ("params", "tokens"))
+    one, two, rest = np.exp(rng.uniform(*TERMS, 3))
+    scale = 0.0
+    if problem.law == "p2":
+        rate = np.mean(np.log(problem.columns["pruning_rate"]))
+        scale = at["gamma"] * rate + at["delta"] * size
+    first = np.log(one) + scale + at["alpha"] * size
+    second = np.log(two) + scale + at["beta"] * tokens
+    if problem.law == "p2":
+        return np.array([first, second, rest * np.exp(scale), *at.values()])
+    return np.array(
+        [np.log(np.min(problem.loss) * rng.uniform(0.3, 1)), first, second, *at.values()]
     )
 
 
