@@ -15,6 +15,8 @@ Measured = dict[str, float]
 EXPERT, PACKAGE, SIMPLE = "lmfit, expert", "chinchilla", "simple-scaling-laws"
 CHINCHILLA, POINT, DRAWS, SLOWEST, SECONDS = 1000, 2, 3, 1.5, 3
 """Times as fast as two tools, times as slow as an expert at most, seconds of a million rows."""
+LARGE_ROWS, LARGE_GB = 10**7, 1.5
+"""Rows of a Parquet file that are loaded and fitted in less memory than this, in 1e9 bytes."""
 AS_GOOD = 1e-9
 """Relative excess up to which an objective is as good as another."""
 SHARE = 0.75
@@ -95,6 +97,20 @@ def of_goals(tables: Tables) -> list[str]:
         "and searches."
     )
     return [*told, why] if slow.missed else told
+
+
+def of_memory(steps: Mapping[str, Row]) -> Goal:
+    """What is meant of the memory of a large table, by the steps that were measured."""
+    return Goal(
+        f"{LARGE_ROWS:,} rows loaded and fitted in less than {LARGE_GB} GB (1e9 bytes)",
+        {
+            f"after the {step}, GB": steps[step]["peak MiB"] * 2**20 / 1e9
+            for step in ("load", "fit")
+            if step in steps
+        },
+        lambda peak: peak < LARGE_GB,
+        ".2f",
+    )
 
 
 def against(tables: Tables, tool: str) -> Measured:
