@@ -1,8 +1,8 @@
 """What is handed out, built twice: the files must come out the same wherever they are built.
 
 The second time it is built from a fresh clone at another path, with another umask and another seed
-of Python's hashes. A clone knows nothing that is not committed: where there is such a thing, or no
-git, the same tree is built again, and the rows say so.
+of Python's hashes. What is not committed is laid over the clone. Where there is no checkout of git
+the same tree is built again, and the rows say so.
 """
 
 import hashlib
@@ -84,17 +84,23 @@ def built(folder: Path, python: str) -> tuple[list[dict[str, object]], list[Path
 
 
 def cloned(tree: Path, place: Path) -> Path | None:
-    """A clone of a tree, whose files only their owner may read; None where it would differ."""
+    """A clone with what is not committed, for its owner alone to read; None where there is none."""
     git = shutil.which("git")
     if git is None:
         return None
     top = told([git, "rev-parse", "--show-toplevel"], cwd=tree)
-    changes = told([git, "status", "--porcelain"], cwd=tree)
-    if top.returncode or Path(top.stdout.strip()) != tree or changes.stdout:
+    if top.returncode or Path(top.stdout.strip()) != tree:
         return None
     done = told([git, "clone", "-q", tree, place], umask=STRICT)
     if done.returncode:
         raise SystemExit(f"git clone: {environments.last_error(done.stderr)}")
+    changed = told([git, "diff", "--name-only", "--no-renames", "-z", "HEAD"], cwd=tree).stdout
+    new = told([git, "ls-files", "--others", "--exclude-standard", "-z"], cwd=tree).stdout
+    for name in filter(None, (changed + new).split("\0")):
+        (place / name).unlink(missing_ok=True)
+        if (tree / name).exists():
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(tree / name, place / name)
     return place
 
 

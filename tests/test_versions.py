@@ -61,18 +61,42 @@ def test_the_second_build_is_of_a_clone_that_only_its_owner_may_read(script, tre
         assert 0 == (clone / "held.txt").stat().st_mode & 0o077
 
 
-def test_a_clone_that_would_differ_from_the_tree_is_not_taken(script, tree, tmp_path):
+def test_what_is_not_committed_is_in_the_second_build_too(script, tree, tmp_path):
     """
-    What is not committed is not in a clone, and a folder of another checkout is none.
+    Changed, staged, new and removed files; what git leaves aside is left aside.
     """
-    cloned = script("building").cloned
+    for name in ("changed", "staged", "gone"):
+        (tree / name).write_text("old")
+    (tree / ".gitignore").write_text("aside\n")
+    git("add", ".", cwd=tree)
+    git("commit", "-q", "-m", "two", cwd=tree)
+    (tree / "new").mkdir()
+    for name in ("changed", "staged", "new/one", "aside"):
+        (tree / name).write_text("new")
+    git("add", "staged", cwd=tree)
+    (tree / "gone").unlink()
+
+    clone = script("building").cloned(tree, tmp_path / "clone")
+
+    found = {
+        each.name: each.read_text()
+        for each in clone.rglob("*")
+        if ".git" not in each.parts and each.is_file()
+    }
+    assert {"changed": "new", "staged": "new", "one": "new", "held.txt": "held"} == {
+        name: text for name, text in found.items() if name != ".gitignore"
+    }
+
+
+def test_what_is_no_checkout_of_its_own_is_not_cloned(script, tree, tmp_path):
+    """
+    Nor is a folder of another one, as where an sdist was unpacked there.
+    """
     part = tree / "part"
     part.mkdir()
 
-    assert cloned(part, tmp_path / "of a part") is None
-    assert cloned(tmp_path, tmp_path / "of none") is None
-    (tree / "new.txt").write_text("new")
-    assert cloned(tree, tmp_path / "of changes") is None
+    assert script("building").cloned(part, tmp_path / "of a part") is None
+    assert script("building").cloned(tmp_path, tmp_path / "of none") is None
 
 
 def test_a_wheel_says_what_built_it(script, tmp_path):
