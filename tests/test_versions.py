@@ -99,6 +99,41 @@ def test_what_is_no_checkout_of_its_own_is_not_cloned(script, tree, tmp_path):
     assert script("building").cloned(tmp_path, tmp_path / "of none") is None
 
 
+def test_the_second_build_has_another_path_mask_and_seed(script, monkeypatch, tmp_path):
+    """
+    But the same time; files that come out otherwise are not called the same.
+    """
+    building, asked = script("building"), []
+
+    def told(command, umask=-1, **variables):
+        if "build" in command:
+            *_, out, source = command
+            asked.append(
+                (source, umask, variables["PYTHONHASHSEED"], variables["SOURCE_DATE_EPOCH"])
+            )
+            out.mkdir()
+            with zipfile.ZipFile(out / "a.whl", "w") as packed:
+                name = zipfile.ZipInfo("a.dist-info/WHEEL")  # of one time, whatever the time
+                packed.writestr(name, "Generator: hatchling 9.8\n")
+            (out / "a.tar.gz").write_text(str(source))
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(building, "told", told)
+    monkeypatch.setattr(building, "fresh", lambda *_: tmp_path / "python")
+    monkeypatch.setattr(building, "cloned", lambda _, place: place)
+
+    rows, _ = building.built(tmp_path, sys.executable)
+
+    one, two = asked
+    assert ([building.ROOT, tmp_path / "clone"], one[3]) == ([one[0], two[0]], two[3])
+    assert one[1] != two[1]
+    assert one[2] != two[2]
+    assert {"a.tar.gz": False, "a.whl": True} == {
+        each["file"]: each[building.SAME] for each in rows
+    }
+    assert {"hatchling 9.8"} == {each["built by"] for each in rows}
+
+
 def test_a_wheel_says_what_built_it(script, tmp_path):
     """
     The backend with its version, for other versions write other bytes.
@@ -123,14 +158,16 @@ def test_all_extras_that_collect_are_tested_at_their_lowest(versions):
     assert not [each for each in pins if "==" not in each]
 
 
-@pytest.mark.parametrize("title", ["lowest", "collect, lowest"])
-def test_one_package_has_one_lowest_version(versions, title):
+def test_one_package_has_one_lowest_version_in_all_extras(versions):
     """
-    Two of them could not be installed together.
+    Of two of them one would never be tried; 4.66.3 is the least tqdm beside the lowest datasets.
     """
-    names = [versions.name(each) for each in versions.needed(versions.KNOWN[title])]
+    extras = [*versions.EXTRAS, *versions.COLLECT]
+    asked = versions.needed(versions.Environment("all", extras))
+    names = [versions.name(each) for each in asked]
 
     assert len({*names}) == len(names)
+    assert "tqdm>=4.66.3" in asked
 
 
 def test_the_callback_of_the_trainer_is_tested_where_the_trainer_is(versions, monkeypatch):
