@@ -17,6 +17,7 @@ from pathlib import Path
 import keeping
 import torch
 from options import parser_of
+from peak import high_water
 from transformers import AutoModelForCausalLM
 
 from p2law.collect.configs import to_config
@@ -43,12 +44,6 @@ def blocks(shape: Shape) -> Iterator[dict[str, torch.Tensor]]:
             block = {}
         block[name] = torch.ones(size) if len(size) == 1 else torch.randn(size, generator=rng) / 32
     yield block
-
-
-def high_water() -> float:
-    """Largest resident set so far, in MiB."""
-    status = Path("/proc/self/status").read_text(encoding="utf-8")
-    return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
 def work(way: str, folder: Path, out: Path, shape: Shape) -> None:

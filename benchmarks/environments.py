@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / ".venvs"
@@ -74,16 +75,42 @@ def _step(what: str, python: Path | str, command: list[object]) -> None:
         raise FailedError(f"{what}: {why}", why) from error
 
 
+def newest(least: tuple[int, int]) -> str:
+    """The newest Python here that is at least of this version."""
+    found = {version: python for python, version in _found(least)}
+    if not found:
+        raise _missing(least)
+    return found[max(found)]
+
+
+def version_of(python: str) -> tuple[int, ...]:
+    """Version of an interpreter; empty where it does not run."""
+    code = "import sys; print(*sys.version_info[:3])"
+    done = subprocess.run([python, "-c", code], capture_output=True, text=True, check=False)  # noqa: S603
+    return tuple(map(int, done.stdout.split())) if done.returncode == 0 else ()
+
+
 def _new_enough(least: tuple[int, int]) -> str:
     """A Python of at least this version: this one, one on the path, or one of pyenv's."""
     if sys.version_info[:2] >= least:
         return sys.executable
+    for python, _ in _found(least):
+        return python
+    raise _missing(least)
+
+
+def _found(least: tuple[int, int]) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Every Python of at least this version, on the path or of pyenv's, with its version."""
     names = [f"python3.{minor}" for minor in range(least[1], least[1] + 4)]
     found = [shutil.which(name) for name in names]
     found += sorted(map(str, Path.home().glob(".pyenv/versions/3.*/bin/python")))
     for each in filter(None, found):
-        code = f"import sys; sys.exit(sys.version_info[:2] < {least})"
-        done = subprocess.run([each, "-c", code], capture_output=True, check=False)  # noqa: S603
-        if done.returncode == 0:
-            return each
-    raise MissingPythonError(f"needs Python {least[0]}.{least[1]}, which was not found here")
+        version = version_of(each)
+        if version[:2] >= least:
+            yield each, version
+
+
+def _missing(least: tuple[int, int]) -> MissingPythonError:
+    """What is said where there is no Python of at least this version."""
+    version = ".".join(map(str, least))
+    return MissingPythonError(f"needs Python {version} or newer, which was not found here")

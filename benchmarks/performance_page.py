@@ -74,23 +74,24 @@ PARTS = (
             "rows": {
                 "10,000,000 rows": ("after", text.grouped),
                 "CPU s so far": ("CPU seconds", ".1f"),
-                "peak so far, MiB": ("peak MB", text.mebibytes),
+                "peak so far, MiB": ("peak MiB", ","),
             },
             "runs": {
                 "10,000 runs": ("after", text.grouped),
                 "CPU s so far": ("CPU seconds", ".1f"),
-                "peak so far, MiB": ("peak MB", text.mebibytes),
+                "peak so far, MiB": ("peak MiB", ","),
             },
             "lone": {
                 "1,000,000 rows without runs": ("after", text.grouped),
                 "CPU s so far": ("CPU seconds", ".1f"),
-                "peak so far, MiB": ("peak MB", text.mebibytes),
+                "peak so far, MiB": ("peak MiB", ","),
             },
             "jobs": {
                 "backend": ("backend", ""),
                 "hash of all answers": ("hash of all answers", ""),
             },
         },
+        text.of_scale,
     ),
     Part(
         "speed",

@@ -4,7 +4,7 @@ import itertools
 import re
 from typing import Any
 
-from performance_goals import of_usual, place
+from performance_goals import LARGE_GB, of_usual, place
 
 Tables = dict[str, list[dict[str, Any]]]
 
@@ -179,9 +179,22 @@ def of_growth(tables: Tables) -> list[str]:
     return [f"The time of `p2law` grows by a factor of {', '.join(steps)} rows."]
 
 
-def mebibytes(megabytes: float) -> str:
-    """Memory that was measured in 1e6 bytes."""
-    return f"{megabytes * 1e6 / 2**20:,.0f}"
+def of_scale(tables: Tables) -> list[str]:
+    """Whether memory is as it is meant, what takes more of it, and what ended badly."""
+    steps = {row["step"]: row for row in tables.get("rows", ()) if "step" in row}
+    told = []
+    if "refits" in steps:
+        told.append(
+            f"Less than {LARGE_GB} GB is meant of loading and fitting. The refits behind intervals "
+            f"take more: up to {steps['refits']['peak MiB']:,} MiB."
+        )
+    bad = [
+        f"{row.get('backend') or row['after']}: {row['trouble']}"
+        for table in tables.values()
+        for row in table
+        if row["trouble"]
+    ]
+    return [*told, f"What ended badly: {'; '.join(bad)}."] if bad else told
 
 
 def grouped(text: str) -> str:

@@ -18,8 +18,9 @@ from typing import Any
 
 import keeping
 import torch
-from calibration_memory import blocks, high_water
+from calibration_memory import blocks
 from options import parser_of
+from peak import high_water
 from transformers import AutoModelForCausalLM
 
 from p2law.collect.configs import to_config

@@ -173,6 +173,8 @@ PARTS = (
                 "file": ("file", ""),
                 "bytes": ("bytes", ","),
                 "sha256 begins": ("sha256", text.short),
+                "built by": ("built by", ""),
+                "the second time from": ("second time from", ""),
                 "same the second time": ("same the second time", ""),
             },
             "environments": {

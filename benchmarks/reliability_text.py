@@ -272,9 +272,16 @@ def of_versions(tables: Tables) -> list[str]:
     """Whether builds are the same, and how many tests passed."""
     same = sum(row["same the second time"] for row in tables["built"])
     told = [f"{same} of {len(tables['built'])} files were the same when built a second time."]
-    rows = tables["environments"]
-    passed, failed = (sum(row.get(each, 0) for row in rows) for each in ("passed", "failed"))
+    if any("second time from" in row for row in tables["built"]):
+        told.append("The second time the umask and the seed of Python's hashes were others.")
+    rows = [row for row in tables["environments"] if row["tests"] != "none" or row["trouble"]]
+    passed, failed = (sum(row[each] or 0 for row in rows) for each in ("passed", "failed"))
     told.append(f"In {len(rows)} environments {passed:,} tests passed and {failed:,} failed.")
+    told += [
+        f"Not tried, {row['environment']}: {row['why skipped']}."
+        for row in tables["environments"]
+        if row not in rows
+    ]
     bad = [f"{row['environment']}: {row['which failed']}" for row in rows if row.get("failed")]
     bad += [f"{row['environment']}: {row['trouble']}" for row in rows if row.get("trouble")]
     reasons = sorted({each for row in rows if (each := row.get("why skipped"))})

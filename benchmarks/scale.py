@@ -4,6 +4,8 @@ Each measurement has a fresh process; memory is the most that process ever held 
 time. A cluster here is two processes of one machine: what is shown is that every backend of joblib
 gives the same bits, not that it is faster.
 
+A process that ends badly, answers that differ, and a load or a fit of up to 1e7 rows that takes
+more than is meant are kept, and then said at the end, which is a bad one.
 Tables that were not asked for stay in the file as they were.
 
     python benchmarks/scale.py [--save FILE] [--rows 1e7] [--runs 10000] [--lone 1e6]
@@ -14,11 +16,12 @@ import argparse
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,13 +29,16 @@ from typing import Any
 import keeping
 import numpy as np
 import pandas as pd
+from environments import last_error
 from options import parser_of
+from peak import high_water
+from performance_goals import LARGE_GB, LARGE_ROWS
 from simulated import TRUTH
 
 import p2law
 from p2law import forms, holdout, testing
 
-Row = dict[str, object]
+Row = dict[str, Any]
 
 
 def part(sizes: np.ndarray, rates: np.ndarray, rows: int, seed: int) -> pd.DataFrame:
@@ -56,39 +62,35 @@ def write(path: Path, rows: int) -> None:
         writer.close()
 
 
-def held() -> float:
-    """Most memory that this process ever held, in MB."""
-    status = Path("/proc/self/status").read_text(encoding="utf-8")
-    return int(status.split("VmHWM:")[1].split()[0]) * 1024 / 1e6
-
-
 def rows_in_a_file(path: str) -> Iterator[Row]:
     """Load a file and fit it; then its intervals and its view."""
-    yield _step("import p2law")
+    yield _step("import", "import p2law")
     records = p2law.load(path)
-    yield _step(f"load {len(records):,} rows")
+    yield _step("load", f"load {len(records):,} rows")
     fit = p2law.fit(records, forms.p2)
-    yield _step(f"fit, {fit.status.words}")
+    yield _step("fit", f"fit, {fit.status.words}")
     _ = fit.draws
-    yield _step(f"{len(fit.draws)} refits, one linear step each")
+    yield _step("refits", f"{len(fit.draws)} refits, one linear step each")
     _ = str(fit)
-    yield _step("view")
+    yield _step("view", "view")
 
 
 def many_runs(runs: str) -> Iterator[Row]:
     """Fit many short runs, with 1,000 refits; the view must stay readable."""
     rates = np.linspace(0.1, 0.6, 100)
     records = part(np.geomspace(0.25e9, 8e9, int(runs) // 100), rates, 20, 0)
-    yield _step(f"made {len(records):,} rows of {records['run'].nunique():,} runs")
+    yield _step("make", f"made {len(records):,} rows of {records['run'].nunique():,} runs")
     fit = p2law.fit(records, forms.p2)
-    yield _step(f"fit, {fit.status.words}")
+    yield _step("fit", f"fit, {fit.status.words}")
     view = str(fit)
     lines = view.splitlines()
-    yield _step(f"view of {len(lines)} lines, the longest of {max(map(len, lines))} letters")
+    yield _step(
+        "view", f"view of {len(lines)} lines, the longest of {max(map(len, lines))} letters"
+    )
     draws = fit.known.of_refits(1000).draws
     errors = draws.std()
     off = max(abs(fit.values[name] - true) / errors[name] for name, true in TRUTH.items())
-    yield _step(f"{len(draws)} refits; the truth lies within {off:.1f} standard errors")
+    yield _step("refits", f"{len(draws)} refits; the truth lies within {off:.1f} standard errors")
 
 
 def lone_rows(rows: str) -> Iterator[Row]:
@@ -103,16 +105,17 @@ def lone_rows(rows: str) -> Iterator[Row]:
         }
     )
     records = testing.synthesize(forms.p2, TRUTH, table, noise=0.01)
-    yield _step(f"made {len(records):,} rows, each a run of its own")
+    yield _step("make", f"made {len(records):,} rows, each a run of its own")
     fit = p2law.fit(records, forms.p2)
-    yield _step(f"fit, {fit.status.words}")
+    yield _step("fit", f"fit, {fit.status.words}")
     _ = fit.draws
-    yield _step(f"{len(fit.draws)} refits")
+    yield _step("refits", f"{len(fit.draws)} refits")
 
 
-def _step(what: str) -> Row:
-    used = {"CPU seconds": round(time.process_time(), 1), "peak MB": round(held())}
-    return {"after": what, **used, "trouble": ""}
+def _step(step: str, what: str) -> Row:
+    """A row for what was done, known by its step."""
+    used = {"CPU seconds": round(time.process_time(), 1), "peak MiB": round(high_water())}
+    return {"step": step, "after": what, **used, "trouble": ""}
 
 
 # -- the same bits wherever --------------------------------------------------------------------
@@ -191,31 +194,61 @@ def backend(name: str) -> Iterator[Row]:
 
 # -- processes ---------------------------------------------------------------------------------
 
-USED = ("CPU seconds", "peak MB")
-WHAT = {"rows": "after", "runs": "after", "lone": "after", "jobs": "backend"}
 KINDS = {"rows": rows_in_a_file, "runs": many_runs, "lone": lone_rows, "jobs": backend}
+NO_STEP = {"step": "none", "after": "no further step", "CPU seconds": None, "peak MiB": None}
+FILE = "records.parquet"
 
 
-def apart(kind: str, argument: object) -> list[Row]:
-    """Measure in a fresh process."""
+def apart(kind: str, argument: object, folder: Path | None = None) -> list[Row]:
+    """Measure in a fresh process, in a folder; what ended badly has a last row that says why."""
     command = [sys.executable, __file__, "--alone", kind, str(argument)]
     path = os.pathsep.join([str(Path(__file__).parents[1]), str(Path(__file__).parent)])
     environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)  # noqa: S603
+    done = subprocess.run(  # noqa: S603
+        command, capture_output=True, text=True, check=False, env=environment, cwd=folder
+    )
     found = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no word of why"])[-1]
-        lost = (
-            {"hash of all answers": "none"} if kind == "jobs" else {"CPU seconds": 0, "peak MB": 0}
-        )
-        found.append({WHAT[kind]: str(argument), **lost, "trouble": last})
+        job = {"backend": str(argument), "hash of all answers": None}
+        found.append((job if kind == "jobs" else NO_STEP) | {"trouble": _why(done)})
     for row in found:
         print(json.dumps(row), flush=True)
     return found
 
 
+def _why(done: subprocess.CompletedProcess[str]) -> str:
+    """Why a process ended badly: the signal that killed it, or its last word."""
+    if done.returncode < 0:
+        return f"killed by {signal.Signals(-done.returncode).name}"
+    return last_error(done.stderr)
+
+
+def wrong(tables: Mapping[str, Sequence[Row]], rows: float) -> list[str]:
+    """What is not as it should be in tables, the first of them of so many rows of a file."""
+    told = [
+        f"{kind}, {row.get('backend') or row['after']}: {row['trouble']}"
+        for kind, table in tables.items()
+        for row in table
+        if row["trouble"]
+    ]
+    jobs = [row for row in tables.get("jobs", ()) if not row["trouble"]]
+    if len({row["hash of all answers"] for row in jobs}) > 1:
+        each = ", ".join(f"{row['backend']} {row['hash of all answers']}" for row in jobs)
+        told.append(f"answers differ: {each}")
+    taken = {
+        str(row["after"]): row["peak MiB"] * 2**20 / 1e9
+        for row in tables.get("rows", ())
+        if row["step"] in {"load", "fit"}
+    }
+    return told + [
+        f"{after}: {peak:.2f} GB at the most, where less than {LARGE_GB} GB is meant"
+        for after, peak in taken.items()
+        if rows <= LARGE_ROWS and peak >= LARGE_GB
+    ]
+
+
 def main() -> None:
-    """Measure what is asked for; keep it."""
+    """Measure what is asked for; keep it, and end with what is not as it should be."""
     parser = parser_of(__doc__)
     parser.add_argument("--save", type=Path)
     parser.add_argument("--rows", type=float, default=1e7)
@@ -233,8 +266,8 @@ def main() -> None:
         tables = json.loads(options.save.read_text(encoding="utf-8"))["tables"]
     if "rows" in options.only:
         with tempfile.TemporaryDirectory() as folder:
-            write(Path(folder) / "records.parquet", int(options.rows))
-            tables["rows"] = apart("rows", Path(folder) / "records.parquet")
+            write(Path(folder) / FILE, int(options.rows))
+            tables["rows"] = apart("rows", FILE, Path(folder))
     if "runs" in options.only:
         tables["runs"] = apart("runs", options.runs)
     if "lone" in options.only:
@@ -244,6 +277,9 @@ def main() -> None:
     if options.save:
         packages = ("pyarrow", "joblib", "distributed", "ray")
         keeping.keep(options.save, tables, packages, options.only)
+    bad = wrong({kind: tables[kind] for kind in options.only}, options.rows)
+    if bad:
+        sys.exit(f"not as it should be: {'; '.join(bad)}")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
 """Does what is built work away from the source tree: lowest and newest versions, wheel and sdist.
 
-The wheel and the sdist are built twice from one commit; their sha256 must agree. Then each
+The wheel and the sdist are built twice (`building.py`); their sha256 must agree. Then each
 environment is made afresh, what was built is installed into it, and the tests run in an empty
 folder, from what the sdist holds without the package, so that no module can come from the tree.
 One environment has the whole sdist unpacked and runs its own tests there, as a packager would.
-The lowest versions are those that pyproject.toml names; the newest are what pip finds.
+The lowest versions are those that pyproject.toml names; the newest are what pip finds. One
+environment has the newest Python that is found here, where that is newer than all of `--python`.
 Environments that were not asked for stay in the file as they were.
 
     python benchmarks/versions.py [--save FILE] [--only NAME ...] [--python python3.13 ...]
@@ -13,18 +14,15 @@ Environments that were not asked for stay in the file as they were.
 """
 
 import argparse
-import hashlib
 import json
-import os
 import re
 import resource
 import shutil
-import subprocess
 import sys
 import tarfile
 import tempfile
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,19 +30,19 @@ from xml.etree import ElementTree as ET
 
 import environments
 import keeping
+from building import ROOT, SAME, built, fresh, told
 from options import parser_of
 
-ROOT = Path(__file__).parents[1]
 DAY = datetime.now(UTC).date().isoformat()
-VENVS = Path(__file__).parent / ".venvs"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = ("plot", "report", "parquet", "progress", "parallel")
+COLLECT = ("collect", "collect-data", "collect-slurm")
 TOOLS = ("pytest>=8.2", "pytest-randomly", "pytest-xdist", "hypothesis")
-SAME = "same the second time"
 COLUMNS = (
     *("environment", "built", "python", "versions", "tests", "passed", "failed", "skipped"),
     *("which failed", "why skipped", "trouble", "CPU seconds", "measured"),
 )
+COUNTS = ("passed", "failed", "skipped")
 
 
 @dataclass(frozen=True)
@@ -58,10 +56,15 @@ class Environment:
     tests: str = "core"
     whole: bool = False
     """Whether tests run where the whole sdist was unpacked, the package beside them."""
+    beside: Sequence[str] = ()
+    """Packages of the extra `test` that tests want beside the extras."""
+    ahead: bool = False
+    """Whether the newest Python that is here runs it, and not one that was asked for."""
 
 
 ENVIRONMENTS = (
     Environment("newest"),
+    Environment("newest, newest Python", ahead=True),
     Environment("lowest", lowest=True),
     Environment("core alone, lowest", extras=(), lowest=True),
     Environment("core alone, newest", extras=()),
@@ -69,8 +72,8 @@ ENVIRONMENTS = (
     Environment("sdist, its own tests", built="tar.gz", whole=True),
 )
 COLLECTING = (
-    Environment("collect, newest", extras=("collect",), tests="collect"),
-    Environment("collect, lowest", extras=("collect",), lowest=True, tests="collect"),
+    Environment("collect, newest", COLLECT, tests="collect", beside=("accelerate",)),
+    Environment("collect, lowest", COLLECT, lowest=True, tests="collect", beside=("accelerate",)),
     Environment(
         "sdist, its own tests, all extras", ("test",), built="tar.gz", tests="all", whole=True
     ),
@@ -78,64 +81,18 @@ COLLECTING = (
 KNOWN = {each.title: each for each in (*ENVIRONMENTS, *COLLECTING)}
 
 
-def told(
-    command: Sequence[object], cwd: Path = ROOT, **variables: str
-) -> subprocess.CompletedProcess[str]:
-    """Run a command and catch what it says; no path of ours leads it to the tree."""
-    texts = [str(each) for each in command]
-    known = {name: each for name, each in os.environ.items() if name != "PYTHONPATH"} | variables
-    return subprocess.run(texts, cwd=cwd, capture_output=True, text=True, check=False, env=known)  # noqa: S603
-
-
-def fresh(name: str, python: str, packages: Sequence[object]) -> Path | str:
-    """Make an environment; its interpreter, or the last line of what went wrong."""
-    place = VENVS / name.replace(", ", "-").replace(" ", "_")
-    found = place / "bin" / "python"
-    steps = (
-        [python, "-m", "venv", "--clear", place],
-        [found, "-m", "pip", "install", "-q", "--disable-pip-version-check", *packages],
-    )
-    for step in steps:
-        done = told(step)
-        if done.returncode:
-            return environments.last_error(done.stdout + done.stderr)
-    return found
-
-
-# -- building -------------------------------------------------------------------------------
-
-
-def built(folder: Path) -> tuple[list[dict[str, object]], list[Path]]:
-    """Build twice; a row for each file, and the files."""
-    python = fresh("build", sys.executable, ["build"])
-    if isinstance(python, str):
-        raise SystemExit(python)
-    epoch = told(["git", "log", "-1", "--format=%ct"]).stdout.strip() or "1577836800"
-    for part in ("one", "two"):
-        done = told([python, "-m", "build", "-o", folder / part, ROOT], SOURCE_DATE_EPOCH=epoch)
-        if done.returncode:
-            raise SystemExit(done.stdout[-2000:] + done.stderr[-2000:])
-    files = sorted((folder / "one").iterdir())
-    rows = [
-        {
-            "file": each.name,
-            "bytes": each.stat().st_size,
-            "sha256": _sum(each),
-            SAME: _sum(each) == _sum(folder / "two" / each.name),
-        }
-        for each in files
-    ]
-    return rows, files
-
-
-def _sum(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def needed(extras: Sequence[str]) -> list[str]:
-    """What the project asks for, as it is written."""
+def needed(each: Environment) -> list[str]:
+    """What the project asks for in an environment, as it is written; each once."""
     optional = PROJECT["optional-dependencies"]
-    return [*PROJECT["dependencies"], *(each for extra in extras for each in optional[extra])]
+    asked = [*PROJECT["dependencies"], *(one for extra in each.extras for one in optional[extra])]
+    return list(
+        dict.fromkeys([*asked, *(one for one in optional["test"] if name(one) in each.beside)])
+    )
+
+
+def name(asked: str) -> str:
+    """Name of a package that is asked for."""
+    return re.split(r"[<>=\[]", asked)[0].lower()
 
 
 def lowest(asked: str) -> str:
@@ -150,17 +107,17 @@ def tested(
     each: Environment, python: str, files: Sequence[Path], only: Sequence[str]
 ) -> dict[str, object]:
     """Install, test, and say what came out."""
-    asked = list(dict.fromkeys(needed(each.extras)))
-    name = next(path for path in files if path.name.endswith(each.built))
+    asked = needed(each)
+    file = next(path for path in files if path.name.endswith(each.built))
     extras = f"[{','.join(each.extras)}]" if each.extras else ""
-    pins = [lowest(one) for one in asked] if each.lowest else []
-    row: dict[str, object] = dict.fromkeys(COLUMNS, "")
-    row |= {"environment": each.title, "built": each.built, "python": _python(python)}
+    beside = [one for one in asked if name(one) in each.beside]
+    more = [lowest(one) for one in asked] if each.lowest else beside
+    row = empty(each) | {"python": _python(python)}
     interpreter = fresh(
-        f"{each.title}, {Path(python).name}", python, [f"{name}{extras}", *pins, *TOOLS]
+        f"{each.title}, {Path(python).name}", python, [f"{file}{extras}", *more, *TOOLS]
     )
     if isinstance(interpreter, str):
-        return row | {"trouble": interpreter}
+        return row | {"tests": "none", "trouble": interpreter}
     with tempfile.TemporaryDirectory() as folder:
         place = unpacked(next(path for path in files if path.suffix == ".gz"), Path(folder))
         if not each.whole:
@@ -168,6 +125,12 @@ def tested(
         _check_origin(interpreter, place, place if each.whole else interpreter.parents[1])
         outcome = _outcome(interpreter, place, each.tests, only)
         return row | _versions(interpreter, asked) | outcome
+
+
+def empty(each: Environment) -> dict[str, object]:
+    """Row of an environment in which nothing was tested yet."""
+    row: dict[str, object] = dict.fromkeys(COLUMNS, "") | dict.fromkeys(COUNTS)
+    return row | {"environment": each.title, "built": each.built}
 
 
 def unpacked(sdist: Path, folder: Path) -> Path:
@@ -191,8 +154,7 @@ def _versions(interpreter: Path, asked: Sequence[str]) -> dict[str, object]:
         [interpreter, "-m", "pip", "list", "--format", "json", "--disable-pip-version-check"]
     )
     there = {each["name"].lower(): each["version"] for each in json.loads(done.stdout)}
-    names = [re.split(r"[<>=\[]", one)[0].lower() for one in asked]
-    return {"versions": ", ".join(f"{name} {there.get(name, '?')}" for name in names)}
+    return {"versions": ", ".join(f"{one} {there.get(one, '?')}" for one in map(name, asked))}
 
 
 def _python(command: str) -> str:
@@ -202,10 +164,12 @@ def _python(command: str) -> str:
 
 def _outcome(interpreter: Path, folder: Path, which: str, only: Sequence[str]) -> dict[str, object]:
     """Run the tests of a folder, and count what became of them."""
-    collect = folder / "tests" / "collect"
-    whole = collect if which == "collect" else folder / "tests"
+    home = folder / "tests"
+    collect = home / "collect"
+    # The callback of the Trainer stands with the core, and takes what collecting takes.
+    whole = [collect, home / "test_stop_when_saturated.py"] if which == "collect" else [home]
     left = [f"--ignore={collect}"] if which == "core" else []
-    tests = [whole / name for name in only] or [whole]
+    tests = [whole[0] / each for each in only] or whole
     options = ["-q", "-n", "0", "-p", "no:cacheprovider", "--tb=line", *left]
     done = told(
         [interpreter, "-m", "pytest", *options, "--junitxml", folder / "told.xml", *tests],
@@ -239,29 +203,47 @@ def main() -> None:
     """Build, install, test; keep what came out, and end with what is not as it should be."""
     options = _asked()
     with tempfile.TemporaryDirectory() as folder:
-        files, paths = built(Path(folder))
+        files, paths = built(Path(folder).resolve(), sys.executable)
         print(json.dumps(files, indent=1), flush=True)
         rows: list[Mapping[str, object]] = list(
             keeping.so_far(options.save)["tables"].get("environments", [])
         )
         bad = [each["file"] for each in files if not each[SAME]]
-        for python in options.python:
-            for each in options.chosen:
-                before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
-                row = tested(each, python, paths, options.tests)
-                used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
-                row["CPU seconds"] = round(used)
-                row["measured"] = f"{DAY}, commit {keeping.COMMIT}"
-                rows = _with(rows, row)
-                bad += [each.title] if row["failed"] or row["trouble"] else []
-                print(json.dumps(row, indent=1), flush=True)
-                if options.save:
-                    part = keeping.part_of(options.save)
-                    keeping.keep(part, {"built": files, "environments": rows})
+        for each, python, why in turns(options.chosen, options.python):
+            before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+            row = empty(each) | {"tests": "none", "why skipped": why}
+            row = row if why else tested(each, python, paths, options.tests)
+            used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
+            row["CPU seconds"] = round(used)
+            row["measured"] = f"{DAY}, commit {keeping.COMMIT}"
+            rows = _with(rows, row)
+            bad += [each.title] if row["failed"] or row["trouble"] else []
+            print(json.dumps(row, indent=1), flush=True)
+            if options.save:
+                part = keeping.part_of(options.save)
+                keeping.keep(part, {"built": files, "environments": rows})
     if options.save:
         keeping.finish(options.save)
     if bad:
         sys.exit(f"not as it should be: {', '.join(map(str, bad))}")
+
+
+def turns(
+    chosen: Sequence[Environment], pythons: Sequence[str]
+) -> Iterator[tuple[Environment, str, str]]:
+    """Each environment with each interpreter, or why there is none for it."""
+    for python in pythons:
+        yield from ((each, python, "") for each in chosen if not each.ahead)
+    ahead = [each for each in chosen if each.ahead]
+    if not ahead:
+        return
+    newest = max(map(environments.version_of, pythons)) or sys.version_info
+    python, why = "", ""
+    try:
+        python = environments.newest((newest[0], newest[1] + 1))
+    except environments.MissingPythonError as error:
+        why = str(error)
+    yield from ((each, python, why) for each in ahead)
 
 
 def _asked(words: Sequence[str] | None = None) -> argparse.Namespace:
@@ -284,9 +266,13 @@ def _asked(words: Sequence[str] | None = None) -> argparse.Namespace:
 def _with(
     rows: Sequence[Mapping[str, object]], row: Mapping[str, object]
 ) -> list[Mapping[str, object]]:
-    """All rows, one of them new: in the place of an older one of its environment and Python."""
+    """All rows, one of them new: in the place of an older one of its environment and Python.
+
+    The newest Python of today is another tomorrow: of that environment there is one row.
+    """
+    ahead = KNOWN[str(row["environment"])].ahead
     same = [
-        each["environment"] == row["environment"] and each["python"] == row["python"]
+        each["environment"] == row["environment"] and (ahead or each["python"] == row["python"])
         for each in rows
     ]
     if not any(same):

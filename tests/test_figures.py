@@ -243,16 +243,6 @@ def test_where_p2law_falls_short_is_said_first(script):
     assert page.index(told) < page.index("Each tool in an environment")
 
 
-@pytest.mark.parametrize("name", ["performance", "reliability", "coverage"])
-def test_a_page_is_what_its_figures_make(script, name):
-    """
-    Neither a figure that is measured again nor a sentence is left off the page.
-    """
-    made = script(f"{name}_page")
-
-    assert made.PAGE.read_text(encoding="utf-8") == made.page()
-
-
 def test_every_benchmark_is_shown_on_a_page(script):
     """
     What `all.py` measures is not measured for nothing.

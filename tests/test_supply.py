@@ -192,6 +192,8 @@ def test_the_promises_are_written_down():
         "benchmarks/licences.py",
         "brings CUDA, which is Nvidia's own",
         "same sha256",
+        "`python benchmarks/versions.py --collect`",
+        "`bash .ci/supply` is the short form",
     ):
         assert words in said
 
@@ -248,14 +250,17 @@ def test_what_is_handed_out_is_checked_by_one_script():
 
 def test_the_environments_that_the_check_names_are_tested(versions):
     """
-    Those two, under the names that they have; any other name is refused, not passed over.
+    The lowest versions among them; any other name is refused, not passed over.
     """
     script = (ROOT / ".ci" / "supply").read_text(encoding="utf-8").replace("\\\n", "")
     (line,) = (each for each in script.splitlines() if "versions.py" in each)
 
     asked = versions._asked(shlex.split(line.partition("versions.py")[2]))
 
-    assert ["core alone, newest", "sdist, its own tests"] == [each.title for each in asked.chosen]
+    assert ["lowest", "core alone, lowest", "core alone, newest", "sdist, its own tests"] == [
+        each.title for each in asked.chosen
+    ]
+    assert all((ROOT / "tests" / each).is_file() for each in asked.tests)
     for words in (["--only", "nonsense"], ["--only"], ["--python"], ["--tests"]):
         with pytest.raises(SystemExit):
             versions._asked(words)
@@ -275,7 +280,7 @@ def test_an_environment_that_cannot_be_made_says_why(versions, monkeypatch, tmp_
     """
     The last word of the step that failed, though no line of it begins with ERROR.
     """
-    monkeypatch.setattr(versions, "VENVS", tmp_path)
+    monkeypatch.setattr(benchmark("building"), "VENVS", tmp_path)
     python = tmp_path / "python"
     python.write_text("#!/bin/sh\necho 'Error: ensurepip is missing' >&2\nexit 1\n")
     python.chmod(0o755)
