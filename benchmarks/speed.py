@@ -38,7 +38,7 @@ COUNT = 1000
 FIRST = " the fit"
 """Comes before all numbers."""
 REFITTING = Tool("lmfit", "lmfit_refits", robust=True)
-TURNS = 15
+TURNS = 7
 IMPORTS = {
     "p2law": ("", "p2law"),
     "p2law and what its first fit loads": ("", "p2law, lmfit"),

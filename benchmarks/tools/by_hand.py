@@ -35,7 +35,7 @@ RANGES = {
 }
 """Of exponents in random starts."""
 TERMS = (np.log(0.03), np.log(1.0))
-"""Least and most of every term of a random start at the middle of the records: logarithms of nat."""
+"""Least and most of each term of a random start at the middle of the records: logarithms of nat."""
 IN_LOGS = {"chinchilla": ("E", "A", "B"), "p2": ("N_C", "D_C")}
 
 
