@@ -26,6 +26,7 @@ import keeping
 from options import parser_of
 
 from p2law.files.writing import write_whole
+from p2law.text.wording import several
 from tests.hostile.apart import outcomes
 from tests.hostile.running import TARGETS, Outcome, target_of
 
@@ -102,7 +103,9 @@ def main() -> None:
     done = [held[each] for each in parts]
     report(done, asked.save, commit)
     if odd := sum(len(each["unexplained"]) for each in done):
-        raise SystemExit(f"{odd} cases stay unexplained; {asked.done} names them")
+        raise SystemExit(
+            f"{several(odd, 'case')} unexplained; {asked.done} names {'it' if odd == 1 else 'them'}"
+        )
 
 
 def run(parts: Sequence[str], held: dict[str, Part], file: Path, workers: int) -> None:

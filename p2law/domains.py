@@ -129,6 +129,11 @@ class Domain:
         *_, high, is_open = self._ends
         return math.nextafter(high, -math.inf) if is_open and math.isfinite(high) else high
 
+    @property
+    def where(self) -> str:
+        """As it stands after "is" and "is not": "> 0", "in (0, 1)"."""
+        return f"in {self}" if self.rule.startswith(("(", "[")) else str(self)
+
     def __str__(self) -> str:
         return self.rule or "every finite number"
 

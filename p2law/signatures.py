@@ -133,7 +133,7 @@ def _read_coefficient(
 
 def _start(law: str, name: str, default: Any) -> float:
     """The number at which a search starts."""
-    if not is_number(default):
+    if not is_number(default) or math.isinf(default):
         raise FormError(
             f"{law}: the default of {name} is the number where a search starts, got {got(default)}"
         )

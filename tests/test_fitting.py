@@ -504,7 +504,7 @@ def test_rows_without_a_value_are_left_out_and_counted(p2_records):
     assert len(records) == len(fit.records)
     assert (
         ("p2 has no value where tokens is not > 0", 5),
-        ("p2 has no value where pruning_rate is not (0, 1)", 3),
+        ("p2 has no value where pruning_rate is not in (0, 1)", 3),
     ) == fit.search.left_out
     assert "left out" in str(fit)
 

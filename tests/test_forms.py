@@ -254,15 +254,17 @@ def test_a_law_without_complex_steps_is_told_why():
     assert "central differences instead of complex step" in breach(law)
 
 
-def test_a_coefficient_that_has_no_value_to_try_is_passed_on():
+@pytest.mark.parametrize("linear", [(), ("a",)])
+def test_a_search_cannot_start_at_infinity(linear):
     """
-    Neither a bound nor a default that is finite; what is wrong with that is told further on.
+    The coefficient is named with its default, before any number is made of it.
     """
 
     def law(tokens: POSITIVE, *, a, b=np.inf):
         return a * tokens**-b
 
-    assert "central differences instead of complex step" in breach(law, linear=("a",))
+    words = "law: the default of b is the number where a search starts, got inf (float)"
+    assert breach(law, linear=linear) == words
 
 
 def test_a_coefficient_is_not_linear_where_the_law_loses_its_value():

@@ -122,7 +122,7 @@ def test_fuzzing_counts_a_case_that_takes_too_much(fuzz, file, capsys):
     """
     In a part of its own beside those that were there, says so at once, and ends badly.
     """
-    with pytest.raises(SystemExit, match=r"1 cases stay unexplained; .*done\.json names them"):
+    with pytest.raises(SystemExit, match=r"1 case unexplained; .*done\.json names it"):
         fuzz("--cases", "4", "--workers", "1", held={"0": fuzzed(result=2)})
 
     done = json.loads(file.read_text(encoding="utf-8"))
@@ -173,9 +173,9 @@ def test_a_case_that_takes_too_long_alone_stays_unexplained(fuzz, script, monkey
     However often the command is given: no third run excuses it.
     """
     monkeypatch.setattr(script, "TARGETS", {"answers": answers, "hogs": tarries})
-    with pytest.raises(SystemExit, match="1 cases stay unexplained"):
+    with pytest.raises(SystemExit, match="1 case unexplained"):
         fuzz("--cases", "2", held={"0": late()})
 
     monkeypatch.setattr(script, "TARGETS", {"answers": answers, "hogs": answers})
-    with pytest.raises(SystemExit, match="1 cases stay unexplained"):
+    with pytest.raises(SystemExit, match="1 case unexplained"):
         fuzz("--cases", "2")

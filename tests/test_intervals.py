@@ -9,7 +9,7 @@ import pytest
 import p2law
 from p2law import Bounds, Domain, form, forms, testing
 from p2law.errors import FitError
-from p2law.result.intervals import between
+from p2law.result.intervals import between, carried_alone
 from p2law.solving import resampling
 from p2law.solving.condensing import condense
 from p2law.solving.problem import Problem
@@ -610,3 +610,24 @@ def test_an_end_between_a_refit_that_gets_there_and_one_that_never_does_is_the_o
     np.testing.assert_allclose(low, [1.3, 1.3, np.nan])
     np.testing.assert_allclose(high, [3.7, np.inf, np.nan])
     assert [float(each) for each in between(values[:, 1], 0.8)] == [low[1], np.inf]
+
+
+@pytest.mark.parametrize(
+    ("runs", "words"),
+    [
+        (["run a"], "run a alone tells beta: how far it lies off cannot be seen, and intervals"),
+        (
+            ["run a", "run b"],
+            "run a and run b alone tell beta: how far they lie off cannot be seen",
+        ),
+    ],
+)
+def test_one_run_is_spoken_of_otherwise_than_several(runs, words):
+    """
+    It, or they; and what to add is like it, or like them.
+    """
+    said = carried_alone(runs, ["beta"])
+
+    assert said.startswith(words)
+    like = "a run like it" if len(runs) == 1 else "runs like them"
+    assert said.endswith(f"there take that from the other runs; add {like}")

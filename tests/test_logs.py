@@ -961,7 +961,7 @@ def test_any_table_is_read_by_a_map_of_its_columns(tmp_path):
     [
         ("", "is empty"),
         ("step,loss\n", "has a header and no rows"),
-        ("step,loss\n100,2.5\n200\n", "line 3 has 1 cells, the header 2\n1 rows before it"),
+        ("step,loss\n100,2.5\n200\n", "line 3 has 1 cell, the header 2\n1 rows before it"),
         ("step,loss\n100,2.5\n200,low\n", "line 3: loss = 'low'\nwrite plain numbers"),
         ("step,loss\n100,2.5\n200,1_0\n", "line 3: loss = '1_0'"),
         ("step,loss,loss\n1,2,3\n", "column loss stands more than once"),

@@ -497,6 +497,19 @@ def test_small_whole_token_counts_are_plain_counts():
     assert "row 8: tokens = 0.512" in str(error)
 
 
+@pytest.mark.parametrize("column", ["params", "tokens"])
+def test_counts_that_are_none_in_billions_either_are_refused_as_that(column):
+    """
+    A millionth of a billionth: no unit that anybody counts in explains it.
+    """
+    error = refusal(records(**{column: [1e-12, 1e-11, 1e-10, 1e-9]}, base_loss=2.0))
+
+    assert f"4 of 4 records have {column} below 1:" in str(error)
+    assert f"`{column}` is a plain count; these are none in billions either" in str(error)
+    assert "look like billions" not in str(error)
+    assert f"pass accept=('{column}',)" in str(error)
+
+
 def test_zero_tokens_are_not_billions():
     """
     Losses right after pruning, and nothing else, are legal.

@@ -409,7 +409,7 @@ def test_rows_where_the_law_has_no_value_are_counted(fit, parts):
     assert 1 == found.rows
     assert (
         ("p2 has no value where tokens is not > 0", 1),
-        ("p2 has no value where pruning_rate is not (0, 1)", 1),
+        ("p2 has no value where pruning_rate is not in (0, 1)", 1),
     ) == found.left_out
 
 

@@ -90,7 +90,7 @@ def test_a_csv_of_many_columns_with_short_lines_is_refused_before_it_is_a_table(
     path.write_text(",".join(f"c{k}" for k in range(5_000)) + "\n1" * 10_000)
 
     def refused():
-        with pytest.raises(RecordError, match="line 2 has 1 cells, but the header has 5000"):
+        with pytest.raises(RecordError, match="line 2 has 1 cell, but the header has 5000"):
             load(path)
 
     assert _peak(refused) < 50

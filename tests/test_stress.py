@@ -45,6 +45,7 @@ LAWS = {
     forms.token_power: {"floor": 1.7, "scale": 400.0, "beta": 0.35},
 }
 UNSHIFTED = ": the intervals assume that no run is shifted as a whole and that "
+IMPOSSIBLE = "tokens are below 1, but `tokens` is a plain count"
 NEEDLESS = "{0} is at its lower bound 0: the records do not need its term"
 
 
@@ -365,6 +366,33 @@ def test_rates_all_near_zero_leave_the_power_of_what_is_kept_free():
     assert fit.residuals()["residual"].abs().max() < 1e-6
 
 
+@pytest.mark.parametrize("noise", [0.0, 0.003])
+def test_where_a_law_is_flat_no_inputs_are_said_to_vary_together(noise):
+    """
+    Every size at every rate: the rates are too near 0, and one that is not settles the law.
+    """
+    form, rates = forms.sparse_pretraining, (1e-6, 1e-5, 1e-4)
+    fit = p2law.fit(full(form, rates, 12, noise), form)
+
+    flat = (
+        "a_S and c_S move together: the curve hardly shows it over the records' pruning rates "
+        "(1e-6 to 0.0001); add some up to 0.1 or hold one of them (fixed=)"
+    )
+    jobless = ["b_S has no meaning here: a_S = 0"] * (noise > 0)
+    assert_says(fit, Status.NOT_IDENTIFIED, flat, *jobless)
+    assert p2law.fit(full(form, (*rates, 0.1), 12), form).status is Status.CONVERGED
+
+
+def test_what_no_wider_range_shows_is_to_be_held():
+    """
+    Noise has driven a power so far that its term is nothing: no input is blamed for it.
+    """
+    fit = p2law.fit(hard(forms.repeated_data, 2, outliers=False), forms.repeated_data)
+
+    flat = "A moves no prediction on these records: the curve hardly shows it over the records' "
+    assert f"{flat}ranges; hold it (fixed=)" in fit.trouble
+
+
 @pytest.mark.parametrize(
     ("rates", "covered"), [(HIGH, "0.9..0.999"), (BOTH, "1e-6..0.999")], ids=["high", "both"]
 )
@@ -401,9 +429,19 @@ def test_a_rate_of_zero_is_left_out_and_counted():
     fit = p2law.fit(pd.concat([records, dense], ignore_index=True), forms.p2)
 
     assert [count for _, count in fit.search.left_out] == [3]
-    assert "left out   3 rows: p2 has no value where pruning_rate is not" in str(fit)
+    assert "left out   3 rows: p2 has no value where pruning_rate is not in (0, 1)" in str(fit)
     assert_says(fit, Status.CONVERGED)
     assert dict(fit.values) == pytest.approx(dict(plain().values), rel=1e-9)
+
+
+def test_one_row_is_one_record_and_has_no_other_runs():
+    """
+    In the headline, and no interval is taken from runs that are not there.
+    """
+    fit = p2law.fit(made().iloc[[5]], forms.p2)
+
+    assert str(fit).startswith("p2 fitted to 1 record of 1 run: NOT IDENTIFIED")
+    assert "all intervals are unknown (NaN)" in fit.trouble[-1]
 
 
 def test_the_smallest_and_the_largest_token_counts_in_one_table():
@@ -437,7 +475,7 @@ def test_token_counts_of_any_size(tokens):
     assert fit.status is Status.CONVERGED
     *counts, last = fit.trouble
     assert last.startswith(f"1 run{UNSHIFTED}rows deviate independently")
-    assert ["`tokens` is a plain count" in each for each in counts] == [True] * int(tokens[0] < 1)
+    assert counts == [IMPOSSIBLE] * int(tokens[0] < 1)
 
 
 @pytest.mark.parametrize(
@@ -473,7 +511,7 @@ def test_token_counts_of_any_size_beside_sizes_and_rates(factor):
     fit = p2law.fit(testing.synthesize(forms.p2, truth, table), forms.p2)
 
     assert fit.status is Status.CONVERGED
-    assert ["`tokens` is a plain count" in each for each in fit.trouble] == [True] * (factor < 1)
+    assert [*fit.trouble] == [IMPOSSIBLE] * (factor < 1)
     assert dict(fit.values) == pytest.approx(truth, rel=1e-5)
 
 
@@ -493,8 +531,9 @@ def test_losses_equal_to_base_loss_are_no_damage(form, objective):
     assert fit.trouble[:2] == (NEEDLESS.format("N_C"), NEEDLESS.format("D_C"))
     for name in form.names[3:]:
         # what multiplies all three terms has no meaning for want of all of them
-        cause = {"alpha": "N_C = 0", "beta": "D_C = 0", "D_0": "D_C = 0"}.get(name, "")
-        assert any(each.startswith(f"{name} has no meaning here: {cause}") for each in fit.trouble)
+        zeros = {"alpha": "N_C = 0", "beta": "D_C = 0", "D_0": "D_C = 0"}
+        cause = zeros.get(name, "N_C = D_C = E = 0")
+        assert f"{name} has no meaning here: {cause}" in fit.trouble
     assert len(fit.trouble) == len(form.names) - 1
     assert tells(fit) == pytest.approx([2.0] * 6, abs=1e-9)
 
@@ -791,6 +830,21 @@ def hard(form, seed, *, outliers):
     records = testing.synthesize(form, truth, table, noise=0.0 if outliers else 0.003, seed=seed)
     odd = outliers * (rng.random(len(records)) < 0.3)
     return records.assign(loss=records["loss"] + odd * rng.uniform(0.2, 5, len(records)))
+
+
+def test_a_bound_that_is_said_stands_in_the_table_too():
+    """
+    Also where logarithms were searched: the coefficient is the bound itself, not near it.
+    """
+    fit = p2law.fit(hard(forms.repeated_data, 58, outliers=False), forms.repeated_data)
+
+    for name, bound, note in (("A", 1e12, "1e12"), ("R_N", 1e4, "1e4")):
+        assert f"{name} is at its upper bound {bound:g}" in fit.trouble
+        assert fit.values[name] == bound
+        assert fit.table()["note"][name] == f"AT UPPER BOUND {note}"
+    for name in fit.draws:
+        bounds = fit.form.coefficient(name).bounds
+        assert fit.draws[name].between(bounds.least, bounds.most).all()
 
 
 def test_what_moves_little_gets_its_default_only_where_that_costs_nothing():

@@ -215,6 +215,25 @@ def test_an_exact_derivative_is_trusted_in_any_unit(unit, loss):
     assert "" == surface.note
 
 
+@pytest.mark.parametrize("end", [0, 1])
+def test_a_coordinate_at_its_bound_is_the_bound_and_there_again(end):
+    """
+    Logarithms round: e to the logarithm of 1e4 is more than 1e4.
+    """
+    form = forms.repeated_data
+    surface = a_surface(form, testing.design().assign(unique_tokens=1e8))
+    q = surface.generic_point()
+    bounded = np.arange(len(surface.nonlinear))
+    q[bounded] = surface.box[end][bounded]
+
+    found = surface.coefficients(q)
+
+    for name in surface.nonlinear:
+        bounds = form.coefficient(name).bounds
+        assert found[name] == (bounds.least, bounds.most)[end]
+    assert surface.coordinates(found)[bounded].tolist() == q[bounded].tolist()
+
+
 def test_derivatives_that_overflow_can_still_be_squared():
     """
     D^-3 at 1e-120 tokens is no number; its derivatives say as much as one can.

@@ -232,6 +232,19 @@ def test_damage_that_falls_with_the_rate_is_said(sound):
     assert not any(words in each for each in p2law.fit(sound).trouble)
 
 
+@pytest.mark.parametrize(
+    ("most", "slip"),
+    [(999, "look like billions"), (1e-4, "look like billions"), (9e-5, "are below 1")],
+)
+def test_only_counts_that_may_be_billions_are_said_to_look_like_them(sound, most, slip):
+    """
+    From 100,000 tokens to a trillion; less is said to be no count.
+    """
+    small = sound.assign(tokens=sound["tokens"] * (most / sound["tokens"].max()))
+
+    assert doubts(small) == [f"tokens {slip}, but `tokens` is a plain count"]
+
+
 def test_mixtures_and_suspicions_do_not_say_the_same(sound):
     """
     Two texts in one table are a mixture, and no slip of a column.

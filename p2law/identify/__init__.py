@@ -19,6 +19,10 @@ NULL = 1e-7
 """Singular values below this share of the largest are null (rounding leaves 1e-12, a
 design that barely determines a law 1e-5)."""
 
+CLEARLY = 100.0
+"""How much farther from nothing than usual must be what is to determine a law wherever a fit
+ends: what barely does so at one place may not at another."""
+
 STILL = 1e-5
 """A prediction that moves along null directions by no more than this share of how far it can
 move at all stays where it is."""

@@ -1,15 +1,16 @@
 """Why the records leave coefficients free: which inputs they vary too little, found by trial."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from p2law.declaring import Array
-from p2law.identify import Directions, Evidence, at
+from p2law.identify import CLEARLY, Directions, Evidence, at, directions
 from p2law.identify.ties import CURE, matters, ties
 from p2law.records import counted
+from p2law.records.vocabulary import noun
 from p2law.solving.starting import spread_rows
 from p2law.solving.surface import Surface
 from p2law.text.views import number
@@ -17,8 +18,13 @@ from p2law.text.wording import listed
 
 HOLD = "the records hold "
 
+FLAT = "the curve hardly shows it over the records'"
+
 AROUND = (0.3, 3.0)
 """Factors that lead from the inputs of the records to others that one may ask about."""
+
+FARTHER = (10.0, 100.0, 1000.0)
+"""Factors that lead far out of the range of an input."""
 
 FEW_VALUES = 6
 """Inputs with more distinct values than that have some to spare."""
@@ -35,32 +41,21 @@ class Loose:
     ----------
     names : tuple of str
         One coefficient that moves nothing, or several that move together.
-    lacking : tuple of str
-        Inputs of which further values would settle them; empty where no single
-        input does.
-    levels : mapping of str to str
-        Words for the distinct values that the records hold of each input.
-    tied : sequence of str
-        Words for inputs that never vary apart.
+    why : str
+        What the records hold too little of.
+    further : str
+        Which runs would settle them; empty where none are known to.
     """
 
     names: tuple[str, ...]
-    lacking: tuple[str, ...]
-    levels: Mapping[str, str]
-    tied: Sequence[str] = ()
-
-    @property
-    def why(self) -> str:
-        """What the records hold too little of."""
-        if not self.lacking:
-            return listed(self.tied) or "the inputs vary together in the records"
-        return HOLD + listed([self.levels[name] for name in self.lacking])
+    why: str
+    further: str = ""
 
     @property
     def cure(self) -> str:
         """What would settle them."""
-        them = "one of them" if len(self.names) > 1 else "it"
-        return f"{'add some' if self.lacking else f'{CURE},'} or hold {them} (fixed=)"
+        hold = f"hold {'one of them' if len(self.names) > 1 else 'it'} (fixed=)"
+        return f"{self.further} or {hold}" if self.further else hold
 
     def __str__(self) -> str:
         if len(self.names) == 1:
@@ -100,15 +95,46 @@ def loose(surface: Surface, q: Array, found: Directions) -> tuple[Loose, ...]:
     }
     out = []
     for group in sorted(groups, key=lambda group: (-len(group), group)):
-        lacking = {name for name in levels if group in settles[name]}
-        facts = [each.fact for each in tied if not lacking or lacking == {*each.names}]
-        ordered = () if facts else tuple(name for name in levels if name in lacking)
-        out.append(Loose(group, ordered, levels, facts))
+        lacking = [name for name in levels if group in settles[name]]
+        wider = None if lacking else _wider(surface, awake, group)
+        facts = [each.fact for each in tied if not lacking or {*lacking} == {*each.names}]
+        if wider:
+            out.append(Loose(group, *wider))
+        elif facts:
+            out.append(Loose(group, listed(facts), f"{CURE},"))
+        elif lacking:
+            out.append(Loose(group, HOLD + listed([levels[name] for name in lacking]), "add some"))
+        else:
+            out.append(Loose(group, f"{FLAT} ranges"))
     return tuple(out)
 
 
-def meaningless(surface: Surface, q: Array, idle: Sequence[str]) -> dict[str, str]:
-    """Coefficients that move no prediction anywhere because another one is 0, with that other.
+def _wider(surface: Surface, q: Array, group: Sequence[str]) -> tuple[str, str] | None:
+    """Words for the range of an input in which the law is flat, and for one that settles a group.
+
+    Found by trial: the nearest end; nothing where no input alone settles it.
+    """
+    others = _loose_names(surface, q) - {*group}
+    inputs = list(zip(surface.form.columns, surface.columns, strict=True))
+    for times, (k, (name, column)) in itertools.product(FARTHER, enumerate(inputs)):
+        low, high = float(column.min()), float(column.max())
+        for factor in (times, 1 / times) if low > 0 else ():
+            wider = _varied(surface, name, (1.0, factor))
+            found = wider.columns[k]
+            least, most = float(found.min()), float(found.max())
+            if (least, most) == (low, high):
+                continue
+            left = directions(wider.factor(q), wider.names, wider.typical(q), CLEARLY)
+            if not {*left.idle, *itertools.chain(*left.together)} <= others:
+                continue
+            end = f"up to {number(most)}" if most > high else f"down to {number(least)}"
+            within = f"{noun(name, 2)} ({number(low)} to {number(high)})"
+            return f"{FLAT} {within}", f"add some {end}"
+    return None
+
+
+def meaningless(surface: Surface, q: Array, idle: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Coefficients that move no prediction anywhere because others are 0, with all these others.
 
     Parameters
     ----------
@@ -119,12 +145,13 @@ def meaningless(surface: Surface, q: Array, idle: Sequence[str]) -> dict[str, st
 
     Returns
     -------
-    dict of str to str
+    dict of str to tuple of str
+        Any of them would give the coefficient a meaning.
     """
     if not idle:
         return {}
     anywhere = _joined(surface, _around(surface))
-    still, found = set(idle) & set(at(anywhere, q).idle), dict[str, str]()
+    still, found = set(idle) & set(at(anywhere, q).idle), dict[str, tuple[str, ...]]()
     for name in surface.form.linear:
         k = surface.names.index(name) if name in surface.linear else -1
         if k >= 0 and q[k] == 0:
@@ -133,7 +160,8 @@ def meaningless(surface: Surface, q: Array, idle: Sequence[str]) -> dict[str, st
             woken = at(anywhere.awaking(name), q)
         else:
             continue
-        found |= dict.fromkeys(sorted(still - set(woken.idle)), name)
+        for each in sorted(still - set(woken.idle)):
+            found[each] = (*found.get(each, ()), name)
     return found
 
 

@@ -20,10 +20,6 @@ from p2law.text.wording import listed
 PREFERENCE = ("alpha", "N_C", "delta", "gamma", "beta", "D_C", "E")
 """What to give up first: how the lasting damage depends on size needs the most sizes."""
 
-CLEARLY = 100.0
-"""How much farther from nothing than usual must be what is not held: what barely determines a
-coefficient at its default may not do so where the fit ends."""
-
 
 @dataclass(frozen=True)
 class Rung:
@@ -89,7 +85,7 @@ def _settles(surface: Surface, held: Collection[str], q: Array, jacobian: Array)
     """Tell whether the rows determine, at coordinates `q`, all that is not held."""
     free = [k for k, name in enumerate(surface.names) if name not in held]
     names, typical = [surface.names[k] for k in free], surface.typical(q)[free]
-    return identify.directions(jacobian[free], names, typical, CLEARLY).rank == len(free)
+    return identify.directions(jacobian[free], names, typical, identify.CLEARLY).rank == len(free)
 
 
 def _settles_when_held(surface: Surface, held: Collection[str], jobless: Collection[str]) -> bool:

@@ -16,7 +16,7 @@ from p2law.files.unended import fault_of, without_end
 from p2law.logs.curves import cut
 from p2law.logs.unpacking import text_of
 from p2law.records.checking import check_names
-from p2law.text.wording import short
+from p2law.text.wording import several, short
 
 SEPARATORS = (",", "\t", ";", "|")
 
@@ -252,7 +252,8 @@ def _rows(text: str, separator: str) -> tuple[list[str], list[list[str]], list[i
                 header = [each.strip() for each in cells]
                 continue
             if len(cells) != len(header):
-                what = f"line {reader.line_num} has {len(cells)} cells, the header {len(header)}"
+                held = several(len(cells), "cell")
+                what = f"line {reader.line_num} has {held}, the header {len(header)}"
                 return header, rows, lines, what
             rows.append(cells)
             lines.append(reader.line_num)

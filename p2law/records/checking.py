@@ -13,7 +13,7 @@ from p2law.errors import RecordError
 from p2law.records.grouping import codes, groups, repeated
 from p2law.records.numeric import numbers
 from p2law.records.refusing import refuse
-from p2law.records.vocabulary import LABELS, VOCABULARY
+from p2law.records.vocabulary import BILLIONS, LABELS, PLAIN, VOCABULARY
 from p2law.text.wording import got, half, short
 
 MOST_COLUMNS = 10_000
@@ -188,14 +188,20 @@ def _check_units(table: pd.DataFrame, accept: Sequence[str]) -> None:
         if name not in table.columns or name in accept:
             continue
         values = table[name].to_numpy()
-        small = (values > 0) & (values < 1000)
-        if name == "tokens" and values.max() >= 1000:
+        small = (values > 0) & (values < PLAIN)
+        if name == "tokens" and values.max() >= PLAIN:
             small &= values % 1 != 0  # a first checkpoint may come early, but after whole tokens
-        cure = (
-            f"These look like billions (or millions); `{name}` is a plain count, so multiply "
-            f"by 1e9 (or 1e6). If they are meant as they stand, pass accept=({name!r},)."
+        what, cure = (
+            "below 1,000",
+            (
+                f"These look like billions (or millions); `{name}` is a plain count, so multiply "
+                f"by 1e9 (or 1e6)."
+            ),
         )
-        refuse(table, name, small, "below 1,000", cure)
+        if values[small].max(initial=0.0) < BILLIONS:
+            what, cure = "below 1", f"`{name}` is a plain count; these are none in billions either."
+        cure += f" If they are meant as they stand, pass accept=({name!r},)."
+        refuse(table, name, small, what, cure)
 
 
 def _check_runs(table: pd.DataFrame) -> None:

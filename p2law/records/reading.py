@@ -24,7 +24,7 @@ from p2law.files.unended import fault_of
 from p2law.records import lean
 from p2law.records.checking import MOST_COLUMNS, check_names, separated
 from p2law.records.vocabulary import LABELS, VOCABULARY
-from p2law.text.wording import first_line, got, half, short
+from p2law.text.wording import first_line, got, half, several, short
 
 Source = str | os.PathLike[str]
 
@@ -189,8 +189,8 @@ def _check_width(path: Path, header: Sequence[str], separator: str) -> None:
         for cells in lines:
             if len(cells) != len(header) and "".join(cells).strip():
                 raise RecordError(
-                    f"{path}: line {lines.line_num} has {len(cells)} cells, but the header has "
-                    f"{len(header)}; {cure}"
+                    f"{path}: line {lines.line_num} has {several(len(cells), 'cell')}, but the "
+                    f"header has {len(header)}; {cure}"
                 )
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from p2law.domains import Array, Mask, Whole
 from p2law.records.grouping import codes, groups
-from p2law.records.vocabulary import counted, unit
+from p2law.records.vocabulary import BILLIONS, PLAIN, counted, unit
 from p2law.text.views import number
 from p2law.text.wording import label, several, short
 
@@ -100,8 +100,10 @@ def repeats(table: pd.DataFrame, used: Mask, reads: Sequence[str]) -> list[str]:
 
 def _billions(table: pd.DataFrame) -> Iterator[str]:
     for name in ("params", "tokens"):
-        if name in table and 0 < table[name].to_numpy().max() < 1000:
-            yield f"{name} look like billions, but `{name}` is a plain count"
+        most = table[name].to_numpy().max() if name in table else 0
+        if 0 < most < PLAIN:
+            slip = "look like billions" if most >= BILLIONS else "are below 1"
+            yield f"{name} {slip}, but `{name}` is a plain count"
 
 
 def _unlike_nats(table: pd.DataFrame, matter: set[str]) -> Iterator[str]:

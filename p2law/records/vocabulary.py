@@ -64,6 +64,12 @@ VOCABULARY = {
     "flops_per_token": Column(Domain("> 0"), "training FLOP per token", gaps=True),
     "train_loss": Column(Domain("> 0"), "training loss, smoothed or a mean", gaps=True),
 }
+PLAIN = 1000
+"""A count of parameters or tokens below that is no plain count, but perhaps one in billions."""
+
+BILLIONS = 1e-4
+"""Below that it is none in billions either: no model is that small, no training that short."""
+
 LABELS = ("model", "family", "method", "seed", "corpus", "eval_text", "schedule")
 
 CURVES = ("seed", "eval_text")
@@ -78,10 +84,14 @@ NATS = ("", "nat", "nats")
 
 def counted(count: int, name: str) -> str:
     """Words for so many distinct values of a column: "1 model size", "2 values of x"."""
+    return f"{count} {noun(name, count)}"
+
+
+def noun(name: str, count: int) -> str:
+    """What one value of a column is called, or several: "model size", "values of x"."""
     known = VOCABULARY.get(name)
-    noun, of = (known.noun, "") if known and known.noun else ("value", f" of {name}")
-    plural = "" if count == 1 else "es" if noun.endswith("ss") else "s"
-    return f"{count} {noun}{plural}{of}"
+    one, of = (known.noun, "") if known and known.noun else ("value", f" of {name}")
+    return f"{one}{'' if count == 1 else 'es' if one.endswith('ss') else 's'}{of}"
 
 
 def unit(target: str, table: Any) -> str:

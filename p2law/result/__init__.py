@@ -18,6 +18,7 @@ from p2law.result.searched import Search
 from p2law.result.verdicts import Status
 from p2law.solving.settings import Settings
 from p2law.text.views import View
+from p2law.text.wording import several
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,13 +192,13 @@ class Fit:
 
     def view(self) -> View:
         """The content of the text and HTML views."""
-        records, form, curves = self._records, self.form, self._records["run"].nunique()
+        records, form = self._records, self.form
         holding = telling.held(self.held, self.values, self.settings)
         residuals = records[form.target].to_numpy() - self._predicted()
         return View(
             headline=(
-                f"{form.name}{holding} fitted to {len(records)} records of "
-                f"{curves} run{'s' * (curves != 1)}: {self.status.words}"
+                f"{form.name}{holding} fitted to {several(len(records), 'record')} of "
+                f"{several(records['run'].nunique(), 'run')}: {self.status.words}"
             ),
             formula=form.formula,
             warnings=self.trouble,

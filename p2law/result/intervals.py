@@ -167,10 +167,13 @@ def resampled(codes: Whole, units: Whole) -> str:
 
 def carried_alone(names: Sequence[str], coefficients: Sequence[str]) -> str:
     """A sentence about runs that alone tell part of a law."""
+    one = len(names) == 1
+    tells, lies, cure = ("tells", "it lies", "a run like it")
+    if not one:
+        tells, lies, cure = ("tell", "they lie", "runs like them")
     return (
-        f"{listed(list(names))} alone {'tell' if len(names) > 1 else 'tells'} "
-        f"{listed(list(coefficients))}: how far it lies off cannot be seen, and intervals there "
-        f"take it from the other runs; add a run like it"
+        f"{listed(list(names))} alone {tells} {listed(list(coefficients))}: how far {lies} off "
+        f"cannot be seen, and intervals there take that from the other runs; add {cure}"
     )
 
 

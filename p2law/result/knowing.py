@@ -68,7 +68,7 @@ class Knowledge:
 
     def _carried_alone(self) -> list[str]:
         """Sentences about runs without which the others would leave coefficients free."""
-        if not np.array_equal(self.codes, self._units):
+        if not (self.tells_noise and np.array_equal(self.codes, self._units)):
             return []
         lone = np.flatnonzero(resampling.alone(self.problem, self._q, self._units))
         by_names: dict[tuple[str, ...], list[str]] = {}

@@ -14,7 +14,8 @@ from p2law.solving.surface import Surface
 from p2law.text.views import number
 from p2law.text.wording import listed
 
-STEP = 1e-6
+MOVES = 1e-3
+"""A coefficient that changes by this share rests on what does not stay the size it is."""
 
 
 class Basis(Enum):
@@ -167,10 +168,10 @@ def _resting(
     q = surface.coordinates(values)
     resting: dict[str, list[str]] = {}
     for name, way in along(found, names).items():
-        step = STEP * way / np.abs(way / surface.typical(q)).max()
-        moved, before = surface.coefficients(q + step), surface.coefficients(q)
-        for other in surface.names:
-            change = abs(moved[other] - before[other])
-            if other != name and change > 1e-3 * STEP * abs(before[other]):
+        step = way / np.abs(way / surface.typical(q)).max()
+        with np.errstate(all="ignore"):  # what overflows is not told
+            changes = dict(zip(surface.names, np.abs(step @ surface.chain(q)), strict=True))
+        for other, change in changes.items():
+            if other != name and change > MOVES * abs(values[other]):
                 resting.setdefault(other, []).append(name)
     return resting

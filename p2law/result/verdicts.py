@@ -68,7 +68,7 @@ def judge(problem: Problem, end: End, found: Directions) -> Verdict:
     exchanged = {name for each in tied for name in each.exchanged}
     excused = causes.meaningless(problem.surface, end.q, found.idle)
     open_ones = named | exchanged
-    excused = {name: cause for name, cause in excused.items() if name not in open_ones}
+    excused = {name: zeros for name, zeros in excused.items() if name not in open_ones}
     free = open_ones | excused.keys()
     bound = {name: text for name, text in _at_bound(problem, end.q).items() if name not in free}
     trouble = [stopped] if stopped else []
@@ -76,7 +76,7 @@ def judge(problem: Problem, end: End, found: Directions) -> Verdict:
     trouble += map(str, tied)
     trouble += bound.values()
     trouble += [] if loose or tied else _faint(problem.surface, end.q, found)
-    trouble += [f"{name} has no meaning here: {cause} = 0" for name, cause in excused.items()]
+    trouble += [f"{each} has no meaning here: {' = '.join(c)} = 0" for each, c in excused.items()]
     trouble += _backwards(problem, end.q)
     if stopped:
         status = Status.STOPPED

@@ -14,7 +14,7 @@ from p2law.forms.p2 import p2
 from p2law.objectives import Objective
 from p2law.result import Fit
 from p2law.solving.settings import checked_form
-from p2law.text.wording import first_line, got, listed
+from p2law.text.wording import first_line, got, listed, several
 
 
 @dataclass(frozen=True)
@@ -128,12 +128,12 @@ def ground(
     for each in able:
         for one in each.law.inputs:
             inside = one.domain.contains(table[one.name].to_numpy())
-            why = f"{each.name} has no value where {one.name} is not {one.domain}"
+            why = f"{each.name} has no value where {one.name} is not {one.domain.where}"
             left_out.append((why, int(np.sum(mask & ~inside))))
             mask &= inside
     gone = tuple((why, count) for why, count in left_out if count)
     if not mask.any():
-        reasons = "; ".join(f"{count} rows: {why}" for why, count in gone)
+        reasons = "; ".join(f"{several(count, 'row')}: {why}" for why, count in gone)
         raise ScoreError(f"there is no row that all laws can use ({reasons}); compare fewer")
     return Ground(mask, able, unable, gone)
 

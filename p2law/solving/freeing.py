@@ -50,8 +50,21 @@ class Freedom:
     def _ends(self, name: str) -> tuple[float, float]:
         bounds = self.bounds[name]
         if bounds.log and name in self.nonlinear:
-            return math.log(bounds.least), math.log(bounds.most)
+            # As `Surface.coordinate` does, so that a coefficient at its bound is there again.
+            return float(np.log(bounds.least)), float(np.log(bounds.most))
         return bounds.least, bounds.most
+
+    def bounded(self, theta: Array, q: Array) -> Array:
+        """Non-linear coefficients as their coordinates `q` mean them, for logarithms round.
+
+        Never outside their bounds, and exactly at one where the coordinate is.
+        """
+        count = len(self.nonlinear)
+        low, high = (each[:count] for each in self.box)
+        least = np.array([self.bounds[name].least for name in self.nonlinear])
+        most = np.array([self.bounds[name].most for name in self.nonlinear])
+        inside = np.where(q[:count] >= high, most, np.clip(theta, least, most))
+        return np.where(q[:count] <= low, least, inside)
 
     def start(self, name: str) -> float:
         """Default of a non-linear coefficient, inside the bounds that ties leave."""

@@ -15,6 +15,7 @@ from p2law.records import check, runs, suspecting
 from p2law.records.grouping import codes
 from p2law.records.vocabulary import CURVES, METRIC
 from p2law.solving.labelling import plain_rows, plain_runs, plain_texts
+from p2law.text.wording import several
 
 MIXTURES = ("family", "method", "eval_text", "schedule")
 """Columns in which one law hardly serves more than one value."""
@@ -142,11 +143,11 @@ def _usable(
         outside = usable & ~domain.contains(table[name].to_numpy())
         if outside.any():
             left_out.append(
-                (f"{who} has no value where {name} is not {domain}", int(outside.sum()))
+                (f"{who} has no value where {name} is not {domain.where}", int(outside.sum()))
             )
         usable &= ~outside
     if not usable.any():
-        reasons = "; ".join(f"{count} rows: {why}" for why, count in left_out)
+        reasons = "; ".join(f"{several(count, 'row')}: {why}" for why, count in left_out)
         raise RecordError(f"no row is left for {law.name} ({reasons})", list(table.index))
     return usable, tuple(left_out)
 

@@ -135,8 +135,9 @@ class Surface:
 
     def coefficients(self, q: Array) -> dict[str, float]:
         """Coefficients in the units of the law at coordinates of shape (free,)."""
-        theta, c = self._raw(np.asarray(q, dtype=float))
-        at = self.freedom.spread(list(theta), list(c))
+        q = np.asarray(q, dtype=float)
+        theta, c = self._raw(q)
+        at = self.freedom.spread(list(self.freedom.bounded(theta, q)), list(c))
         return {name: float(at[name]) for name in self.form.names}
 
     def coordinates(self, values: Mapping[str, float]) -> Array:
