@@ -94,6 +94,33 @@ def test_at_its_end_a_descent_stops_at_once(problem):
     assert again.q == pytest.approx(there, rel=1e-6)
 
 
+@pytest.mark.parametrize("unit", [1e-12, 1.0, 1e12])
+def test_an_exponent_that_moves_next_to_nothing_does_not_stop_the_others(unit):
+    """
+    Every step along it would go to its bound, where the curve is far too high, in any unit.
+    """
+
+    @p2law.form(linear=("scale",))
+    def law(
+        x,
+        *,
+        scale: float,
+        a: Annotated[float, p2law.Bounds(0.01, 3)] = 0.3,
+        faint: Annotated[float, p2law.Bounds(-400, 40)] = 30.0,
+    ):
+        return scale * (x**-a + np.exp(-faint) * x)
+
+    x = np.geomspace(1, 100, 30)
+    surface = Surface(law, {"x": x})
+    start = surface.coordinates({"scale": unit, "a": 0.3, "faint": 30.0})
+    problem = Problem(surface, unit * x**-0.1, np.ones(30), squared())
+
+    found = surface.coefficients(descend(problem, start, gain=1e-12).q)
+
+    assert found["a"] == pytest.approx(0.1, abs=1e-6)
+    assert found["scale"] == pytest.approx(unit, rel=1e-6)
+
+
 @pytest.mark.parametrize(
     ("objective", "nowhere"),
     [(squared(log=True), [1.35, -0.13, 0.64]), (huber(1e-2, log=True), [0.98, -0.24, 0.74])],

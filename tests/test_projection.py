@@ -88,6 +88,24 @@ def test_which_ends_differ_is_the_same_in_any_unit(unit):
     assert minima(1.0) == pytest.approx(minima(unit), rel=1e-9)
 
 
+@pytest.mark.parametrize("objective", [p2law.squared(), p2law.huber(1e-3)], ids=str)
+@pytest.mark.parametrize("E", [0.0, 1e-3])
+def test_a_coefficient_that_few_rows_show_does_not_keep_a_search_from_the_truth(E, objective):
+    """
+    Where models have parameters to spare, A moves next to nothing: a step along it is no use.
+    """
+    truth = {"E": E, "A": 400.0, "B": 2000.0, "alpha": 0.34, "beta": 0.37, "R_D": 15.0, "R_N": 5.0}
+    table = testing.design((5e8, 1e9, 3e9, 8e9), (0.3,), np.geomspace(2e7, 1e9, 12))
+    table = table.assign(unique_tokens=np.tile([1e8, 1e9, 3e8], 16))
+    records = testing.synthesize(forms.repeated_data, truth, table)
+
+    fit = p2law.fit(records, forms.repeated_data, objective=objective)
+
+    assert fit.status.name == ("CONVERGED" if E else "AT_BOUND"), fit.trouble
+    assert fit.search.objective < 1e-20
+    assert dict(fit.values) == pytest.approx(truth, rel=1e-6)
+
+
 def test_the_search_ignores_places_where_a_law_has_no_value():
     """
     Half of the range gives NaN; the minimum in the other half is found.

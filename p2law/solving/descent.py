@@ -12,6 +12,7 @@ import numpy as np
 
 from p2law.declaring import Array, Mask
 from p2law.solving.problem import Problem
+from p2law.solving.projection import FAINT
 
 TOGETHER = 131_072
 """Rows whose derivatives are kept while no step gains."""
@@ -57,7 +58,7 @@ def descend(
     """
     low, high = problem.surface.box
     fixed = np.zeros(len(q), dtype=bool) if held is None else held
-    share = 0.25
+    share, typical = 0.25, problem.surface.typical(q[: len(problem.surface.nonlinear)])
     cost, steps, evaluations = problem.cost(q), 0, 1
     few, kept = problem.surface.rows <= TOGETHER, None
     while steps < most and damping <= 1e8:
@@ -66,7 +67,7 @@ def descend(
             kept, evaluations = list(problem.tangents(q)) if few else None, evaluations + 1
         slope, curvature = _quadratic(problem, q, share, kept or problem.tangents(q))
         stuck = fixed | ((q <= low) & (slope > 0)) | ((q >= high) & (slope < 0))
-        step = _step(slope, curvature, stuck, damping)
+        step = _step(slope, curvature, stuck, damping, typical)
         trial = np.clip(q + step, low, high)
         then, evaluations = problem.cost(trial), evaluations + 1
         if np.any(trial != q + step):
@@ -119,9 +120,13 @@ def to_first_bound(q: Array, step: Array, low: Array, high: Array) -> Array:
     return np.where(met, end, np.clip(q + np.minimum(least, 1.0) * step, low, high))
 
 
-def _step(slope: Array, curvature: Array, stuck: Mask, damping: float) -> Array:
+def _step(slope: Array, curvature: Array, stuck: Mask, damping: float, typical: Array) -> Array:
     """Damped Newton step in columns of length 1; coordinates that are stuck do not move."""
     size = np.sqrt(np.maximum(np.diagonal(curvature), 1e-300))
+    # Exponents come first; all move predictions in the same unit, which terms need not.
+    exponents = size[: len(typical)]
+    foremost = np.max(exponents * typical, initial=0.0)
+    np.maximum(exponents, FAINT * foremost / typical, out=exponents)
     scaled, eye = curvature / np.outer(size, size), np.eye(len(slope))
     both = stuck[:, None] | stuck
     matrix = np.where(both, eye, scaled + damping * eye)

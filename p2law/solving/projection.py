@@ -21,6 +21,9 @@ DESCENT_ROWS = 256
 STEPS = 60
 ENOUGH = 1e-4
 """Relative gain of a step below which a descent ends; the polish does the rest."""
+FAINT = 1e-7
+"""An exponent that moves the predictions by less than this share of what the foremost one does is
+damped as if it moved them so far: else every step would take it to a bound, and gain nothing."""
 
 
 @dataclass(frozen=True)
@@ -215,12 +218,14 @@ def solve(normal: Array, right: Array, free: Mask) -> Array:
 def _descend(surface: Surface, target: Array, weight: Array, u: Array) -> list[Minimum]:
     """Levenberg-Marquardt on the exponents alone, all starts at once; distinct ends."""
     low, high = (each[: len(surface.nonlinear)] for each in surface.box)
-    damping, done = np.full(len(u), 1e-2), np.zeros(len(u), dtype=bool)
+    typical, damping, done = surface.typical(u), np.full(len(u), 1e-2), np.zeros(len(u), dtype=bool)
     now = project(surface, target, weight, by_coefficient(surface.theta(u)))
     for _ in range(STEPS):
         gradient, curvature = _quadratic(surface, target, weight, surface.theta(u), now)
         stuck = ((u <= low) & (gradient < 0)) | ((u >= high) & (gradient > 0))
-        size = np.sqrt(np.maximum(np.diagonal(curvature, axis1=1, axis2=2), 1e-300))
+        size = np.sqrt(np.diagonal(curvature, axis1=1, axis2=2))
+        foremost = np.max(size * typical, axis=1, keepdims=True, initial=1e-140)
+        size = np.maximum(size, FAINT * foremost / typical)
         damped = curvature / (size[:, :, None] * size[:, None, :])
         damped += damping[:, None, None] * np.eye(u.shape[1])
         trial = np.clip(u + solve(damped, gradient / size, ~stuck) / size, low, high)

@@ -159,11 +159,14 @@ class Surface:
         return np.where(at_bound, self.generic_point(), q) if at_bound.any() else q
 
     def typical(self, q: Array) -> Array:
-        """Size of each coordinate: 1 for a term or a logarithm, else that of the coefficient."""
+        """Size of each coordinate: 1 for a term or a logarithm, else that of the coefficient.
+
+        `q` is of shape (..., free), or holds the non-linear ones alone.
+        """
         start = np.array([self.freedom.start(name) for name in self.nonlinear])
-        size = np.maximum(np.abs(q[: len(start)]), np.abs(start))
+        size = np.maximum(np.abs(q[..., : len(start)]), np.abs(start))
         size = np.where(self.log | (size == 0), 1.0, size)
-        return np.concatenate([size, np.ones(len(self.linear))])
+        return np.concatenate([size, np.ones_like(q[..., len(start) :])], axis=-1)
 
     def theta(self, u: Array) -> Array:
         """Non-linear coefficients from their coordinates, (..., nonlinear)."""
