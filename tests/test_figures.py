@@ -243,21 +243,6 @@ def test_where_p2law_falls_short_is_said_first(script):
     assert page.index(told) < page.index("Each tool in an environment")
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/index.md"])
-def test_what_is_said_of_intervals_at_first_is_what_was_measured(script, page):
-    """
-    How many studies there were, and from how many to how many of 100 held the truth.
-    """
-    tables, simulated = script("keeping").kept("interval_coverage")["tables"], script("simulated")
-    apart = [rows for name, rows in tables.items() if not name.startswith("shifts by model")]
-    studies = sum(row["repeats"] for rows in apart for row in rows) // len(simulated.OBJECTIVES)
-    held = [100 * row[what] for rows in apart for row in rows for what in simulated.ASKED]
-    text = " ".join((BENCHMARKS.parent / page).read_text(encoding="utf-8").split())
-
-    assert f"In {studies:,} simulated studies of a P² law, each fitted with squares and" in text
-    assert f"held the truth in {min(held):.0f} to {max(held):.0f} of 100" in text
-
-
 def test_every_benchmark_is_shown_on_a_page(script):
     """
     What `all.py` measures is not measured for nothing.

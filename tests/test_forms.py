@@ -42,7 +42,7 @@ def test_noiseless_records_give_back_the_curve_that_made_them(law):
     Without noise, the fitted curve is the true one, whatever the coefficients.
 
     Curves are compared, not coefficients: a law may be right and its coefficients
-    still not unique.
+    still not unique. What moves the curve by less than 1e-11 of it is rounding.
     """
     table = rich_table(law)
     truth = testing.some_coefficients(law, table, seed=5)
@@ -50,7 +50,8 @@ def test_noiseless_records_give_back_the_curve_that_made_them(law):
 
     fit = p2law.fit(records, law)
 
-    np.testing.assert_allclose(fit.residuals()["residual"], 0, rtol=0, atol=1e-10)
+    near = 1e-11 * records[law.target].max()
+    np.testing.assert_allclose(fit.residuals()["residual"], 0, rtol=0, atol=near)
 
 
 @EACH_FORM

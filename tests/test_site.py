@@ -225,7 +225,8 @@ def test_a_page_of_figures_is_what_its_script_writes(name, monkeypatch):
 @pytest.mark.parametrize("file", ["README.md", "docs/index.md"])
 def test_what_is_said_of_coverage_is_what_was_measured(file):
     """
-    How many studies with runs apart from each other, and the least and most that were held.
+    How many studies with runs apart from each other, each of two fits, and the least and most that
+    were held.
     """
     figures = json.loads((ROOT / "benchmarks/figures/interval_coverage.json").read_text())
     cells = [
@@ -238,7 +239,8 @@ def test_what_is_said_of_coverage_is_what_was_measured(file):
     held += [row["higher rate"] for row in cells]
     said = " ".join((ROOT / file).read_text(encoding="utf-8").split())
 
-    assert f"In {sum(row['repeats'] for row in cells):,} simulated studies whose runs" in said
+    studies = sum(row["repeats"] for row in cells) // 2
+    assert f"In {studies:,} simulated studies of a P² law, each fitted with squares and" in said
     assert f"held the truth in {min(held):.0%} to {max(held):.0%}".replace("%", "") in said
 
 

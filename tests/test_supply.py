@@ -187,7 +187,7 @@ def test_the_promises_are_written_down():
     for words in (
         "no pickle, no `eval`",
         "safetensors only",
-        "`trust_remote_code` is never set",
+        "`trust_remote_code` is always False",
         "pip-audit",
         "benchmarks/licences.py",
         "brings CUDA, which is Nvidia's own",

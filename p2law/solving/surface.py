@@ -137,7 +137,8 @@ class Surface:
         """Coefficients in the units of the law at coordinates of shape (free,)."""
         q = np.asarray(q, dtype=float)
         theta, c = self._raw(q)
-        at = self.freedom.spread(list(self.freedom.bounded(theta, q)), list(c))
+        theta = self.freedom.bounded(theta, q) if self.log.any() else theta
+        at = self.freedom.spread(list(theta), list(c))
         return {name: float(at[name]) for name in self.form.names}
 
     def coordinates(self, values: Mapping[str, float]) -> Array:
