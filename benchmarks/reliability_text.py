@@ -136,6 +136,12 @@ All are fixed. In brackets stand the tests that hold each; `python -m pytest -k 
   `test_a_rate_at_which_the_law_overflows_is_refused_when_a_saved_fit_is_asked`)
 - curvature that is rounding alone, of which a solver found no eigenvalues
   (`test_a_saddle_without_curvature_of_its_own_has_a_finite_step`)
+- a coefficient that moves next to nothing, whose steps stopped a search before the others had moved
+  (`test_an_exponent_that_moves_next_to_nothing_does_not_stop_the_others`,
+  `test_a_coefficient_that_few_rows_show_does_not_keep_a_search_from_the_truth`)
+- steps over a large table that went on where only rounding was left to gain
+  (`test_at_its_end_a_descent_stops_at_once`)
+- a default of infinity, from which no search can start (`test_a_search_cannot_start_at_infinity`)
 - formulas that would take forever to compute (`test_a_tower_of_powers_is_no_endless_work`)
 
 **Intervals**
@@ -203,6 +209,19 @@ All are fixed. In brackets stand the tests that hold each; `python -m pytest -k 
   `test_what_is_no_number_takes_no_measurement_at_its_step_away`)
 - a Trainer's checkpoint of a branch that was given up, read because it went furthest
   (`test_a_state_of_a_run_that_was_given_up_is_not_taken_for_the_run`)
+
+**What a fit says**
+
+- inputs that vary apart, said to vary together where the law is flat
+  (`test_where_a_law_is_flat_no_inputs_are_said_to_vary_together`)
+- a coefficient at its bound that the table did not say is there
+  (`test_a_bound_that_is_said_stands_in_the_table_too`)
+- one zero named where three together take the meaning of an exponent
+  (`test_losses_equal_to_base_loss_are_no_damage`)
+- tokens far below 1, said to look like billions
+  (`test_only_counts_that_may_be_billions_are_said_to_look_like_them`)
+- other runs that an interval is taken from, where there are none
+  (`test_one_row_is_one_record_and_has_no_other_runs`)
 
 **Texts and labels**
 
