@@ -21,6 +21,7 @@ from p2law.scoring.comparison import Comparison
 from p2law.scoring.contenders import Contender, Ground
 from p2law.scoring.criteria import criteria
 from p2law.scoring.deciding import difference
+from p2law.scoring.measures import in_order
 from p2law.scoring.trials import Trial, cells
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -732,3 +733,13 @@ def test_a_comparison_is_frozen_and_plain_for_programs(found):
         found.winner = "mine"
     with pytest.raises(TypeError, match="does not support item assignment"):
         found.fits["p2"] = None
+
+
+def test_laws_that_err_alike_come_in_one_order_whatever_rounding_says():
+    """
+    Those with the fewest coefficients first, and of these as they were given, down to the last.
+    """
+    free = {"held": 3, "whole": 6, "other": 3, "best": 7}
+    errors = {"whole": 0.3, "held": 0.3 * (1 + 1e-13), "best": 0.1, "other": 0.3 * (1 - 1e-13)}
+
+    assert ["best", "held", "other", "whole"] == in_order(errors, free)

@@ -8,7 +8,7 @@ import numpy as np
 
 from p2law.declaring import Array, Mask
 from p2law.scoring.judging import NAIVE
-from p2law.scoring.measures import same
+from p2law.scoring.measures import in_order, same
 from p2law.scoring.trials import Trial
 from p2law.text.views import number
 from p2law.text.wording import listed, several
@@ -218,8 +218,8 @@ def contest(trial: Trial, free: Mapping[str, int], seed: int) -> Contest:
     off = {law: (trial.predicted[law] - trial.measured)[on] for law in laws}
     rmse = {law: float(np.sqrt(np.mean(each**2))) for law, each in off.items()}
     least = min(rmse.values())
-    alike = sorted((law for law in laws if same(rmse[law], least)), key=free.__getitem__)
-    order = [*alike, *sorted(set(laws) - set(alike), key=rmse.__getitem__)]
+    order = in_order(rmse, free)
+    alike = [law for law in order if same(rmse[law], least)]
     simple = {
         name: (each - trial.measured)[on]
         for name, each in trial.naive.items()

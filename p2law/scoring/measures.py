@@ -1,5 +1,6 @@
 """How far predictions lie from what was measured: errors of levels and of slopes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,6 +108,17 @@ def measures(rows: Measured, predicted: Array) -> dict[str, float]:
 def same(one: float, other: float) -> bool:
     """Whether two errors are the same but for a share that says nothing."""
     return max(one, other) <= min(one, other) * (1 + ALIKE)
+
+
+def in_order(rmse: Mapping[str, float], free: Mapping[str, int]) -> list[str]:
+    """Laws by their error; of those with the same the one with the fewest coefficients first."""
+    order, left = list[str](), dict(rmse)
+    while left:
+        least = min(left.values())
+        alike = sorted((law for law in left if same(left[law], least)), key=free.__getitem__)
+        order += alike
+        left = {law: error for law, error in left.items() if law not in alike}
+    return order
 
 
 def slopes(rows: Measured, predicted: Array) -> pd.Series:
