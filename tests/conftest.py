@@ -1,8 +1,10 @@
 """What several test files share."""
 
+import importlib
 import os
 import shutil
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -33,6 +35,13 @@ TRUTH = {
     "D_C": 0.3 * BILLION**0.5,
     "E": 0.3 * BILLION**0.2,
 }
+
+
+@pytest.fixture
+def script(monkeypatch):
+    """Imports a benchmark by its name, where the source tree is."""
+    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "benchmarks")
+    return importlib.import_module
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Figures that the documentation quotes: what gave them is kept with them, and pages show all."""
 
-import importlib
 import shlex
 import subprocess
 import sys
@@ -14,13 +13,6 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 if not BENCHMARKS.is_dir():
     pytest.skip("figures stay with the source tree", allow_module_level=True)
 FILES = sorted((BENCHMARKS / "figures").glob("*.json"))
-
-
-@pytest.fixture
-def script(monkeypatch):
-    """Imports a benchmark by its name."""
-    monkeypatch.syspath_prepend(BENCHMARKS)
-    return importlib.import_module
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """One command measures every figure, says which are old, and writes the pages."""
 
-import importlib
 import shlex
 import subprocess
 import sys
@@ -12,13 +11,6 @@ import pytest
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 if not BENCHMARKS.is_dir():
     pytest.skip("benchmarks stay with the source tree", allow_module_level=True)
-
-
-@pytest.fixture
-def script(monkeypatch):
-    """Imports a benchmark by its name."""
-    monkeypatch.syspath_prepend(BENCHMARKS)
-    return importlib.import_module
 
 
 def test_one_command_runs_the_versions_of_every_dependency(script):

@@ -21,13 +21,6 @@ INSTALLING = "pip install simple-scaling-laws==0.2.0"
 
 
 @pytest.fixture
-def script(monkeypatch):
-    """Imports a benchmark by its name."""
-    monkeypatch.syspath_prepend(BENCHMARKS)
-    return importlib.import_module
-
-
-@pytest.fixture
 def asked(script):
     """A random problem by law, family and number."""
     return script("families").random

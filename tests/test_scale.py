@@ -1,6 +1,5 @@
 """A measurement of scale that fails is kept, shown, and said at a bad end."""
 
-import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -10,13 +9,6 @@ import pytest
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 if not BENCHMARKS.is_dir():
     pytest.skip("benchmarks stay with the source tree", allow_module_level=True)
-
-
-@pytest.fixture
-def script(monkeypatch):
-    """Imports a benchmark by its name."""
-    monkeypatch.syspath_prepend(BENCHMARKS)
-    return importlib.import_module
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Simulated studies of the benchmarks: they go on where they were stopped, and count fairly."""
 
-import importlib
 from pathlib import Path
 
 import pytest
@@ -11,13 +10,6 @@ from p2law.solving import resampling
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 if not BENCHMARKS.is_dir():
     pytest.skip("benchmarks stay with the source tree", allow_module_level=True)
-
-
-@pytest.fixture
-def script(monkeypatch):
-    """Imports a benchmark by its name."""
-    monkeypatch.syspath_prepend(BENCHMARKS)
-    return importlib.import_module
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """What is handed out is built twice, and tested with the versions and extras that are promised."""
 
-import importlib
 import os
 import shutil
 import subprocess
@@ -13,13 +12,6 @@ import pytest
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 if not BENCHMARKS.is_dir():
     pytest.skip("benchmarks stay with the source tree", allow_module_level=True)
-
-
-@pytest.fixture
-def script(monkeypatch):
-    """Imports a benchmark by its name."""
-    monkeypatch.syspath_prepend(BENCHMARKS)
-    return importlib.import_module
 
 
 @pytest.fixture

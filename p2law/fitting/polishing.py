@@ -32,11 +32,9 @@ SQUARED = 1e150
 ROUNDING = 1e-7
 """Share of its parts below which the sum that makes a slope may be mere rounding."""
 
-LMFIT_ROWS = 200_000
-"""With more rows block-wise steps go all the way: they need no memory for all derivatives."""
-
-SOME_ROWS = 50_000
-"""So many stand for them at first."""
+LMFIT_ROWS, SOME_ROWS = 200_000, 50_000
+"""With more rows block-wise steps go all the way: they need no memory for all derivatives; and how
+many of the rows stand for all at first."""
 
 PATIENCE = 30
 """Steps that lmfit may take: the last digits need few, a long narrow valley thousands."""
@@ -147,20 +145,14 @@ def rebuild(
 def _come_near(problem: Problem, q: Array, pinned: Mask) -> tuple[Array, int]:
     """Come close with cheap steps where lmfit's are dear (many rows) or stray (Huber)."""
     rows, straight = problem.surface.rows, problem.objective.delta is None
-    if rows > LMFIT_ROWS:
-        return _by_some(problem, q, pinned)
+    if rows > LMFIT_ROWS:  # by some of them, which leaves all few steps to go
+        found = descend(problem.at_rows(scattered(rows, SOME_ROWS)), q, held=pinned, gain=1e-9)
+        nearer = problem.cost(found.q) < problem.cost(q)
+        return found.q if nearer else q, found.evaluations + 2
     if straight and rows <= projection.DESCENT_ROWS:
         return q, 0
     found = descend(problem, q, held=pinned, gain=1e-9)
     return found.q, found.evaluations
-
-
-def _by_some(problem: Problem, q: Array, pinned: Mask) -> tuple[Array, int]:
-    """Come close by some of very many rows, which leaves all of them few steps to go."""
-    some = problem.at_rows(scattered(problem.surface.rows, SOME_ROWS))
-    found = descend(some, q, held=pinned, gain=1e-9)
-    nearer = problem.cost(found.q) < problem.cost(q)
-    return found.q if nearer else q, found.evaluations + 2
 
 
 def _move(problem: Problem, q: Array, free: Mask, *, patient: bool) -> tuple[Array, int, bool]:
