@@ -60,6 +60,20 @@ def test_a_step_that_gains_nothing_asks_for_no_derivatives_anew(problem, monkeyp
     assert len(asked) == len({*asked})
 
 
+def test_a_place_asked_for_again_is_not_computed_again(problem, monkeypatch):
+    """
+    Who is handed the end of a step asks for its objective; over a million rows that takes long.
+    """
+    asked, predict = [], Surface.predict
+    monkeypatch.setattr(Surface, "predict", lambda self, q: asked.append(1) or predict(self, q))
+    here, there = start(problem), problem.surface.generic_point()
+
+    found = [problem.cost(each) for each in (here, here.copy(), there, there, here)]
+
+    assert len(asked) == 3
+    assert found[0] == found[1] == found[4] != found[2] == found[3]
+
+
 def test_derivatives_of_many_rows_are_not_kept(problem, monkeypatch):
     """
     They would take the memory that working block by block saves; the end is the same.

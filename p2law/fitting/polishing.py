@@ -146,8 +146,9 @@ def _come_near(problem: Problem, q: Array, pinned: Mask) -> tuple[Array, int]:
     """Come close with cheap steps where lmfit's are dear (many rows) or stray (Huber)."""
     rows, straight = problem.surface.rows, problem.objective.delta is None
     if rows > LMFIT_ROWS:  # by some of them, which leaves all few steps to go
+        before = problem.cost(q)
         found = descend(problem.at_rows(scattered(rows, SOME_ROWS)), q, held=pinned, gain=1e-9)
-        nearer = problem.cost(found.q) < problem.cost(q)
+        nearer = problem.cost(found.q) < before
         return found.q if nearer else q, found.evaluations + 2
     if straight and rows <= projection.DESCENT_ROWS:
         return q, 0
