@@ -37,16 +37,25 @@ def test_places_rise_from_the_first_to_the_last(count, most):
     assert (places[0], places[-1]) == (0, count - 1)
 
 
-@pytest.mark.parametrize("per", [999, 1000])
+@pytest.mark.parametrize("per", [20, 24])
 def test_sizes_that_take_turns_leave_intervals_as_wide_as_they_are(per, monkeypatch):
     """
-    Twelve sizes at the same 999 token counts: every twelfth row is one size. The refits of
-    large tables go to some of the rows; were these of few sizes, widths would be others.
+    120 runs of twelve sizes at the same token counts: every twelfth row is one size. The refits of
+    large tables of many runs go to some of the rows; were these of few sizes, widths would be
+    others.
     """
-    grid = p2law.grid(params=np.geomspace(1e8, 1e10, 12), tokens=np.geomspace(1e9, 1e11, per))
+    grid = p2law.grid(
+        part=np.arange(10) / 4.9,
+        tokens=np.geomspace(1e9, 1e10, per, endpoint=False),
+        params=np.geomspace(1e8, 1e10, 12),
+    )
+    grid["run"] = grid["params"].astype(str) + " " + grid["part"].astype(str)
+    grid["tokens"] *= 10 ** grid.pop("part")
     truth = {"E": 1.7, "A": 400.0, "B": 2000.0, "alpha": 0.34, "beta": 0.37}
-    grid["run"] = grid["params"].astype(str)
     records = testing.synthesize(forms.chinchilla, truth, grid, noise=0.002, run_noise=0.02, seed=3)
+    monkeypatch.setattr(resampling, "DEAR", 1000)
+    monkeypatch.setattr(resampling, "FEW_VALUES", 0)  # else a row of each size would be among them
+    monkeypatch.setattr(resampling, "CURVE_ROWS", len(records) // 12 + 1)
 
     def widths():
         told = p2law.fit(records, forms.chinchilla).predict(params=[1e9, 1e11], tokens=1e11)

@@ -230,8 +230,7 @@ class Knowledge:
     @functools.cached_property
     def draws(self) -> pd.DataFrame:
         """Coefficients of the refits: (refits, coefficients)."""
-        surface = self.problem.surface
-        return pd.DataFrame([surface.coefficients(q) for q in self.drawn.q])
+        return pd.DataFrame(self.problem.surface.coefficients_at(self.drawn.q))
 
     @functools.cached_property
     def drawn(self) -> resampling.Draws:

@@ -63,8 +63,9 @@ class Freedom:
         low, high = (each[:count] for each in self.box)
         least = np.array([self.bounds[name].least for name in self.nonlinear])
         most = np.array([self.bounds[name].most for name in self.nonlinear])
-        inside = np.where(q[:count] >= high, most, np.clip(theta, least, most))
-        return np.where(q[:count] <= low, least, inside)
+        u = q[..., :count]
+        inside = np.where(u >= high, most, np.clip(theta, least, most))
+        return np.where(u <= low, least, inside)
 
     def start(self, name: str) -> float:
         """Default of a non-linear coefficient, inside the bounds that ties leave."""

@@ -135,11 +135,15 @@ class Surface:
 
     def coefficients(self, q: Array) -> dict[str, float]:
         """Coefficients in the units of the law at coordinates of shape (free,)."""
+        return {name: float(each) for name, each in self.coefficients_at(q).items()}
+
+    def coefficients_at(self, q: Array) -> dict[str, Array]:
+        """The same at coordinates of shape (..., free): (...) of each."""
         q = np.asarray(q, dtype=float)
         theta, c = self._raw(q)
         theta = self.freedom.bounded(theta, q) if self.log.any() else theta
-        at = self.freedom.spread(list(theta), list(c))
-        return {name: float(at[name]) for name in self.form.names}
+        at = self.freedom.spread(by_coefficient(theta), by_coefficient(c))
+        return {name: np.broadcast_to(at[name], q.shape[:-1]) for name in self.form.names}
 
     def coordinates(self, values: Mapping[str, float]) -> Array:
         """Coordinates of given coefficients; inverse of `coefficients`."""
