@@ -359,6 +359,21 @@ def test_what_is_exchanged_is_seen_in_any_order_of_rows(order, often):
     assert fit.predict(params=1e9, tokens=1e12)["loss"].isna().all()
 
 
+@pytest.mark.parametrize("place", [0, *range(4000, 4010), 20_000])
+def test_one_row_of_a_large_table_shows_that_two_inputs_vary_apart(place):
+    """
+    Whether it is among those that are looked at first or not.
+    """
+    sizes = np.geomspace(1e6, 1e12, 10)[np.arange(20_001) % 10]
+    tokens = 20 * sizes
+
+    (tie,) = ties.ties(Surface(forms.chinchilla, {"params": sizes, "tokens": tokens}))
+    tokens[place] *= 2
+
+    assert {"A", "B", "alpha", "beta"} == {*tie.exchanged}
+    assert () == ties.ties(Surface(forms.chinchilla, {"params": sizes, "tokens": tokens}))
+
+
 @pytest.mark.parametrize("noise", [0.0, 0.005])
 def test_a_fixed_number_of_tokens_per_parameter_tells_no_two_powers_apart(noise):
     """

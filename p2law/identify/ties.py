@@ -23,6 +23,9 @@ still called a fixed relation."""
 
 CURE = "add runs in which they vary apart"
 
+SOME_ROWS = 10_000
+"""Rows of a table that are looked at before all of it."""
+
 MOVES = 1e-6
 """Relative change of a derivative that counts as one."""
 
@@ -101,6 +104,10 @@ def ties(surface: Surface) -> tuple[Tie, ...]:
 
 def _one_of_each(first: Array, second: Array) -> Whole:
     """A row for each value of one input, rising; none where one goes with several of the other."""
+    if len(first) > SOME_ROWS:  # mostly some rows show it, and a table of millions takes long
+        some = scattered(len(first), SOME_ROWS)
+        if not len(_one_of_each(first[some], second[some])):
+            return some[:0]
     code, values = pd.factorize(first)  # in one pass, without sorting all rows
     row = np.empty(len(values), dtype=np.intp)
     row[code] = np.arange(len(code))

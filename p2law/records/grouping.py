@@ -47,7 +47,8 @@ def runs(table: pd.DataFrame) -> tuple[pd.Series, str]:
     if len(set(names)) < len(names):
         names = np.array([f"{name} ({k})" for k, name in enumerate(names)], dtype=object)
     note = f"no column run: runs are told apart by {', '.join(telling)}"
-    return pd.Series(names[group], index=table.index, name="run"), note
+    # Each name becomes a text once, not once a row.
+    return pd.Series(names, name="run").take(group).set_axis(table.index), note
 
 
 def _said(column: pd.Series) -> NDArray[np.object_]:
