@@ -18,6 +18,8 @@ CHINCHILLA, POINT, DRAWS, SLOWEST, SECONDS = 1000, 2, 3, 1.5, 3
 """Times as fast as two tools, times as slow as an expert at most, seconds of a million rows."""
 LARGE_ROWS, LARGE_GB = 10**7, 1.5
 """Rows of a Parquet file that are loaded and fitted in less memory than this, in 1e9 bytes."""
+FEW = 2
+"""Numbers that are told one by one; of more that are all as they are meant, the worst."""
 AS_GOOD = 1e-9
 """Relative excess up to which an objective is as good as another."""
 SHARE = 0.75
@@ -26,12 +28,16 @@ SHARE = 0.75
 
 @dataclass(frozen=True)
 class Goal:
-    """What is meant, what was measured of it, and whether one of these is as it is meant."""
+    """What is meant, what was measured of it, and whether one of these is as it is meant.
+
+    `worst` chooses the worst of what was measured.
+    """
 
     meant: str
     measured: Measured
     good: Callable[[float], bool]
     digits: str = ",.1f"
+    worst: Callable[..., float] = max
 
     @property
     def missed(self) -> Measured:
@@ -40,12 +46,18 @@ class Goal:
 
     def __str__(self) -> str:
         """One line of a list."""
-        shown = self.missed or self.measured
+        shown, count = self.missed or self.measured, len(self.measured)
         if not shown:
             return f"- not measured: {self.meant}."
+        state, where = ("**missed**" if self.missed else "met"), ""
+        if self.missed:
+            where = f" on {len(shown)} of {count} problems"
+        elif count > FEW:
+            worst = self.worst(shown.values())
+            shown = {f"at worst, {each}": own for each, own in shown.items() if own == worst}
+            where = f" on all {count} problems"
         told = "; ".join(f"{each}: {value:{self.digits}}" for each, value in shown.items())
-        count = f" on {len(shown)} of {len(self.measured)} problems" if self.missed else ""
-        return f"- {'**missed**' if self.missed else 'met'}{count}: {self.meant} ({told})."
+        return f"- {state}{where}: {self.meant} ({told})."
 
 
 def of_goals(tables: Tables) -> list[str]:
@@ -69,12 +81,14 @@ def of_goals(tables: Tables) -> list[str]:
             },
             lambda share: share == 1,
             ".0%",
+            min,
         ),
         Goal(
             f"at least {CHINCHILLA:,} times as fast as `{PACKAGE}`",
             against(tables, PACKAGE),
             lambda times: times >= CHINCHILLA,
             ",.0f",
+            min,
         ),
         *(
             Goal(
@@ -94,11 +108,13 @@ def of_goals(tables: Tables) -> list[str]:
             f"at least {POINT} times as fast as the point fit of `{SIMPLE}`",
             against(tables, SIMPLE),
             lambda times: times >= POINT,
+            worst=min,
         ),
         Goal(
             f"at least {DRAWS} times as fast as `{SIMPLE}` with 1,000 draws",
             {"240 points": drawn[SIMPLE]} if SIMPLE in drawn else {},
             lambda times: times >= DRAWS,
+            worst=min,
         ),
         Goal(
             f"a fit of a million rows in less than {SECONDS} s of the processor",

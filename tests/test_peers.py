@@ -341,6 +341,23 @@ def test_goals_that_are_met_missed_and_not_measured_are_told_alike(script, monke
     ] == lines.splitlines()
 
 
+def test_of_many_numbers_that_are_as_meant_the_worst_is_told(script):
+    """
+    The most of what shall be little, the least of what shall be much.
+    """
+    goals = script("performance_goals")
+    measured = {"a": 1.0, "b": 3.0, "c": 2.0}
+
+    most, least = (
+        str(goals.Goal("so much", measured, lambda _: True, worst=each)) for each in (max, min)
+    )
+    missed = str(goals.Goal("so much", measured, lambda value: value > 2))
+
+    assert most == "- met on all 3 problems: so much (at worst, b: 3.0)."
+    assert least == "- met on all 3 problems: so much (at worst, a: 1.0)."
+    assert missed == "- **missed** on 2 of 3 problems: so much (a: 1.0; c: 2.0)."
+
+
 def test_peers_that_find_the_best_are_told_by_the_start_that_they_are_given(script):
     """
     Those that were given fewer problems are told apart; those that find too few are not told.
