@@ -178,10 +178,9 @@ def summary(table: pd.DataFrame) -> list[dict[str, object]]:
                 "grid, worst": grid.max(),
                 "grid, above 1.05": int((grid > 1.05).sum()),
                 "promised, median": promised,
+                "CPU s, median": own["CPU s"].median(),
             }
         )
-        if "CPU s" in own:  # lines of older commits do not know it
-            rows[-1]["CPU s, median"] = own["CPU s"].median()
     return rows
 
 
