@@ -198,7 +198,7 @@ def place(row: Row) -> str:
 
 
 def of_usual(rows: list[dict[str, Any]]) -> str:
-    """Which tools find the best in enough of the usual problems, and with what start."""
+    """Which tools find the best in enough of the usual problems, and from what start."""
     totals: dict[str, list[int]] = {}
     for row in rows:
         if row["family"] == "usual":
@@ -209,12 +209,13 @@ def of_usual(rows: list[dict[str, Any]]) -> str:
     enough = math.ceil(SHARE * asked)
     able = {tool: found for tool, (found, _) in totals.items() if found >= enough}
     experts = [f"{tool} ({found})" for tool, found in able.items() if _is_expert(tool)]
-    alone = [f"{tool} ({found})" for tool, found in able.items() if not _is_expert(tool)]
+    alone = [f"{tool} ({found})" for tool, found in able.items() if _is_plain(tool)]
+    search = f" from random starts by {SEARCH} ({able[SEARCH]});" if SEARCH in able else ""
     part = [f"{tool} ({found} of {of})" for tool, (found, of) in totals.items() if of < asked]
     told = (
         f"The best of at least {enough} of the {asked} usual problems is found by `p2law` ({own}); "
-        f"with the tool's defaults by {', '.join(alone) or 'no other'}; with an expert's start by "
-        f"{', '.join(experts) or 'none'}."
+        f"with the tool's defaults by {', '.join(alone) or 'no other'};{search} with an expert's "
+        f"start by {', '.join(experts) or 'none'}."
     )
     if not part:
         return told
@@ -225,3 +226,8 @@ def of_usual(rows: list[dict[str, Any]]) -> str:
 def _is_expert(tool: str) -> bool:
     """Whether a tool is given the start of an expert."""
     return tool.endswith(", expert") or tool == "statsmodels GenericLikelihoodModel"
+
+
+def _is_plain(tool: str) -> bool:
+    """Whether a tool is left to its own defaults."""
+    return tool != SEARCH and not _is_expert(tool)

@@ -366,6 +366,7 @@ def test_peers_that_find_the_best_are_told_by_the_start_that_they_are_given(scri
         "p2law": (200, 200),
         "lmfit, expert": (150, 200),
         "lmfit, beginner": (149, 200),
+        "lmfit, 30 random starts": (155, 200),
         "other": (160, 200),
         "chinchilla": (3, 3),
     }
@@ -378,9 +379,9 @@ def test_peers_that_find_the_best_are_told_by_the_start_that_they_are_given(scri
 
     assert (
         "The best of at least 150 of the 200 usual problems is found by `p2law` (200); with the "
-        "tool's defaults by other (160); with an expert's start by lmfit, expert (150). Given "
-        "only those of a law that they know, or fewer, all of which `p2law` finds, too: chinchilla "
-        "(3 of 3)."
+        "tool's defaults by other (160); from random starts by lmfit, 30 random starts (155); "
+        "with an expert's start by lmfit, expert (150). Given only those of a law that they know, "
+        "or fewer, all of which `p2law` finds, too: chinchilla (3 of 3)."
     ) == told
 
 
