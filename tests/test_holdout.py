@@ -82,11 +82,11 @@ def test_the_first_four_of_five_checkpoints_are_fitted(records):
 
 @pytest.mark.parametrize(
     ("checkpoints", "share", "held"),
-    [(10, 0.2, 2), (4, 0.2, 1), (12, 0.2, 3), (10, 0.3, 3), (2, 0.2, 1), (5, 0.6, 3)],
+    [(10, 0.2, 2), (4, 0.2, 1), (12, 0.2, 3), (10, 0.9, 9), (2, 0.2, 1), (5, 0.6, 3)],
 )
 def test_what_is_kept_is_rounded_down(checkpoints, share, held):
     """
-    The share is of checkpoints, not of tokens; 0.7 x 10 is 7 although 1 - 0.3 is a little less.
+    The share is of checkpoints, not of tokens; 10 x 0.1 is 1 although 1 - 0.9 is a little less.
     """
     table = pd.DataFrame({"run": "a", "tokens": np.geomspace(1e3, 1e9, checkpoints), "loss": 2.0})
 

@@ -1,6 +1,7 @@
 """A score says how far a law is off, on which rows, and what needs no law beside it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -725,13 +726,13 @@ def test_a_verdict_does_not_hang_on_how_a_note_is_worded(
     What the records leave free is not known, whatever the table calls it.
     """
     fit = p2law.fit(p2_records(**records, noise=0.002), forms.p2)
-    worded = fit.table().assign(note="in other words")
-    monkeypatch.setattr(p2law.Fit, "table", lambda *_, **__: worded)
+    told = {name: replace(each, note="in other words") for name, each in fit.known.footings.items()}
+    monkeypatch.setitem(fit.known.__dict__, "footings", told)
 
     found = conditions(fit).loc[condition]
 
     assert "not known" == found["verdict"]
-    assert "moves no prediction" in found["reason"]
+    assert "in other words" in found["reason"]
     assert np.isnan(found["estimate"])
 
 

@@ -117,11 +117,13 @@ def test_a_term_that_vanishes_at_the_middle_does_no_harm():
     def line(x, *, a, b):
         return a + b * x
 
-    surface = Surface(line, {"x": np.linspace(-1, 1, 9)})
+    x = np.linspace(-1, 1, 9)
+    surface = Surface(line, {"x": x})
 
     assert {"a": 2.0, "b": -3.0} == pytest.approx(
         surface.coefficients(surface.coordinates({"a": 2.0, "b": -3.0}))
     )
+    assert [1.0, np.sqrt(np.mean(x**2))] == pytest.approx(surface.scale(np.zeros(0)))
 
 
 def test_a_law_that_takes_only_single_coefficients_is_called_one_by_one():
