@@ -113,6 +113,13 @@ def test_where_no_run_narrows_the_interval_none_is_chosen(prior, kind, budget):
     assert cure in found.trouble[0]
 
 
+@pytest.fixture
+def as_of_many(monkeypatch):
+    """Sets grown and exchanged as of many candidates, however few there are."""
+    monkeypatch.setattr(searching, "EVERY", 0)
+
+
+@pytest.mark.usefixtures("as_of_many")
 def test_exchange_finds_what_trying_every_set_finds(prior):
     """
     With few candidates, the chosen set is within 2 % of the best of all; only sets that no further
@@ -149,6 +156,7 @@ def by_flops(params, tokens):
     return table.assign(cost=6 * table["params"] * table["tokens"])
 
 
+@pytest.mark.usefixtures("as_of_many")
 def test_runs_that_narrow_only_together_are_found_in_any_order(sized):
     """
     From a set of four on, every single further run would widen the interval, and all nine runs
@@ -190,6 +198,7 @@ def test_the_sets_weighed_grow_with_the_square_of_the_candidates(sized, monkeypa
         assert sum(weighed) < 1.75 * len(offered) ** 2
 
 
+@pytest.mark.usefixtures("as_of_many")
 @pytest.mark.parametrize("decades", [1, 5, 7])
 def test_whatever_runs_cost_the_budget_is_kept_and_no_run_stands_twice(falling, decades):
     """
@@ -238,6 +247,7 @@ def test_of_few_candidates_no_other_set_that_the_budget_pays_for_is_better(sized
             assert listed.cost[found].sum() <= listed.cost[some].sum() * (1 + 1e-12)
 
 
+@pytest.mark.usefixtures("as_of_many")
 def test_a_pilot_run_beside_a_dear_one_is_chosen_once_and_both_are_paid_by_the_budget(falling):
     """
     The budget pays for the two of them to the last digit, and not for a second dear one.

@@ -192,7 +192,7 @@ def test_a_term_that_noise_has_driven_to_zero_hides_nothing(truth, form):
 def test_values_that_nearly_agree_make_no_absurd_prediction(truth, form, sizes, rates, step):
     """
     Where the losses are noisy, what hardly varies tells little: predictions at the records are
-    right, and elsewhere they are right to the noise or withheld.
+    right, and elsewhere they are right to their intervals and tell most of the damage, or withheld.
     """
     table = testing.design(sizes(step), rates(step), np.geomspace(2e7, 1e9, 40))
     records = testing.synthesize(forms.p2, truth, table, noise=0.003, seed=1)
@@ -206,8 +206,10 @@ def test_values_that_nearly_agree_make_no_absurd_prediction(truth, form, sizes, 
     true = forms.p2(1e9, 1e9, 0.25, 2.0, **truth)
     assert true == pytest.approx(near["loss"][0], abs=0.003)
     true = forms.p2(told["params"], told["tokens"], told["pruning_rate"], 2.0, **truth)
-    assert (np.abs(told["loss"] - true)[told["determined"]] < 0.25).all()
-    assert told["determined"].all() or fit.trouble
+    off, wide, damage = np.abs(told["loss"] - true), told["high"] - told["low"], true - 2
+    assert (off < 0.6 * np.minimum(wide, damage))[told["determined"]].all()
+    why = "the records hold [23] (model sizes|pruning rates)|the inputs hardly vary"
+    assert told["determined"].all() or re.search(why, " ".join(fit.trouble))
     if form is None:
         assert Status.NOT_IDENTIFIED is not fit.status
 

@@ -56,6 +56,7 @@ method = "2:4"
 micro_batch = {micro_batch}
 processes = {processes}
 checkpoint_minutes = {minutes}
+{execution}
 """
 
 
@@ -85,6 +86,7 @@ def write(
     micro_batch=4,
     processes=1,
     minutes=60.0,
+    execution="",
 ):
     """Write a sweep file and its texts into a folder; the path of the file. Qwen2 is tied."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -106,6 +108,7 @@ def write(
         micro_batch=micro_batch,
         processes=processes,
         minutes=minutes,
+        execution=execution,
     )
     path.write_text(content, encoding="utf-8")
     return path

@@ -125,6 +125,11 @@ def test_the_models_are_ordinary_ones(study):
         assert (1, 5) == tuple(made.shape)
 
 
+def left(out, run):
+    """Names of all that a run has left in its folder."""
+    return {each.name for each in Place(out, run.id).folder.iterdir()}
+
+
 def test_a_finished_run_keeps_what_matters_and_no_more(study):
     """
     No start, no checkpoints, no drafts.
@@ -139,8 +144,7 @@ def test_a_finished_run_keeps_what_matters_and_no_more(study):
         "run.json",
         "start.json",
         "timing.jsonl",
-        "checkpoints",
-    } >= {each.name for each in (out / "runs" / runs[2].id).iterdir()}
+    } == left(out, runs[2])
 
 
 def test_a_finished_run_is_not_done_again(study):
@@ -196,19 +200,27 @@ def test_a_run_whose_model_is_not_there_waits_with_words(tmp_path):
         carry_out(path, tmp_path / "out", 1)
 
 
-def test_distillation_is_named_in_the_records(study, tmp_path):
+def test_the_unpruned_model_teaches(study, tmp_path, monkeypatch):
     """
-    The unpruned model teaches, and the records say so.
+    As much and as softly as the sweep file says, itself unchanged; the records say so.
     """
     _, out, runs = study
-    path = studies.write(tmp_path, training='objective = "kd"\nkd_weight = 0.9')
+    training = 'objective = "kd"\nkd_weight = 0.9\ntemperature = 2.0'
+    path = studies.write(tmp_path, training=training)
     shutil.copytree(out, tmp_path / "out")
+    tasks = []
+    train = work.train
+    monkeypatch.setattr(work, "train", lambda task, *rest: tasks.append(task) or train(task, *rest))
 
     run = carry_out(path, tmp_path / "out", 1)
 
+    (objective,) = (each.objective for each in tasks)
+    unpruned = load_file(out / "runs" / runs[0].id / "model" / "model.safetensors")
+    for name, each in unpruned.items():
+        assert torch.equal(each, objective.teacher.get_parameter(name)), name
+    assert (0.9, 2.0) == (objective.kd_weight, objective.temperature)
     lines = [json.loads(line) for line in studies.records(tmp_path / "out", run).splitlines()]
     assert {"kd"} == {line["objective"] for line in lines}
-    assert run.id != runs[1].id
     assert lines[-1]["loss"] < lines[0]["loss"]
 
 
@@ -688,7 +700,8 @@ class Asking:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_run_that_is_asked_to_stop_can_be_gone_on_with(study, tmp_path, monkeypatch, number):
     """
-    A notebook gets an error that names the run and survives it; no failure is noted.
+    A notebook gets an error that names the run and survives it; no failure is noted. What is left
+    in the end is what is left without a stop: its checkpoint is gone.
     """
     path, whole, runs = study
     monkeypatch.setattr(Asking, "number", number)
@@ -698,7 +711,9 @@ def test_a_run_that_is_asked_to_stop_can_be_gone_on_with(study, tmp_path, monkey
 
     place = Place(tmp_path, runs[0].id)
     assert (number, "", None) == (error.value.signal, place.failure, place.ending)
+    assert "checkpoints" in left(tmp_path, runs[0])
     carry_out(path, tmp_path, 0)
+    assert left(whole, runs[0]) == left(tmp_path, runs[0])
     assert studies.records(whole, runs[0]) == studies.records(tmp_path, runs[0])
 
 
