@@ -269,7 +269,6 @@ def test_where_no_law_predicts_there_is_no_winner(records):
     assert found.winner is None
     assert "no law predicts the held rows" == found.verdict
     assert found.by_run()["held_rmse"].isna().all()
-    assert "winner" in str(found)
 
 
 def test_few_runs_cannot_tell_a_difference_from_noise(records):

@@ -117,7 +117,7 @@ def test_a_plan_is_told_as_in_python(said, plan_fits):
     assert len(frontier.table) == len(plain["frontier"]["table"])
 
 
-def test_a_plan_for_several_amounts_has_a_choice_for_each(said, place):
+def test_a_plan_for_several_amounts_has_a_choice_for_each(said, place, plan_fits):
     """
     They are no rivals; the frontier of what may be spent is one of all.
     """
@@ -128,9 +128,15 @@ def test_a_plan_for_several_amounts_has_a_choice_for_each(said, place):
     plain = json.loads(said("plan two.toml --json"))
     words = said("plan two.toml")
 
+    plan = planfile.read(place / "two.toml")
+    table = planning.candidates(plan.models, plan.rates, ["depth", "width"])
+    asked = {"tokens": [1e8, 1e9], "level": 0.8, "prices": plan.prices, "limits": plan.limits}
+    one = planning.frontier(plan_fits, table, against="params_after", **asked)
     assert {"choices", "frontier"} == set(plain)
     assert [{1e8}, {1e9}] == [{row["tokens"] for row in c["table"]} for c in plain["choices"]]
-    assert {1e8, 1e9} >= {row["tokens"] for row in plain["frontier"]["table"]}
+    found = plain["frontier"]
+    assert len(one.candidates) == found["plans"] == 2 * len(table)
+    assert one.table["tokens"].tolist() == [row["tokens"] for row in found["table"]]
     assert words.index("lowest loss with tokens 1e8") < words.index("lowest loss with tokens 1e9")
 
 
@@ -245,7 +251,7 @@ def test_errors_are_json_too(place, monkeypatch, capsys):
         printed = capsys.readouterr()
 
         assert 2 == code
-        assert json.loads(printed.out)["error"] in printed.err
+        assert f"p2law {words.split()[0]}: {json.loads(printed.out)['error']}\n" == printed.err
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ import p2law
 from p2law import Bounds, Domain, cli, forms, report, testing
 from p2law.errors import FitError, FormError, MissingExtraError, RecordError
 from p2law.report import figures
-from p2law.report.contents import recipe
+from p2law.report.contents import plain, recipe
 from p2law.report.holding import again
 from p2law.report.planner import checked_tape, planner
 from p2law.report.tracing import trace
@@ -184,7 +184,7 @@ def test_the_page_says_all_that_it_should(fit, page):
         "params = 8e9, the largest of 4 model sizes",
         "pruning_rate = 0.5, the highest",
         "more tokens never hurt",
-        repr(fit.search.objective),
+        f"summed: {fit.search.objective!r}",
         "p2law.Fit.from_json",
     ):
         assert words in page
@@ -198,8 +198,8 @@ def test_trouble_comes_first(p2_records):
     held = p2law.fit(p2_records(params=(3e9,), noise=0.004, seed=3))
     page = report.html(held, **PLAIN)
 
-    assert page.index("Read this first") < page.index(">Predict</h2>")
-    assert held.trouble[0] in page
+    first = page[page.index("Read this first") : page.index(">Predict</h2>")]
+    assert plain(held.trouble[0]) in first
     assert "held, not fitted: the records hold 1 model size" in page
     assert "No hold-out was asked for." in page
 
@@ -293,9 +293,12 @@ def test_rows_that_the_fit_has_not_seen_judge_it(fit, p2_records):
     """
     They stand first among the hold-outs.
     """
-    page = report.html(fit, held=p2_records(rates=(0.3,), noise=0.004, seed=9), **PLAIN)
+    held = p2_records(rates=(0.3,), noise=0.004, seed=9)
+    holdouts = [p2law.holdout.last_tokens(fit.records)]
 
-    assert "rows that the fit has not seen" in page
+    page = report.html(fit, held=held, holdouts=holdouts, pictures=False)
+
+    assert page.index("rows that the fit has not seen") < page.index("the last 20 % of each run")
     assert "80 of 80" in page
 
 
@@ -381,7 +384,9 @@ def test_a_law_without_tokens_has_a_report():
     page = report.html(p2law.fit(records, forms.retention), pictures=False)
 
     assert "What the law predicts (score)" in page
-    assert 'value="pruning_rate"' in page
+    along = page.split('<select id="along"')[1].split("</select>")[0]
+    assert ["pruning_rate", "base_score"] == re.findall('<option value="(.*?)"', along)
+    assert "selected" not in along
 
 
 def test_a_law_that_is_no_list_of_steps_has_a_table_in_place_of_a_planner():
@@ -408,8 +413,12 @@ def test_what_the_page_is_told_can_be_written_as_json(fit):
     import json
 
     told = planner(fit)
+    lone = p2law.fit(fit.records[["run", "tokens", "loss"]].head(3), forms.token_power)
+    unknown = planner(lone)
 
-    assert told == json.loads(json.dumps(told, allow_nan=False))
+    assert not np.isfinite(lone.known.drawn.noise).any()
+    for each in (told, unknown):
+        assert each == json.loads(json.dumps(each, allow_nan=False))
     assert fit.values["N_C"] == told["values"][told["coefficients"].index("N_C")]
     assert len(fit.draws) == len(told["draws"][0])
 
@@ -679,11 +688,12 @@ def test_the_command_writes_the_page(fit, tmp_path, capsys):
     assert "<h1>Ours</h1>" in (tmp_path / "page.html").read_text(encoding="utf-8")
 
 
-def test_the_command_refuses_a_folder_that_is_not_there(fit, tmp_path, capsys):
+def test_the_command_refuses_a_folder_that_is_not_there(fit, tmp_path, monkeypatch, capsys):
     """
     Before anything is computed.
     """
     (tmp_path / "fit.json").write_text(fit.to_json(), encoding="utf-8")
+    monkeypatch.setattr(report, "html", pytest.fail)
 
     code = cli.main(
         ["report", str(tmp_path / "fit.json"), "-o", str(tmp_path / "no" / "page.html")]

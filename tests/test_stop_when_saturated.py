@@ -360,6 +360,8 @@ def test_a_run_whose_tokens_nobody_counts_is_refused(law, tmp_path):
     with pytest.raises(FitError, match="give tokens_per_step, or set include_num_input_tokens"):
         run.train()
 
+    assert 0 == run.state.global_step
+
 
 def test_what_is_wrong_is_said_before_training(law):
     """

@@ -233,7 +233,7 @@ def test_ties_are_ringed(some_frontier, figure):
 
     tied = {name for each in some_frontier.table["tied_with"] for name in each}
     assert tied
-    assert len(tied) <= rings(axes)
+    assert len(tied) == rings(axes)
     assert "as good within the noise" in [t.get_text() for t in figure.legends[0].get_texts()]
 
 
