@@ -197,14 +197,14 @@ def test_one_environment_has_the_newest_python_that_is_here(
     script, versions, monkeypatch, tmp_path
 ):
     """
-    Once, and with none of those that were asked for; 3.9 is not newer than 3.12.
+    Once, and with none of those that were asked for; 3.99.9 is not newer than 3.99.10.
     """
     made = script("environments")
     here = tmp_path / ".pyenv" / "versions"
     old, new = (
-        python_of(here / each / "bin", each.replace(".", " ")) for each in ("3.9.1", "3.99.0")
+        python_of(here / each / "bin", each.replace(".", " ")) for each in ("3.9.1", "3.99.10")
     )
-    python_of(here / "3.50.0" / "bin", "3 50 0")
+    python_of(here / "3.99.9" / "bin", "3 99 9")
     (here / "3.98.0" / "bin").mkdir(parents=True)
     monkeypatch.setattr(made.Path, "home", lambda: tmp_path)
     monkeypatch.setattr(made.shutil, "which", lambda _: None)
