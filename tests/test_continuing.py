@@ -472,8 +472,8 @@ def test_what_is_handed_out_of_a_run_does_not_change_it(law):
     """
     The checkpoints are copies.
     """
-    run = planning.continue_run(law, curve(5), **HERE)
-    before = run.predict(1e11)["loss"].item()
+    before = planning.continue_run(law, curve(5), **HERE).predict(1e11)["loss"].item()
+    run = planning.continue_run(law, curve(5), **HERE)  # its forecast is yet to be made
 
     shown = run.curve
     shown["loss"] = 9.0

@@ -192,7 +192,7 @@ def test_a_term_that_noise_has_driven_to_zero_hides_nothing(truth, form):
 def test_values_that_nearly_agree_make_no_absurd_prediction(truth, form, sizes, rates, step):
     """
     Where the losses are noisy, what hardly varies tells little: predictions at the records are
-    right, and elsewhere they are right to their intervals and tell most of the damage, or withheld.
+    right, and elsewhere they are right to their intervals and tell much of the damage, or withheld.
     """
     table = testing.design(sizes(step), rates(step), np.geomspace(2e7, 1e9, 40))
     records = testing.synthesize(forms.p2, truth, table, noise=0.003, seed=1)
