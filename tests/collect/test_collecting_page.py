@@ -12,18 +12,19 @@ from p2law import collect
 from p2law.collect import cli, settings, spec
 
 PAGE = (Path(__file__).parents[2] / "docs" / "collecting.md").read_text(encoding="utf-8")
-SAID = re.findall(r"`([^`\n]+)`", PAGE)
-TABLES = [
-    settings.Sweep,
-    settings.Corpus,
-    settings.Evaluation,
-    settings.Model,
-    settings.Training,
-    settings.Measure,
-    settings.Calibration,
-    settings.Prune,
-    settings.Execution,
-]
+TABLES = {
+    "corpora": settings.Corpus,
+    "evaluations": settings.Evaluation,
+    "models": settings.Model,
+    "dense": settings.Training,
+    "post_training": settings.Training,
+    "calibration": settings.Calibration,
+    "prune": settings.Prune,
+    "execution": settings.Execution,
+}
+"""The tables of a sweep file by the names that they have there."""
+PARTS = re.split(r"^(?=\*\*)", PAGE.split("\n### ")[0], flags=re.MULTILINE)[1:]
+"""What the page says of the top of a sweep file, and of its tables."""
 
 
 def commands():
@@ -49,15 +50,42 @@ def test_every_option_is_documented(name, parser):
             assert re.search(rf"`{option}\b|[` ]{option}[` ]", section), option
 
 
-@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.__name__)
-def test_every_key_of_a_sweep_file_is_documented(table):
+def named(part):
+    """Names of the tables of a sweep file that a part of the page is about."""
+    return re.findall(r"\*\*`\[+(\w+)", part)
+
+
+def keys(*tables):
+    """All keys of some tables."""
+    fields = {each.name for table in tables for each in dataclasses.fields(table)}
+    return fields - {"folder", "paths"}
+
+
+def told(part):
+    """Keys that a part tells of: first in a row of a table of keys, or at the head of another."""
+    words = set()
+    for head, rows in re.findall(r"^(\|.*)\n\|[-|]+\n((?:\|.*\n)+)", part, re.MULTILINE):
+        cells = re.findall(r"^\|([^|]*)", rows, re.MULTILINE) if head[:6] == "| key " else [head]
+        words |= set(re.findall(r"`(\w+)`", " ".join(cells)))
+    return words
+
+
+@pytest.mark.parametrize("part", PARTS[1:], ids=lambda part: "-".join(named(part)))
+def test_every_key_of_a_sweep_file_is_documented(part):
     """
     In a table of its own; what is no key is not.
     """
-    keys = {each.name for each in dataclasses.fields(table)} - {"folder", "paths"}
-    words = {word for each in SAID for word in re.findall(r"\w+", each)}
+    assert keys(*(TABLES[name] for name in named(part))) == told(part)
 
-    assert keys <= words
+
+def test_every_table_of_a_sweep_file_is_documented():
+    """
+    Each once; all other keys of the file stand at the top.
+    """
+    assert [*TABLES] == [name for part in PARTS for name in named(part)]
+    assert keys(settings.Sweep) - {*TABLES} == told(PARTS[0])
+    (row,) = re.findall(r"^\| `measure` .*", PAGE, re.MULTILINE)
+    assert keys(settings.Measure) == set(re.findall(r"(\w+) =", row))
 
 
 @pytest.mark.parametrize("name", collect.__all__)
