@@ -103,12 +103,12 @@ def test_an_unfinished_checkpoint_is_none(checkpoints):
     """
     model, optimizer = trained(1)
     checkpoints.save(model, optimizer, {"tokens": 16})
-    shutil.copytree(
-        checkpoints.folder / "step-000000000000016",
-        checkpoints.folder / "step-000000000000032.part",
-    )
+    whole = checkpoints.folder / "step-000000000000016"
+    draft = checkpoints.folder / "step-000000000000032.part"
+    shutil.copytree(whole, draft)
 
-    assert 16 == checkpoints.latest()[1]["tokens"]
+    assert whole == checkpoints.latest()[0]
+    assert {whole, draft} == set(checkpoints.folder.iterdir())
 
 
 def damage(place, kind):

@@ -208,6 +208,8 @@ def test_long_texts_are_tokenised_piece_by_piece(tmp_path, monkeypatch):
     text = "one line\nanother line\nthe last"
 
     assert [*text.encode(), 0] == content(made(tmp_path, text))
+    ((_, pieces),) = documents.sources(Text(files=(tmp_path / "text.txt",)))
+    assert ["one line\nanother line\n", "the last", None] == list(pieces)
 
 
 def test_a_line_without_text_is_named(tmp_path):

@@ -31,18 +31,16 @@ def gone(before, after):
     return sizes + sum(int((each == 0).sum()) for each in after.parameters())
 
 
-def nothing(model, method):
+def nothing(model, method="none"):
     """A cut by which nothing is removed."""
-    shape = open_module(model).shape
-    return replace(plan_cut(shape, "none"), method=method)
+    return plan_cut(open_module(model).shape, method, 0)
 
 
 # -- pruning by nothing ----------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("family", "tied"), FOUR)
-@pytest.mark.parametrize("method", ["none", "depth", "width", "2:4", "unstructured"])
-def test_pruning_by_nothing_changes_no_logit(family, tied, method, tmp_path):
+def test_pruning_by_nothing_changes_no_logit(family, tied, tmp_path):
     """
     In memory, from a folder, and after saving and loading: the difference is 0.0, the text alike.
     """
@@ -50,15 +48,28 @@ def test_pruning_by_nothing_changes_no_logit(family, tied, method, tmp_path):
     model.save_pretrained(tmp_path / "model")
     expected = logits(model)
 
-    same = prune(model, nothing(model, method), tokens=tokens())
+    same = prune(model, nothing(model))
     same.save_pretrained(tmp_path / "saved")
-    written = prune(tmp_path / "model", nothing(model, method), out=tmp_path / "out")
+    written = prune(tmp_path / "model", nothing(model), out=tmp_path / "out")
 
     assert (0, 0.0, 0.0) == (written.removed, written.pruning_rate, written.nominal_rate)
     for each in (same, reload(tmp_path / "saved"), reload(tmp_path / "out")):
         assert 0.0 == float((logits(each) - expected).abs().max())
     start = {"inputs": tokens(1, 4), "max_new_tokens": 5, "min_new_tokens": 5, "do_sample": False}
     assert torch.equal(model.generate(**start), each.generate(**start))
+
+
+@pytest.mark.parametrize("method", ["depth", "width", "unstructured"])
+def test_at_rate_zero_no_method_looks_at_anything(method):
+    """
+    No tokens are needed, and the weights are the same.
+    """
+    model = make()
+
+    same = prune(model, nothing(model, method))
+
+    for name, each in model.named_parameters():
+        assert torch.equal(each, same.get_parameter(name)), name
 
 
 @pytest.mark.parametrize("family", ["llama", "qwen2"])
@@ -68,7 +79,7 @@ def test_a_model_cast_in_memory_answers_as_before(family):
     """
     model = make(family, dtype=torch.bfloat16)
 
-    same = prune(model, nothing(model, "none"))
+    same = prune(model, nothing(model))
 
     assert torch.equal(logits(model), logits(same))
 
