@@ -13,7 +13,7 @@ import pytest
 
 import p2law
 from p2law import forms, planning, testing
-from p2law.designing import searching
+from p2law.designing import identifying, searching
 from p2law.designing.informing import added, components, ground, variances
 from p2law.designing.offers import offers
 from p2law.designing.searching import Search
@@ -122,23 +122,23 @@ def as_of_many(monkeypatch):
 @pytest.mark.usefixtures("as_of_many")
 def test_exchange_finds_what_trying_every_set_finds(prior):
     """
-    With few candidates, the chosen set is within 2 % of the best of all; only sets that no further
-    run fits into are tried, for no run makes an interval wider.
+    The chosen set is within 1 % of the best of all, where what only grows is not; only sets that
+    no further run fits into are tried, for no run makes an interval wider.
     """
     table = candidates((0.5e9, 3e9), (0.15, 0.5), (2.5e8, 1e9))
-    found = planning.next_runs(prior, table, WANTED, budget=4.0)
+    found = planning.next_runs(prior, table, WANTED, budget=5.0)
 
     def after(rows):
         chosen = table.iloc[list(rows)]
         return planning.next_runs(prior, chosen, WANTED, budget=1e9).after
 
     def full(rows):
-        left = 4.0 - table["cost"].iloc[list(rows)].sum()
+        left = 5.0 - table["cost"].iloc[list(rows)].sum()
         return 0 <= left < table["cost"].drop(index=list(rows)).min()
 
     numbers = range(len(table))
     sets = itertools.chain.from_iterable(itertools.combinations(numbers, k) for k in range(1, 9))
-    assert found.after <= 1.02 * min(after(rows) for rows in sets if full(rows))
+    assert found.after <= 1.01 * min(after(rows) for rows in sets if full(rows))
 
 
 @pytest.fixture(scope="module")
@@ -210,11 +210,14 @@ def test_whatever_runs_cost_the_budget_is_kept_and_no_run_stands_twice(falling, 
     search = Search.of(ground(falling, pd.concat(offered.rows), 2), offered, wanted)
     rng = np.random.default_rng(decades)
 
-    for _ in range(200):
+    for _ in range(100):
         cost = (10 ** rng.uniform(0, decades, 5)).round(2)
-        budget = float(cost[rng.random(len(cost)) < 0.5].sum()) or float(cost.max())
-        chosen = replace(search, offered=replace(offered, cost=cost)).best(budget)
+        paid = np.flatnonzero(rng.random(len(cost)) < 0.5).tolist() or [int(cost.argmax())]
+        budget = float(cost[paid].sum())
+        priced = replace(search, offered=replace(offered, cost=cost))
+        chosen = priced.best(budget)
 
+        assert all(run in priced.affordable([*{*paid} - {run}], budget) for run in paid)
         assert len(set(chosen)) == len(chosen)
         assert math.fsum(cost[chosen]) <= budget * (1 + 1e-12)
 
@@ -327,9 +330,11 @@ def test_several_wanted_predictions_share_the_runs(prior):
     other = WANTED.assign(params=0.5e9, pruning_rate=0.15)
     both = pd.concat([WANTED, other], ignore_index=True)
 
-    found = planning.next_runs(prior, candidates(), both, budget=12.0)
+    def width_of_other(wanted):
+        chosen = planning.next_runs(prior, candidates(), wanted, budget=6.0).chosen
+        return planning.next_runs(prior, chosen.drop(columns="width"), other, budget=6.1).after
 
-    assert {0.5e9} < set(found.chosen["params"])
+    assert width_of_other(both) < 0.9 * width_of_other(WANTED)
 
 
 def test_a_design_is_the_same_every_time(pilot):
@@ -865,6 +870,21 @@ def test_candidates_that_cannot_identify_the_law_are_refused(prior):
         planning.identifying_runs(prior, candidates(sizes=(1e9,)))
 
 
+def test_where_not_every_cheaper_set_was_tried_that_is_said(prior, monkeypatch):
+    """
+    The runs identify the law all the same.
+    """
+    sure = planning.identifying_runs(prior, candidates())
+    monkeypatch.setattr(identifying, "TRIALS", 3)
+
+    found = planning.identifying_runs(prior, candidates())
+
+    assert sure.cheapest
+    assert "! not every" not in str(sure)
+    assert not found.cheapest
+    assert "! not every cheaper set was tried" in str(found)
+
+
 # -- how it looks ------------------------------------------------------------------------
 
 
@@ -877,7 +897,6 @@ def test_a_choice_shows_runs_costs_and_widths(pilot):
     for part in ("90 % interval goes from", "width then", "budget", "of whole runs"):
         assert part in str(found)
     assert "<table>" in found._repr_html_()
-    assert "! not every" not in str(planning.identifying_runs(pilot, candidates()))
 
 
 def test_programs_get_the_cheapest_runs_as_plain_values(prior):

@@ -35,7 +35,7 @@ def test_signed_least_squares_agree_with_scipy(signs):
 
 def test_with_many_signs_offenders_are_dropped_one_by_one():
     """
-    Nine signed coefficients: every answer is feasible and close to the best.
+    Nine signed coefficients: every answer is feasible and as good as the best.
     """
     rng = np.random.default_rng(1)
     basis, target = rng.normal(size=(10, 9, 60)), rng.normal(size=(10, 60))
@@ -48,7 +48,7 @@ def test_with_many_signs_offenders_are_dropped_one_by_one():
     assert (found >= 0).all()
     for k in range(10):
         best = lsq_linear(unit[k].T, target[k], (0, np.inf)).cost
-        assert np.sum((found[k] @ unit[k] - target[k]) ** 2) / 2 <= best * 1.05
+        assert np.sum((found[k] @ unit[k] - target[k]) ** 2) / 2 <= best * (1 + 1e-9)
 
 
 def test_a_law_with_two_minima_shows_both():

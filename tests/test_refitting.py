@@ -87,7 +87,7 @@ def test_a_run_of_weight_zero_is_as_good_as_left_out(p2_records):
 
 def test_laws_without_exponents_are_refitted_by_one_solve(p2_records):
     """
-    With all exponents held, what is left is linear.
+    With all exponents held, what is left is linear; a second step finds nothing to gain.
     """
     records, form = p2_records(noise=0.003), forms.p2
     exponents = {"alpha": 0.4, "beta": 0.3, "gamma": -1.2, "delta": 0.2}
@@ -98,3 +98,4 @@ def test_laws_without_exponents_are_refitted_by_one_solve(p2_records):
 
     alone = p2law.fit(records, form, fixed=exponents)
     assert alone.search.objective == pytest.approx(found.cost[0], rel=1e-12)
+    assert [2] == found.steps.tolist()
