@@ -131,8 +131,6 @@ class Surface:
         for start in range(0, self.rows, size):
             yield slice(start, start + size)
 
-    # -- coordinates ---------------------------------------------------------------------
-
     def coefficients(self, q: Array) -> dict[str, float]:
         """Coefficients in the units of the law at coordinates of shape (free,)."""
         return {name: float(each) for name, each in self.coefficients_at(q).items()}
@@ -194,8 +192,6 @@ class Surface:
         with np.errstate(all="ignore"):
             return theta, q[..., split:] / self.scale(theta)
 
-    # -- predictions and terms -----------------------------------------------------------
-
     def predict(self, q: Array) -> Array:
         """Predictions at coordinates `q` of shape (..., free): (..., rows)."""
         theta, c = self._raw(np.asarray(q, dtype=float))
@@ -226,8 +222,6 @@ class Surface:
     def scale(self, theta: Array) -> Array:
         """Size of each term at the pivot per unit of its coefficient, (..., linear)."""
         return self._gauge.scale(self.law, theta)
-
-    # -- derivatives ---------------------------------------------------------------------
 
     def slopes(self, theta: Array, c: Array, columns: Sequence[Array] | None = None) -> Array:
         """Derivatives by the non-linear coefficients in the units of the law.
